@@ -22,6 +22,7 @@
 //! | 9 | [`run`] | the life of PID 1: event loop, processes, probes, notification, reload, the end | what a state transition is |
 //! | 8 | [`boot`] | how each step of the plan is carried out | whether a step is needed |
 //! | 8 | [`rehearse`] | `stepdown try`: a container made of namespaces | what is started inside |
+//! | 8 | [`s6_commands`] | the commands of s6, execline and s6-overlay, called by their names | how a container is run |
 //! | 7 | [`control`] | the control socket: protocol, server, client | what a request does to a service |
 //! | 7 | [`run_as`] | becoming another user for one command | configuration files |
 //! | 6 | [`inspect`] | how facts, sources and `doctor`'s observations are read | what follows from them |
@@ -46,6 +47,7 @@ pub mod plan;
 pub mod rehearse;
 pub mod run;
 pub mod run_as;
+pub mod s6_commands;
 pub mod supervise;
 pub mod sys;
 pub mod text;

@@ -45,7 +45,7 @@ const FLOORS: [&[&str]; 11] = [
     &["sys"],
     &["log", "inspect"],
     &["control", "run_as"],
-    &["boot", "rehearse"],
+    &["boot", "rehearse", "s6_commands"],
     &["run"],
     &["cli"],
     &["main"],

@@ -24,6 +24,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::error::EXIT_WRONG;
+use crate::s6_commands;
 pub use args::command;
 use args::{Cli, Verb};
 use invocation::Invocation;
@@ -32,6 +33,9 @@ use replaced_init::ReplacedAction;
 /// Runs what the arguments ask for and returns the exit code (DESIGN §8).
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     let argv: Vec<OsString> = argv.into_iter().collect();
+    if let Some(command) = argv.first().and_then(|name| s6_commands::called_as(name)) {
+        return s6_commands::main(command, argv);
+    }
     if let Some(asked) = replaced_init::of(&argv, &source::environment()) {
         return match asked {
             ReplacedAction::Run(init, command) => init.run(command),

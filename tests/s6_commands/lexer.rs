@@ -6,7 +6,7 @@ use std::process::Command;
 
 use stepdown::execline::lex;
 
-use super::original;
+use super::both::original;
 use crate::support::engine::rng::Rng;
 
 /// More of these than of others: what the lexer decides by.

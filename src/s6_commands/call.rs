@@ -1,0 +1,187 @@
+//! One call of a command: its words and its environment, and what nearly all commands do with them. Must not know any one
+//! command.
+
+use nix::errno::Errno;
+use nix::unistd::write;
+
+use crate::execline::block;
+use crate::s6_commands::environment::Environment;
+use crate::s6_commands::failure::Failure;
+use crate::s6_commands::options;
+use crate::sys::{descriptors, stdio_at_start};
+use crate::text::shown_bytes;
+
+/// The exit code of a command that ended without executing another program.
+pub type Outcome = Result<u8, Failure>;
+
+/// A word of an argument vector.
+pub type Word = Vec<u8>;
+
+/// Whose command it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// s6
+    S6,
+    /// execline
+    Execline,
+    /// s6-portable-utils
+    S6PortableUtils,
+    /// s6-overlay
+    S6Overlay,
+    /// LinuxServer's base images
+    LinuxServer,
+}
+
+impl Origin {
+    /// Returns its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::S6 => "s6",
+            Self::Execline => "execline",
+            Self::S6PortableUtils => "s6-portable-utils",
+            Self::S6Overlay => "s6-overlay",
+            Self::LinuxServer => "LinuxServer",
+        }
+    }
+}
+
+/// A command.
+#[derive(Debug)]
+pub struct Command {
+    /// The name by which it is called.
+    pub name: &'static str,
+    /// Whose command it is.
+    pub origin: Origin,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// Does it.
+    pub(super) run: fn(Call) -> Outcome,
+}
+
+/// One call of a command.
+#[derive(Debug)]
+pub struct Call {
+    /// The name under which it prints.
+    pub name: &'static str,
+    /// The name by which it was called.
+    pub called: Word,
+    /// The words that are not used yet; at first all behind that name.
+    pub words: Vec<Word>,
+    /// The environment.
+    pub environment: Environment,
+    /// All commands, for those that are called in a chain and are no files.
+    pub commands: &'static [Command],
+    /// How many blocks were read, for messages.
+    blocks: usize,
+}
+
+impl Call {
+    /// Returns the call of an argument vector.
+    pub fn new(
+        name: &'static str,
+        mut argv: Vec<Word>,
+        environment: Environment,
+        commands: &'static [Command],
+    ) -> Self {
+        let words = argv.split_off(argv.len().min(1));
+        Self { name, called: argv.pop().unwrap_or_default(), words, environment, commands, blocks: 0 }
+    }
+
+    /// Returns a call in the same chain.
+    pub fn next(&self, name: &'static str, words: Vec<Word>, environment: Environment) -> Self {
+        Self { name, called: name.into(), words, environment, commands: self.commands, blocks: 0 }
+    }
+
+    /// Takes the options off the words, with their values.
+    ///
+    /// # Errors
+    /// The usage message.
+    pub fn options(&mut self, known: &str, synopsis: &str) -> Result<Vec<(u8, Word)>, Failure> {
+        // The parser expects the command's name in front.
+        self.words.insert(0, Word::new());
+        let (found, at) = options::parse(&self.words, known).ok_or_else(|| Failure::usage(synopsis))?;
+        self.words.drain(..at);
+        Ok(found)
+    }
+
+    /// Takes the first word.
+    ///
+    /// # Errors
+    /// The usage message, if there is none.
+    pub fn word(&mut self, synopsis: &str) -> Result<Word, Failure> {
+        if self.words.is_empty() { Err(Failure::usage(synopsis)) } else { Ok(self.words.remove(0)) }
+    }
+
+    /// Takes a block; `None`: it does not end.
+    ///
+    /// # Errors
+    /// A word of it has no space in front, and EXECLINE_STRICT forbids that.
+    pub fn block(&mut self) -> Result<Option<Vec<Word>>, Failure> {
+        let Some(split) = block::split(&self.words) else { return Ok(None) };
+        self.blocks += 1;
+        let strict = self.environment.get(b"EXECLINE_STRICT").and_then(number).unwrap_or_default();
+        for at in split.unquoted.iter().filter(|_| strict > 0) {
+            let word = split.block.get(*at).map(|word| shown_bytes(word)).unwrap_or_default();
+            let what = format!("unquoted argument {word} at block {} position {at}", self.blocks);
+            if strict > 1 {
+                return Err(Failure::wrong(what));
+            }
+            self.warn(what);
+        }
+        self.words = split.rest;
+        Ok(Some(split.block))
+    }
+
+    /// Takes a block.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub fn ended_block(&mut self, what: &str) -> Result<Vec<Word>, Failure> {
+        self.block()?.ok_or_else(|| Failure::wrong(format!("unterminated {what}")))
+    }
+
+    /// Prints a warning.
+    pub fn warn(&self, what: impl AsRef<str>) {
+        print_error(&format!("{}: warning: {}\n", self.name, what.as_ref()));
+    }
+}
+
+/// Returns a decimal number without anything around it.
+pub fn number(text: &[u8]) -> Option<u32> {
+    let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    is_number.then(|| std::str::from_utf8(text).ok()?.parse().ok()).flatten()
+}
+
+/// Returns an octal number without anything around it.
+pub fn octal(text: &[u8]) -> Option<u32> {
+    let is_number = !text.is_empty() && text.iter().all(|byte| (b'0'..=b'7').contains(byte));
+    is_number.then(|| u32::from_str_radix(std::str::from_utf8(text).ok()?, 8).ok()).flatten()
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// The kernel's.
+pub fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let refused = |errno| Failure::unable("write to stdout", errno);
+    if stdio_at_start::was_closed(1) {
+        return Err(refused(Errno::EBADF));
+    }
+    write_all(1, bytes).map_err(refused)
+}
+
+/// Writes to standard error.
+pub fn print_error(text: &str) {
+    let _closed = write_all(2, text.as_bytes());
+}
+
+fn write_all(fd: i32, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match write(descriptors::standard(fd), bytes) {
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! `with-contenv` and `printcontenv`: the container environment, a directory with one file for each variable, which scripts
+//! write too. Must not know who made it.
+
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use crate::control::locate;
+use crate::s6_commands::call::{Call, Outcome, number, print};
+use crate::s6_commands::envdir::{self, Reading};
+use crate::s6_commands::environment::Environment;
+use crate::s6_commands::failure::Failure;
+
+/// Where s6-overlay has it.
+const DIRECTORY: &str = "/run/s6/container_environment";
+/// The same below our runtime directory, where `/run` is not ours.
+const BELOW_RUNTIME: &str = "s6/container_environment";
+
+/// Executes a program with the container environment, and PATH where that has none; with S6_KEEP_ENV, or where there is
+/// no such directory, with the present one.
+pub(super) fn with_contenv(mut call: Call) -> Outcome {
+    if keeps_environment(&call.environment) {
+        return call.exec();
+    }
+    let Some(directory) = directory() else { return call.exec() };
+    let path = call.environment.get(b"PATH").map(<[u8]>::to_vec);
+    let mut environment = Environment::default();
+    environment.put(b"PATH", path.as_deref());
+    let variables = envdir::read(directory.as_os_str().as_bytes(), Reading::CONTAINER).map_err(|errno| {
+        // As the original, which is a script that calls it.
+        Failure::unable(format!("envdir {}", crate::text::shown(&directory)), errno)
+    })?;
+    for (name, value) in variables {
+        environment.put(&name, value.as_deref());
+    }
+    // The program is looked for in the new PATH, as in the original.
+    call.environment = environment;
+    call.exec()
+}
+
+/// Prints the value of one variable of the container environment; exit 1 if it has none.
+pub(super) fn printcontenv(call: Call) -> Outcome {
+    let Some(name) = call.words.first() else { return Err(Failure::wrong("too few arguments")) };
+    let directory = if keeps_environment(&call.environment) { None } else { directory() };
+    let value = match directory {
+        None => call.environment.get(name).filter(|value| !value.is_empty()).map(<[u8]>::to_vec),
+        Some(directory) => {
+            envdir::value(&[directory.into_os_string().into_vec().as_slice(), b"/", name].concat(), Reading::CONTAINER)
+                .ok()
+                .flatten()
+        }
+    };
+    match value {
+        Some(value) => print(&[value.as_slice(), b"\n"].concat()).map(|()| 0),
+        None => Ok(1),
+    }
+}
+
+/// `S6_KEEP_ENV` is anything but a 0: what is no number is no 0 either (the original asks eltest).
+fn keeps_environment(environment: &Environment) -> bool {
+    environment.get(b"S6_KEEP_ENV").is_some_and(|value| !value.is_empty() && number(value) != Some(0))
+}
+
+/// Where the container environment is.
+pub(super) fn directory() -> Option<PathBuf> {
+    let standard = PathBuf::from(DIRECTORY);
+    if standard.is_dir() {
+        return Some(standard);
+    }
+    locate::runtime_directory().map(|runtime| runtime.join(BELOW_RUNTIME)).filter(|found| found.is_dir())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_zero_or_nothing_means_that_the_environment_is_not_kept() {
+        let keeps =
+            |value: &str| keeps_environment(&Environment::of(vec![format!("S6_KEEP_ENV={value}").into_bytes()]));
+        assert_eq!(["", "0", "00", "1", "yes", "-1"].map(keeps), [false, false, false, true, true, true]);
+        assert!(!keeps_environment(&Environment::default()));
+    }
+}

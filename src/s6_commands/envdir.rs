@@ -1,0 +1,150 @@
+//! `s6-envdir`, and how a directory of variables is read: a file for each, its name the variable's. Must not know whose
+//! variables they are.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use nix::errno::Errno;
+
+use crate::s6_commands::call::{Call, Outcome, Word};
+use crate::s6_commands::failure::Failure;
+use crate::text::shown_bytes;
+
+/// What one file yields without `-L`.
+const CLAMPED: usize = 4095;
+
+/// How the files are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// The whole file, not the first line alone.
+    pub is_whole: bool,
+    /// The newline at the end is cut; of a line all blanks at the end.
+    pub is_cut: bool,
+    /// At most [`CLAMPED`] bytes.
+    pub is_clamped: bool,
+    /// What a NUL becomes.
+    pub nul: u8,
+}
+
+impl Reading {
+    /// As s6-envdir reads without options.
+    const DEFAULT: Self = Self { is_whole: false, is_cut: true, is_clamped: true, nul: b'\n' };
+    /// As s6-overlay 3.2.2 reads the container environment.
+    pub const CONTAINER: Self = Self { is_whole: true, is_clamped: false, ..Self::DEFAULT };
+}
+
+/// Executes a program with the variables of a directory.
+pub(super) fn s6_envdir(mut call: Call) -> Outcome {
+    const SYNOPSIS: &str = "s6-envdir [ -I | -i ] [ -n ] [ -f ] [ -L ] [ -c nullchar ] dir prog...";
+    let mut insists = true;
+    let mut reading = Reading::DEFAULT;
+    for (letter, value) in call.options("IinfFLc:", SYNOPSIS)? {
+        match letter {
+            b'I' => insists = false,
+            b'i' => insists = true,
+            b'n' => reading.is_cut = false,
+            b'f' => reading.is_whole = true,
+            b'F' => reading.is_whole = false,
+            b'L' => reading.is_clamped = false,
+            b'c' => reading.nul = value.first().copied().unwrap_or_default(),
+            _ => return Err(Failure::usage(SYNOPSIS)),
+        }
+    }
+    if call.words.len() < 2 {
+        return Err(Failure::usage(SYNOPSIS));
+    }
+    let directory = call.word(SYNOPSIS)?;
+    let mut environment = call.environment.clone();
+    match read(&directory, reading) {
+        Ok(variables) => variables.into_iter().for_each(|(name, value)| environment.put(&name, value.as_deref())),
+        Err(Errno::ENOENT) if !insists => {}
+        Err(errno) => return Err(Failure::unable(format!("envdir {}", shown_bytes(&directory)), errno)),
+    }
+    call.exec_with(&environment)
+}
+
+/// Returns the variables of a directory; one without a value is to be removed. Names that begin with a dot or contain a `=`
+/// are skipped.
+///
+/// # Errors
+/// The directory or one of its files cannot be read.
+pub(super) fn read(directory: &[u8], reading: Reading) -> Result<Vec<(Word, Option<Word>)>, Errno> {
+    if reading.nul == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(OsStr::from_bytes(directory)).map_err(errno)? {
+        let name = entry.map_err(errno)?.file_name().into_vec();
+        if name.starts_with(b".") || name.contains(&b'=') {
+            continue;
+        }
+        let value = match value(&[directory, b"/", &name].concat(), reading) {
+            // The directory is there, a file in it is not any more: another error than that of a missing directory.
+            Err(Errno::ENOENT) => return Err(Errno::EIDRM),
+            answer => answer?,
+        };
+        found.push((name, value));
+    }
+    Ok(found)
+}
+
+/// Returns the value of one file; `None` if it is empty.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn value(path: &[u8], reading: Reading) -> Result<Option<Word>, Errno> {
+    let mut file = File::open(OsStr::from_bytes(path)).map_err(errno)?;
+    let mut bytes = Vec::new();
+    match reading.is_clamped {
+        true => file.take(CLAMPED as u64).read_to_end(&mut bytes).map_err(errno)?,
+        false => file.read_to_end(&mut bytes).map_err(errno)?,
+    };
+    Ok(value_of(bytes, reading))
+}
+
+fn value_of(mut bytes: Vec<u8>, reading: Reading) -> Option<Word> {
+    if bytes.is_empty() {
+        return None;
+    }
+    if reading.is_whole {
+        if reading.is_cut && bytes.last() == Some(&b'\n') {
+            bytes.pop();
+        }
+    } else {
+        let line = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+        bytes.truncate(line);
+        while reading.is_cut && bytes.last().is_some_and(|byte| b" \t\r".contains(byte)) {
+            bytes.pop();
+        }
+    }
+    bytes.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = reading.nul);
+    Some(bytes)
+}
+
+fn errno(error: io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str, reading: Reading) -> Option<String> {
+        value_of(text.as_bytes().to_vec(), reading).map(|value| String::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn of_a_file_the_first_line_counts_or_all_of_it() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(value("a b \t\r\nc\n", Reading::DEFAULT), some("a b"));
+        assert_eq!(value("a b \nc\n", Reading { is_cut: false, ..Reading::DEFAULT }), some("a b "));
+        assert_eq!(value("a\n\n", Reading::CONTAINER), some("a\n"));
+        assert_eq!(value("a\n", Reading { is_cut: false, ..Reading::CONTAINER }), some("a\n"));
+        assert_eq!(value("\n", Reading::CONTAINER), some(""));
+        assert_eq!(value("a\0b", Reading::CONTAINER), some("a\nb"));
+        assert_eq!(value("a\0b", Reading { nul: b'x', ..Reading::CONTAINER }), some("axb"));
+        assert_eq!(value("", Reading::CONTAINER), None);
+    }
+}

@@ -1,0 +1,37 @@
+//! The commands that images made for s6-overlay call: s6's, execline's and some of s6-overlay's and LinuxServer's own. Called
+//! by such a name (a link to this program), it is that command. Each does what the original does, with its exit codes and
+//! messages, and most of them then execute the rest of their arguments. Must not know how a container is run: they are
+//! programs of its scripts. No argument parser, no runtime and no configuration on this way: they run hundreds of times.
+#![allow(clippy::disallowed_methods)] // these processes are not PID 1: they change ids, wait for their children, read clocks
+
+mod call;
+mod chain;
+mod container_environment;
+mod envdir;
+mod environment;
+mod failure;
+mod ids;
+mod notice;
+mod options;
+mod table;
+mod words;
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+pub use call::{Command, Origin};
+use environment::Environment;
+pub use table::COMMANDS;
+
+/// Returns the command that is called by the first word of an argument vector.
+pub fn called_as(argv0: &OsStr) -> Option<&'static Command> {
+    chain::find(COMMANDS, Path::new(argv0).file_name()?.to_str()?)
+}
+
+/// Runs a command with its argument vector; returns its exit code if it executes no other program.
+pub fn main(command: &'static Command, argv: Vec<OsString>) -> u8 {
+    crate::sys::chain::restore_inherited();
+    let argv = argv.into_iter().map(OsString::into_vec).collect();
+    chain::run(command, argv, Environment::inherited(), COMMANDS)
+}

@@ -1,0 +1,69 @@
+//! Options as skalibs' subgetopt(3) reads them: `-abc`, `-xVALUE`, `-x VALUE`; the first word that is no option ends them, and
+//! so does `--`. Must not know any command's options.
+
+/// Options in their order, each with its value (empty for a flag), and the index of the first operand.
+pub type Parsed = (Vec<(u8, Vec<u8>)>, usize);
+
+/// Parses the options of a vector behind its first word. `known` has the letters, each with a `:` behind it if it takes a
+/// value. `None`: one is unknown, or lacks its value.
+pub fn parse(argv: &[Vec<u8>], known: &str) -> Option<Parsed> {
+    let known = known.as_bytes();
+    let mut found = Vec::new();
+    let mut at = 1;
+    while let Some(word) = argv.get(at) {
+        let letters = match word.strip_prefix(b"-") {
+            None | Some([]) => break,
+            Some([b'-']) => {
+                at += 1;
+                break;
+            }
+            Some(letters) => letters,
+        };
+        at += 1;
+        for (index, letter) in letters.iter().enumerate() {
+            let place = known.iter().position(|known| known == letter).filter(|_| *letter != b':')?;
+            if known.get(place + 1) != Some(&b':') {
+                found.push((*letter, Vec::new()));
+                continue;
+            }
+            let value = match letters.get(index + 1..) {
+                Some(rest) if !rest.is_empty() => rest.to_vec(),
+                Some(_) | None => {
+                    at += 1;
+                    argv.get(at - 1)?.clone()
+                }
+            };
+            found.push((*letter, value));
+            break;
+        }
+    }
+    Some((found, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &str) -> Option<(String, usize)> {
+        let argv: Vec<Vec<u8>> = words.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        let (found, at) = parse(&argv, "ab:c")?;
+        let text =
+            found.iter().map(|(letter, value)| format!("{}{};", char::from(*letter), String::from_utf8_lossy(value)));
+        Some((text.collect(), at))
+    }
+
+    #[test]
+    fn options_end_at_the_first_operand() {
+        let some = |text: &str, at| Some((text.to_owned(), at));
+        assert_eq!(parsed("x"), some("", 1));
+        assert_eq!(parsed("x y -a"), some("", 1));
+        assert_eq!(parsed("x -ac y"), some("a;c;", 2));
+        assert_eq!(parsed("x -b1 -b 2 -abx y"), some("b1;b2;a;bx;", 5));
+        assert_eq!(parsed("x -b -a y"), some("b-a;", 3));
+        assert_eq!(parsed("x -a -- -c"), some("a;", 3));
+        assert_eq!(parsed("x - -a"), some("", 1));
+        for wrong in ["x -d", "x -b", "x --a", "x -:", "x -a-"] {
+            assert_eq!(parsed(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! All commands by name: who is called by which, what `stepdown install-links` makes, and what the documentation lists.
+
+use crate::s6_commands::call::{Call, Command, Origin, Outcome};
+use crate::s6_commands::{container_environment, envdir, ids, words};
+
+/// The commands, grouped by what they are for.
+pub const COMMANDS: &[Command] = &[
+    command(
+        "with-contenv",
+        Origin::S6Overlay,
+        "executes a program with the container environment",
+        container_environment::with_contenv,
+    ),
+    command(
+        "printcontenv",
+        Origin::S6Overlay,
+        "prints a variable of the container environment",
+        container_environment::printcontenv,
+    ),
+    command("s6-envdir", Origin::S6, "executes a program with the variables of a directory", envdir::s6_envdir),
+    command("s6-setuidgid", Origin::S6, "executes a program as another user", ids::s6_setuidgid),
+    command("s6-envuidgid", Origin::S6, "puts the ids of an account into UID, GID and GIDLIST", ids::s6_envuidgid),
+    command(
+        "s6-applyuidgid",
+        Origin::S6,
+        "executes a program with the ids of its options or of UID, GID and GIDLIST",
+        ids::s6_applyuidgid,
+    ),
+    command("execlineb", Origin::Execline, "runs an execline script", words::script::execlineb),
+    command("exec", Origin::Execline, "executes a program", words::sequence::exec),
+    command("foreground", Origin::Execline, "runs a program, then the rest", words::sequence::foreground),
+    command(
+        "background",
+        Origin::Execline,
+        "starts a program, and executes the rest at once",
+        words::sequence::background,
+    ),
+    command(
+        "tryexec",
+        Origin::Execline,
+        "executes a program, or the rest if that is not possible",
+        words::sequence::tryexec,
+    ),
+    command("exit", Origin::Execline, "ends with an exit code", words::sequence::exit),
+    command("wait", Origin::Execline, "waits for children", words::wait::wait),
+    command("if", Origin::Execline, "executes the rest if a program succeeds", words::conditions::if_),
+    command("ifelse", Origin::Execline, "executes one of two programs", words::conditions::ifelse),
+    command(
+        "ifte",
+        Origin::Execline,
+        "executes one of two programs, by the exit code of the rest",
+        words::conditions::ifte,
+    ),
+    command("ifthenelse", Origin::Execline, "runs one of two programs, then the rest", words::conditions::ifthenelse),
+    command("define", Origin::Execline, "replaces a variable by a value", words::substitutions::define),
+    command(
+        "importas",
+        Origin::Execline,
+        "replaces a variable by one of the environment",
+        words::substitutions::importas,
+    ),
+    command(
+        "import",
+        Origin::Execline,
+        "replaces a variable of the environment by its value",
+        words::substitutions::import,
+    ),
+    command(
+        "multidefine",
+        Origin::Execline,
+        "splits a value into several variables",
+        words::substitutions::multidefine,
+    ),
+    command(
+        "multisubstitute",
+        Origin::Execline,
+        "replaces several variables at once",
+        words::substitutions::multisubstitute,
+    ),
+    command(
+        "elgetpositionals",
+        Origin::Execline,
+        "replaces the variables of a script's arguments",
+        words::substitutions::elgetpositionals,
+    ),
+    command("export", Origin::Execline, "executes the rest with one more variable", words::variables::export),
+    command("unexport", Origin::Execline, "executes the rest without a variable", words::variables::unexport),
+    command("emptyenv", Origin::Execline, "executes the rest with an empty environment", words::variables::emptyenv),
+    command(
+        "backtick",
+        Origin::Execline,
+        "executes the rest with a program's output in a variable",
+        words::variables::backtick,
+    ),
+    command(
+        "withstdinas",
+        Origin::Execline,
+        "executes the rest with standard input in a variable",
+        words::variables::withstdinas,
+    ),
+    command(
+        "getpid",
+        Origin::Execline,
+        "executes the rest with the process id in a variable",
+        words::variables::getpid,
+    ),
+    command(
+        "getcwd",
+        Origin::Execline,
+        "executes the rest with the working directory in a variable",
+        words::variables::getcwd,
+    ),
+    command("redirfd", Origin::Execline, "executes the rest with a file at a descriptor", words::descriptors::redirfd),
+    command("fdmove", Origin::Execline, "moves or copies a descriptor", words::descriptors::fdmove),
+    command("fdclose", Origin::Execline, "closes a descriptor", words::descriptors::fdclose),
+    command("fdswap", Origin::Execline, "exchanges two descriptors", words::descriptors::fdswap),
+    command("fdblock", Origin::Execline, "sets whether a descriptor blocks", words::descriptors::fdblock),
+    command("fdreserve", Origin::Execline, "finds free descriptors", words::descriptors::fdreserve),
+    command("piperw", Origin::Execline, "executes the rest with a pipe", words::pipes::piperw),
+    command("pipeline", Origin::Execline, "runs a program that is connected with the rest", words::pipes::pipeline),
+    command("heredoc", Origin::Execline, "executes the rest with a text at a descriptor", words::pipes::heredoc),
+    command("forx", Origin::Execline, "runs the rest once for each word", words::loops::forx),
+    command(
+        "forbacktickx",
+        Origin::Execline,
+        "runs the rest once for each line that a program prints",
+        words::loops::forbacktickx,
+    ),
+    command("forstdin", Origin::Execline, "runs the rest once for each line of standard input", words::loops::forstdin),
+    command("loopwhilex", Origin::Execline, "runs the rest while it succeeds", words::loops::loopwhilex),
+    command("cd", Origin::Execline, "executes the rest in another directory", words::directory::cd),
+    command("umask", Origin::Execline, "executes the rest with another umask", words::directory::umask),
+    command("posix-cd", Origin::Execline, "cd as POSIX has it", words::directory::posix_cd),
+    command("posix-umask", Origin::Execline, "umask as POSIX has it", words::directory::posix_umask),
+];
+
+const fn command(name: &'static str, origin: Origin, summary: &'static str, run: fn(Call) -> Outcome) -> Command {
+    Command { name, origin, summary, run }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_is_there_twice() {
+        let mut names: Vec<_> = COMMANDS.iter().map(|command| command.name).collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

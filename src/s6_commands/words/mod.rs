@@ -1,0 +1,13 @@
+//! The words of execline: `execlineb` and the programs that its scripts are made of. Each uses up its own words and executes
+//! the rest.
+
+pub(super) mod conditions;
+pub(super) mod descriptors;
+pub(super) mod directory;
+pub(super) mod loops;
+pub(super) mod pipes;
+pub(super) mod script;
+pub(super) mod sequence;
+pub(super) mod substitutions;
+pub(super) mod variables;
+pub(super) mod wait;

@@ -1,0 +1,271 @@
+//! Words that replace variables in the rest of the vector: `define`, `importas`, `import`, `multidefine`,
+//! `elgetpositionals`, and several at once with `multisubstitute`.
+
+use crate::execline::substitute::{Variable, substitute};
+use crate::execline::transform::Transform;
+use crate::s6_commands::call::{Call, Outcome, Word, number};
+use crate::s6_commands::failure::Failure;
+use crate::text::shown_bytes;
+
+/// What directives have come to.
+#[derive(Default)]
+struct Found {
+    variables: Vec<Variable>,
+    /// Names to be removed from the environment.
+    removed: Vec<Word>,
+}
+
+/// Why a directive is wrong; each word prints it in its own way.
+enum Wrong {
+    Syntax,
+    /// The name is empty or was used before.
+    Key,
+    EmptyBlock,
+    /// A value is no row of netstrings.
+    Netstring,
+    Said(Failure),
+}
+
+impl From<Failure> for Wrong {
+    fn from(failure: Failure) -> Self {
+        Self::Said(failure)
+    }
+}
+
+type Directive = fn(&mut Call, &mut Found) -> Result<(), Wrong>;
+
+const DIRECTIVES: [(&str, Directive); 5] = [
+    ("define", read_define),
+    ("importas", read_importas),
+    ("elgetpositionals", read_positionals),
+    ("multidefine", read_multidefine),
+    ("import", read_import),
+];
+
+pub(in crate::s6_commands) fn define(call: Call) -> Outcome {
+    alone(call, read_define, "define [ -N | -n ] [ -s ] [ -C | -c ] [ -d delim ] key value prog...")
+}
+
+pub(in crate::s6_commands) fn importas(call: Call) -> Outcome {
+    let synopsis = "importas [ -i | -D default ] [ -u ] [ -N | -n ] [ -s ] [ -C | -c ] [ -d delim ] key var prog...";
+    alone(call, read_importas, synopsis)
+}
+
+pub(in crate::s6_commands) fn import(call: Call) -> Outcome {
+    let synopsis = "import [ -i | -D default ] [ -u ] [ -N | -n ] [ -s ] [ -C | -c ] [ -d delim ] var prog...";
+    alone(call, read_import, synopsis)
+}
+
+pub(in crate::s6_commands) fn multidefine(call: Call) -> Outcome {
+    let synopsis = "multidefine [ -0 ] [ -r ] [ -N | -n ] [ -C | -c ] [ -d delim ] value { vars... } prog...";
+    alone(call, read_multidefine, synopsis)
+}
+
+pub(in crate::s6_commands) fn elgetpositionals(call: Call) -> Outcome {
+    alone(call, read_positionals, "elgetpositionals [ -P num ] prog...")
+}
+
+fn alone(mut call: Call, directive: Directive, synopsis: &str) -> Outcome {
+    let mut found = Found::default();
+    directive(&mut call, &mut found).map_err(|wrong| match wrong {
+        Wrong::Syntax => Failure::usage(synopsis),
+        Wrong::Key => Failure::fatal(111, "bad substitution key"),
+        Wrong::EmptyBlock => Failure::wrong("empty block"),
+        Wrong::Netstring => Failure::fatal(111, "unable to complete exlsn function: Invalid argument"),
+        Wrong::Said(failure) => failure,
+    })?;
+    run(call, &found)
+}
+
+/// Replaces the variables of all directives of a block at once, so that no value is substituted again.
+pub(in crate::s6_commands) fn multisubstitute(mut call: Call) -> Outcome {
+    const SYNOPSIS: &str = "see http://skarnet.org/software/execline/multisubstitute.html";
+    if call.words.is_empty() {
+        return Err(Failure::usage(SYNOPSIS));
+    }
+    let block = call.ended_block("block")?;
+    if call.words.is_empty() {
+        return Err(Failure::usage(SYNOPSIS));
+    }
+    let mut found = Found::default();
+    let mut inner = call.next(call.name, block, call.environment.clone());
+    while !inner.words.is_empty() {
+        let word = inner.words.remove(0);
+        let Some((name, directive)) = DIRECTIVES.iter().find(|(name, _)| name.as_bytes() == word) else {
+            let what = format!("syntax error: unrecognized directive {}", shown_bytes(&word));
+            return Err(Failure::wrong(what));
+        };
+        directive(&mut inner, &mut found).map_err(|wrong| match wrong {
+            Wrong::Syntax => Failure::wrong(format!("syntax error at directive {name}")),
+            Wrong::Key => Failure::wrong(format!("wrong key for directive {name}")),
+            Wrong::EmptyBlock => Failure::fatal(111, format!("unknown error with directive {name}")),
+            Wrong::Netstring => Failure::fatal(111, format!("unable to run directive {name}: Invalid argument")),
+            Wrong::Said(failure) => failure,
+        })?;
+    }
+    run(call, &found)
+}
+
+fn run(mut call: Call, found: &Found) -> Outcome {
+    let mut environment = call.environment.clone();
+    found.removed.iter().for_each(|name| environment.unset(name));
+    call.words = substitute(&call.words, &found.variables);
+    call.exec_with(&environment)
+}
+
+impl Found {
+    /// Adds a variable.
+    fn add(&mut self, name: Word, values: Vec<Word>) -> Result<(), Wrong> {
+        if name.is_empty() || self.variables.iter().any(|variable| variable.name == name) {
+            return Err(Wrong::Key);
+        }
+        self.variables.push(Variable { name, values });
+        Ok(())
+    }
+}
+
+/// Reads options; those that say how a value is transformed go to `transform`, the others are returned.
+fn options(call: &mut Call, known: &str, transform: &mut Transform) -> Result<Vec<(u8, Word)>, Wrong> {
+    let mut others = Vec::new();
+    for (letter, value) in call.options(known, "").map_err(|_| Wrong::Syntax)? {
+        match letter {
+            b'N' => transform.chomp = false,
+            b'n' => transform.chomp = true,
+            b's' => transform.split = true,
+            b'C' => transform.crunch = true,
+            b'c' => transform.crunch = false,
+            b'd' => transform.delimiters = value,
+            letter => others.push((letter, value)),
+        }
+    }
+    Ok(others)
+}
+
+fn words<const N: usize>(call: &mut Call) -> Result<[Word; N], Wrong> {
+    if call.words.len() < N {
+        return Err(Wrong::Syntax);
+    }
+    let taken: Vec<Word> = call.words.drain(..N).collect();
+    taken.try_into().map_err(|_| Wrong::Syntax)
+}
+
+fn read_define(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
+    let mut transform = Transform::default();
+    options(call, "NnsCcd:", &mut transform)?;
+    let [key, value] = words(call)?;
+    let values = transform.values(&value).ok_or(Wrong::Netstring)?;
+    found.add(key, values)
+}
+
+fn read_importas(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
+    let (transform, import) = import_options(call)?;
+    let [key, variable] = words(call)?;
+    read_variable(call, found, &transform, import, (key, variable))
+}
+
+/// Of execline before 2.9: the variable is known by its own name.
+fn read_import(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
+    let (transform, import) = import_options(call)?;
+    let [variable] = words(call)?;
+    read_variable(call, found, &transform, import, (variable.clone(), variable))
+}
+
+#[derive(Default)]
+struct Import {
+    must_exist: bool,
+    is_removed: bool,
+    default: Option<Word>,
+}
+
+fn import_options(call: &mut Call) -> Result<(Transform, Import), Wrong> {
+    let (mut transform, mut import) = (Transform::default(), Import::default());
+    for (letter, value) in options(call, "iuD:NnsCcd:", &mut transform)? {
+        match letter {
+            b'i' => import.must_exist = true,
+            b'u' => import.is_removed = true,
+            _ => import.default = Some(value),
+        }
+    }
+    Ok((transform, import))
+}
+
+fn read_variable(
+    call: &Call,
+    found: &mut Found,
+    transform: &Transform,
+    import: Import,
+    (key, variable): (Word, Word),
+) -> Result<(), Wrong> {
+    let value = call.environment.get(&variable);
+    if value.is_some() && import.is_removed {
+        found.removed.push(variable.clone());
+    }
+    if value.is_none() && import.must_exist {
+        return Err(Failure::wrong(format!("{} not set", shown_bytes(&variable))).into());
+    }
+    let values = match value.or(import.default.as_deref()) {
+        None => Vec::new(),
+        Some(value) => transform.values(value).ok_or(Wrong::Netstring)?,
+    };
+    found.add(key, values)
+}
+
+/// Splits a value into several variables.
+fn read_multidefine(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
+    let mut transform = Transform { split: true, ..Transform::default() };
+    let others = options(call, "0rNnCcd:", &mut transform)?;
+    let has = |letter| others.iter().any(|(one, _)| *one == letter);
+    let [value] = words(call)?;
+    if call.words.is_empty() {
+        return Err(Wrong::Syntax);
+    }
+    let Some(names) = call.block()? else { return Err(Wrong::Syntax) };
+    if names.is_empty() {
+        return Err(Wrong::EmptyBlock);
+    }
+    let values = transform.values(&value).ok_or(Wrong::Netstring)?;
+    let last = names.len() - 1;
+    for (index, name) in names.into_iter().enumerate() {
+        let own = match values.get(index) {
+            // As read(1): the last one gets all that is left.
+            Some(_) if index == last && has(b'r') => values.get(index..).unwrap_or_default().to_vec(),
+            Some(value) => vec![value.clone()],
+            None if has(b'0') => Vec::new(),
+            None => vec![Word::new()],
+        };
+        if !name.is_empty() {
+            found.add(name, own)?;
+        }
+    }
+    Ok(())
+}
+
+/// `$#`, `$0`, `$1` … and `$@` from the environment.
+fn read_positionals(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
+    let mut least = 0;
+    for (_, value) in call.options("P:", "").map_err(|_| Wrong::Syntax)? {
+        least = number(&value).ok_or(Wrong::Syntax)?;
+    }
+    let value = |name: &str| call.environment.get(name.as_bytes()).map(<[u8]>::to_vec);
+    let count = value("#").ok_or(Wrong::Key)?;
+    let given = number(&count).ok_or(Wrong::Key)?;
+    let strict = call.environment.get(b"EXECLINE_STRICT").and_then(number).unwrap_or_default();
+    if strict > 0 && given < least {
+        let what = format!("too few arguments: expected at least {least} but got {given}");
+        if strict > 1 {
+            return Err(Failure::wrong(what).into());
+        }
+        call.warn(what);
+    }
+    found.add(b"#".to_vec(), vec![count])?;
+    let mut all = Vec::new();
+    for index in 0..=given.max(least) {
+        let name = index.to_string();
+        let word = if index <= given { value(&name).ok_or(Wrong::Key)? } else { Word::new() };
+        if index > 0 && index <= given {
+            all.push(word.clone());
+        }
+        found.add(name.into_bytes(), vec![word])?;
+    }
+    found.add(b"@".to_vec(), all)
+}
