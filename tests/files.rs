@@ -19,13 +19,13 @@ use nix::sys::stat::{Mode, fstat};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork, mkfifo, pipe};
 use stepdown::boot::account_files::{remove_leftovers, replace};
+use stepdown::boot::chown_policy::ChownPolicy;
 use stepdown::boot::directories;
-use stepdown::boot::placement::Placement;
-use stepdown::boot::stdio::{StdioChange, give};
+use stepdown::boot::stdio::{StdioChange, set_access};
 use stepdown::config::values::{Gid, Uid};
 use stepdown::control::runtime_dir;
 use stepdown::plan::facts::AccountFile;
-use stepdown::plan::{DeclaredBy, GiveStdio, MakeDirectory, Owner};
+use stepdown::plan::{DeclaredBy, MakeDirectory, Owner, StdioAccess};
 
 use crate::support::child::{HERE, bind, in_child, in_mount_namespace, read_only, tmpfs, without};
 
@@ -374,13 +374,13 @@ fn a_declared_directory_is_made_with_its_parents() {
     in_mount_namespace(|_| {
         nix::sys::stat::umask(Mode::from_bits_truncate(0o077));
         let step = step(here("run/nginx/deep"), 0o2750, &["*"]);
-        let report = directories::create(&step, &Placement::default()).unwrap();
+        let report = directories::create(&step, &ChownPolicy::default()).unwrap();
         assert!(report.created && report.changed);
         let found = fs::metadata(here("run/nginx/deep")).unwrap();
         assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (1000, 1001, 0o2750));
         let parent = fs::metadata(here("run/nginx")).unwrap();
         assert_eq!((parent.uid(), parent.mode() & 0o7777), (0, 0o755));
-        let again = directories::create(&step, &Placement::default()).unwrap();
+        let again = directories::create(&step, &ChownPolicy::default()).unwrap();
         assert_eq!(again, directories::DirectoryReport::default());
     });
 }
@@ -396,7 +396,7 @@ fn owner_and_mode_of_a_directory_need_no_more_than_chown() {
             caps::Capability::CAP_DAC_OVERRIDE,
             caps::Capability::CAP_DAC_READ_SEARCH,
         ]);
-        directories::create(&step(here("d"), 0o700, &[]), &Placement::default()).unwrap();
+        directories::create(&step(here("d"), 0o700, &[]), &ChownPolicy::default()).unwrap();
         let found = fs::metadata(here("d")).unwrap();
         assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (1000, 1001, 0o700));
     });
@@ -415,7 +415,7 @@ fn cleaning_removes_what_matches_directly_below_and_nothing_else() {
         mkfifo(&here("d/fifo.pid"), Mode::from_bits_truncate(0o600)).unwrap();
         drop(UnixListener::bind(here("d/socket.pid")).unwrap());
         fs::write(here("d").join(std::ffi::OsStr::from_bytes(b"\xff.pid")), "").unwrap();
-        let report = directories::create(&step(here("d"), 0o755, &["*.pid", "a?"]), &Placement::default()).unwrap();
+        let report = directories::create(&step(here("d"), 0o755, &["*.pid", "a?"]), &ChownPolicy::default()).unwrap();
         assert_eq!((report.removed, report.not_removed), (6, vec!["sub.pid".to_owned()]));
         assert_eq!(names(here("d")), ["other.txt", "sub.pid"]);
         assert_eq!((names(here("d/sub.pid")).len(), fs::read(here("kept.pid")).unwrap()), (1, b"kept".to_vec()));
@@ -430,7 +430,7 @@ fn something_else_in_the_place_of_a_directory_is_refused() {
         set_mode(here("foreign"), 0o777);
         symlink("/etc", here("foreign/link")).unwrap();
         let refused = |path: &str| {
-            directories::create(&step(here(path), 0o700, &["*"]), &Placement::default()).unwrap_err().to_string()
+            directories::create(&step(here(path), 0o700, &["*"]), &ChownPolicy::default()).unwrap_err().to_string()
         };
         assert!(refused("file").contains("Not a directory"));
         assert!(refused("file/below").contains("Not a directory"));
@@ -445,9 +445,9 @@ fn a_pipe_gets_its_mode_and_stays_blocking() {
     in_mount_namespace(|root| {
         let (read, write) = pipe().unwrap();
         let flags = fcntl(&write, FcntlArg::F_GETFL).unwrap();
-        assert_eq!(give(root, write.as_fd(), GiveStdio::Mode0622).unwrap(), StdioChange::Changed);
+        assert_eq!(set_access(root, write.as_fd(), StdioAccess::Mode0622).unwrap(), StdioChange::Changed);
         assert_eq!(fstat(&write).unwrap().st_mode & 0o7777, 0o622);
-        assert_eq!(give(root, write.as_fd(), GiveStdio::Mode0622).unwrap(), StdioChange::Fits);
+        assert_eq!(set_access(root, write.as_fd(), StdioAccess::Mode0622).unwrap(), StdioChange::Fits);
         assert_eq!(fcntl(&write, FcntlArg::F_GETFL).unwrap(), flags);
         assert!(!OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK));
         // What it is for: another user opens it again.
@@ -471,10 +471,10 @@ fn a_terminal_gets_its_owner_and_keeps_its_group() {
     in_mount_namespace(|root| {
         let pair = openpty(None, None).unwrap();
         let before = fstat(&pair.slave).unwrap();
-        assert_eq!(give(root, pair.slave.as_fd(), GiveStdio::Owner(Uid(1000))).unwrap(), StdioChange::Changed);
+        assert_eq!(set_access(root, pair.slave.as_fd(), StdioAccess::Owner(Uid(1000))).unwrap(), StdioChange::Changed);
         let after = fstat(&pair.slave).unwrap();
         assert_eq!((after.st_uid, after.st_gid, after.st_mode), (1000, before.st_gid, before.st_mode));
-        assert_eq!(give(root, pair.slave.as_fd(), GiveStdio::Owner(Uid(1000))).unwrap(), StdioChange::Fits);
+        assert_eq!(set_access(root, pair.slave.as_fd(), StdioAccess::Owner(Uid(1000))).unwrap(), StdioChange::Fits);
     });
 }
 
@@ -487,11 +487,11 @@ fn null_files_and_sockets_are_left_alone() {
         let (pipe, _other) = pipe().unwrap();
         let before = fstat(&null).unwrap();
         for handle in [null.as_fd(), file.as_fd(), socket.as_fd()] {
-            for how in [GiveStdio::Mode0622, GiveStdio::Owner(Uid(1000))] {
-                assert_eq!(give(root, handle, how).unwrap(), StdioChange::LeftAlone);
+            for how in [StdioAccess::Mode0622, StdioAccess::Owner(Uid(1000))] {
+                assert_eq!(set_access(root, handle, how).unwrap(), StdioChange::LeftAlone);
             }
         }
-        assert_eq!(give(root, pipe.as_fd(), GiveStdio::Owner(Uid(1000))).unwrap(), StdioChange::LeftAlone);
+        assert_eq!(set_access(root, pipe.as_fd(), StdioAccess::Owner(Uid(1000))).unwrap(), StdioChange::LeftAlone);
         let after = fstat(&null).unwrap();
         assert_eq!((after.st_uid, after.st_mode), (before.st_uid, before.st_mode));
         assert_eq!(mode(here("f")), 0o644);
@@ -506,14 +506,14 @@ fn a_declared_directory_that_the_app_may_have_put_there_is_neither_given_nor_cle
         set_mode(here("vol/data"), 0o700);
         chown(here("vol"), Some(1000), Some(1000)).unwrap();
         let step = step(here("vol/data"), 0o755, &["*"]);
-        let refused = directories::create(&step, &Placement::default()).unwrap_err().to_string();
+        let refused = directories::create(&step, &ChownPolicy::default()).unwrap_err().to_string();
         let why = "it belongs to uid 0, and users other than root can replace it";
         assert!(refused.contains(why) && refused.contains("`take_over = true` below this [[directory]]"), "{refused}");
         let found = fs::metadata(here("vol/data")).unwrap();
         assert_eq!((found.uid(), found.mode() & 0o7777), (0, 0o700));
         assert_eq!(fs::read(here("vol/data/secret")).unwrap(), b"kept");
         let insisted = MakeDirectory { take_over: true, ..step };
-        assert_eq!(directories::create(&insisted, &Placement::default()).unwrap().removed, 1);
+        assert_eq!(directories::create(&insisted, &ChownPolicy::default()).unwrap().removed, 1);
     });
 }
 

@@ -19,7 +19,7 @@ use stepdown::config::values::{CapSet, Gid, Uid};
 use stepdown::control::responses::Snapshot;
 use stepdown::control::server::ControlContext;
 use stepdown::log::own_messages::{self, with_outputs};
-use stepdown::plan::{Credentials, ServicePlan, Trust};
+use stepdown::plan::{Credentials, ServicePlan, TrustedWriters};
 use stepdown::run::{self, Environment, LaunchContext, ServiceEntry, Stage, StageResult};
 use stepdown::supervise::{Setup, StopReason};
 use stepdown::sys::process::launch::Parent;
@@ -67,7 +67,7 @@ fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> ServiceEntry {
         home: "/".into(),
         user: "app".to_owned(),
         skipped: None,
-        variables: Trust::Anybody,
+        variables: TrustedWriters::Anybody,
         inherited: stepdown::plan::inherited::Inherited::All,
     };
     ServiceEntry { service, plan, notify_variables: Vec::new() }

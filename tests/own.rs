@@ -16,8 +16,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, SFlag, lstat, makedev, mknod};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, mkfifo, pipe};
+use stepdown::boot::chown_policy::ChownPolicy;
 use stepdown::boot::own::{OwnReport, Progress, UnchangedCause, Usability, apply};
-use stepdown::boot::placement::Placement;
 use stepdown::config::container::{HardLinks, OwnWhen};
 use stepdown::config::values::Gid;
 use stepdown::sys::privilege::Root;
@@ -270,7 +270,7 @@ fn memory_does_not_grow_with_the_tree() {
             root,
             &tree(here("data"), 1000),
             &app(1000),
-            &Placement::default(),
+            &ChownPolicy::default(),
             &AtomicBool::new(false),
             &mut tell,
         )
@@ -500,7 +500,7 @@ fn usability_is_asked_as_the_app_user_with_its_groups() {
         let ask = |groups: &[u32]| {
             let mut app = app(1000);
             app.groups = groups.iter().copied().map(Gid).collect();
-            apply(root, &tree, &app, &Placement::default(), &AtomicBool::new(false), &mut |_| {}).unwrap().usable
+            apply(root, &tree, &app, &ChownPolicy::default(), &AtomicBool::new(false), &mut |_| {}).unwrap().usable
         };
         assert_eq!(ask(&[1000]), Usability::Unusable(libc::EACCES));
         assert_eq!(ask(&[1000, 5555]), Usability::Usable);
@@ -563,7 +563,7 @@ fn a_walk_that_is_cut_short_gives_closed_directories_back() {
         without(&DAC);
         let stop = AtomicBool::new(true);
         let report =
-            apply(root, &tree(here("data"), 1000), &app(1000), &Placement::default(), &stop, &mut |_| {}).unwrap();
+            apply(root, &tree(here("data"), 1000), &app(1000), &ChownPolicy::default(), &stop, &mut |_| {}).unwrap();
         assert!(report.interrupted);
         assert_eq!(ids(here("data")), (999, 999));
     });
@@ -620,7 +620,7 @@ fn a_stop_before_the_end_leaves_the_top_for_the_next_boot() {
                 while !begun() && Instant::now() < limit {}
                 stop.store(true, Ordering::Relaxed);
             });
-            apply(root, &tree(here("data"), 1000), &app(1000), &Placement::default(), &stop, &mut |_| {}).unwrap()
+            apply(root, &tree(here("data"), 1000), &app(1000), &ChownPolicy::default(), &stop, &mut |_| {}).unwrap()
         });
         if report.interrupted {
             assert_eq!(ids(here("data")), ROOT);
@@ -920,6 +920,6 @@ fn a_stop_ends_the_question_whether_the_app_user_can_use_a_path_that_hangs() {
         tree.when = OwnWhen::Never;
         // Somebody asked for the end already.
         let stop = AtomicBool::new(true);
-        let _report = apply(root, &tree, &app(1000), &Placement::default(), &stop, &mut |_| {});
+        let _report = apply(root, &tree, &app(1000), &ChownPolicy::default(), &stop, &mut |_| {});
     });
 }

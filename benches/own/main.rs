@@ -20,12 +20,12 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use stepdown::boot::chown_policy::ChownPolicy;
 use stepdown::boot::own;
-use stepdown::boot::placement::Placement;
 use stepdown::config::container::{HardLinks, OwnWhen};
 use stepdown::config::values::{Gid, Uid};
 use stepdown::plan::{Identity, OwnTree, Owner};
-use stepdown::sys::privilege::{self, Power, Root};
+use stepdown::sys::privilege::{self, EffectiveUser, Root};
 
 fn main() {
     // `cargo bench` adds `--bench`.
@@ -34,7 +34,7 @@ fn main() {
     let (files, per_directory) = (number(100_000), number(50));
     let parent = given.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let rounds = given.next().map_or(5, |word| word.parse::<usize>().expect("a number"));
-    let Power::Root(root) = privilege::detect() else {
+    let EffectiveUser::Root(root) = privilege::detect() else {
         println!("SKIPPED (needs root)");
         return;
     };
@@ -108,7 +108,7 @@ fn ours(root: &Root, top: &Path, id: u32) {
         shell: "/sbin/nologin".into(),
         umask: 0o022,
     };
-    let report = own::apply(root, &tree, &app, &Placement::default(), &AtomicBool::new(false), &mut |_| {})
+    let report = own::apply(root, &tree, &app, &ChownPolicy::default(), &AtomicBool::new(false), &mut |_| {})
         .expect("nothing is required");
     assert!(report.failed.is_empty() && report.skipped.is_empty(), "{report:?}");
 }

@@ -20,9 +20,9 @@ use nix::unistd::{Gid as NixGid, Uid as NixUid, UnlinkatFlags, fchown, unlinkat}
 use crate::error::Refused;
 use crate::plan::facts::AccountFile;
 use crate::sys::files::beneath::Beneath;
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::resolve::{self, Resolved};
 use crate::sys::files::stat::{FileKind, Stat, mount_of};
+use crate::sys::files::syscall_support::SyscallSupport;
 use crate::sys::files::xattr;
 use crate::sys::privilege::Root;
 use crate::text::shown;
@@ -89,7 +89,7 @@ impl NotReplaceable {
 }
 
 struct Replacement {
-    kernel: Kernel,
+    syscalls: SyscallSupport,
     /// Open for reading, because fsync(2) needs that.
     directory: OwnedFd,
     name: CString,
@@ -99,13 +99,13 @@ struct Replacement {
 impl Replacement {
     fn of(path: &Path) -> Result<Self, NotReplaceable> {
         use std::os::unix::ffi::OsStrExt;
-        let kernel = Kernel::probe();
+        let syscalls = SyscallSupport::probe();
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(NotReplaceable::Reason("it is not the path of a file", Errno::EINVAL));
         };
-        let reached = resolve::resolve(kernel, parent).and_then(|reached| match reached {
+        let reached = resolve::resolve(syscalls, parent).and_then(|reached| match reached {
             Resolved::Found(found) => Ok(found),
-            Resolved::Missing(above, names) => resolve::create_missing(kernel, above, &names),
+            Resolved::Missing(above, names) => resolve::create_missing(syscalls, above, &names),
         });
         let found = reached.map_err(|lost| NotReplaceable::System("reach its directory", lost.cause))?;
         if found.stat.kind != FileKind::Directory {
@@ -116,7 +116,7 @@ impl Replacement {
         let temporary = [PREFIX, name.as_bytes()].concat();
         let no_name = |_| NotReplaceable::Reason("it is not the path of a file", Errno::EINVAL);
         Ok(Self {
-            kernel,
+            syscalls,
             directory,
             name: CString::new(name.as_bytes()).map_err(no_name)?,
             temporary: CString::new(temporary).map_err(no_name)?,
@@ -150,7 +150,7 @@ impl Replacement {
             Err(cause) => return Err(NotReplaceable::at("open it")(cause)),
         };
         let look = |cause| NotReplaceable::System("examine it", cause);
-        let stat = Stat::of(self.kernel, pin.as_fd()).map_err(look)?;
+        let stat = Stat::of(self.syscalls, pin.as_fd()).map_err(look)?;
         match stat.kind {
             FileKind::Regular => {}
             FileKind::Link => return Err(NotReplaceable::Reason("it is a symbolic link", Errno::ELOOP)),
@@ -165,7 +165,7 @@ impl Replacement {
         }
         // rename(2) would fail with EBUSY too; this check comes before anything is written. Without /proc on an old
         // kernel it is not possible, and rename(2) decides.
-        if let (Ok(ours), Ok(its)) = (mount_of(self.kernel, &self.directory), mount_of(self.kernel, &pin))
+        if let (Ok(ours), Ok(its)) = (mount_of(self.syscalls, &self.directory), mount_of(self.syscalls, &pin))
             && ours != its
         {
             return Err(NotReplaceable::Reason("it is bind-mounted and belongs to the host", Errno::EBUSY));
@@ -173,7 +173,7 @@ impl Replacement {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let file = openat(&self.directory, self.name.as_c_str(), flags, Mode::empty())
             .map_err(NotReplaceable::at("read it"))?;
-        let stat = Stat::of(self.kernel, file.as_fd()).map_err(look)?;
+        let stat = Stat::of(self.syscalls, file.as_fd()).map_err(look)?;
         Ok(Some((file, stat)))
     }
 
@@ -203,7 +203,7 @@ impl Replacement {
     }
 
     fn owner(&self, file: &File) -> Result<(u32, u32), NotReplaceable> {
-        let stat = Stat::of(self.kernel, file.as_fd())
+        let stat = Stat::of(self.syscalls, file.as_fd())
             .map_err(|cause| NotReplaceable::System("examine the new file", cause))?;
         Ok((stat.uid.0, stat.gid.0))
     }

@@ -23,8 +23,8 @@ use nix::sys::stat::Mode;
 
 use crate::error::Refused;
 use crate::plan::facts::AccountFile;
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::stat::{FileKind, Stat, mount_of};
+use crate::sys::files::syscall_support::SyscallSupport;
 use crate::sys::read_file;
 
 /// Appends the part of `contents` that follows the file's present contents.
@@ -60,8 +60,8 @@ fn append_at(path: &Path, contents: &[u8]) -> io::Result<()> {
 
 /// Returns its length, if it is a regular file of the container's own, with one link.
 fn appendable(file: &File, path: &Path) -> io::Result<usize> {
-    let kernel = Kernel::probe();
-    let stat = Stat::of(kernel, file.as_fd())?;
+    let syscalls = SyscallSupport::probe();
+    let stat = Stat::of(syscalls, file.as_fd())?;
     if stat.kind != FileKind::Regular {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -74,7 +74,7 @@ fn appendable(file: &File, path: &Path) -> io::Result<usize> {
         Mode::empty(),
     )?;
     // Not possible without /proc on an old kernel; the facts were read with the same check.
-    if let (Ok(around), Ok(its)) = (mount_of(kernel, &parent), mount_of(kernel, file))
+    if let (Ok(around), Ok(its)) = (mount_of(syscalls, &parent), mount_of(syscalls, file))
         && around != its
     {
         return Err(io::Error::other("it is bind-mounted and belongs to the host"));

@@ -9,16 +9,16 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use crate::boot::placement::Placement;
+use crate::boot::chown_policy::ChownPolicy;
 use crate::error::Refused;
 use crate::plan::{DeclaredBy, MakeDirectory};
 use crate::sys::files::beneath::Beneath;
 use crate::sys::files::change;
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
 use crate::sys::files::name::matches;
 use crate::sys::files::resolve::{self, Resolved, Unreachable};
 use crate::sys::files::stat::{FileKind, Stat};
+use crate::sys::files::syscall_support::SyscallSupport;
 use crate::text::{shown, shown_bytes};
 
 /// What was done.
@@ -40,16 +40,16 @@ pub struct DirectoryReport {
 /// # Errors
 /// If it cannot be created, or owner and mode cannot be set; if something else has its name, or a directory that another
 /// user may have moved there. Leftovers that cannot be removed are only reported.
-pub fn create(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryReport, Refused> {
+pub fn create(step: &MakeDirectory, chown_policy: &ChownPolicy) -> Result<DirectoryReport, Refused> {
     let shown = shown(&step.path);
-    let kernel = Kernel::probe();
+    let syscalls = SyscallSupport::probe();
     let unreachable = |error: Unreachable| refused(&format!("cannot make {shown}: {}", error.at), error);
     let mut report = DirectoryReport::default();
-    let found = match resolve::resolve(kernel, &step.path).map_err(unreachable)? {
+    let found = match resolve::resolve(syscalls, &step.path).map_err(unreachable)? {
         Resolved::Found(found) => found,
         Resolved::Missing(parent, names) => {
             report.created = true;
-            resolve::create_missing(kernel, parent, &names).map_err(unreachable)?
+            resolve::create_missing(syscalls, parent, &names).map_err(unreachable)?
         }
     };
     if found.stat.kind != FileKind::Directory {
@@ -57,7 +57,7 @@ pub fn create(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryRe
         return Err(Refused::new(format!("cannot make {shown}"), Errno::ENOTDIR).help(help));
     }
     let look = |cause| Refused::new(format!("cannot examine {shown}"), cause);
-    if !step.take_over && !placement.may_change_owner(&found, step.owner.uid).map_err(look)? {
+    if !step.take_over && !chown_policy.may_change_owner(&found, step.owner.uid).map_err(look)? {
         let what = format!("cannot give {shown} to {}:{}", step.owner.uid, step.owner.gid);
         let why = format!("it belongs to uid {}, and users other than root can replace it", found.stat.uid);
         let written = match step.declared_by {
@@ -72,10 +72,10 @@ pub fn create(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryRe
         return Err(Refused::new(what, io::Error::other(why)).help(help));
     }
     if !step.clean.is_empty() && !report.created {
-        clean(kernel, found.handle.as_fd(), &step.clean, &mut report)
+        clean(syscalls, found.handle.as_fd(), &step.clean, &mut report)
             .map_err(|cause| Refused::new(format!("cannot clean {shown}"), cause).help(help_for(None)))?;
     }
-    let changed = change::directory(kernel, found.handle.as_fd(), &found.stat, step.owner, Some(step.mode));
+    let changed = change::directory(syscalls, found.handle.as_fd(), &found.stat, step.owner, Some(step.mode));
     report.changed = changed.map_err(|cause| {
         let what = format!("cannot give {shown} to {}:{} with mode {:04o}", step.owner.uid, step.owner.gid, step.mode);
         let help = help_for(cause.raw_os_error());
@@ -84,7 +84,12 @@ pub fn create(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryRe
     Ok(report)
 }
 
-fn clean(kernel: Kernel, pin: BorrowedFd<'_>, patterns: &[String], report: &mut DirectoryReport) -> io::Result<()> {
+fn clean(
+    syscalls: SyscallSupport,
+    pin: BorrowedFd<'_>,
+    patterns: &[String],
+    report: &mut DirectoryReport,
+) -> io::Result<()> {
     let handle = Beneath::list_pinned(pin)?;
     // All names are read first: removing while listing may skip some.
     let mut names: Vec<CString> = Vec::new();
@@ -97,7 +102,7 @@ fn clean(kernel: Kernel, pin: BorrowedFd<'_>, patterns: &[String], report: &mut 
         names.extend(wanted.map(ToOwned::to_owned));
     }
     for name in names {
-        let kind = match Stat::of_entry(kernel, handle.as_fd(), &name) {
+        let kind = match Stat::of_entry(syscalls, handle.as_fd(), &name) {
             Ok(stat) => stat.kind,
             Err(_) => continue, // gone
         };

@@ -3,10 +3,10 @@
 
 pub mod account_files;
 pub mod append_account;
+pub mod chown_policy;
 pub mod directories;
 pub mod own;
 pub mod ownership_log;
-pub mod placement;
 pub mod s6_layout;
 pub mod stdio;
 pub mod steps;

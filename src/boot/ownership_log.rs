@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nix::errno::Errno;
 use nix::libc;
 
+use crate::boot::chown_policy::ChownPolicy;
 use crate::boot::own::{self, OwnReport, Progress, Usability};
-use crate::boot::placement::Placement;
 use crate::error::Refused;
 use crate::inspect::doctor;
 use crate::plan::checks::located;
@@ -29,12 +29,12 @@ pub fn establish(
     root: &Root,
     tree: &OwnTree,
     app: &Identity,
-    placement: &Placement,
+    chown_policy: &ChownPolicy,
     stop: &AtomicBool,
 ) -> Result<(), Refused> {
     let path = shown(&tree.path);
     let mut reporter = ProgressReporter::new(&path);
-    let report = own::apply(root, tree, app, placement, stop, &mut |progress| reporter.report(progress))?;
+    let report = own::apply(root, tree, app, chown_policy, stop, &mut |progress| reporter.report(progress))?;
     reporter.done();
     log_report(&path, &report, tree, app);
     Ok(())

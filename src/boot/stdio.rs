@@ -13,7 +13,7 @@ use nix::sys::stat::{Mode, fchmod, fstat};
 use nix::unistd::{Uid as NixUid, fchown, isatty};
 
 use crate::error::Refused;
-use crate::plan::GiveStdio;
+use crate::plan::StdioAccess;
 use crate::sys::files::stat::FileKind;
 use crate::sys::privilege::Root;
 
@@ -32,29 +32,29 @@ pub enum StdioChange {
 ///
 /// # Errors
 /// If the kernel refuses the change (no FOWNER over a pipe of another owner, a terminal of another namespace).
-pub fn give(_: &Root, handle: BorrowedFd<'_>, how: GiveStdio) -> Result<StdioChange, Refused> {
+pub fn set_access(_: &Root, handle: BorrowedFd<'_>, access: StdioAccess) -> Result<StdioChange, Refused> {
     let stat = match fstat(handle) {
         Ok(stat) => stat,
         Err(Errno::EBADF) => return Ok(StdioChange::LeftAlone),
         Err(cause) => return Err(refused("examine", handle, cause)),
     };
     let kind = FileKind::of_mode(stat.st_mode);
-    match how {
-        GiveStdio::Mode0622 if kind == FileKind::Fifo => {
+    match access {
+        StdioAccess::Mode0622 if kind == FileKind::Fifo => {
             if stat.st_mode & 0o7777 == 0o622 {
                 return Ok(StdioChange::Fits);
             }
             let bits = Mode::from_bits_truncate(0o622);
             fchmod(handle, bits).map_err(|cause| refused("chmod", handle, cause))?;
         }
-        GiveStdio::Owner(uid) if kind == FileKind::Character && isatty(handle) == Ok(true) => {
+        StdioAccess::Owner(uid) if kind == FileKind::Character && isatty(handle) == Ok(true) => {
             if stat.st_uid == uid.0 {
                 return Ok(StdioChange::Fits);
             }
             // Its group stays: mesg(1) and wall(1) need it.
             fchown(handle, Some(NixUid::from_raw(uid.0)), None).map_err(|cause| refused("chown", handle, cause))?;
         }
-        GiveStdio::Mode0622 | GiveStdio::Owner(_) => return Ok(StdioChange::LeftAlone),
+        StdioAccess::Mode0622 | StdioAccess::Owner(_) => return Ok(StdioChange::LeftAlone),
     }
     Ok(StdioChange::Changed)
 }

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
-use crate::boot::placement::Placement;
+use crate::boot::chown_policy::ChownPolicy;
 use crate::boot::s6_layout::{self, S6State};
 use crate::boot::{account_files, append_account, directories, ownership_log, stdio};
 use crate::config::values::Signal;
@@ -15,7 +15,7 @@ use crate::control::server;
 use crate::error::Refused;
 use crate::plan::{AccountWrite, BootPlan, Decision, MakeDirectory, Planned, Step};
 use crate::sys::descriptors;
-use crate::sys::privilege::Power;
+use crate::sys::privilege::EffectiveUser;
 use crate::sys::signals::Signals;
 use crate::text::shown;
 
@@ -47,8 +47,8 @@ pub struct Created {
 /// What the steps are carried out with.
 #[derive(Clone, Copy)]
 pub struct StepContext<'a> {
-    /// The power of this process.
-    pub power: &'a Power,
+    /// The user of this process.
+    pub user: &'a EffectiveUser,
     /// The handlers: a stop signal ends the boot.
     pub signals: &'a Signals,
     /// The container's environment.
@@ -61,7 +61,7 @@ pub struct StepContext<'a> {
 /// When a stop signal came in between, or a required step was refused.
 pub fn perform(plan: &BootPlan, context: StepContext<'_>) -> Result<Created, BootEnded> {
     let mut created = Created::default();
-    if let Power::Root(root) = context.power {
+    if let EffectiveUser::Root(root) = context.user {
         account_files::remove_leftovers(root);
     }
     let steps: Vec<_> = planned_steps(plan).map(|planned| &planned.step).collect();
@@ -81,7 +81,7 @@ pub fn perform_again(first: &BootPlan, second: &BootPlan, context: StepContext<'
             // What scripts have written into the state of s6-overlay stays.
             Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) => {}
             // The file is not as planned, whatever was done before.
-            Step::WriteAccounts { .. } | Step::GiveStdio { .. } => steps.push(step.clone()),
+            Step::WriteAccounts { .. } | Step::SetStdioAccess { .. } => steps.push(step.clone()),
             Step::Own(_) => {
                 if !planned_steps(first).any(|before| before.step == *step) {
                     steps.push(step.clone());
@@ -106,26 +106,27 @@ fn carry_out(
     context: StepContext<'_>,
     created: &mut Created,
 ) -> Result<(), BootEnded> {
-    let StepContext { power, signals, environment } = context;
-    let placement = Placement::read(plan);
+    let StepContext { user, signals, environment } = context;
+    let chown_policy = ChownPolicy::read(plan);
     for step in steps {
         if let Some(signal) = signals.stop_requested() {
             return Err(BootEnded::Stopped(signal));
         }
-        match (step, power) {
+        match (step, user) {
             (Step::RuntimeDirectory { candidates }, _) => created.endpoint = runtime_directory(candidates),
             (Step::S6Layout(layout), _) => {
                 let runtime = created.endpoint.as_ref().map(|endpoint| &endpoint.directory);
                 let made = s6_layout::create(layout, environment, runtime);
                 created.s6 = made.inspect_err(|refused| tracing::warn!("{refused}")).ok();
             }
-            (Step::Own(tree), Power::Root(root)) => {
-                ownership_log::establish(root, tree, &plan.identity, &placement, signals.stop_flag())
+            (Step::Own(tree), EffectiveUser::Root(root)) => {
+                ownership_log::establish(root, tree, &plan.identity, &chown_policy, signals.stop_flag())
                     .map_err(BootEnded::Refused)?;
             }
-            (step, power) => {
+            (step, user) => {
                 // Logged, and continued: a step that fails unexpectedly is no reason not to start the container.
-                let _told = carry_out_other(step, power, &placement).inspect_err(|refused| tracing::warn!("{refused}"));
+                let _told =
+                    carry_out_other(step, user, &chown_policy).inspect_err(|refused| tracing::warn!("{refused}"));
             }
         }
     }
@@ -135,8 +136,8 @@ fn carry_out(
     }
 }
 
-fn carry_out_other(step: &Step, power: &Power, placement: &Placement) -> Result<(), Refused> {
-    match (step, power) {
+fn carry_out_other(step: &Step, user: &EffectiveUser, chown_policy: &ChownPolicy) -> Result<(), Refused> {
+    match (step, user) {
         (Step::BecomeSubreaper, _) => nix::sys::prctl::set_child_subreaper(true)
             .map_err(|errno| Refused::new("cannot become a child subreaper", errno)),
         (Step::WriteAccounts { file, contents, changes, how }, _) => {
@@ -155,16 +156,16 @@ fn carry_out_other(step: &Step, power: &Power, placement: &Placement) -> Result<
             }
             Ok(())
         }
-        (Step::MakeDirectory(directory), _) => directories::create(directory, placement).map(drop),
-        (Step::GiveStdio { fd, how }, Power::Root(root)) => {
-            stdio::give(root, descriptors::standard(*fd), *how).map(drop)
+        (Step::MakeDirectory(directory), _) => directories::create(directory, chown_policy).map(drop),
+        (Step::SetStdioAccess { fd, access }, EffectiveUser::Root(root)) => {
+            stdio::set_access(root, descriptors::standard(*fd), *access).map(drop)
         }
-        (Step::Own(tree), Power::User) => {
+        (Step::Own(tree), EffectiveUser::Unprivileged) => {
             ownership_log::check(tree);
             Ok(())
         }
         // Without root no owner can be changed; the others were done by the caller.
-        (Step::GiveStdio { .. }, Power::User) => Ok(()),
+        (Step::SetStdioAccess { .. }, EffectiveUser::Unprivileged) => Ok(()),
         (Step::RuntimeDirectory { .. } | Step::S6Layout(_) | Step::Own(_), _) => Ok(()),
     }
 }

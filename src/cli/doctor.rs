@@ -11,7 +11,7 @@ use crate::control::protocol::Query;
 use crate::error::Problems;
 use crate::inspect::source::ConfigPaths;
 use crate::inspect::{doctor, facts};
-use crate::plan::checks::{self, Area, Check, Examination, Trouble};
+use crate::plan::checks::{self, Area, Check, Examination, Issue};
 use crate::plan::show::{self, ColorMode};
 use crate::sys::host;
 
@@ -88,12 +88,12 @@ fn without_answer(
     first: (crate::config::values::Uid, crate::config::values::Gid, Vec<crate::config::values::Gid>),
     why: &ClientError,
 ) -> Examination {
-    let trouble = Trouble::new(
+    let issue = Issue::new(
         format!("PID 1 cannot be asked what its boot could not do: {}", super::control::words(why)),
         "this report covers only what can be examined from outside; `stepdown status` and the other control commands do not work",
         "ask as root or as the app user (`docker exec --user 0`); read the first lines of the container's log",
     );
-    let told = Check::degraded(Area::RuntimeDirectory, "control socket", trouble);
+    let told = Check::degraded(Area::RuntimeDirectory, "control socket", issue);
     match read(command) {
         Ok(config) => {
             let facts = doctor::facts_of(facts::read(&config), first);

@@ -42,7 +42,7 @@ const CONTAINER_KEYS: &[KeyDoc] = &[
     key("without_root", "a string", r#""run""#, r#"without_root = "refuse""#,
         "started under `--user`: `run` and say what is lost, or `refuse`"),
     key("without_drop", "a string", r#""refuse""#, r#"without_drop = "run""#,
-        "root without SETUID and SETGID: `refuse`, or `run` on as a powerless root"),
+        "root without SETUID and SETGID: `refuse`, or `run` on as root without them"),
     key("stop_timeout", "a duration", r#""8s""#, r#"stop_timeout = "25s""#,
         "the whole stop; keep it below the runtime's own (docker stop: 10s)"),
     key("pid1_filter", "true or false", "true", "pid1_filter = false",

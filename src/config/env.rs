@@ -23,7 +23,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("TZ", "time zone, such as Europe/Berlin; handed on to the services"),
     ("STEPDOWN_SERVICES", "more services trees, separated by `:`"),
     ("STEPDOWN_STOP_TIMEOUT", "budget of the whole stop, such as 25s; keep it below the runtime's own"),
-    ("STEPDOWN_WITHOUT_DROP", "root without SETUID and SETGID: `refuse`, or `run` on as a powerless root"),
+    ("STEPDOWN_WITHOUT_DROP", "root without SETUID and SETGID: `refuse`, or `run` on as root without them"),
     ("STEPDOWN_LOG", "our own messages: error, warn, info, debug"),
     ("STEPDOWN_LOG_FORMAT", "lines of the services: auto, inherit, tagged, json"),
 ];

@@ -21,11 +21,11 @@ use crate::config::values::Uid;
 use crate::error::cause_words;
 use crate::inspect::facts::alternatives;
 use crate::sys::files::beneath::{Beneath, Mounts};
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
 use crate::sys::files::placed_by::PlacedBy;
 use crate::sys::files::resolve::{self, Resolved, ResolvedFile};
 use crate::sys::files::stat::{FileKind, Stat};
+use crate::sys::files::syscall_support::SyscallSupport;
 use crate::sys::files::umask::Umask;
 use crate::sys::files::{change, remove};
 use crate::sys::instance;
@@ -95,7 +95,7 @@ impl RuntimeDir {
     /// Removes it with its contents, as far as the app user may: where it is shared it outlives this container. The name is
     /// removed only if the directory is empty, because another one may have taken its place meanwhile.
     pub fn remove(self) {
-        let beneath = Beneath { kernel: Kernel::probe(), mounts: Mounts::Stay };
+        let beneath = Beneath { syscalls: SyscallSupport::probe(), mounts: Mounts::Stay };
         // What only root may remove stays; the next boot removes it.
         let _left = remove_contents(beneath, &self.lock);
         let _left = unlinkat(&self.parent, self.name.as_c_str(), UnlinkatFlags::RemoveDir);
@@ -108,28 +108,28 @@ impl RuntimeDir {
 /// # Errors
 /// Why each candidate was rejected.
 pub fn make(candidates: &[PathBuf]) -> Result<RuntimeDir, Vec<Rejected>> {
-    let kernel = Kernel::probe();
+    let syscalls = SyscallSupport::probe();
     let mut rejected = Vec::new();
     for path in candidates {
-        match create_at(kernel, path) {
+        match create_at(syscalls, path) {
             Ok(made) => return Ok(RuntimeDir { rejected, ..made }),
             Err(why) => rejected.push(Rejected { path: path.clone(), why }),
         }
     }
     // Each may belong to another container of the same pod.
-    match candidates.iter().flat_map(|path| alternatives(path)).find_map(|path| create_at(kernel, &path).ok()) {
+    match candidates.iter().flat_map(|path| alternatives(path)).find_map(|path| create_at(syscalls, &path).ok()) {
         Some(made) => Ok(RuntimeDir { rejected, ..made }),
         None => Err(rejected),
     }
 }
 
-fn create_at(kernel: Kernel, path: &Path) -> Result<RuntimeDir, String> {
+fn create_at(syscalls: SyscallSupport, path: &Path) -> Result<RuntimeDir, String> {
     use std::os::unix::ffi::OsStrExt;
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err("it is not the path of a directory".to_owned());
     };
     let name = CString::new(name.as_bytes()).map_err(|_| "it contains a NUL byte".to_owned())?;
-    let parent = match resolve::resolve(kernel, parent) {
+    let parent = match resolve::resolve(syscalls, parent) {
         Ok(Resolved::Found(parent)) if parent.stat.kind == FileKind::Directory => parent,
         Ok(Resolved::Found(_)) => return Err("its parent is not a directory".to_owned()),
         Ok(Resolved::Missing(..)) => return Err(format!("there is no {}", shown(parent))),
@@ -138,7 +138,7 @@ fn create_at(kernel: Kernel, path: &Path) -> Result<RuntimeDir, String> {
             return Err(format!("{}: {why}", lost.at));
         }
     };
-    let beneath = Beneath { kernel, mounts: Mounts::Stay };
+    let beneath = Beneath { syscalls, mounts: Mounts::Stay };
     let location = Location { beneath, parent, name };
     let lock = match location.create() {
         Ok(handle) => location.lock(handle)?,
@@ -184,9 +184,9 @@ impl Location {
     /// name in the end succeeds.
     fn lock(&self, handle: OwnedFd) -> Result<Lock, String> {
         let lock = Lock::take(handle).ok_or_else(|| IN_USE.to_owned())?;
-        let kernel = self.beneath.kernel;
-        let ours = Stat::of(kernel, lock.as_fd()).map_err(|cause| failure("cannot examine it", cause))?;
-        match Stat::of_entry(kernel, self.parent.handle.as_fd(), &self.name) {
+        let syscalls = self.beneath.syscalls;
+        let ours = Stat::of(syscalls, lock.as_fd()).map_err(|cause| failure("cannot examine it", cause))?;
+        match Stat::of_entry(syscalls, self.parent.handle.as_fd(), &self.name) {
             Ok(named) if named.id == ours.id => Ok(lock),
             Ok(_) | Err(_) => Err(IN_USE.to_owned()),
         }
@@ -200,7 +200,7 @@ impl Location {
     fn replace(&self) -> Result<Lock, String> {
         let parent = self.parent.handle.as_fd();
         let look = |cause| failure("cannot examine it", cause);
-        let stat = Stat::of_entry(self.beneath.kernel, parent, &self.name).map_err(look)?;
+        let stat = Stat::of_entry(self.beneath.syscalls, parent, &self.name).map_err(look)?;
         let ours = stat.uid.0 == geteuid().as_raw() || stat.uid == Uid::ROOT;
         let placed_by_root = self.parent.placed_by_root && self.parent.stat.only_root_writes();
         if !ours && !placed_by_root {
@@ -215,7 +215,7 @@ impl Location {
         }
         let old = Lock::take(self.open().map_err(|cause| failure("cannot open it", cause))?);
         let old = old.ok_or_else(|| IN_USE.to_owned())?;
-        let stat = Stat::of(self.beneath.kernel, old.as_fd()).map_err(look)?;
+        let stat = Stat::of(self.beneath.syscalls, old.as_fd()).map_err(look)?;
         let can_be_moved = self.parent.placed_by.below(&self.parent.stat, &stat) != PlacedBy::Root;
         if can_be_moved && geteuid().is_root() {
             self.check_is_leftover(&old, &stat)?;
@@ -225,8 +225,8 @@ impl Location {
             Ok(()) => self.recreate(),
             // It is a mount point, or we may not write its parent: emptied, it is as good as new.
             Err(Errno::EBUSY | Errno::EXDEV | Errno::EACCES | Errno::EPERM | Errno::EROFS) if ours => {
-                let kernel = self.beneath.kernel;
-                change::mode(kernel, old.as_fd(), &stat, MODE)
+                let syscalls = self.beneath.syscalls;
+                change::mode(syscalls, old.as_fd(), &stat, MODE)
                     .map_err(|cause| failure("cannot set its mode", cause))?;
                 Ok(old)
             }
@@ -249,7 +249,7 @@ impl Location {
         let handle = Beneath::list_pinned(old).map_err(|cause| failure("cannot list it", cause))?;
         while listing.read(handle.as_fd()).map_err(|cause| failure("cannot list it", cause))? {
             for entry in listing.entries() {
-                let kind = Stat::of_entry(self.beneath.kernel, handle.as_fd(), entry.name).map(|stat| stat.kind);
+                let kind = Stat::of_entry(self.beneath.syscalls, handle.as_fd(), entry.name).map(|stat| stat.kind);
                 let bytes = entry.name.to_bytes();
                 let known = match kind {
                     Ok(FileKind::Socket) => SOCKETS.iter().any(|name| bytes.starts_with(name)),
@@ -268,9 +268,9 @@ impl Location {
 
     /// Verifies through the handle that it is ours, empty and can be written.
     fn verify(&self, lock: &Lock) -> Result<OwnedFd, String> {
-        let kernel = self.beneath.kernel;
+        let syscalls = self.beneath.syscalls;
         let handle = lock.as_fd();
-        let stat = Stat::of(kernel, handle).map_err(|cause| failure("cannot examine it", cause))?;
+        let stat = Stat::of(syscalls, handle).map_err(|cause| failure("cannot examine it", cause))?;
         if stat.kind != FileKind::Directory || stat.uid.0 != geteuid().as_raw() {
             return Err(format!("uid {} has put something in its place", stat.uid));
         }

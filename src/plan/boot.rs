@@ -3,7 +3,7 @@
 
 use super::checks::{NO_FILTER, NOT_PID_ONE};
 use super::facts::{AccountFile, Facts};
-use super::finding::{Area, Trouble};
+use super::finding::{Area, Issue};
 use super::fix::Fix;
 use super::inherited::RemovedVariables;
 use super::notes::{Blockers, Notes};
@@ -73,7 +73,7 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Blockers) {
     let is_root: Vec<bool> = config.services.iter().zip(&runs).map(declared_root).collect();
     let stage = match switch_ability {
         SwitchAbility::Root => prepare::stage(&config.services, &is_root),
-        SwitchAbility::Powerless | SwitchAbility::User => prepare::PrepareStage::default(),
+        SwitchAbility::LimitedRoot | SwitchAbility::User => prepare::PrepareStage::default(),
     };
     let case = PrivilegeInputs {
         config,
@@ -139,33 +139,32 @@ fn resolve_identity(
         return (SwitchAbility::User, identity, files);
     }
     let target = identity::of_root(config, facts, notes);
-    match switch_trouble(&target.identity, facts) {
+    match switch_issue(&target.identity, facts) {
         None => {
             let files = AccountFiles::for_root(app, &target, facts, notes);
             (SwitchAbility::Root, target.identity, Some(files))
         }
-        Some(trouble) => {
+        Some(issue) => {
             let Identity { name, uid, gid, .. } = &target.identity;
             let what = format!("cannot step down to {name} ({uid}:{gid})");
             match config.container.without_drop {
                 RunOrRefuse::Refuse => {
-                    let fix = trouble
-                        .fix
-                        .or(Fix::words(format!("start as that user: `--user {uid}:{gid}`")))
-                        .or(Fix::words("accept running as a powerless root: `STEPDOWN_WITHOUT_DROP=run`"));
-                    notes.refuse_for(Area::StepDown, what, Trouble { fix, ..trouble });
+                    let fix = issue.fix.or(Fix::words(format!("start as that user: `--user {uid}:{gid}`"))).or(
+                        Fix::words("accept running as root without these capabilities: `STEPDOWN_WITHOUT_DROP=run`"),
+                    );
+                    notes.refuse_for(Area::StepDown, what, Issue { fix, ..issue });
                 }
-                RunOrRefuse::Run => notes.degraded(Area::StepDown, what, trouble),
+                RunOrRefuse::Run => notes.degraded(Area::StepDown, what, issue),
             }
-            (SwitchAbility::Powerless, identity::without_switch(&config.container, facts, notes), None)
+            (SwitchAbility::LimitedRoot, identity::without_switch(&config.container, facts, notes), None)
         }
     }
 }
 
 /// Why root cannot change to that user, what follows if that is accepted, and the fix. `None` if the app user is root
 /// itself.
-fn switch_trouble(target: &Identity, facts: &Facts) -> Option<Trouble> {
-    let accepted = "everything keeps running as a powerless root";
+fn switch_issue(target: &Identity, facts: &Facts) -> Option<Issue> {
+    let accepted = "everything keeps running as root";
     let mut needs = CapSet::EMPTY;
     if target.uid != Uid::ROOT {
         needs = switch::needed();
@@ -174,12 +173,12 @@ fn switch_trouble(target: &Identity, facts: &Facts) -> Option<Trouble> {
     }
     let missing = needs.minus(facts.effective);
     if !missing.is_empty() {
-        return Some(Trouble::lacking_all(missing, accepted));
+        return Some(Issue::lacking_all(missing, accepted));
     }
     (facts.setgroups_denied && target.uid != Uid::ROOT).then(|| {
         let cause = "groups cannot be set in this user namespace (/proc/self/setgroups says deny)";
         let fix = "give the runtime subordinate ids (/etc/subuid, /etc/subgid and newgidmap), or set PUID=0";
-        Trouble::new(cause, accepted, fix)
+        Issue::new(cause, accepted, fix)
     })
 }
 
@@ -196,8 +195,8 @@ fn add_machine_notices(config: &Config, facts: &Facts, notes: &mut Notes) {
     machine_notices::of_shell_names(config, facts, notes);
     if let Some(zone) = &facts.unknown_zone {
         let cause = format!("TZ={} is not a time zone of this image", shown_value(zone));
-        let trouble = Trouble::new(cause, "times are UTC", "install tzdata in the image, or correct TZ");
-        notes.degraded(Area::TimeZone, "TZ", trouble);
+        let issue = Issue::new(cause, "times are UTC", "install tzdata in the image, or correct TZ");
+        notes.degraded(Area::TimeZone, "TZ", issue);
     }
 }
 
@@ -207,7 +206,7 @@ fn mode(switch_ability: SwitchAbility, facts: &Facts, identity: &Identity, drop:
     match (switch_ability, drop) {
         (SwitchAbility::User, _) if known() => Mode::User,
         (SwitchAbility::User, _) => Mode::UserUnknown,
-        (SwitchAbility::Powerless, _) => Mode::RootLimited,
+        (SwitchAbility::LimitedRoot, _) => Mode::RootLimited,
         (SwitchAbility::Root, _) if skips || lacks_capabilities(facts, identity, drop, steps) => Mode::RootLimited,
         (SwitchAbility::Root, _) => Mode::Root,
     }

@@ -47,7 +47,7 @@ impl Step {
             Self::S6Layout(_) => S6_LAYOUT,
             Self::MakeDirectory(_) => DIRECTORIES,
             Self::Own(_) => OWNERSHIP,
-            Self::GiveStdio { .. } => STDIO,
+            Self::SetStdioAccess { .. } => STDIO,
         }
     }
 }

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::facts::AccountFile;
-use super::finding::Trouble;
+use super::finding::Issue;
 use super::notice::Notice;
 use super::owner::Owner;
-use super::trust::Trust;
+use super::trusted_writers::TrustedWriters;
 use crate::config::container::{HardLinks, LogFormat, OwnWhen};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 
@@ -85,7 +85,7 @@ pub enum Decision {
     /// There is nothing to do; the reason in a few words ("already 1000:1000").
     AlreadyDone(String),
     /// It cannot be done.
-    Skip(Trouble),
+    Skip(Issue),
 }
 
 /// One step of a boot before *prepare*.
@@ -116,11 +116,11 @@ pub enum Step {
     /// Establish ownership of a tree.
     Own(OwnTree),
     /// Allow the app user to reopen this standard descriptor (SECURITY fact 9).
-    GiveStdio {
+    SetStdioAccess {
         /// 0, 1 or 2.
         fd: i32,
         /// What to change.
-        how: GiveStdio,
+        access: StdioAccess,
     },
 }
 
@@ -135,7 +135,7 @@ pub enum AccountWrite {
 
 /// How the app user gets access to a standard descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GiveStdio {
+pub enum StdioAccess {
     /// A FIFO gets mode 0622: everybody may write, its owner stays.
     Mode0622,
     /// A terminal gets the app user as its owner.
@@ -282,7 +282,7 @@ pub enum DropLevel {
     /// It was never root.
     AlreadyUser,
     /// Root without SETUID or SETGID, and allowed to continue as root.
-    Powerless,
+    LimitedRoot,
 }
 
 /// How one service (or the main command) is run: everything is resolved, nothing is looked up after the fork.
@@ -301,9 +301,9 @@ pub struct ServicePlan {
     /// For USER and LOGNAME.
     pub user: String,
     /// Why it is not run in this mode (`without_root = "skip"`).
-    pub skipped: Option<Trouble>,
+    pub skipped: Option<Issue>,
     /// Who may own its `environment_file`.
-    pub variables: Trust,
+    pub variables: TrustedWriters,
     /// The variables that it inherits from the container.
     pub inherited: Inherited,
 }

@@ -4,11 +4,11 @@
 
 use std::path::Path;
 
+use super::exec_failure::{ExecFailure, FilePermissions};
 use super::facts::{Executable, Facts, ProgramFact};
-use super::finding::{Area, CauseKind, Trouble};
+use super::finding::{Area, CauseKind, Issue};
 use super::fix::Fix;
 use super::notes::Notes;
-use super::obstacle::{FilePermissions, Obstacle};
 use super::switch::{RunsAs, SwitchAbility};
 use super::words;
 use crate::config::Config;
@@ -37,18 +37,18 @@ impl Executor<'_> {
             && is_named_by_path(command)
             && let Some(seen) = executable.closed.iter().find(|seen| self.is_closed(seen, program))
         {
-            let obstacle = match seen.path == *program {
-                true => Obstacle::NotForThisUser(seen.clone()),
-                false => Obstacle::ClosedDirectory(seen.clone()),
+            let failure = match seen.path == *program {
+                true => ExecFailure::NotForThisUser(seen.clone()),
+                false => ExecFailure::ClosedDirectory(seen.clone()),
             };
-            if let Some((what, help)) = obstacle.words(program) {
+            if let Some((what, help)) = failure.words(program) {
                 let (path, who) =
                     (words::path(program), format!("{} ({}:{})", self.runs.user, self.runs.uid, self.runs.gid));
-                let trouble = Trouble {
+                let issue = Issue {
                     why: CauseKind::OwnerAndMode,
-                    ..Trouble::new(format!("{path}: {what}"), format!("{who} cannot execute it"), Fix::words(help))
+                    ..Issue::new(format!("{path}: {what}"), format!("{who} cannot execute it"), Fix::words(help))
                 };
-                notes.degraded(Area::Service, subject.clone(), trouble);
+                notes.degraded(Area::Service, subject.clone(), issue);
             }
         }
         let sets = self.service.is_none_or(|service| service.no_new_privileges) || self.facts.no_new_privs;
@@ -100,8 +100,8 @@ impl Executor<'_> {
     fn add_notice(&self, subject: &str, what: String, lost: Option<CapSet>, notes: &mut Notes) {
         let who = &self.runs.user;
         let consequence = format!("it has only what {who} has");
-        let trouble = Trouble { why: CauseKind::NoNewPrivs, ..Trouble::new(what, consequence, self.help(lost)) };
-        notes.degraded(Area::Capability, subject, trouble);
+        let issue = Issue { why: CauseKind::NoNewPrivs, ..Issue::new(what, consequence, self.help(lost)) };
+        notes.degraded(Area::Capability, subject, issue);
     }
 
     /// Returns the fix that enables these capabilities of the file, or all of its rights: runtime settings and keys.
@@ -134,7 +134,7 @@ impl Executor<'_> {
     fn granting(&self, missing: CapSet) -> Option<String> {
         let fix = Fix::capabilities(missing);
         (!missing.is_empty()).then(|| match self.switch_ability {
-            SwitchAbility::Root | SwitchAbility::Powerless => fix.to_string(),
+            SwitchAbility::Root | SwitchAbility::LimitedRoot => fix.to_string(),
             SwitchAbility::User => format!("start the container as root, with {fix}"),
         })
     }

@@ -54,14 +54,14 @@ pub enum Finding {
         note: String,
     },
     /// It works with restrictions.
-    Degraded(Trouble),
+    Degraded(Issue),
     /// It does not start or does not work.
-    Fatal(Trouble),
+    Fatal(Issue),
 }
 
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct Issue {
     /// The kind of the cause.
     pub why: CauseKind,
     /// The cause: "/config is 0:0 0755", "/etc is read-only".
@@ -102,13 +102,13 @@ pub enum CauseKind {
     Other,
 }
 
-impl Trouble {
-    /// Returns a trouble of kind `Other`.
+impl Issue {
+    /// Returns an issue of kind `Other`.
     pub fn new(cause: impl Into<String>, consequence: impl Into<String>, fix: impl Into<Fix>) -> Self {
         Self { why: CauseKind::Other, cause: cause.into(), consequence: consequence.into(), fix: fix.into() }
     }
 
-    /// Returns the trouble of a capability that was not granted.
+    /// Returns the issue of a capability that was not granted.
     pub(super) fn lacking(capability: Capability, consequence: impl Into<String>, fix: Fix) -> Self {
         Self { why: CauseKind::Capability, ..Self::new(format!("{capability} is not granted"), consequence, fix) }
     }
@@ -129,13 +129,13 @@ impl Check {
     }
 
     /// Returns a `Degraded` check.
-    pub fn degraded(area: Area, subject: impl Into<String>, trouble: Trouble) -> Self {
-        Self { area, subject: subject.into(), finding: Finding::Degraded(trouble) }
+    pub fn degraded(area: Area, subject: impl Into<String>, issue: Issue) -> Self {
+        Self { area, subject: subject.into(), finding: Finding::Degraded(issue) }
     }
 
     /// Returns a `Fatal` check.
-    pub fn fatal(area: Area, subject: impl Into<String>, trouble: Trouble) -> Self {
-        Self { area, subject: subject.into(), finding: Finding::Fatal(trouble) }
+    pub fn fatal(area: Area, subject: impl Into<String>, issue: Issue) -> Self {
+        Self { area, subject: subject.into(), finding: Finding::Fatal(issue) }
     }
 }
 
@@ -173,10 +173,10 @@ impl Finding {
     }
 
     /// Returns what is wrong, if anything is.
-    pub fn trouble(&self) -> Option<&Trouble> {
+    pub fn issue(&self) -> Option<&Issue> {
         match self {
             Self::Ok { .. } => None,
-            Self::Degraded(trouble) | Self::Fatal(trouble) => Some(trouble),
+            Self::Degraded(issue) | Self::Fatal(issue) => Some(issue),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::accounts::{group, passwd};
 use super::facts::{AccountFile, AccountState, Facts, PathFact, PathKind};
-use super::finding::{Area, CauseKind, Trouble};
+use super::finding::{Area, CauseKind, Issue};
 use super::notes::Notes;
 use crate::config::container::App;
 use crate::config::service::GroupRef;
@@ -113,9 +113,9 @@ fn is_mapped(gid: Gid, facts: &Facts, notes: &mut Notes) -> bool {
     if !mapped {
         let fix = "map it (/etc/subgid), or remove it from the groups";
         let lost = "what is open to this group alone stays closed";
-        let trouble =
-            Trouble { why: CauseKind::NotMapped, ..Trouble::new("it is not mapped in this user namespace", lost, fix) };
-        notes.degraded(Area::Identity, format!("group {gid}"), trouble);
+        let issue =
+            Issue { why: CauseKind::NotMapped, ..Issue::new("it is not mapped in this user namespace", lost, fix) };
+        notes.degraded(Area::Identity, format!("group {gid}"), issue);
     }
     mapped
 }

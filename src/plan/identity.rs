@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::accounts::{group, passwd};
 use super::facts::{AccountFile, Facts, IdMap};
-use super::finding::{Area, Trouble};
+use super::finding::{Area, Issue};
 use super::fix::Fix;
 use super::groups::{self, bytes};
 use super::notes::Notes;
@@ -103,8 +103,8 @@ pub(super) fn without_switch(container: &Container, facts: &Facts, notes: &mut N
         let list: Vec<_> = lacking.iter().map(ToString::to_string).collect();
         let (list, fix) = (list.join(" "), Fix::groups(&lacking));
         let cause = "the runtime did not give them, and only root can join any";
-        let trouble = Trouble::new(cause, "what is open to these groups alone stays closed", fix);
-        notes.degraded(Area::Identity, format!("groups {list}"), trouble);
+        let issue = Issue::new(cause, "what is open to these groups alone stays closed", fix);
+        notes.degraded(Area::Identity, format!("groups {list}"), issue);
     }
     let mut gids = [facts.groups.as_slice(), &[facts.gid]].concat();
     gids.sort_unstable();

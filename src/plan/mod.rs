@@ -9,6 +9,7 @@ mod boot_parts;
 mod boot_plan;
 pub mod checks;
 mod env_scripts;
+pub mod exec_failure;
 mod exec_rights;
 pub mod facts;
 pub mod finding;
@@ -21,7 +22,6 @@ pub mod inherited;
 pub mod machine_notices;
 mod notes;
 pub mod notice;
-pub mod obstacle;
 pub mod order;
 mod owner;
 mod prepare;
@@ -33,16 +33,16 @@ mod services;
 pub mod show;
 mod steps;
 mod switch;
-pub mod trust;
 mod trust_check;
+pub mod trusted_writers;
 mod words;
 
 pub use boot::{boot, preview};
 pub use boot_parts::boot_parts;
 pub use boot_plan::{
-    AccountWrite, BootPlan, Credentials, Decision, DeclaredBy, DropLevel, GiveStdio, Identity, MakeDirectory, Mode,
-    OwnTree, Planned, Privilege, S6Base, S6Directory, S6DirectoryKind, S6Layout, ServicePlan, Step,
+    AccountWrite, BootPlan, Credentials, Decision, DeclaredBy, DropLevel, Identity, MakeDirectory, Mode, OwnTree,
+    Planned, Privilege, S6Base, S6Directory, S6DirectoryKind, S6Layout, ServicePlan, StdioAccess, Step,
 };
 pub use owner::Owner;
 pub use services::{SHELL, main_is_missing, main_is_still_missing};
-pub use trust::Trust;
+pub use trusted_writers::TrustedWriters;

@@ -1,7 +1,7 @@
 //! [`Notes`]: problems, refusals and notices of planning, collected so that every problem is reported at once. Must not know
 //! what is planned.
 
-use super::finding::{Area, CauseKind, Check, Trouble};
+use super::finding::{Area, CauseKind, Check, Issue};
 use super::fix::Fix;
 use super::notice::Notice;
 use crate::error::{Error, Place, Problem, Problems, Refused, Remedy};
@@ -33,14 +33,14 @@ impl MainFault {
     /// Returns it as a check.
     pub(super) fn check(self) -> Check {
         let consequence = format!("the container does not start: exit {}, nothing is touched", self.code);
-        Check::fatal(Area::Service, "`main`", Trouble::new(self.what, consequence, self.remedy))
+        Check::fatal(Area::Service, "`main`", Issue::new(self.what, consequence, self.remedy))
     }
 
     /// Returns it as a notice, if oneshots may provide the program before it is started.
     pub(super) fn notice(self) -> Notice {
         let consequence = format!("unless a oneshot before it brings it, the container ends with {}", self.code);
-        let trouble = Trouble::new(self.what, consequence, self.remedy);
-        Notice::Degraded { area: Area::Service, subject: "`main`".to_owned(), trouble }
+        let issue = Issue::new(self.what, consequence, self.remedy);
+        Notice::Degraded { area: Area::Service, subject: "`main`".to_owned(), issue }
     }
 }
 
@@ -81,12 +81,12 @@ impl Notes {
 
     /// Adds a requirement that the machine does not allow: exit 111. The first one is reported.
     pub(super) fn refuse(&mut self, what: impl Into<String>, cause: impl Into<String>, fix: impl Into<Fix>) {
-        self.refuse_for(Area::Configuration, what, Trouble::new(cause, "", fix));
+        self.refuse_for(Area::Configuration, what, Issue::new(cause, "", fix));
     }
 
-    /// The same for an existing trouble; its consequence is the refusal.
-    pub(super) fn refuse_for(&mut self, area: Area, what: impl Into<String>, trouble: Trouble) {
-        let Trouble { why, cause, fix, consequence: _ } = trouble;
+    /// The same for an existing issue; its consequence is the refusal.
+    pub(super) fn refuse_for(&mut self, area: Area, what: impl Into<String>, issue: Issue) {
+        let Issue { why, cause, fix, consequence: _ } = issue;
         self.refusals.push(Refusal { area, what: what.into(), why, cause, fix });
     }
 
@@ -101,8 +101,8 @@ impl Notes {
     }
 
     /// Adds something that works with restrictions.
-    pub(super) fn degraded(&mut self, area: Area, subject: impl Into<String>, trouble: Trouble) {
-        self.add(Notice::Degraded { area, subject: subject.into(), trouble });
+    pub(super) fn degraded(&mut self, area: Area, subject: impl Into<String>, issue: Issue) {
+        self.add(Notice::Degraded { area, subject: subject.into(), issue });
     }
 
     /// Adds something that `doctor` reports with a check of its own.

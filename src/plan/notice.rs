@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::finding::{Area, Check, Trouble};
+use super::finding::{Area, Check, Issue};
 
 /// A notice for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Notice {
         /// Its subject: "`web`", "group 44".
         subject: String,
         /// What is wrong.
-        trouble: Trouble,
+        issue: Issue,
     },
 }
 
@@ -29,7 +29,7 @@ impl Notice {
         match self {
             Self::Note(text) => Some(Check::ok(Area::Configuration, "note", text.clone())),
             Self::CheckedElsewhere(_) => None,
-            Self::Degraded { area, subject, trouble } => Some(Check::degraded(*area, subject.clone(), trouble.clone())),
+            Self::Degraded { area, subject, issue } => Some(Check::degraded(*area, subject.clone(), issue.clone())),
         }
     }
 }
@@ -39,7 +39,7 @@ impl fmt::Display for Notice {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Note(text) | Self::CheckedElsewhere(text) => out.write_str(text),
-            Self::Degraded { subject, trouble: Trouble { cause, consequence, fix, .. }, .. } => {
+            Self::Degraded { subject, issue: Issue { cause, consequence, fix, .. }, .. } => {
                 write!(out, "{subject}: {cause}; {consequence}; {fix}")
             }
         }
@@ -52,10 +52,10 @@ mod tests {
 
     #[test]
     fn the_log_and_doctor_tell_the_same() {
-        let trouble = Trouble::new("a", "b", "c");
-        let notice = Notice::Degraded { area: Area::Service, subject: "`web`".into(), trouble: trouble.clone() };
+        let issue = Issue::new("a", "b", "c");
+        let notice = Notice::Degraded { area: Area::Service, subject: "`web`".into(), issue: issue.clone() };
         assert_eq!(notice.to_string(), "`web`: a; b; c");
-        assert_eq!(notice.check(), Some(Check::degraded(Area::Service, "`web`", trouble)));
+        assert_eq!(notice.check(), Some(Check::degraded(Area::Service, "`web`", issue)));
         assert_eq!(Notice::CheckedElsewhere("x".into()).check(), None);
     }
 }

@@ -5,7 +5,7 @@ use super::accounts::group;
 use super::checks::refused_limits;
 use super::exec_rights::without_free_ports;
 use super::facts::Facts;
-use super::finding::{Area, CauseKind, Trouble};
+use super::finding::{Area, CauseKind, Issue};
 use super::fix::Fix;
 use super::notes::Notes;
 use super::prepare::PrepareStage;
@@ -63,8 +63,8 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
     let all = case.config.services.iter().chain(case.main);
     for (at, (service, runs)) in all.zip(case.runs).enumerate() {
         if runs.skipped.is_none() {
-            for (subject, trouble) in refused_limits(service, case.facts) {
-                notes.degraded(Area::Limit, subject, trouble);
+            for (subject, issue) in refused_limits(service, case.facts) {
+                notes.degraded(Area::Limit, subject, issue);
             }
         }
         if case.stage.has(at) || runs.skipped.is_some() {
@@ -95,7 +95,7 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
     }
     let (drop, kept) = match case.switch_ability {
         SwitchAbility::User => (DropLevel::AlreadyUser, kept.intersection(case.facts.permitted)),
-        SwitchAbility::Powerless => (DropLevel::Powerless, case.facts.permitted),
+        SwitchAbility::LimitedRoot => (DropLevel::LimitedRoot, case.facts.permitted),
         SwitchAbility::Root if stays.is_empty() => (DropLevel::ToApp, kept.intersection(case.facts.permitted)),
         SwitchAbility::Root => (DropLevel::StayRoot, case.facts.permitted),
     };
@@ -105,8 +105,8 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
     }
     if drop == DropLevel::StayRoot && !case.facts.effective.has(Capability::KILL) && case.identity.uid != Uid::ROOT {
         let fix = Fix::capabilities(CapSet::EMPTY.with(Capability::KILL));
-        let trouble = Trouble::lacking(Capability::KILL, "it cannot signal the app's processes", fix);
-        notes.degraded(Area::Capability, "PID 1", trouble);
+        let issue = Issue::lacking(Capability::KILL, "it cannot signal the app's processes", fix);
+        notes.degraded(Area::Capability, "PID 1", issue);
     }
     let private_gid = (drop == DropLevel::ToApp).then(|| private_gid(case)).flatten();
     Privilege { drop, kept, no_new_privs, private_gid, reasons }
@@ -115,9 +115,9 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
 /// Reports that no_new_privs of the runtime cannot be reset.
 fn no_way_back(service: &Service, notes: &mut Notes) {
     let name = &service.name;
-    let trouble = Trouble {
+    let issue = Issue {
         why: CauseKind::NoNewPrivs,
-        ..Trouble::new(
+        ..Issue::new(
             "`no_new_privileges = false` has no effect: the runtime has set it",
             "no setuid program (sudo, cron) gains anything",
             Fix::words(
@@ -126,7 +126,7 @@ fn no_way_back(service: &Service, notes: &mut Notes) {
             ),
         )
     };
-    notes.degraded(Area::Capability, format!("`{name}`"), trouble);
+    notes.degraded(Area::Capability, format!("`{name}`"), issue);
 }
 
 fn app_place<'a>(case: &PrivilegeInputs<'a>) -> &'a crate::error::Place {
@@ -173,7 +173,8 @@ fn demand(case: &PrivilegeInputs<'_>, at: usize, service: &Service, runs: &RunsA
         }
     }
     // Root has all granted capabilities; those not granted are missing for it too.
-    if !service.capabilities.is_empty() && (runs.uid != Uid::ROOT || case.switch_ability == SwitchAbility::Powerless) {
+    if !service.capabilities.is_empty() && (runs.uid != Uid::ROOT || case.switch_ability == SwitchAbility::LimitedRoot)
+    {
         let granted = service.capabilities.intersection(case.facts.permitted);
         let given = if granted.is_empty() { service.capabilities } else { granted };
         need(service.capabilities, format!("`{name}` is given {given}"));
@@ -200,7 +201,7 @@ fn missing(case: &PrivilegeInputs<'_>, service: &Service, wanted: CapSet, notes:
     let missing = without_free_ports(wanted, case.facts);
     let name = &service.name;
     let granting = |missing: CapSet| match (Fix::capabilities(missing), case.switch_ability) {
-        (fix, SwitchAbility::Root | SwitchAbility::Powerless) => fix,
+        (fix, SwitchAbility::Root | SwitchAbility::LimitedRoot) => fix,
         (fix, SwitchAbility::User) => Fix::words(format!("start the container as root, with {fix}")),
     };
     // `doctor` reports it for each port.
@@ -211,8 +212,8 @@ fn missing(case: &PrivilegeInputs<'_>, service: &Service, wanted: CapSet, notes:
     }
     let others = missing.minus(of_ports);
     if !others.is_empty() {
-        let trouble = Trouble { fix: granting(others), ..Trouble::lacking_all(others, "it runs without that") };
-        notes.degraded(Area::Capability, format!("`{name}`"), trouble);
+        let issue = Issue { fix: granting(others), ..Issue::lacking_all(others, "it runs without that") };
+        notes.degraded(Area::Capability, format!("`{name}`"), issue);
     }
 }
 
@@ -227,8 +228,8 @@ fn file_access_notice(case: &PrivilegeInputs<'_>, service: &Service, runs: &Runs
     let fix = Fix::capabilities(CapSet::EMPTY.with(Capability::DAC_OVERRIDE));
     let name = &service.name;
     let what = "it runs as root and cannot write what is the app's";
-    let trouble = Trouble::lacking(Capability::DAC_OVERRIDE, what, fix);
-    notes.degraded(Area::Service, format!("`{name}`"), trouble);
+    let issue = Issue::lacking(Capability::DAC_OVERRIDE, what, fix);
+    notes.degraded(Area::Service, format!("`{name}`"), issue);
 }
 
 /// The saved gid that only PID 1 has (SECURITY fact 2): the highest mapped gid that is not in use, so that it owns no

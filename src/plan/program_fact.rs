@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::obstacle::{FilePermissions, Obstacle};
+use super::exec_failure::{ExecFailure, FilePermissions};
 use crate::config::values::{CapSet, Gid, Uid};
 
 /// The result of looking up a program.
@@ -29,7 +29,7 @@ pub enum ProgramFact {
         /// The program as found.
         program: PathBuf,
         /// The reason.
-        why: Obstacle,
+        why: ExecFailure,
     },
     /// Not found.
     NotFound,
@@ -46,10 +46,10 @@ impl ProgramFact {
                 Self::NotFound => {}
                 Self::Refused {
                     why:
-                        Obstacle::ClosedDirectory(_)
-                        | Obstacle::NotForThisUser(_)
-                        | Obstacle::Directory
-                        | Obstacle::NotAFile,
+                        ExecFailure::ClosedDirectory(_)
+                        | ExecFailure::NotForThisUser(_)
+                        | ExecFailure::Directory
+                        | ExecFailure::NotAFile,
                     ..
                 }
                 | Self::NotExecutable(_)

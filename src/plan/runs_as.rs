@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::accounts::{group, passwd};
 use super::facts::Facts;
-use super::finding::{Area, Trouble};
+use super::finding::{Area, Issue};
 use super::fix::Fix;
 use super::identity::ranges;
 use super::notes::Notes;
@@ -33,7 +33,7 @@ impl Resolver<'_> {
         let Some(asked) = self.configured(service, notes) else { return RunsAs::app(self.identity) };
         match self.switch_ability {
             SwitchAbility::Root => asked,
-            SwitchAbility::Powerless | SwitchAbility::User => self.without_switch(service, asked, notes),
+            SwitchAbility::LimitedRoot | SwitchAbility::User => self.without_switch(service, asked, notes),
         }
     }
 
@@ -151,16 +151,16 @@ impl Resolver<'_> {
             SwitchAbility::Root | SwitchAbility::User => {
                 Fix::words("start the container as root: without `user:` and `--user`")
             }
-            SwitchAbility::Powerless => Fix::capabilities(switch::needed()),
+            SwitchAbility::LimitedRoot => Fix::capabilities(switch::needed()),
         };
         match service.without_root {
             WithoutRoot::Run => {
                 let cause = format!("configured to run as {whom}, but this container cannot change user");
-                let trouble = Trouble::new(cause, format!("it runs as {me}"), fix);
-                notes.degraded(Area::Service, format!("`{name}`"), trouble);
+                let issue = Issue::new(cause, format!("it runs as {me}"), fix);
+                notes.degraded(Area::Service, format!("`{name}`"), issue);
             }
             WithoutRoot::Skip => {
-                runs.skipped = Some(Trouble::new(
+                runs.skipped = Some(Issue::new(
                     format!("`{name}` needs {whom} and this container runs as {me}"),
                     format!("`{name}` is left out, and what requires it cannot start"),
                     fix,

@@ -3,12 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use super::exec_failure::ExecFailure;
 use super::exec_rights::Executor;
 use super::facts::{Facts, ProgramFact};
-use super::finding::{Area, Trouble};
+use super::finding::{Area, Issue};
 use super::inherited::{Inherited, RemovedVariables};
 use super::notes::{MainFault, Notes};
-use super::obstacle::Obstacle;
 use super::switch::{RunsAs, SwitchAbility};
 use super::trust_check::TrustCheck;
 use super::{BootPlan, Credentials, DropLevel, Identity, Privilege, ServicePlan, words};
@@ -229,10 +229,10 @@ fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, Strin
             let what = format!("cannot execute `{path}`: it has no execute bit");
             (what, format!("`RUN chmod +x {path}` in the Dockerfile, or name another program"))
         }
-        (Some(ProgramFact::NoExec(path)), _) => return refused(path, &Obstacle::NoExecMount),
+        (Some(ProgramFact::NoExec(path)), _) => return refused(path, &ExecFailure::NoExecMount),
         (Some(ProgramFact::NoInterpreter { program, interpreter }), _) => {
-            let why = Box::new(Obstacle::Missing);
-            return refused(program, &Obstacle::Needs { path: interpreter.clone(), why });
+            let why = Box::new(ExecFailure::Missing);
+            return refused(program, &ExecFailure::Needs { path: interpreter.clone(), why });
         }
         // The kernel may run programs of other architectures by an emulator (binfmt_misc).
         (Some(ProgramFact::Refused { why, .. }), _) if is_foreign(why) => return None,
@@ -249,16 +249,16 @@ fn flag_for_program(flag: &str) -> String {
     )
 }
 
-fn refused(program: &Path, why: &Obstacle) -> Option<(String, String)> {
+fn refused(program: &Path, why: &ExecFailure) -> Option<(String, String)> {
     let (what, help) = why.words(program)?;
     Some((format!("cannot execute `{}`: {what}", words::path(program)), help))
 }
 
 /// Whether it, or its interpreter, is built for another architecture.
-fn is_foreign(why: &Obstacle) -> bool {
+fn is_foreign(why: &ExecFailure) -> bool {
     match why {
-        Obstacle::Architecture { .. } => true,
-        Obstacle::Needs { why, .. } => is_foreign(why),
+        ExecFailure::Architecture { .. } => true,
+        ExecFailure::Needs { why, .. } => is_foreign(why),
         _ => false,
     }
 }
@@ -267,8 +267,8 @@ fn is_foreign(why: &Obstacle) -> bool {
 fn foreign(name: &str, fact: Option<&ProgramFact>, notes: &mut Notes) {
     let Some(ProgramFact::Refused { program, why }) = fact else { return };
     if let Some((what, help)) = refused(program, why).filter(|_| is_foreign(why)) {
-        let trouble = Trouble::new(what, "it does not start, unless this kernel emulates that machine", help);
-        notes.degraded(Area::Service, format!("`{name}`"), trouble);
+        let issue = Issue::new(what, "it does not start, unless this kernel emulates that machine", help);
+        notes.degraded(Area::Service, format!("`{name}`"), issue);
     }
 }
 
@@ -287,7 +287,7 @@ fn credentials(
         && runs.groups.as_deref() == Some(&common.identity.groups);
     let can_set_groups = common.facts.effective.has(Capability::SETGID);
     let groups = match (common.switch_ability, common.privilege.drop, when) {
-        (SwitchAbility::User | SwitchAbility::Powerless, _, _) => None,
+        (SwitchAbility::User | SwitchAbility::LimitedRoot, _, _) => None,
         (SwitchAbility::Root, DropLevel::ToApp, RunStage::Serve) if is_app => None,
         // Only if the app is uid 0: else groups can be set.
         (SwitchAbility::Root, _, _) if common.facts.setgroups_denied || !can_set_groups => None,

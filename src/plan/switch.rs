@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::Identity;
-use super::finding::Trouble;
+use super::finding::Issue;
 use crate::config::values::{CapSet, Capability, Gid, GroupName, Uid, UserName};
 
 /// Whether this process can change user.
@@ -13,7 +13,7 @@ pub(super) enum SwitchAbility {
     /// Root that can change to any user.
     Root,
     /// Root without SETUID or SETGID.
-    Powerless,
+    LimitedRoot,
     /// Not root.
     User,
 }
@@ -43,7 +43,7 @@ pub(super) struct RunsAs {
     /// For USER.
     pub user: String,
     /// Why it is skipped in this mode.
-    pub skipped: Option<Trouble>,
+    pub skipped: Option<Issue>,
 }
 
 impl RunsAs {

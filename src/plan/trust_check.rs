@@ -6,10 +6,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::facts::{Facts, FileOwner, ProgramFact};
-use super::finding::{Area, Trouble};
+use super::finding::{Area, Issue};
 use super::notes::Notes;
 use super::switch::{RunsAs, SwitchAbility};
-use super::trust::{Trust, entry, of_root, path_of};
+use super::trusted_writers::{TrustedWriters, entry, of_root, path_of};
 use super::{BootPlan, Identity, arguments, words};
 use crate::config::Config;
 use crate::config::container::{OwnWhen, UserRef};
@@ -93,8 +93,8 @@ impl<'a> TrustCheck<'a> {
                             format!("{why}, and users other than root could have written {executed}: {stranger}");
                         let place = words::path(stranger.path());
                         let consequence = format!("whoever can write {place} has its rights");
-                        let trouble = Trouble::new(cause, consequence, help);
-                        notes.degraded(Area::Service, format!("`{name}`"), trouble);
+                        let issue = Issue::new(cause, consequence, help);
+                        notes.degraded(Area::Service, format!("`{name}`"), issue);
                     }
                     false | true => {}
                 }
@@ -149,24 +149,24 @@ impl<'a> TrustCheck<'a> {
 
     /// Returns who may own this service's `environment_file` and programs: root, or also its own user if that has no extra
     /// rights.
-    pub(super) fn of_variables(&self, service: &Service, runs: &RunsAs) -> Trust {
+    pub(super) fn of_variables(&self, service: &Service, runs: &RunsAs) -> TrustedWriters {
         match (self.extra_rights(service, runs), self.root_alone()) {
-            (None, _) | (_, Trust::Anybody) => Trust::Anybody,
-            (Some(_), Trust::Root { unpacked, shared_group, .. }) => {
+            (None, _) | (_, TrustedWriters::Anybody) => TrustedWriters::Anybody,
+            (Some(_), TrustedWriters::Root { unpacked, shared_group, .. }) => {
                 let own = runs.uid != self.identity.uid && service.capabilities.is_empty();
-                Trust::Root { or: own.then_some(runs.uid), unpacked, shared_group }
+                TrustedWriters::Root { or: own.then_some(runs.uid), unpacked, shared_group }
             }
         }
     }
 
-    fn foreign_writer(&self, path: &Path, trust: Trust) -> Option<&'a FileOwner> {
-        self.facts.file_owners.get(path)?.iter().find(|found| !trust.allows(found))
+    fn foreign_writer(&self, path: &Path, writers: TrustedWriters) -> Option<&'a FileOwner> {
+        self.facts.file_owners.get(path)?.iter().find(|found| !writers.allows(found))
     }
 
     fn foreign_writer_of(&self, program: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
-        let trust = self.of_variables(service, runs);
+        let writers = self.of_variables(service, runs);
         let mut found = self.facts.file_owners.get(program).into_iter().flatten();
-        let found = found.find(|found| !trust.allows(found) && !self.is_trusted_by_author(&found.path));
+        let found = found.find(|found| !writers.allows(found) && !self.is_trusted_by_author(&found.path));
         found.map(ForeignWriter::Found).or_else(|| self.given_away_to(program, service, runs))
     }
 
@@ -177,7 +177,7 @@ impl<'a> TrustCheck<'a> {
 
     /// Returns the user whom the boot makes the owner of a path that only root controls now.
     pub(super) fn given_away_to(&self, path: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
-        let Trust::Root { or, .. } = self.of_variables(service, runs) else { return None };
+        let TrustedWriters::Root { or, .. } = self.of_variables(service, runs) else { return None };
         let is_safe = |user: &Option<UserRef>| match user {
             None => false,
             Some(UserRef::Id(uid)) => *uid == Uid::ROOT || Some(*uid) == or,
@@ -238,7 +238,7 @@ impl<'a> TrustCheck<'a> {
         }
     }
 
-    fn root_alone(&self) -> Trust {
+    fn root_alone(&self) -> TrustedWriters {
         let all: Vec<_> = self.runs.iter().map(|runs| (runs.uid, runs.gid, runs.groups.as_deref())).collect();
         root_alone(self.identity, self.facts, &all)
     }
@@ -277,21 +277,21 @@ impl<'a> TrustCheck<'a> {
 }
 
 impl BootPlan {
-    /// Returns the trust that the whole configuration needs while PID 1 keeps privilege.
-    pub fn root_alone(&self, facts: &Facts) -> Trust {
+    /// Returns who may have written the configuration while PID 1 keeps privilege.
+    pub fn root_alone(&self, facts: &Facts) -> TrustedWriters {
         let all = self.services.iter().chain(&self.main).map(|it| &it.credentials);
         let all: Vec<_> = all.map(|it| (it.uid, it.gid, it.groups.as_deref())).collect();
         root_alone(&self.identity, facts, &all)
     }
 }
 
-fn root_alone(identity: &Identity, facts: &Facts, all: &[(Uid, Gid, Option<&[Gid]>)]) -> Trust {
+fn root_alone(identity: &Identity, facts: &Facts, all: &[(Uid, Gid, Option<&[Gid]>)]) -> TrustedWriters {
     let mut others = all.iter().filter(|(uid, ..)| *uid != Uid::ROOT);
     let has_zero = |groups: &[Gid]| groups.contains(&Gid::ROOT);
     let in_services = others.any(|(_, gid, groups)| *gid == Gid::ROOT || groups.is_some_and(has_zero));
     let runs = |owner: Uid| owner == identity.uid || all.iter().any(|(uid, ..)| *uid == owner);
     let unpacked = Some(facts.root_owner).filter(|owner| *owner != Uid::ROOT && !runs(*owner));
-    Trust::Root { or: None, unpacked, shared_group: in_services || has_zero(&identity.groups) }
+    TrustedWriters::Root { or: None, unpacked, shared_group: in_services || has_zero(&identity.groups) }
 }
 
 /// A program that a service executes.

@@ -20,7 +20,7 @@ use super::report::Reporter;
 use super::{NamespaceSupport, Rehearsal, TREE_ORIGIN, guard, mounts, terminal};
 use crate::config::search_path::{DEFAULT_PATH, directories};
 use crate::error::{Error, Problems, Refused};
-use crate::sys::{descriptors, obstacle};
+use crate::sys::{descriptors, exec_failure};
 use crate::text::shown;
 
 /// The first process inside, and everything it needs.
@@ -69,14 +69,14 @@ pub(super) fn launch(process: &ContainerProcess<'_>, binary: &Path, host_path: &
     descriptors::close_on_exec();
     guard::reset_signals()?;
     let explained = |errno: Errno| {
-        let obstacle = match errno {
+        let failure = match errno {
             Errno::E2BIG => {
                 let lengths: Vec<_> = argv.iter().map(|word| word.as_bytes().len()).collect();
-                obstacle::too_long(&lengths, environment.iter().map(|word| word.as_bytes()))
+                exec_failure::too_long(&lengths, environment.iter().map(|word| word.as_bytes()))
             }
-            errno => obstacle::explain(errno, &program),
+            errno => exec_failure::explain(errno, &program),
         };
-        match obstacle.words(&program) {
+        match failure.words(&program) {
             // Not a file of an image that a Dockerfile could change.
             Some((what, _)) if program == binary && errno == Errno::EACCES => {
                 let help =

@@ -29,7 +29,7 @@ use crate::run::notify_sockets::{self, Sockets};
 use crate::run::step_timer::StepTimer;
 use crate::run::{self, Environment, HostChannels, LaunchContext, ServiceEntry, Stage, StageResult, terminal};
 use crate::supervise::{Setup, Start, StopReason};
-use crate::sys::privilege::{Dropped, Power};
+use crate::sys::privilege::{Dropped, EffectiveUser};
 use crate::sys::process::filter::ProtectedProcess;
 use crate::sys::process::launch::Parent;
 use crate::sys::signals::Signals;
@@ -69,7 +69,7 @@ impl BootContext {
     /// When no loop can be had, or what they left behind cannot be planned with, or a required step is refused.
     pub fn prepare(
         &mut self,
-        power: &Power,
+        user: &EffectiveUser,
         listener: Option<&UnixListener>,
         signals: &mut Signals,
     ) -> Result<Option<(u8, Instant)>, Error> {
@@ -116,7 +116,7 @@ impl BootContext {
             tracing::error!("main command: {why}; nothing was started after the root oneshots");
             return Ok(Some((code, result.output_deadline)));
         }
-        let context = StepContext { power, signals, environment: self.environment.all() };
+        let context = StepContext { user, signals, environment: self.environment.all() };
         match steps::perform_again(&first, &self.plan, context) {
             Ok(()) => Ok(None),
             Err(BootEnded::Stopped(signal)) => {
@@ -223,7 +223,7 @@ impl BootContext {
             {
                 Parent::AppWithCapabilities
             }
-            DropLevel::ToApp | DropLevel::AlreadyUser | DropLevel::Powerless => Parent::App,
+            DropLevel::ToApp | DropLevel::AlreadyUser | DropLevel::LimitedRoot => Parent::App,
         }
     }
 

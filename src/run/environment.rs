@@ -129,7 +129,7 @@ mod tests {
     use crate::config::s6_overlay::S6Origin;
     use crate::config::service::Command;
     use crate::config::values::{CapSet, Gid, ServiceName, Uid};
-    use crate::plan::{Credentials, Trust};
+    use crate::plan::{Credentials, TrustedWriters};
 
     fn service(s6: Option<S6Origin>) -> (Service, ServicePlan) {
         let name = ServiceName::new("web").unwrap();
@@ -145,7 +145,7 @@ mod tests {
             home: "/root".into(),
             user: "root".into(),
             skipped: None,
-            variables: Trust::Anybody,
+            variables: TrustedWriters::Anybody,
             inherited: Inherited::All,
         };
         (service, plan)

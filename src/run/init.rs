@@ -24,7 +24,7 @@ use crate::run::host_notify::HostNotify;
 use crate::run::step_timer::StepTimer;
 use crate::run::termination_log::{self, TerminationLog};
 use crate::run::{Environment, HostChannels, LAST_LINES, notify, panic_message};
-use crate::sys::privilege::{self, Power};
+use crate::sys::privilege::{self, EffectiveUser};
 use crate::sys::signals::{self, Signals};
 use crate::sys::{descriptors, host, instance};
 
@@ -85,8 +85,8 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         tracing::error!("main command: {why}; nothing was done or started");
         return Ok(ended_early(code));
     }
-    let power = privilege::detect();
-    if matches!(power, Power::Root(_)) && plan.privilege.drop == plan::DropLevel::ToApp {
+    let user = privilege::detect();
+    if matches!(user, EffectiveUser::Root(_)) && plan.privilege.drop == plan::DropLevel::ToApp {
         let paths = source::paths(&source::ConfigPaths::installed(), &environment);
         for path in readable::unreadable_by(&paths, Some(&plan.identity)) {
             tracing::warn!("{}", readable::message(&path));
@@ -95,7 +95,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     step_timer.done("plan");
     let given = environment;
     let mut environment = Environment::new(given.clone(), config.s6.as_ref());
-    let context = StepContext { power: &power, signals: &signals, environment: environment.all() };
+    let context = StepContext { user: &user, signals: &signals, environment: environment.all() };
     let Created { endpoint, s6 } = match steps::perform(&plan, context) {
         Ok(created) => created,
         Err(BootEnded::Stopped(signal)) => {
@@ -127,16 +127,16 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         not_done,
         prepare_moments,
     };
-    if matches!(power, Power::Root(_)) {
-        if let Some(ended_early) = boot.prepare(&power, listener.as_ref(), &mut signals)? {
+    if matches!(user, EffectiveUser::Root(_)) {
+        if let Some(ended_early) = boot.prepare(&user, listener.as_ref(), &mut signals)? {
             return Ok(ended_early);
         }
         boot.step_timer.done("prepare");
     }
     let sockets = boot.sockets(directory.as_ref());
-    let dropped = match power {
-        Power::Root(root) => root.step_down(&boot.plan.identity, &boot.plan.privilege)?,
-        Power::User => privilege::lock_down_unprivileged(&boot.plan.identity, &boot.plan.privilege)?,
+    let dropped = match user {
+        EffectiveUser::Root(root) => root.step_down(&boot.plan.identity, &boot.plan.privilege)?,
+        EffectiveUser::Unprivileged => privilege::lock_down_unprivileged(&boot.plan.identity, &boot.plan.privilege)?,
     };
     boot.step_timer.done("step down");
     let result = boot.serve(&dropped, listener, sockets, host_channels, &mut signals);

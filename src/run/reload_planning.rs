@@ -107,7 +107,7 @@ impl BootContext {
                 let who = format!("{} ({}:{})", shown(&me.name), me.uid, me.gid);
                 problems.read_by(&format!("{who}, which PID 1 has become"))
             }
-            DropLevel::StayRoot | DropLevel::AlreadyUser | DropLevel::Powerless => problems,
+            DropLevel::StayRoot | DropLevel::AlreadyUser | DropLevel::LimitedRoot => problems,
         }
     }
 

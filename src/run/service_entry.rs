@@ -16,7 +16,7 @@ use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, ServiceName, Uid};
 use crate::config::zone::Zone;
 use crate::log::source::LogRoute;
-use crate::plan::{SHELL, ServicePlan, Trust};
+use crate::plan::{SHELL, ServicePlan, TrustedWriters};
 use crate::supervise::{Exit, Pid, Role, SpawnError, SpawnStage};
 use crate::sys::privilege::FileUser;
 use crate::sys::process::environment_file::EnvironmentFile;
@@ -134,7 +134,7 @@ impl ServiceEntry {
         file: FileBytes,
     ) -> Result<Launch, SpawnError> {
         // Whatever has more rights than the app user was judged with the program that it runs, and runs no other.
-        let is_free = self.plan.variables == Trust::Anybody;
+        let is_free = self.plan.variables == TrustedWriters::Anybody;
         let program = match &self.plan.program {
             // Not found before the boot: a path of one word would be one in the working directory (execvp(3) searches PATH
             // alone), and a program may have come since.
@@ -277,7 +277,7 @@ impl ServiceEntry {
         let (env, file) = match (self.environment_file(), file) {
             (Some(path), FileBytes::Unread(copy)) => {
                 let file =
-                    EnvironmentFile { path: path.to_owned(), trust: self.plan.variables, before: before.len(), copy };
+                    EnvironmentFile { path: path.to_owned(), writers: self.plan.variables, before: before.len(), copy };
                 let (before, own) = (environment::as_words(&before), environment::as_words(&own));
                 ([before.map_err(nul)?, own.map_err(nul)?].concat(), Some(file))
             }
@@ -353,7 +353,7 @@ mod tests {
     use crate::config::values::CapSet;
     use crate::config::{self, Content, Sources, Tree};
     use crate::plan::inherited::Inherited;
-    use crate::plan::{Credentials, Trust};
+    use crate::plan::{Credentials, TrustedWriters};
 
     fn entry(toml: &str) -> ServiceEntry {
         let file = Content::File { bytes: toml.into(), executable: false };
@@ -370,7 +370,7 @@ mod tests {
             home: "/".into(),
             user: "app".into(),
             skipped: None,
-            variables: Trust::Anybody,
+            variables: TrustedWriters::Anybody,
             inherited: Inherited::All,
         };
         ServiceEntry { service, plan, notify_variables: Vec::new() }

@@ -22,7 +22,7 @@ use crate::config::values::{Gid, Uid};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, Refused, cause_words};
 use crate::inspect::facts;
 use crate::plan::facts::ProgramFact;
-use crate::sys::obstacle;
+use crate::sys::exec_failure;
 use crate::text::shown;
 
 /// Why the program was not executed.
@@ -177,7 +177,7 @@ fn not_executed(program: &OsString, error: &std::io::Error) -> ExecError {
 
 fn explained(what: &str, error: &std::io::Error, program: &Path) -> String {
     let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
-    match obstacle::explain(errno, program).words(program) {
+    match exec_failure::explain(errno, program).words(program) {
         Some((cause, help)) => format!("{what}: {cause}; {help}"),
         None => format!("{what}: {}", cause_words(error)),
     }

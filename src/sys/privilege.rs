@@ -29,11 +29,11 @@ pub struct Root {
 
 /// The privilege of this process at the start.
 #[derive(Debug)]
-pub enum Power {
+pub enum EffectiveUser {
     /// Effective uid 0, with whatever capabilities.
     Root(Root),
     /// Any other uid.
-    User,
+    Unprivileged,
 }
 
 /// Proof that PID 1 has dropped its privilege for good. Services can only be started with it.
@@ -43,8 +43,12 @@ pub struct Dropped {
 }
 
 /// Detects the privilege of this process. Called once, at the start, while single-threaded.
-pub fn detect() -> Power {
-    if unistd::geteuid().is_root() { Power::Root(Root { _here: PhantomData }) } else { Power::User }
+pub fn detect() -> EffectiveUser {
+    if unistd::geteuid().is_root() {
+        EffectiveUser::Root(Root { _here: PhantomData })
+    } else {
+        EffectiveUser::Unprivileged
+    }
 }
 
 impl Root {
@@ -59,9 +63,9 @@ impl Root {
     ///
     /// Using the token afterwards does not compile:
     /// ```compile_fail,E0382
-    /// # use stepdown::{plan::{Identity, Privilege}, sys::privilege::{Power, detect}};
+    /// # use stepdown::{plan::{Identity, Privilege}, sys::privilege::{EffectiveUser, detect}};
     /// # fn spend(identity: &Identity, privilege: &Privilege) {
-    /// if let Power::Root(root) = detect() {
+    /// if let EffectiveUser::Root(root) = detect() {
     ///     let _dropped = root.step_down(identity, privilege);
     ///     let _again = root.step_down(identity, privilege); // spent
     /// }
@@ -70,7 +74,7 @@ impl Root {
     pub fn step_down(self, identity: &Identity, privilege: &Privilege) -> Result<Dropped, Refused> {
         match privilege.drop {
             DropLevel::ToApp => change_user(identity, privilege)?,
-            DropLevel::StayRoot | DropLevel::Powerless | DropLevel::AlreadyUser => {}
+            DropLevel::StayRoot | DropLevel::LimitedRoot | DropLevel::AlreadyUser => {}
         }
         lock_down(privilege)?;
         verify(identity, privilege)?;

@@ -64,8 +64,8 @@ fn of_path(config: &Config, facts: &Facts, access: AccessResult, found: Option<P
 }
 
 #[track_caller]
-fn trouble(check: &Check) -> (CauseKind, String, String) {
-    let Trouble { why, cause, fix, .. } = check.finding.trouble().unwrap_or_else(|| panic!("it is well: {check:?}"));
+fn issue(check: &Check) -> (CauseKind, String, String) {
+    let Issue { why, cause, fix, .. } = check.finding.issue().unwrap_or_else(|| panic!("it is well: {check:?}"));
     (*why, cause.clone(), fix.to_string())
 }
 
@@ -163,7 +163,7 @@ fn all_is_well_is_one_line_at_the_end_and_exit_code_0() {
 fn causes_are_distinguished() {
     let denied = || AccessResult::NotWritten(Denial::Denied);
     let (config, facts) = owning("/data", as_user(999, 998));
-    let data = |access, found, ground| trouble(&of_path(&config, &facts, access, found, ground));
+    let data = |access, found, ground| issue(&of_path(&config, &facts, access, found, ground));
 
     let (why, cause, fix) = data(denied(), found(0, 0, 0o755), ground());
     assert_eq!((why, cause.as_str()), (CauseKind::OwnerAndMode, "/data is 0:0 0755"));
@@ -196,7 +196,7 @@ fn causes_are_distinguished() {
     let (config, mut facts) = owning("/data", as_user(999, 998));
     path(&mut facts, "/data", dir(65_534, 65_534, 0o755));
     let check = of_path(&config, &facts, denied(), found(65_534, 65_534, 0o755), namespace);
-    let (why, cause, fix) = trouble(&check);
+    let (why, cause, fix) = issue(&check);
     assert_eq!(
         (why, cause.as_str()),
         (CauseKind::NotMapped, "/data belongs to an id of the host that is not mapped here")
@@ -210,13 +210,13 @@ fn a_read_only_mount_a_missing_path_and_nfs_are_reported() {
     let fact = PathFact::Found { kind: PathKind::Directory, uid: Uid(0), gid: Gid(0), mode: 0o777, read_only: true };
     path(&mut facts, "/books", fact);
     let check = of_path(&config, &facts, AccessResult::NotWritten(Denial::ReadOnly), found(0, 0, 0o777), ground());
-    let (why, cause, fix) = trouble(&check);
+    let (why, cause, fix) = issue(&check);
     assert_eq!((why, cause.as_str()), (CauseKind::ReadOnly, "/books is mounted read-only"));
     assert!(fix.contains("remove `:ro`"), "{fix}");
 
     let (config, mut facts) = owning("/none", docker());
     path(&mut facts, "/none", PathFact::Missing(Access::Yes));
-    let (why, cause, fix) = trouble(&of_path(&config, &facts, AccessResult::Missing, None, ground()));
+    let (why, cause, fix) = issue(&of_path(&config, &facts, AccessResult::Missing, None, ground()));
     assert_eq!((why, cause.as_str()), (CauseKind::Missing, "/none does not exist"));
     assert!(fix.contains("-v data:/none"), "{fix}");
 
@@ -233,7 +233,7 @@ fn a_read_only_mount_a_missing_path_and_nfs_are_reported() {
         access: AccessResult::NotRead(Denial::Denied),
     };
     let check = conclude(over, &seen, true).checks.remove(0);
-    let (why, cause, fix) = trouble(&check);
+    let (why, cause, fix) = issue(&check);
     assert!(why == CauseKind::Nfs && cause.contains("root_squash"), "{cause}");
     assert!(fix.contains("chown -R 1000:1000 /export"), "{fix}");
 }
@@ -264,7 +264,7 @@ fn a_required_path_is_fatal_and_names_what_is_missing() {
     config.container.own[0].required = true;
     let check = of_path(&config, &facts, AccessResult::NotWritten(Denial::Denied), found(0, 0, 0o755), ground());
     assert_eq!(check.finding.verdict(), OverallResult::Fatal);
-    let (why, cause, fix) = trouble(&check);
+    let (why, cause, fix) = issue(&check);
     assert_eq!((why, cause.as_str()), (CauseKind::Capability, "CHOWN is not granted"));
     assert!(fix.contains("--cap-add CHOWN") && fix.contains("chown -R 1000:1000 /var/lib/docker/volumes"), "{fix}");
     let all = examine(&config, &facts).checks;
@@ -283,7 +283,7 @@ fn a_program_on_a_noexec_mount_cannot_be_started() {
     seen.paths[0].access = AccessResult::NotRead(Denial::Denied);
     let check = conclude(examination, &seen, false).checks.remove(0);
     assert_eq!((check.area, check.finding.verdict()), (Area::Service, OverallResult::Fatal));
-    let (why, cause, fix) = trouble(&check);
+    let (why, cause, fix) = issue(&check);
     assert_eq!((why, cause.as_str()), (CauseKind::NoExec, "/opt/plugins is mounted noexec"));
     assert!(fix.contains("--tmpfs /opt/plugins:exec"), "{fix}");
 }
@@ -306,10 +306,10 @@ fn devices_are_looked_at_by_node() {
     (seen.paths[1].found, seen.paths[1].access) = (node(105), AccessResult::NotRead(Denial::NotPermitted));
     let checks = conclude(examination, &seen, false).checks;
     let of = |subject: &str| checks.iter().find(|it| it.subject == subject).unwrap();
-    let (why, cause, fix) = trouble(of("/dev/dri/card0"));
+    let (why, cause, fix) = issue(of("/dev/dri/card0"));
     assert_eq!((why, cause.as_str()), (CauseKind::OwnerAndMode, "/dev/dri/card0 is 0:44 0660"));
     assert_eq!(fix, "compose: `group_add: [\"44\"]`; docker run: `--group-add 44`");
-    let (why, _, fix) = trouble(of("/dev/dri/renderD128"));
+    let (why, _, fix) = issue(of("/dev/dri/renderD128"));
     assert_eq!(
         (why, fix.as_str()),
         (
@@ -350,12 +350,12 @@ fn ports_are_compared_with_what_the_kernel_asks() {
     };
     let all = ports(&docker(), Some(1024), &[]);
     assert_eq!(all.len(), 3, "{all:?}");
-    let (_, _, fix) = trouble(&all[0].1);
+    let (_, _, fix) = issue(&all[0].1);
     assert_eq!(all[0].0, "`bare`: port 80");
     assert!(fix.starts_with("in the file of `bare`: `capabilities = [\"NET_BIND_SERVICE\"]`; or "), "{fix}");
     assert_eq!((note(&all[1].1), note(&all[2].1)), ("it is given NET_BIND_SERVICE", "it is given NET_BIND_SERVICE"));
     let refused = ports(&without(docker(), &[Capability::NET_BIND_SERVICE]), Some(1024), &[80]);
-    let (_, cause, fix) = trouble(&refused[0].1);
+    let (_, cause, fix) = issue(&refused[0].1);
     assert!(cause.ends_with("NET_BIND_SERVICE is not granted") && fix.contains("--cap-add NET_BIND_SERVICE"), "{fix}");
     assert!(refused.iter().any(|it| it.0 == "`bare`: port 80" && note(&it.1) == "something listens there"));
     assert!(ports(&as_user(999, 998), Some(0), &[]).iter().all(|it| note(&it.1).contains("may bind any port here")));
@@ -374,7 +374,7 @@ fn limits_niceness_and_capabilities_that_were_not_granted_are_reported_once_each
     let examination = examine(&config, &docker());
     let seen = well(&examination);
     let diagnosis = conclude(examination, &seen, false);
-    let wrong: Vec<_> = diagnosis.checks.iter().filter(|it| it.finding.trouble().is_some()).collect();
+    let wrong: Vec<_> = diagnosis.checks.iter().filter(|it| it.finding.issue().is_some()).collect();
     let access: Vec<_> = wrong.iter().map(|it| (it.area, it.subject.as_str())).collect();
     assert_eq!(
         access,
@@ -385,15 +385,15 @@ fn limits_niceness_and_capabilities_that_were_not_granted_are_reported_once_each
             (Area::Limit, "`web`: oom_score_adj -100"),
         ]
     );
-    assert!(trouble(wrong[0]).2.contains("--cap-add SYS_ADMIN"));
-    let (_, cause, fix) = trouble(wrong[1]);
+    assert!(issue(wrong[0]).2.contains("--cap-add SYS_ADMIN"));
+    let (_, cause, fix) = issue(wrong[1]);
     assert_eq!(cause, "2000000 is above the hard limit 1048576 of this container");
     assert!(fix.contains("--ulimit nofile=2000000:2000000"), "{fix}");
-    assert!(trouble(wrong[3]).2.contains("--oom-score-adj -100"));
+    assert!(issue(wrong[3]).2.contains("--oom-score-adj -100"));
 }
 
 #[test]
-fn a_root_that_cannot_step_down_is_fatal_and_its_powerless_view_is_not_shown() {
+fn a_root_that_cannot_step_down_is_fatal_and_its_view_without_capabilities_is_not_shown() {
     let (config, facts) = owning("/data", Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..docker() });
     let examination = examine(&config, &facts);
     assert!(examination.requirements.is_empty() && examination.app.is_none());
@@ -401,7 +401,7 @@ fn a_root_that_cannot_step_down_is_fatal_and_its_powerless_view_is_not_shown() {
     assert_eq!(diagnosis.verdict.exit_code(), 2);
     let first = &diagnosis.checks[0];
     assert_eq!((first.area, first.subject.as_str()), (Area::StepDown, "step down"));
-    let (why, cause, fix) = trouble(first);
+    let (why, cause, fix) = issue(first);
     assert_eq!(
         (why, cause.as_str()),
         (CauseKind::Capability, "cannot step down to app (1000:1000): SETGID and SETUID are not granted")
@@ -422,10 +422,10 @@ fn skipped_steps_and_notices_of_the_boot_are_reported() {
     let seen = Observations { remarks: vec!["asked as 5:5".into()], ..well(&examination) };
     let diagnosis = conclude(examination, &seen, false);
     let of = |area: Area| diagnosis.checks.iter().find(|it| it.area == area).unwrap();
-    assert_eq!(trouble(of(Area::Accounts)).1, "4242:0 cannot write /etc");
-    assert!(trouble(of(Area::RuntimeDirectory)).2.contains("--tmpfs /run"));
-    assert!(trouble(of(Area::Service)).1.contains("needs root"));
-    assert!(trouble(of(Area::TimeZone)).1.contains("Europe/Berlinn"));
+    assert_eq!(issue(of(Area::Accounts)).1, "4242:0 cannot write /etc");
+    assert!(issue(of(Area::RuntimeDirectory)).2.contains("--tmpfs /run"));
+    assert!(issue(of(Area::Service)).1.contains("needs root"));
+    assert!(issue(of(Area::TimeZone)).1.contains("Europe/Berlinn"));
     assert!(note(of(Area::Pid)).starts_with("not PID 1"));
     assert!(note(of(Area::Configuration)).starts_with("PUID=1000 is ignored"));
     let page = show::diagnosis(&diagnosis, ColorMode::Plain);
@@ -443,7 +443,7 @@ fn problems_of_the_configuration_are_fatal_one_by_one() {
     let fatal: Vec<_> = checks.iter().filter(|it| it.finding.verdict() == OverallResult::Fatal).collect();
     let places: Vec<_> = fatal.iter().map(|it| it.subject.as_str()).collect();
     assert_eq!(places, ["/etc/services.d/db.toml", "/etc/services.d/web.toml"]);
-    assert!(trouble(fatal[0]).2.contains("chmod +x"));
+    assert!(issue(fatal[0]).2.contains("chmod +x"));
 }
 
 #[test]
@@ -551,7 +551,7 @@ fn no_fix_gives_away_or_opens_a_system_directory() {
         ..seen.paths[at].clone()
     };
     let checks = conclude(examination, &seen, false).checks;
-    let fix = trouble(checks.iter().find(|it| it.subject == "`web`: /root").unwrap()).2;
+    let fix = issue(checks.iter().find(|it| it.subject == "`web`: /root").unwrap()).2;
     assert_eq!(fix, "name another directory: /root is the system's");
 }
 
@@ -563,7 +563,7 @@ fn a_file_system_that_is_read_only_itself_is_distinguished_from_a_mount() {
             Mounts::parse(format!("1 0 0:39 / / rw - overlay overlay rw\n2 1 8:1 / /data {mount}\n").as_bytes());
         let (config, facts) = owning("/data", as_user(999, 998));
         let check = of_path(&config, &facts, refused(), found(999, 998, 0o755), HostContext { mounts, ..ground() });
-        let (why, cause, fix) = trouble(&check);
+        let (why, cause, fix) = issue(&check);
         assert_eq!(why, CauseKind::ReadOnly);
         (cause, fix)
     };

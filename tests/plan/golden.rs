@@ -125,7 +125,7 @@ fn root_without_the_power_to_drop() {
     let facts = Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..volume(docker()) };
     assert_eq!(
         refusal(&image(), &facts),
-        "cannot step down to app (1000:1000): SETGID and SETUID are not granted\n  help: compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`; or start as that user: `--user 1000:1000`; or accept running as a powerless root: `STEPDOWN_WITHOUT_DROP=run`"
+        "cannot step down to app (1000:1000): SETGID and SETUID are not granted\n  help: compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`; or start as that user: `--user 1000:1000`; or accept running as root without these capabilities: `STEPDOWN_WITHOUT_DROP=run`"
     );
 }
 
@@ -149,7 +149,7 @@ serve      db       root (0:0)
            web      root (0:0); needs db
 main       sh -c 'exec top' as root (0:0)
 stop       main, then web, then db; 8s in all
-note       cannot step down to app (1000:1000): SETGID and SETUID are not granted; everything keeps running as a powerless root; compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`
+note       cannot step down to app (1000:1000): SETGID and SETUID are not granted; everything keeps running as root; compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`
            PUID=1000 and PGID=1000 are ignored: this container runs as 0:0 and cannot change that
            groups 44: the runtime did not give them, and only root can join any; what is open to these groups alone stays closed; compose: `group_add: ["44"]`; docker run: `--group-add 44`
 "#,

@@ -6,9 +6,9 @@ use stepdown::config::Config;
 use stepdown::config::container::*;
 use stepdown::config::service::*;
 use stepdown::config::values::*;
-use stepdown::plan::checks::Trouble;
+use stepdown::plan::checks::Issue;
 use stepdown::plan::facts::*;
-use stepdown::plan::{self, BootPlan, Decision, GiveStdio, Mode, Step};
+use stepdown::plan::{self, BootPlan, Decision, Mode, StdioAccess, Step};
 
 use crate::support::plan_inputs::*;
 
@@ -25,12 +25,14 @@ fn verdict_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Decision {
         Step::Own(own) => own.path == path,
         Step::MakeDirectory(make) => make.path == path,
         Step::WriteAccounts { file, .. } => Path::new(file.path()) == path,
-        Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) | Step::GiveStdio { .. } => false,
+        Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) | Step::SetStdioAccess { .. } => {
+            false
+        }
     };
     &plan.steps.iter().find(|it| is_it(&it.step)).unwrap().decision
 }
 
-fn skip_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Trouble {
+fn skip_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Issue {
     match verdict_of(plan, path) {
         Decision::Skip(why) => why,
         other => panic!("not skipped: {other:?}"),
@@ -59,11 +61,11 @@ fn apply(plan: &BootPlan, facts: &mut Facts) {
                 let mode = own.dir_mode.unwrap_or(0o755);
                 facts.paths.insert(own.path.clone(), dir(own.owner.uid.0, own.owner.gid.0, mode));
             }
-            Step::GiveStdio { fd, how } => {
+            Step::SetStdioAccess { fd, access } => {
                 let fact = facts.stdio.get_mut(usize::try_from(*fd).unwrap()).unwrap();
-                match how {
-                    GiveStdio::Mode0622 => fact.mode = 0o622,
-                    GiveStdio::Owner(uid) => fact.uid = *uid,
+                match access {
+                    StdioAccess::Mode0622 => fact.mode = 0o622,
+                    StdioAccess::Owner(uid) => fact.uid = *uid,
                 }
             }
             Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) => {}
@@ -285,7 +287,7 @@ fn what_a_user_can_make_is_made_and_the_rest_is_checked() {
     };
     assert!(made("/c") && made("/tmp/web"));
     assert!(skip_of(&plan, "/run/web").fix.to_string().contains("--tmpfs /run/web:uid=999,gid=998,mode=0755"));
-    assert!(!plan.steps.iter().any(|it| matches!(it.step, Step::GiveStdio { .. })));
+    assert!(!plan.steps.iter().any(|it| matches!(it.step, Step::SetStdioAccess { .. })));
 }
 
 #[test]
@@ -318,7 +320,7 @@ fn stdio_is_given_where_it_helps() {
     let give = |kind, uid, mode, facts: Facts| {
         let facts = Facts { stdio: [StdioFact { kind, uid: Uid(uid), mode }; 3], ..facts };
         let steps = plan::boot(&config(), &facts).unwrap().steps;
-        let stdio = steps.into_iter().filter(|it| matches!(it.step, Step::GiveStdio { .. }));
+        let stdio = steps.into_iter().filter(|it| matches!(it.step, Step::SetStdioAccess { .. }));
         stdio.map(|it| it.decision).collect::<Vec<_>>()
     };
     for kind in kinds {

@@ -8,7 +8,7 @@ use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::plan::facts::*;
 use stepdown::plan::inherited::Inherited;
-use stepdown::plan::{self, Trust};
+use stepdown::plan::{self, TrustedWriters};
 
 use crate::support::plan_inputs::*;
 
@@ -146,10 +146,10 @@ fn the_container_file_is_roots_where_root_does_what_it_says() {
 
 #[test]
 fn modes_are_judged_by_who_could_really_write() {
-    let alone = Trust::Root { or: None, unpacked: None, shared_group: false };
+    let alone = TrustedWriters::Root { or: None, unpacked: None, shared_group: false };
     let roots = |mode| FileOwner { uid: Uid(0), gid: Gid(0), mode, ..file_owner("/t") };
     assert!(alone.allows(&roots(0o775)), "COPY under a umask of 002; nobody else is in group 0");
-    assert!(!Trust::Root { or: None, unpacked: None, shared_group: true }.allows(&roots(0o775)));
+    assert!(!TrustedWriters::Root { or: None, unpacked: None, shared_group: true }.allows(&roots(0o775)));
     assert!(!alone.allows(&FileOwner { has_acl: true, ..roots(0o775) }), "an access control list");
     assert!(!alone.allows(&FileOwner { gid: Gid(1000), ..roots(0o775) }));
     assert!(!alone.allows(&roots(0o777)));
@@ -160,7 +160,7 @@ fn modes_are_judged_by_who_could_really_write() {
     assert!(!alone.allows(&roots(0o1777)), "sticky means nothing to a file");
     assert!(alone.allows(&FileOwner { read_only: true, ..roots(0o777) }), "a ConfigMap");
     assert!(!alone.allows(&FileOwner { read_only: true, ..file_owner("/t") }), "its owner writes it elsewhere");
-    assert!(Trust::Anybody.allows(&file_owner("/t")));
+    assert!(TrustedWriters::Anybody.allows(&file_owner("/t")));
 }
 
 /// A service whose program was found there, and whose file or directory that is.

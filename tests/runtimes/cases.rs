@@ -91,7 +91,7 @@ const IDS: &[Case] = &[
     },
 ];
 
-const POWER: &[Case] = &[
+const CAPABILITIES: &[Case] = &[
     Case {
         name: "no capability at all, no new privileges, a read-only root",
         change: |bundle| {
@@ -105,7 +105,7 @@ const POWER: &[Case] = &[
         ..PLAIN
     },
     Case {
-        name: "a powerless root",
+        name: "root without capabilities",
         change: |bundle| {
             bundle.config["process"]["capabilities"] = json!({});
             bundle.config["process"]["noNewPrivileges"] = json!(true);
@@ -222,7 +222,7 @@ fn ids_of_every_kind() {
 
 #[test]
 fn more_and_less_power_than_docker_gives() {
-    check(POWER);
+    check(CAPABILITIES);
 }
 
 #[test]

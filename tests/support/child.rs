@@ -13,13 +13,13 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork, pipe};
+use stepdown::boot::chown_policy::ChownPolicy;
 use stepdown::boot::own::{self, OwnReport};
-use stepdown::boot::placement::Placement;
 use stepdown::config::container::{HardLinks, OwnWhen};
 use stepdown::config::values::{Gid, Uid};
 use stepdown::error::Refused;
 use stepdown::plan::{Identity, OwnTree, Owner};
-use stepdown::sys::privilege::{self, Power, Root};
+use stepdown::sys::privilege::{self, EffectiveUser, Root};
 
 use crate::support::skip::skipped;
 
@@ -29,8 +29,8 @@ pub const HERE: &str = "/mnt";
 /// The token, or `None` with the reason printed; a failure where nothing may be skipped.
 pub fn root() -> Option<Root> {
     match privilege::detect() {
-        Power::Root(root) => Some(root),
-        Power::User => {
+        EffectiveUser::Root(root) => Some(root),
+        EffectiveUser::Unprivileged => {
             skipped("needs root");
             None
         }
@@ -47,7 +47,7 @@ pub fn in_mount_namespace(test: impl FnOnce(&Root)) {
         let none: Option<&str> = None;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("private mounts");
         tmpfs(Path::new(HERE), "mode=0755");
-        let Power::Root(root) = privilege::detect() else { panic!("root stays root") };
+        let EffectiveUser::Root(root) = privilege::detect() else { panic!("root stays root") };
         test(&root);
     });
 }
@@ -140,7 +140,7 @@ pub fn tree(path: impl AsRef<Path>, id: u32) -> OwnTree {
 }
 
 pub fn try_own(root: &Root, tree: &OwnTree) -> Result<OwnReport, Refused> {
-    own::apply(root, tree, &app(tree.owner.uid.0), &Placement::default(), &AtomicBool::new(false), &mut |_| {})
+    own::apply(root, tree, &app(tree.owner.uid.0), &ChownPolicy::default(), &AtomicBool::new(false), &mut |_| {})
 }
 
 pub fn own(root: &Root, tree: &OwnTree) -> OwnReport {

@@ -10,12 +10,12 @@ use super::rules::EntryAction;
 use crate::config::values::Uid;
 use crate::plan::Owner;
 use crate::sys::files::change;
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::stat::Stat;
+use crate::sys::files::syscall_support::SyscallSupport;
 
 /// Changes an entry through a handle.
 pub(super) fn apply_action(
-    kernel: Kernel,
+    syscalls: SyscallSupport,
     handle: BorrowedFd<'_>,
     stat: &Stat,
     owner: Owner,
@@ -24,8 +24,8 @@ pub(super) fn apply_action(
     let EntryAction::Change { chown, chmod } = action else {
         return Ok(());
     };
-    let set_owner = || change::owner(kernel, handle, stat, owner).map_err(|error| (Operation::Chown, error));
-    let set_mode = |mode| change::mode(kernel, handle, stat, mode).map_err(|error| (Operation::Chmod, error));
+    let set_owner = || change::owner(syscalls, handle, stat, owner).map_err(|error| (Operation::Chown, error));
+    let set_mode = |mode| change::mode(syscalls, handle, stat, mode).map_err(|error| (Operation::Chmod, error));
     match (chown, chmod) {
         (false, None) => Ok(()),
         (true, None) => set_owner(),

@@ -6,13 +6,13 @@ use nix::libc;
 use nix::sys::stat::stat;
 
 use super::report::{Operation, UnchangedCause};
-use crate::boot::placement::Placement;
+use crate::boot::chown_policy::ChownPolicy;
 use crate::error::Refused;
 use crate::plan::OwnTree;
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::pseudo;
 use crate::sys::files::resolve::{self, Resolved, ResolvedFile, Unreachable};
 use crate::sys::files::stat::{FileId, FileKind};
+use crate::sys::files::syscall_support::SyscallSupport;
 use crate::text::shown;
 
 /// These cannot be declared; paths below them can.
@@ -37,14 +37,20 @@ pub(super) enum DeclaredPath {
 ///
 /// # Errors
 /// If it is one that cannot be declared.
-pub(super) fn reach(kernel: Kernel, tree: &OwnTree, placement: &Placement) -> Result<DeclaredPath, Refused> {
-    let (found, made) = match resolve::resolve(kernel, &tree.path) {
+pub(super) fn reach(
+    syscalls: SyscallSupport,
+    tree: &OwnTree,
+    chown_policy: &ChownPolicy,
+) -> Result<DeclaredPath, Refused> {
+    let (found, made) = match resolve::resolve(syscalls, &tree.path) {
         Ok(Resolved::Found(found)) => (found, false),
         Ok(Resolved::Missing(..)) if tree.optional && !tree.create => return Ok(DeclaredPath::Absent),
-        Ok(Resolved::Missing(parent, names)) if tree.create => match resolve::create_missing(kernel, parent, &names) {
-            Ok(found) => (found, true),
-            Err(unreachable) => return unreachable_path(tree, unreachable, Operation::Create),
-        },
+        Ok(Resolved::Missing(parent, names)) if tree.create => {
+            match resolve::create_missing(syscalls, parent, &names) {
+                Ok(found) => (found, true),
+                Err(unreachable) => return unreachable_path(tree, unreachable, Operation::Create),
+            }
+        }
         Ok(Resolved::Missing(..)) => {
             let at = shown(&tree.path);
             return Ok(DeclaredPath::Unreachable {
@@ -60,7 +66,7 @@ pub(super) fn reach(kernel: Kernel, tree: &OwnTree, placement: &Placement) -> Re
     }
     if !tree.take_over {
         let at = || shown(&tree.path);
-        match placement.may_change_owner(&found, tree.owner.uid) {
+        match chown_policy.may_change_owner(&found, tree.owner.uid) {
             Ok(true) => {}
             Ok(false) => {
                 return Ok(DeclaredPath::Unreachable {

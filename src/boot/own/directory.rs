@@ -104,8 +104,8 @@ impl Dir {
         };
         names.reverse();
         let handle = beneath.descend(from.0, from.1, &names)?;
-        let same = Stat::of(beneath.kernel, handle.as_fd())?.id == self.id
-            && (self.mount.is_none() || self.mount == Some(mount_of(beneath.kernel, &handle)?));
+        let same = Stat::of(beneath.syscalls, handle.as_fd())?.id == self.id
+            && (self.mount.is_none() || self.mount == Some(mount_of(beneath.syscalls, &handle)?));
         if same { Ok(DirHandle::Reopened(handle)) } else { Err(Errno::ESTALE.into()) }
     }
 

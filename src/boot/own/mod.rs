@@ -30,15 +30,15 @@ use nix::libc;
 
 pub use report::{Operation, OwnReport, Paths, Progress, Summary, UnchangedCause, Usability};
 
-use crate::boot::placement::Placement;
+use crate::boot::chown_policy::ChownPolicy;
 use crate::config::container::OwnWhen;
 use crate::error::Refused;
 use crate::plan::{Identity, OwnTree};
 use crate::sys::files::beneath::{Beneath, Mounts};
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::name::components;
 use crate::sys::files::resolve::ResolvedFile;
 use crate::sys::files::stat::FileKind;
+use crate::sys::files::syscall_support::SyscallSupport;
 use crate::sys::privilege::Root;
 use crate::text::shown;
 use apply::{apply_action, errno};
@@ -58,7 +58,7 @@ pub fn apply(
     _: &Root,
     tree: &OwnTree,
     app: &Identity,
-    placement: &Placement,
+    chown_policy: &ChownPolicy,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<OwnReport, Refused> {
@@ -70,11 +70,11 @@ pub fn apply(
         }
         return check_required(report, tree, app, &shown);
     }
-    let kernel = Kernel::probe();
-    let mut report = match declared_path::reach(kernel, tree, placement)? {
-        declared_path::DeclaredPath::Found(found) => walk_tree(kernel, tree, &shown, found, stop, progress),
+    let syscalls = SyscallSupport::probe();
+    let mut report = match declared_path::reach(syscalls, tree, chown_policy)? {
+        declared_path::DeclaredPath::Found(found) => walk_tree(syscalls, tree, &shown, found, stop, progress),
         declared_path::DeclaredPath::Created(found) => {
-            OwnReport { created: true, ..walk_tree(kernel, tree, &shown, found, stop, progress) }
+            OwnReport { created: true, ..walk_tree(syscalls, tree, &shown, found, stop, progress) }
         }
         declared_path::DeclaredPath::Absent => {
             return Ok(OwnReport { usable: Usability::Missing, ..OwnReport::empty() });
@@ -99,7 +99,7 @@ pub fn check(tree: &OwnTree) -> Usability {
 }
 
 fn walk_tree(
-    kernel: Kernel,
+    syscalls: SyscallSupport,
     tree: &OwnTree,
     shown: &str,
     found: ResolvedFile,
@@ -117,7 +117,7 @@ fn walk_tree(
         match action {
             EntryAction::None => {}
             EntryAction::Skip(cause) => tally.record(cause, || shown.to_owned()),
-            EntryAction::Change { .. } => match apply_action(kernel, handle.as_fd(), &stat, tree.owner, action) {
+            EntryAction::Change { .. } => match apply_action(syscalls, handle.as_fd(), &stat, tree.owner, action) {
                 Ok(()) => tally.changed = 1,
                 Err((attempt, error)) => {
                     tally.record(UnchangedCause::Refused(attempt, errno(&error)), || shown.to_owned())
@@ -128,7 +128,7 @@ fn walk_tree(
     }
     let mounts = if tree.cross_mounts { Mounts::Cross } else { Mounts::Stay };
     let excludes = tree.exclude.iter().filter_map(|path| components(&Path::new("/").join(path)).ok()).collect();
-    let walk = Walk::new(Beneath { kernel, mounts }, rules, shown, excludes, stop);
+    let walk = Walk::new(Beneath { syscalls, mounts }, rules, shown, excludes, stop);
     let WalkOutcome { tally, entries, interrupted } = walk.run(&handle, stat, progress);
     OwnReport { entries, interrupted, ..tally.into_report(shown, tree.owner) }
 }

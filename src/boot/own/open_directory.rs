@@ -17,9 +17,9 @@ use super::worker::{Worker, moved_or};
 use crate::config::values::Uid;
 use crate::plan::Owner;
 use crate::sys::files::beneath::{Beneath, Mounts};
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
 use crate::sys::files::stat::{FileKind, Stat, mount_of};
+use crate::sys::files::syscall_support::SyscallSupport;
 use crate::sys::files::{change, pseudo};
 
 /// A directory that can be listed.
@@ -83,7 +83,7 @@ impl Worker<'_, '_, '_> {
         }
         let beneath = self.walk.beneath;
         let opened = beneath.list(at, parent.mount, name).and_then(|handle| {
-            Ok(OpenedDir { stat: Stat::of(beneath.kernel, handle.as_fd())?, handle, original_owner: None })
+            Ok(OpenedDir { stat: Stat::of(beneath.syscalls, handle.as_fd())?, handle, original_owner: None })
         });
         match opened {
             Ok(opened) if self.is_kernel_filesystem(&opened.stat, &opened.handle) => {
@@ -116,7 +116,7 @@ impl Worker<'_, '_, '_> {
     ) -> Option<OpenedDir> {
         let beneath = self.walk.beneath;
         let pinned = beneath.pin(at, parent.mount, name);
-        let (stat, pin) = match pinned.and_then(|pin| Ok((Stat::of(beneath.kernel, pin.as_fd())?, pin))) {
+        let (stat, pin) = match pinned.and_then(|pin| Ok((Stat::of(beneath.syscalls, pin.as_fd())?, pin))) {
             Ok((stat, _)) if stat.kind != FileKind::Directory => {
                 self.record(UnchangedCause::Moved, Some(parent), name);
                 return None;
@@ -148,12 +148,12 @@ impl Worker<'_, '_, '_> {
         if errno(&refusal) != libc::EACCES || !changes_hands {
             return Err(refusal);
         }
-        let kernel = self.walk.beneath.kernel;
-        change::owner(kernel, pin.as_fd(), stat, Owner { uid: Uid::ROOT, gid: stat.gid }).map_err(|_| refusal)?;
+        let syscalls = self.walk.beneath.syscalls;
+        change::owner(syscalls, pin.as_fd(), stat, Owner { uid: Uid::ROOT, gid: stat.gid }).map_err(|_| refusal)?;
         match Beneath::list_pinned(pin) {
             Ok(handle) => Ok(OpenedDir { stat: *stat, handle, original_owner: Some(stat.uid) }),
             Err(error) => {
-                change::owner(kernel, pin.as_fd(), stat, change::owner_of(stat))?;
+                change::owner(syscalls, pin.as_fd(), stat, change::owner_of(stat))?;
                 Err(error)
             }
         }
@@ -168,12 +168,12 @@ impl Worker<'_, '_, '_> {
         excludes: Box<[usize]>,
     ) -> io::Result<(Arc<Dir>, Option<OwnedFd>)> {
         let OpenedDir { stat, handle, original_owner } = opened;
-        let kernel = self.walk.beneath.kernel;
-        let mount = match mount_if_compared(kernel, &stat, &handle) {
+        let syscalls = self.walk.beneath.syscalls;
+        let mount = match mount_if_compared(syscalls, &stat, &handle) {
             Ok(mount) => mount,
             Err(error) => {
                 if original_owner.is_some() {
-                    change::owner(kernel, handle.as_fd(), &stat, change::owner_of(&stat))?;
+                    change::owner(syscalls, handle.as_fd(), &stat, change::owner_of(&stat))?;
                 }
                 return Err(error);
             }
@@ -199,9 +199,9 @@ impl Worker<'_, '_, '_> {
 }
 
 /// Returns the mount id of a directory, if its entries have to be compared with it (without openat2).
-fn mount_if_compared(kernel: Kernel, stat: &Stat, handle: &OwnedFd) -> io::Result<Option<u64>> {
+fn mount_if_compared(syscalls: SyscallSupport, stat: &Stat, handle: &OwnedFd) -> io::Result<Option<u64>> {
     match stat.mount {
-        None if !kernel.openat2 => mount_of(kernel, handle).map(Some),
+        None if !syscalls.openat2 => mount_of(syscalls, handle).map(Some),
         known => Ok(known),
     }
 }

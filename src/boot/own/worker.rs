@@ -109,7 +109,7 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
                         self.count(1);
                         self.entry(handle, &dir, entry.name);
                     }
-                    TypeHint::Unknown => match Stat::of_entry(self.walk.beneath.kernel, handle, entry.name) {
+                    TypeHint::Unknown => match Stat::of_entry(self.walk.beneath.syscalls, handle, entry.name) {
                         Ok(stat) if stat.kind == FileKind::Directory => self.queue_directory(&dir, entry.name),
                         Ok(_) | Err(_) => {
                             self.count(1);
@@ -133,7 +133,7 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
     pub fn entry(&mut self, at: BorrowedFd<'_>, dir: &Dir, name: &CStr) {
         let beneath = self.walk.beneath;
         if !self.expects_change {
-            match Stat::of_entry(beneath.kernel, at, name).map(|stat| self.walk.rules.action_for(&stat, false)) {
+            match Stat::of_entry(beneath.syscalls, at, name).map(|stat| self.walk.rules.action_for(&stat, false)) {
                 Ok(EntryAction::None) => return,
                 Ok(EntryAction::Skip(cause)) => return self.record(cause, Some(dir), name),
                 Ok(EntryAction::Change { .. }) => {}
@@ -160,7 +160,7 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
             EntryAction::None => {}
             EntryAction::Skip(cause) => self.record(cause, dir, name),
             EntryAction::Change { .. } => {
-                let outcome = apply_action(self.walk.beneath.kernel, handle, stat, self.walk.rules.owner, action);
+                let outcome = apply_action(self.walk.beneath.syscalls, handle, stat, self.walk.rules.owner, action);
                 self.record_outcome(outcome, dir, name);
             }
         }
@@ -200,7 +200,8 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
                 match dir.handle(self.walk.beneath) {
                     Ok(held) if whole => self.change_owner(held.as_fd(), dir, stat),
                     Ok(held) => {
-                        let back = change::owner(self.walk.beneath.kernel, held.as_fd(), stat, change::owner_of(stat));
+                        let back =
+                            change::owner(self.walk.beneath.syscalls, held.as_fd(), stat, change::owner_of(stat));
                         if let Err(error) = back {
                             self.record(UnchangedCause::Refused(Operation::Chown, errno(&error)), Some(dir), c"");
                         }
@@ -218,7 +219,7 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
         let action = self.walk.rules.action_for(stat, dir.parent.is_none());
         // The present state decides the order of the calls; the original state decides what to change.
         let now = Stat { uid: dir.original_owner.map_or(stat.uid, |_| Uid::ROOT), ..*stat };
-        let outcome = apply_action(self.walk.beneath.kernel, handle, &now, self.walk.rules.owner, action);
+        let outcome = apply_action(self.walk.beneath.syscalls, handle, &now, self.walk.rules.owner, action);
         self.record_outcome(outcome, Some(dir), c"");
     }
 

@@ -22,10 +22,10 @@ use crate::error::{Refused, cause_words};
 use crate::plan::{S6Base, S6Directory, S6DirectoryKind, S6Layout};
 use crate::sys::files::beneath::Beneath;
 use crate::sys::files::change;
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
 use crate::sys::files::resolve::{self, Resolved, ResolvedFile};
 use crate::sys::files::stat::FileKind;
+use crate::sys::files::syscall_support::SyscallSupport;
 use crate::text::shown;
 
 /// Where s6-overlay keeps its state.
@@ -83,14 +83,14 @@ pub fn create(
 
 fn create_in_run(layout: &S6Layout, environment: &BTreeMap<OsString, OsString>) -> Result<S6State, Refused> {
     let run = Path::new(RUN);
-    let kernel = Kernel::probe();
+    let syscalls = SyscallSupport::probe();
     let unreachable = |error: resolve::Unreachable| refused(RUN, error.cause);
-    let ResolvedFile { handle, stat, .. } = match resolve::resolve(kernel, run).map_err(unreachable)? {
+    let ResolvedFile { handle, stat, .. } = match resolve::resolve(syscalls, run).map_err(unreachable)? {
         Resolved::Found(found) => found,
-        Resolved::Missing(parent, names) => resolve::create_missing(kernel, parent, &names).map_err(unreachable)?,
+        Resolved::Missing(parent, names) => resolve::create_missing(syscalls, parent, &names).map_err(unreachable)?,
     };
     if layout.take_run && stat.kind == FileKind::Directory {
-        change::directory(kernel, handle.as_fd(), &stat, layout.owner, Some(0o755)).map_err(|cause| {
+        change::directory(syscalls, handle.as_fd(), &stat, layout.owner, Some(0o755)).map_err(|cause| {
             let owner = layout.owner;
             Refused::new(format!("cannot give {RUN} to {}:{} with mode 0755", owner.uid, owner.gid), cause)
         })?;
@@ -105,7 +105,7 @@ fn create_in(
     path: &Path,
     base: BorrowedFd<'_>,
 ) -> io::Result<S6State> {
-    let tree = NewTree::new(Kernel::probe(), layout.owner);
+    let tree = NewTree::new(SyscallSupport::probe(), layout.owner);
     for name in leftovers_of_s6_rc(base)? {
         tree.remove(base, &name)?;
     }
@@ -210,7 +210,7 @@ fn leftovers_of_s6_rc(base: BorrowedFd<'_>) -> io::Result<Vec<CString>> {
 /// Makes `/var/run` a link to `/run`: it is missing, or an empty directory.
 fn link_var_run() -> Result<(), Refused> {
     let refused = |cause: io::Error| Refused::new("cannot make /var/run a link to /run", cause);
-    let var = match resolve::resolve(Kernel::probe(), Path::new("/var")) {
+    let var = match resolve::resolve(SyscallSupport::probe(), Path::new("/var")) {
         Ok(Resolved::Found(var)) => var.handle,
         Ok(Resolved::Missing(..)) => return Err(refused(Errno::ENOENT.into())),
         Err(error) => return Err(refused(error.cause)),

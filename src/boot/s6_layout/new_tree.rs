@@ -16,8 +16,8 @@ use nix::unistd::{UnlinkatFlags, getegid, geteuid, symlinkat, unlinkat};
 use crate::config::values::{Gid, Uid};
 use crate::plan::Owner;
 use crate::sys::files::beneath::{Beneath, Mounts};
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::stat::{FileKind, Stat, mount_of};
+use crate::sys::files::syscall_support::SyscallSupport;
 use crate::sys::files::umask::Umask;
 use crate::sys::files::{change, remove, resolve};
 
@@ -35,9 +35,9 @@ pub(super) struct NewTree {
 
 impl NewTree {
     /// Returns one for that owner.
-    pub(super) fn new(kernel: Kernel, owner: Owner) -> Self {
+    pub(super) fn new(syscalls: SyscallSupport, owner: Owner) -> Self {
         let ours = Owner { uid: Uid(geteuid().as_raw()), gid: Gid(getegid().as_raw()) };
-        Self { beneath: Beneath { kernel, mounts: Mounts::Stay }, owner: (owner != ours).then_some(owner) }
+        Self { beneath: Beneath { syscalls, mounts: Mounts::Stay }, owner: (owner != ours).then_some(owner) }
     }
 
     /// Creates a directory in one that others may be able to write, after removing what an earlier boot left there.
@@ -58,7 +58,7 @@ impl NewTree {
         }
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let made = openat(parent, name, flags, Mode::empty())?;
-        let stat = Stat::of(self.beneath.kernel, made.as_fd())?;
+        let stat = Stat::of(self.beneath.syscalls, made.as_fd())?;
         match stat.uid.0 == geteuid().as_raw() {
             true => Ok(made),
             false => Err(io::Error::other(format!("uid {} has put something in its place", stat.uid))),
@@ -85,8 +85,8 @@ impl NewTree {
     /// Gives a file or directory to its owner: a directory when it is complete.
     pub(super) fn give(&self, made: BorrowedFd<'_>) -> io::Result<()> {
         let Some(owner) = self.owner else { return Ok(()) };
-        let stat = Stat::of(self.beneath.kernel, made)?;
-        change::owner(self.beneath.kernel, made, &stat, owner)
+        let stat = Stat::of(self.beneath.syscalls, made)?;
+        change::owner(self.beneath.syscalls, made, &stat, owner)
     }
 
     /// Removes an entry with everything below it: never through a link, never on another mount.
@@ -96,10 +96,10 @@ impl NewTree {
             Err(Errno::EISDIR | Errno::EPERM) => {}
             Err(cause) => return Err(cause.into()),
         }
-        if Stat::of_entry(self.beneath.kernel, parent, name)?.kind != FileKind::Directory {
+        if Stat::of_entry(self.beneath.syscalls, parent, name)?.kind != FileKind::Directory {
             return Err(Errno::EPERM.into());
         }
-        let old = self.beneath.list(parent, Some(mount_of(self.beneath.kernel, parent)?), name)?;
+        let old = self.beneath.list(parent, Some(mount_of(self.beneath.syscalls, parent)?), name)?;
         remove::remove_contents(self.beneath, old.as_fd())?;
         Ok(unlinkat(parent, name, UnlinkatFlags::RemoveDir)?)
     }

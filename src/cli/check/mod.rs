@@ -105,7 +105,7 @@ fn describe(text: &mut String, plan: &BootPlan, installed: bool) {
         DropLevel::ToApp => format!("PID 1 becomes {who} and keeps {}", privilege.kept),
         DropLevel::StayRoot => format!("PID 1 stays root, services become {who}"),
         DropLevel::AlreadyUser => format!("there is no root, everything runs as {who}"),
-        DropLevel::Powerless => format!("root cannot step down, everything runs as {who}"),
+        DropLevel::LimitedRoot => format!("root cannot step down, everything runs as {who}"),
     };
     let _ = writeln!(text, "privilege: {stage}, {kept}");
     for reason in &privilege.reasons {

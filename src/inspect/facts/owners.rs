@@ -12,16 +12,16 @@ use crate::config::search_path::{DEFAULT_PATH, directories};
 use crate::config::service::Service;
 use crate::config::values::Uid;
 use crate::plan::facts::{FileOwner, PathEntry, SearchPath};
-use crate::plan::trust;
+use crate::plan::trusted_writers;
 use crate::sys::files::owners;
 
-/// Checks the paths that `plan::trust` needs, and every program of services that may have more rights than the app user.
+/// Checks the paths that `plan::trusted_writers` needs, and every program of services that may have more rights than the app user.
 /// Nothing is checked without root.
 pub(super) fn read(config: &Config, found: &ProgramLookups, uid: Uid) -> BTreeMap<PathBuf, Vec<FileOwner>> {
     if uid != Uid::ROOT {
         return BTreeMap::new();
     }
-    let (whole, files) = trust::paths_to_check(config);
+    let (whole, files) = trusted_writers::paths_to_check(config);
     let files = files.into_iter().filter(|path| path.exists());
     // Also those that only another user may read: that user may be able to replace them.
     let files: BTreeSet<_> = files.chain(programs(found).cloned()).collect();
@@ -55,7 +55,8 @@ fn programs(found: &ProgramLookups) -> impl Iterator<Item = &PathBuf> {
 
 /// Checks the directories in PATH, if any service may have more rights than the app user.
 pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> SearchPath {
-    let asked = uid == Uid::ROOT && config.services.iter().chain(&config.main_service()).any(trust::may_have_more);
+    let asked =
+        uid == Uid::ROOT && config.services.iter().chain(&config.main_service()).any(trusted_writers::may_have_more);
     let entry = |path: PathBuf| match asked && path.is_absolute() {
         true => {
             let way = owners::follow(&path);
@@ -65,7 +66,7 @@ pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> SearchP
     };
     let default = OsStr::new(DEFAULT_PATH);
     let own = |service: &Service| {
-        let path = service.environment.get("PATH").filter(|_| trust::may_have_more(service))?;
+        let path = service.environment.get("PATH").filter(|_| trusted_writers::may_have_more(service))?;
         Some((service.name.to_string(), directories(OsStr::new(path)).map(entry).collect()))
     };
     SearchPath {

@@ -15,11 +15,11 @@ use crate::config::Config;
 use crate::config::search_path::{DEFAULT_PATH, directories};
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
+use crate::plan::exec_failure::{ExecFailure, FilePermissions};
 use crate::plan::facts::{Candidates, EnvLookup, Executable, ProgramFact};
-use crate::plan::obstacle::{FilePermissions, Obstacle};
-use crate::plan::{SHELL, arguments, trust};
+use crate::plan::{SHELL, arguments, trusted_writers};
 use crate::sys::files::xattr;
-use crate::sys::{access, interpreter, obstacle};
+use crate::sys::{access, exec_failure, interpreter};
 
 /// The results of looking up programs.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ pub(super) fn read(config: &Config, path: Option<&OsStr>) -> ProgramLookups {
         // The main command starts in the image's working directory.
         found.programs.insert(ServiceName::MAIN.to_owned(), fact);
     }
-    for service in config.services.iter().chain(&main).filter(|service| trust::may_have_more(service)) {
+    for service in config.services.iter().chain(&main).filter(|service| trusted_writers::may_have_more(service)) {
         lookup.by_directory(service, inherited, &mut found);
     }
     let helpers = found.helpers.values().flat_map(BTreeMap::values);
@@ -80,7 +80,7 @@ pub fn resolve(program: &OsStr, path: &OsStr, directory: &Path) -> ProgramFact {
 #[derive(Default)]
 struct LookupCache {
     files: HashMap<PathBuf, ProgramFact>,
-    interpreters: HashMap<PathBuf, Option<Obstacle>>,
+    interpreters: HashMap<PathBuf, Option<ExecFailure>>,
     words: HashMap<(OsString, OsString), ProgramFact>,
 }
 
@@ -146,7 +146,9 @@ impl LookupCache {
             }
             let needed = interpreters_of(&program, directory);
             for script in std::iter::once(&program).chain(&needed) {
-                let Some(name) = obstacle::head(script).and_then(|head| interpreter::by_env(&head)) else { continue };
+                let Some(name) = exec_failure::head(script).and_then(|head| interpreter::by_env(&head)) else {
+                    continue;
+                };
                 let lookup = self.by_env(service, name, path);
                 programs.extend(lookup.found.iter().filter_map(|(_, fact)| fact.path()).cloned());
                 by_env.insert(script.clone(), lookup);
@@ -186,17 +188,17 @@ impl LookupCache {
         match access::check(path, AccessFlags::X_OK) {
             Ok(()) => {}
             Err(Errno::EACCES | Errno::EPERM) => {
-                return match obstacle::explain(Errno::EACCES, path) {
-                    Obstacle::NoExecMount => ProgramFact::NoExec(path.to_owned()),
-                    Obstacle::NoExecuteBit(_) => ProgramFact::NotExecutable(path.to_owned()),
-                    why @ (Obstacle::Directory | Obstacle::NotAFile) => {
+                return match exec_failure::explain(Errno::EACCES, path) {
+                    ExecFailure::NoExecMount => ProgramFact::NoExec(path.to_owned()),
+                    ExecFailure::NoExecuteBit(_) => ProgramFact::NotExecutable(path.to_owned()),
+                    why @ (ExecFailure::Directory | ExecFailure::NotAFile) => {
                         ProgramFact::Refused { program: path.to_owned(), why }
                     }
                     // Root without DAC_OVERRIDE is not the user that will execute it; any other user is.
-                    Obstacle::NotForThisUser(_) | Obstacle::ClosedDirectory(_) if geteuid().is_root() => {
+                    ExecFailure::NotForThisUser(_) | ExecFailure::ClosedDirectory(_) if geteuid().is_root() => {
                         ProgramFact::Unknown(path.to_owned())
                     }
-                    why @ (Obstacle::NotForThisUser(_) | Obstacle::ClosedDirectory(_)) => {
+                    why @ (ExecFailure::NotForThisUser(_) | ExecFailure::ClosedDirectory(_)) => {
                         ProgramFact::Refused { program: path.to_owned(), why }
                     }
                     _ => ProgramFact::Unknown(path.to_owned()),
@@ -205,16 +207,16 @@ impl LookupCache {
             Err(_) => return ProgramFact::NotFound,
         }
         let program = path.to_owned();
-        let Some(head) = obstacle::head(path) else {
+        let Some(head) = exec_failure::head(path) else {
             // It may be executable and not readable: its interpreter stays unknown.
             return match path.is_file() {
                 true => ProgramFact::Found(program),
-                false if path.is_dir() => ProgramFact::Refused { program, why: Obstacle::Directory },
-                false => ProgramFact::Refused { program, why: Obstacle::NotAFile },
+                false if path.is_dir() => ProgramFact::Refused { program, why: ExecFailure::Directory },
+                false => ProgramFact::Refused { program, why: ExecFailure::NotAFile },
             };
         };
-        match obstacle::in_file(path, &head).or_else(|| self.interpreter_obstacle(&head)) {
-            Some(Obstacle::Needs { path: interpreter, why }) if *why == Obstacle::Missing => {
+        match exec_failure::in_file(path, &head).or_else(|| self.interpreter_failure(&head)) {
+            Some(ExecFailure::Needs { path: interpreter, why }) if *why == ExecFailure::Missing => {
                 ProgramFact::NoInterpreter { program, interpreter }
             }
             Some(why) => ProgramFact::Refused { program, why },
@@ -223,11 +225,14 @@ impl LookupCache {
     }
 
     /// What is wrong with an interpreter or a loader. Each is checked once, however many programs need it.
-    fn interpreter_obstacle(&mut self, head: &[u8]) -> Option<Obstacle> {
+    fn interpreter_failure(&mut self, head: &[u8]) -> Option<ExecFailure> {
         let path = interpreter::interpreter_of(head)?;
-        let why =
-            self.interpreters.entry(path.clone()).or_insert_with(|| obstacle::visible_from_outside(&path)).clone()?;
-        Some(Obstacle::Needs { path, why: Box::new(why) })
+        let why = self
+            .interpreters
+            .entry(path.clone())
+            .or_insert_with(|| exec_failure::visible_from_outside(&path))
+            .clone()?;
+        Some(ExecFailure::Needs { path, why: Box::new(why) })
     }
 }
 
@@ -240,7 +245,7 @@ fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<FilePerm
         .filter_map(|place| directories.entry(place.to_owned()).or_insert_with(|| restricted(place, place)).clone())
         .collect();
     closed.extend(self::restricted(&real, program));
-    let is_script = |path: &PathBuf| obstacle::head(path).is_some_and(|head| head.starts_with(b"#!"));
+    let is_script = |path: &PathBuf| exec_failure::head(path).is_some_and(|head| head.starts_with(b"#!"));
     let file = match is_script(&real) {
         true => interpreters_of(program, Path::new("/")).into_iter().find(|path| !is_script(path))?,
         false => program.to_owned(),
@@ -280,10 +285,10 @@ fn restricted(path: &Path, named: &Path) -> Option<FilePermissions> {
 /// working directory.
 fn interpreters_of(program: &Path, directory: &Path) -> Vec<PathBuf> {
     let next = |program: &PathBuf| {
-        let named = obstacle::head(program).and_then(|head| interpreter::interpreter_of(&head));
+        let named = exec_failure::head(program).and_then(|head| interpreter::interpreter_of(&head));
         named.map(|named| directory.join(named))
     };
-    std::iter::successors(next(&program.to_owned()), next).take(obstacle::MAX_INTERPRETERS).collect()
+    std::iter::successors(next(&program.to_owned()), next).take(exec_failure::MAX_INTERPRETERS).collect()
 }
 
 #[cfg(test)]
@@ -317,7 +322,7 @@ mod tests {
         assert_eq!(ask("./two/tool"), ProgramFact::Found(at("./two/tool")));
         assert_eq!(ask(closed.to_str().unwrap()), ProgramFact::NotExecutable(closed));
         assert_eq!(ask("data"), ProgramFact::NotExecutable(only_closed));
-        let folder = ProgramFact::Refused { program: at("one/folder"), why: Obstacle::Directory };
+        let folder = ProgramFact::Refused { program: at("one/folder"), why: ExecFailure::Directory };
         assert_eq!(ask("folder"), folder);
         assert_eq!(ask("none"), ProgramFact::NotFound);
         assert_eq!(ask("/none/at/all"), ProgramFact::NotFound);

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{Content, Sources, Tree};
 use crate::error::{Place, Problem};
-use crate::plan::Trust;
+use crate::plan::TrustedWriters;
 use crate::sys::files::owners;
 use crate::text::shown;
 
@@ -122,9 +122,9 @@ pub struct ReloadSources {
 }
 
 impl ReloadSources {
-    /// Reads the same as [`read`]; with `trust`, only if all of it may be trusted.
-    pub fn read(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>, trust: Option<Trust>) -> Self {
-        if let Some(untrusted) = trust.and_then(|trust| owners::first_untrusted(&paths(place, env), trust)) {
+    /// Reads the same as [`read`]; with `writers`, only if nobody else could have written any of it.
+    pub fn read(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>, writers: Option<TrustedWriters>) -> Self {
+        if let Some(untrusted) = writers.and_then(|writers| owners::first_untrusted(&paths(place, env), writers)) {
             return Self { untrusted: Some(untrusted), ..Self::default() };
         }
         let (container, trees) = read_files(place, env);

@@ -6,11 +6,11 @@ use crate::config::values::{CapSet, Gid, Uid};
 use crate::config::{Content, Tree};
 use crate::inspect::facts::NamedPaths;
 use crate::inspect::source::{KINDS, ReloadSources};
+use crate::plan::exec_failure::{ExecFailure, FilePermissions};
 use crate::plan::facts::{
     Access, EnvLookup, Executable, FileOwner, PathEntry, PathFact, PathKind, ProgramFact, SearchPath,
 };
-use crate::plan::obstacle::{FilePermissions, Obstacle};
-use crate::sys::obstacle::NATIVE_ARCHITECTURE;
+use crate::sys::exec_failure::NATIVE_ARCHITECTURE;
 
 /// A constant word: the other process has the same.
 impl Wire for &'static str {
@@ -99,7 +99,7 @@ enums! {
         Found(path), NotExecutable(path), NoExec(path), NoInterpreter { program, interpreter },
         Refused { program, why }, NotFound, Unknown(path),
     }
-    Obstacle {
+    ExecFailure {
         Missing, DanglingLink(target), NotADirectory(place), ClosedDirectory(seen), Directory, NotAFile,
         NoExecuteBit(seen), NotForThisUser(seen), NoExecMount, Empty, NoShebang, EmptyShebang,
         Architecture { built_for, here }, UnknownFormat, Needs { path, why }, FileCapabilities { wants, missing },
@@ -141,8 +141,8 @@ mod tests {
         let path = PathBuf::from(bytes(b"/caf\xe9/\xff"));
         let (uid, gid, mode) = (Uid(7), Gid(u32::MAX - 1), 0o4755);
         let seen = FilePermissions { path: path.clone(), uid, gid, mode };
-        let architecture = Obstacle::Architecture { built_for: "s390x".to_owned(), here: NATIVE_ARCHITECTURE.0 };
-        let why = Obstacle::Needs { path: path.clone(), why: Box::new(architecture) };
+        let architecture = ExecFailure::Architecture { built_for: "s390x".to_owned(), here: NATIVE_ARCHITECTURE.0 };
+        let why = ExecFailure::Needs { path: path.clone(), why: Box::new(architecture) };
         let refused = ProgramFact::Refused { program: path.clone(), why };
         let keys = HELPER_KEYS.into_iter().chain([""]);
         let owner = FileOwner {

@@ -15,10 +15,10 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use super::names::{self, CURRENT, Form, name};
 use crate::log::clock::{LAST, Timestamp};
 use crate::sys::files::beneath::Beneath;
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
 use crate::sys::files::resolve::{self, Resolved, Unreachable};
 use crate::sys::files::stat::FileKind;
+use crate::sys::files::syscall_support::SyscallSupport;
 
 /// Never follows a link, never blocks on a FIFO, never gets a controlling terminal.
 pub const SAFE_FLAGS: OFlag = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC).union(OFlag::O_NOCTTY);
@@ -55,14 +55,14 @@ impl StoreDirectory {
     /// # Errors
     /// The system call's error, or a message that says what else is wrong with the path.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let kernel = Kernel::probe();
+        let syscalls = SyscallSupport::probe();
         let error_of = |lost: Unreachable| match lost.why {
             Some(why) => io::Error::other(format!("{}: {why}", lost.at)),
             None => lost.cause,
         };
-        let found = match resolve::resolve(kernel, path).map_err(error_of)? {
+        let found = match resolve::resolve(syscalls, path).map_err(error_of)? {
             Resolved::Found(found) => found,
-            Resolved::Missing(parent, names) => resolve::create_missing(kernel, parent, &names).map_err(error_of)?,
+            Resolved::Missing(parent, names) => resolve::create_missing(syscalls, parent, &names).map_err(error_of)?,
         };
         if found.stat.kind != FileKind::Directory {
             return Err(Errno::ENOTDIR.into());

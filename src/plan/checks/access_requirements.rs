@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::config::service::Service;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::{Facts, PathFact, PathKind, ProgramFact};
-use crate::plan::finding::{Area, Check, Trouble};
+use crate::plan::finding::{Area, Check, Issue};
 use crate::plan::{BootPlan, Credentials, Decision, DropLevel, Owner, ServicePlan, Step, words};
 use crate::text::shown;
 
@@ -86,7 +86,7 @@ pub enum BootAction {
     /// It is created.
     Created(String),
     /// Its step was skipped.
-    Skipped(Trouble),
+    Skipped(Issue),
 }
 
 /// The directory of secrets of Compose and Swarm (`secrets:`).
@@ -176,7 +176,7 @@ impl RequirementBuilder<'_> {
                 | Step::WriteAccounts { .. }
                 | Step::RuntimeDirectory { .. }
                 | Step::S6Layout(_)
-                | Step::GiveStdio { .. } => continue,
+                | Step::SetStdioAccess { .. } => continue,
             };
             let declared = self.config.container.own.iter().find(|own| own.path == *path);
             let to = format!("{}:{}", owner.uid, owner.gid);

@@ -9,7 +9,7 @@ use crate::config::is_systems;
 use crate::config::values::{Gid, Uid};
 use crate::error::cause_words;
 use crate::plan::facts::IdMap;
-use crate::plan::finding::{Area, CauseKind, Check, Finding, Trouble};
+use crate::plan::finding::{Area, CauseKind, Check, Finding, Issue};
 use crate::plan::fix::Fix;
 use crate::plan::{Owner, words};
 
@@ -18,10 +18,10 @@ const NOBODY: u32 = 65534;
 
 pub(super) fn evaluate(requirement: &AccessRequirement, observation: &PathObservation, host: &HostContext) -> Check {
     let case = Evaluation { requirement, observation, host, mount: host.mounts.of(&observation.real) };
-    let finding = match case.trouble() {
+    let finding = match case.issue() {
         Ok(note) => Finding::Ok { note },
-        Err(trouble) if requirement.fatal => Finding::Fatal(trouble),
-        Err(trouble) => Finding::Degraded(trouble),
+        Err(issue) if requirement.fatal => Finding::Fatal(issue),
+        Err(issue) => Finding::Degraded(issue),
     };
     Check { area: requirement.area, subject: requirement.subject.clone(), finding }
 }
@@ -34,7 +34,7 @@ struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
-    fn trouble(&self) -> Result<String, Trouble> {
+    fn issue(&self) -> Result<String, Issue> {
         match (&self.observation.access, &self.requirement.at_boot) {
             (AccessResult::Allowed, at_boot) => Ok(self.ok_note(at_boot)),
             (AccessResult::Missing, _) if self.requirement.optional => Ok("missing, and optional".to_owned()),
@@ -96,28 +96,28 @@ impl Evaluation<'_> {
         };
         match at_boot {
             BootAction::GivenTo(to) => format!("{can}; given to {to} at boot"),
-            BootAction::Skipped(Trouble { cause, .. }) => format!("{can} now (at the boot: {cause})"),
+            BootAction::Skipped(Issue { cause, .. }) => format!("{can} now (at the boot: {cause})"),
             BootAction::None | BootAction::Created(_) => can,
         }
     }
 
     /// If the boot has reported a cause already it is kept: it names what root lacked. The kind of the cause comes from the
     /// observation.
-    fn with_boot_cause(&self, found: Trouble) -> Trouble {
+    fn with_boot_cause(&self, found: Issue) -> Issue {
         match (&self.requirement.at_boot, found.why) {
             (BootAction::Skipped(at_boot), CauseKind::OwnerAndMode | CauseKind::Missing) => {
                 let why = if at_boot.why == CauseKind::Other { found.why } else { at_boot.why };
-                Trouble { why, ..at_boot.clone() }
+                Issue { why, ..at_boot.clone() }
             }
             (BootAction::Skipped(_) | BootAction::None | BootAction::GivenTo(_) | BootAction::Created(_), _) => found,
         }
     }
 
-    fn trouble_of(&self, why: CauseKind, cause: String, fix: Fix) -> Trouble {
-        Trouble { why, ..Trouble::new(cause, self.requirement.lost.clone(), fix) }
+    fn issue_of(&self, why: CauseKind, cause: String, fix: Fix) -> Issue {
+        Issue { why, ..Issue::new(cause, self.requirement.lost.clone(), fix) }
     }
 
-    fn missing(&self) -> Trouble {
+    fn missing(&self) -> Issue {
         let path = self.path();
         let fix = match self.requirement.area {
             Area::Path => {
@@ -126,10 +126,10 @@ impl Evaluation<'_> {
             }
             _ => Fix::words("put it into the image, or mount it"),
         };
-        self.trouble_of(CauseKind::Missing, format!("{path} does not exist"), fix)
+        self.issue_of(CauseKind::Missing, format!("{path} does not exist"), fix)
     }
 
-    fn unsearchable(&self, on_the_way: &Path, found: Option<PathStat>) -> Trouble {
+    fn unsearchable(&self, on_the_way: &Path, found: Option<PathStat>) -> Issue {
         let at = words::path(on_the_way);
         let cause = match found {
             Some(found) => format!("{at}, on the way, is {}", shown(found)),
@@ -141,47 +141,47 @@ impl Evaluation<'_> {
         } else {
             Fix::words(format!("`chmod a+x` on the host what is mounted at {at}"))
         };
-        self.trouble_of(CauseKind::OwnerAndMode, cause, fix)
+        self.issue_of(CauseKind::OwnerAndMode, cause, fix)
     }
 
-    fn below(&self, path: &Path, no: Denial) -> Trouble {
+    fn below(&self, path: &Path, no: Denial) -> Issue {
         let at = words::path(path);
         let cause = format!("{at}, below it, cannot be used: {}", denial_words(no));
-        self.trouble_of(CauseKind::OwnerAndMode, cause, self.chown_fix())
+        self.issue_of(CauseKind::OwnerAndMode, cause, self.chown_fix())
     }
 
-    fn refused(&self, no: Denial, verb: &str) -> Trouble {
+    fn refused(&self, no: Denial, verb: &str) -> Issue {
         let path = self.path();
         match no {
             Denial::ReadOnly => self.read_only(),
             Denial::Full => {
                 let source = self.mount.map(|mount| words::path(Path::new(&mount.source))).unwrap_or_default();
                 let fix = "free some space or inodes there, or raise the quota";
-                self.trouble_of(CauseKind::Full, format!("no space is left on {source}"), fix.into())
+                self.issue_of(CauseKind::Full, format!("no space is left on {source}"), fix.into())
             }
             Denial::NotPermitted if self.requirement.want == AccessKind::Device => {
                 let fix = Fix::settings(format!("--device {path}"), format!("devices: [{path}]"), "");
-                self.trouble_of(CauseKind::DeviceCgroup, "the container's device rules forbid it".to_owned(), fix)
+                self.issue_of(CauseKind::DeviceCgroup, "the container's device rules forbid it".to_owned(), fix)
             }
             Denial::Denied | Denial::NotPermitted => self.denied(verb),
             Denial::Other(errno) => {
                 let words = cause_words(&std::io::Error::from_raw_os_error(errno));
-                self.trouble_of(CauseKind::Other, format!("cannot {verb} it: {words}"), Fix::words("fix what is there"))
+                self.issue_of(CauseKind::Other, format!("cannot {verb} it: {words}"), Fix::words("fix what is there"))
             }
         }
     }
 
-    fn read_only(&self) -> Trouble {
+    fn read_only(&self) -> Issue {
         let Some(mount) = self.mount.filter(|mount| !mount.is_image()) else {
             let owner = Owner { uid: Uid(self.requirement.who.uid), gid: Gid(self.requirement.who.gid) };
             let is_file = self.observation.found.is_some_and(|found| !found.is_directory);
             let fix = Fix::writable(&self.requirement.path, is_file, Some(owner));
-            return self.trouble_of(CauseKind::ReadOnly, "the container's root is read-only".to_owned(), fix);
+            return self.issue_of(CauseKind::ReadOnly, "the container's root is read-only".to_owned(), fix);
         };
-        self.trouble_of(CauseKind::ReadOnly, mount.read_only_cause(), mount.read_write())
+        self.issue_of(CauseKind::ReadOnly, mount.read_only_cause(), mount.read_write())
     }
 
-    fn denied(&self, verb: &str) -> Trouble {
+    fn denied(&self, verb: &str) -> Issue {
         let (path, who) = (self.path(), &self.requirement.who);
         if let Some(mount) =
             self.mount.filter(|mount| self.requirement.want == AccessKind::Execute && mount.has("noexec"))
@@ -193,7 +193,7 @@ impl Evaluation<'_> {
             } else {
                 Fix::words(format!("mount {point} without `noexec`, or keep the program in the image"))
             };
-            return self.trouble_of(CauseKind::NoExec, format!("{point} is mounted noexec"), fix);
+            return self.issue_of(CauseKind::NoExec, format!("{point} is mounted noexec"), fix);
         }
         let found = self.observation.found;
         let of_stranger = |found: &PathStat| {
@@ -206,7 +206,7 @@ impl Evaluation<'_> {
                 AccessKind::Device => Fix::words("podman: `--group-add keep-groups`"),
                 _ => self.chown_fix().or(Fix::words("podman: `--userns=keep-id` (files of the user who started it)")),
             };
-            return self.trouble_of(CauseKind::NotMapped, cause, fix);
+            return self.issue_of(CauseKind::NotMapped, cause, fix);
         }
         if self.is_allowed_by_permissions() {
             return self.beyond_permissions();
@@ -215,21 +215,21 @@ impl Evaluation<'_> {
             Some(found) => format!("{path} is {}", shown(found)),
             None => format!("{} may not {verb} it", who.shown()),
         };
-        self.trouble_of(CauseKind::OwnerAndMode, cause, self.chown_fix())
+        self.issue_of(CauseKind::OwnerAndMode, cause, self.chown_fix())
     }
 
     /// Owner and mode allow it, and the kernel refuses it.
-    fn beyond_permissions(&self) -> Trouble {
+    fn beyond_permissions(&self) -> Issue {
         let found = self.observation.found.map(|found| format!(" ({})", shown(found))).unwrap_or_default();
         if let Some(mount) = self.mount.filter(|mount| mount.is_remote()) {
             let source = words::path(Path::new(&mount.source));
             let cause = format!("{source} refuses, although owner and mode{found} allow it (root_squash, all_squash)");
-            return self.trouble_of(CauseKind::Nfs, cause, self.chown_fix());
+            return self.issue_of(CauseKind::Nfs, cause, self.chown_fix());
         }
         let Some(label) = &self.host.label else {
             let cause = format!("owner and mode{found} allow it, something else refuses: an ACL (getfacl shows it)");
             let fix = Fix::words("fix the ACL on the host: `setfacl -R -b` removes it").or(self.chown_fix());
-            return self.trouble_of(CauseKind::Other, cause, fix);
+            return self.issue_of(CauseKind::Other, cause, fix);
         };
         let cause = format!("the security module refuses, although owner and mode{found} allow it: {label}");
         let fix = if label.matches(':').count() >= 2 {
@@ -243,7 +243,7 @@ impl Evaluation<'_> {
                 "securityContext: { appArmorProfile: { type: Unconfined } }",
             )
         };
-        self.trouble_of(CauseKind::Lsm, cause, fix)
+        self.issue_of(CauseKind::Lsm, cause, fix)
     }
 
     /// The fix that changes its owner.

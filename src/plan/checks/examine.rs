@@ -15,7 +15,7 @@ use crate::config::units::show_duration;
 use crate::error::Problems;
 use crate::plan::accounts::passwd;
 use crate::plan::facts::{AccountFile, Facts};
-use crate::plan::finding::{Area, Check, Trouble};
+use crate::plan::finding::{Area, Check, Issue};
 use crate::plan::notes::Refusal;
 use crate::plan::notice::Notice;
 use crate::plan::show::words;
@@ -63,7 +63,7 @@ impl Examination {
     pub fn without_filter(mut self, why: &str) -> Self {
         self.checks.retain(|check| check.area != Area::Pid);
         let cause = format!("seccomp(2) was refused: {why}");
-        self.checks.push(Check::degraded(Area::Pid, "process", Trouble::new(cause, UNFILTERED, ALLOW_FILTERS)));
+        self.checks.push(Check::degraded(Area::Pid, "process", Issue::new(cause, UNFILTERED, ALLOW_FILTERS)));
         self
     }
 
@@ -86,9 +86,9 @@ pub fn examine(config: &Config, facts: &Facts) -> Examination {
     let mut examination = of_problems(noted.problems);
     for Refusal { area, what, why, cause, fix } in noted.refusals {
         let cause = format!("{what}: {cause}");
-        let trouble = Trouble { why, ..Trouble::new(cause, "the container does not start: exit 111", fix) };
+        let issue = Issue { why, ..Issue::new(cause, "the container does not start: exit 111", fix) };
         let subject = if area == Area::StepDown { "step down" } else { "boot" };
-        examination.checks.push(Check::fatal(area, subject, trouble));
+        examination.checks.push(Check::fatal(area, subject, issue));
     }
     match noted.main {
         Some(fault) if plan.prepare.is_empty() => examination.checks.push(fault.check()),
@@ -100,7 +100,7 @@ pub fn examine(config: &Config, facts: &Facts) -> Examination {
     if examination.checks.iter().any(|check| check.area == Area::StepDown) {
         // There is no identity, so access cannot be checked.
         let whom = [Area::Mode, Area::Identity, Area::Privilege, Area::Accounts];
-        plan.checks.retain(|check| check.finding.trouble().is_some() || !whom.contains(&check.area));
+        plan.checks.retain(|check| check.finding.issue().is_some() || !whom.contains(&check.area));
         (plan.app, plan.namespace_of) = (None, None);
         plan.requirements.clear();
         plan.ports.clear();
@@ -112,12 +112,12 @@ pub fn examine(config: &Config, facts: &Facts) -> Examination {
 /// Returns the problems of the configuration as findings.
 pub fn of_problems(problems: Problems) -> Examination {
     let fatal = |problem: crate::error::Problem| {
-        let trouble = Trouble::new(
+        let issue = Issue::new(
             problem.what,
             "the container does not start: exit 100, nothing is touched",
             problem.remedy.to_string(),
         );
-        Check::fatal(Area::Configuration, problem.at.to_string(), trouble)
+        Check::fatal(Area::Configuration, problem.at.to_string(), issue)
     };
     Examination { checks: problems.into_sorted().into_iter().map(fatal).collect(), ..Examination::default() }
 }
@@ -178,7 +178,7 @@ fn process(config: &Config, facts: &Facts, plan: &BootPlan) -> String {
 fn mode(mode: Mode) -> String {
     let about = match mode {
         Mode::Root => "steps down for good",
-        Mode::RootLimited => "some of root's power is missing",
+        Mode::RootLimited => "root lacks some capabilities",
         Mode::User => "nothing can be changed, only checked",
         Mode::UserUnknown => "a uid without an account; nothing can be changed, only checked",
     };
@@ -197,7 +197,7 @@ fn privilege(plan: &BootPlan) -> String {
         DropLevel::ToApp | DropLevel::AlreadyUser if privilege.kept.is_empty() => "PID 1 keeps nothing".to_owned(),
         DropLevel::ToApp | DropLevel::AlreadyUser => format!("PID 1 keeps {}", privilege.kept),
         DropLevel::StayRoot => "PID 1 stays root".to_owned(),
-        DropLevel::Powerless => "PID 1 is root without the power to step down".to_owned(),
+        DropLevel::LimitedRoot => "PID 1 is root without the capabilities to step down".to_owned(),
     };
     let reasons = privilege.reasons.join("; ");
     if reasons.is_empty() { kept } else { format!("{kept}: {reasons}") }
@@ -263,7 +263,7 @@ fn area(step: &Step) -> Option<Area> {
     match step {
         Step::WriteAccounts { .. } => Some(Area::Accounts),
         Step::RuntimeDirectory { .. } => Some(Area::RuntimeDirectory),
-        Step::GiveStdio { .. } => Some(Area::Stdio),
+        Step::SetStdioAccess { .. } => Some(Area::Stdio),
         Step::S6Layout(_) => Some(Area::Service),
         Step::BecomeSubreaper | Step::MakeDirectory(_) | Step::Own(_) => None,
     }

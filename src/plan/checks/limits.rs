@@ -4,7 +4,7 @@ use super::access_requirements;
 use crate::config::service::{Limit, Service};
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::facts::Facts;
-use crate::plan::finding::{Area, CauseKind, Check, Trouble};
+use crate::plan::finding::{Area, CauseKind, Check, Issue};
 use crate::plan::fix::Fix;
 
 /// The consequence of not being PID 1.
@@ -30,7 +30,7 @@ pub(super) fn granted(service: &Service, facts: &Facts) -> Vec<Check> {
 }
 
 /// Returns the limits that cannot be set, each with its subject.
-pub(in crate::plan) fn refused(service: &Service, facts: &Facts) -> Vec<(String, Trouble)> {
+pub(in crate::plan) fn refused(service: &Service, facts: &Facts) -> Vec<(String, Issue)> {
     let name = access_requirements::tick(service);
     let lacks = |capability| !facts.permitted.has(capability);
     let mut refused = Vec::new();
@@ -39,22 +39,21 @@ pub(in crate::plan) fn refused(service: &Service, facts: &Facts) -> Vec<(String,
         let have = facts.hard_limits.get(&limit.resource).copied().flatten();
         let cause = format!("{} is above the hard limit {} of this container", hard(limit), number(have));
         let consequence = format!("{name} runs with {}", number(have));
-        let trouble =
-            Trouble { why: CauseKind::Capability, ..Trouble::new(cause, consequence, ulimit(&what, limit, facts)) };
-        refused.push((format!("{name}: {what}"), trouble));
+        let issue = Issue { why: CauseKind::Capability, ..Issue::new(cause, consequence, ulimit(&what, limit, facts)) };
+        refused.push((format!("{name}: {what}"), issue));
     }
     if let Some(nice) = service.nice.filter(|nice| *nice < facts.nice && lacks(Capability::SYS_NICE)) {
         let fix = granting(Capability::SYS_NICE, facts);
-        let trouble = Trouble::lacking(Capability::SYS_NICE, format!("{name} runs with nice {}", facts.nice), fix);
-        refused.push((format!("{name}: nice {nice}"), trouble));
+        let issue = Issue::lacking(Capability::SYS_NICE, format!("{name} runs with nice {}", facts.nice), fix);
+        refused.push((format!("{name}: nice {nice}"), issue));
     }
     let lower = |score: &i32| *score < facts.oom_score_adj && lacks(Capability::SYS_RESOURCE);
     if let Some(score) = service.oom_score_adj.filter(lower) {
         let fix = Fix::settings(format!("--oom-score-adj {score}"), format!("oom_score_adj: {score}"), "")
             .or(granting(Capability::SYS_RESOURCE, facts));
         let consequence = format!("{name} runs with oom_score_adj {}", facts.oom_score_adj);
-        let trouble = Trouble::lacking(Capability::SYS_RESOURCE, consequence, fix);
-        refused.push((format!("{name}: oom_score_adj {score}"), trouble));
+        let issue = Issue::lacking(Capability::SYS_RESOURCE, consequence, fix);
+        refused.push((format!("{name}: oom_score_adj {score}"), issue));
     }
     refused
 }

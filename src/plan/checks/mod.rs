@@ -15,7 +15,7 @@ pub mod states;
 
 use serde::Serialize;
 
-pub use super::finding::{Area, CauseKind, Check, Finding, OverallResult, Trouble};
+pub use super::finding::{Area, CauseKind, Check, Finding, Issue, OverallResult};
 pub use access_requirements::{AccessKind, AccessRequirement, BootAction, BootState, ProbedUser, SECRETS};
 pub use examine::{ALLOW_FILTERS, Examination, UNFILTERED, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
@@ -50,8 +50,8 @@ pub fn conclude(examination: Examination, seen: &observations::Observations, run
     checks.extend(ports.iter().map(|port| ports::evaluate(port, seen)));
     checks.extend(namespace_of.map(|id| host::namespace(id, &seen.host)));
     for check in &mut checks {
-        if let Finding::Degraded(trouble) | Finding::Fatal(trouble) = &mut check.finding {
-            host::locate_in(&mut trouble.cause, &mut trouble.fix, &seen.host);
+        if let Finding::Degraded(issue) | Finding::Fatal(issue) = &mut check.finding {
+            host::locate_in(&mut issue.cause, &mut issue.fix, &seen.host);
         }
     }
     checks.sort_by(|one, other| (other.finding.verdict(), one.area).cmp(&(one.finding.verdict(), other.area)));

@@ -9,7 +9,7 @@ use super::observations::Observations;
 use crate::config::probe::Probe;
 use crate::config::service::{Ready, Service};
 use crate::config::values::{CapSet, Capability};
-use crate::plan::finding::{Area, CauseKind, Check, Trouble};
+use crate::plan::finding::{Area, CauseKind, Check, Issue};
 use crate::plan::fix::Fix;
 use crate::plan::{Credentials, DropLevel};
 
@@ -100,15 +100,15 @@ pub(super) fn evaluate(port: &Port, seen: &Observations) -> Check {
         (true, true) => ("NET_BIND_SERVICE is not granted", granting.or(opening)),
         (false, true) => ("it is not given NET_BIND_SERVICE", declaring.or(opening)),
     };
-    let trouble = Trouble {
+    let issue = Issue {
         why: CauseKind::Capability,
-        ..Trouble::new(
+        ..Issue::new(
             format!("ports below {free} are privileged here, and {what}"),
             format!("{who} cannot listen there"),
             fix,
         )
     };
-    Check::degraded(Area::Port, subject, trouble)
+    Check::degraded(Area::Port, subject, issue)
 }
 
 #[cfg(test)]

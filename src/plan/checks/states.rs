@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::plan::finding::{Area, Check, Trouble};
+use crate::plan::finding::{Area, Check, Issue};
 use crate::plan::fix::Fix;
 
 /// The present state of a service.
@@ -63,30 +63,30 @@ pub enum Condition {
 pub fn of_state(service: &ServiceState) -> Check {
     let subject = format!("`{}`: state", service.name);
     let ok = |note: &str| Check::ok(Area::Service, subject.clone(), note);
-    let degraded = |trouble| Check::degraded(Area::Service, subject.clone(), trouble);
-    let fatal = |trouble| Check::fatal(Area::Service, subject.clone(), trouble);
+    let degraded = |issue| Check::degraded(Area::Service, subject.clone(), issue);
+    let fatal = |issue| Check::fatal(Area::Service, subject.clone(), issue);
     let why = || service.why.clone().unwrap_or_else(|| "the reason is not known".to_owned());
     match service.state {
         Condition::Failed => {
-            fatal(service.trouble(service.start_error.clone().unwrap_or_else(why), "is not started again"))
+            fatal(service.issue(service.start_error.clone().unwrap_or_else(why), "is not started again"))
         }
         Condition::BackOff | Condition::RunsAgain => match (&service.start_error, service.state) {
-            (Some(refused), _) => fatal(service.trouble(refused.clone(), "cannot run; the start is tried again")),
+            (Some(refused), _) => fatal(service.issue(refused.clone(), "cannot run; the start is tried again")),
             (None, Condition::RunsAgain) => {
-                degraded(service.trouble(why(), "has failed in its last run; it runs again by itself"))
+                degraded(service.issue(why(), "has failed in its last run; it runs again by itself"))
             }
-            (None, _) => degraded(service.trouble(why(), "does not stay up; it is started again after a pause")),
+            (None, _) => degraded(service.issue(why(), "does not stay up; it is started again after a pause")),
         },
         Condition::Waiting => degraded(service.waiting()),
         Condition::NotReady => degraded(service.not_ready()),
-        Condition::Down if service.stopped_by_hand => degraded(Trouble::new(
+        Condition::Down if service.stopped_by_hand => degraded(Issue::new(
             why(),
             format!("{service} is down"),
             format!("start it again: `stepdown start {}`", service.name),
         )),
-        Condition::Down if service.wanted => degraded(service.trouble(why(), "is down")),
+        Condition::Down if service.wanted => degraded(service.issue(why(), "is down")),
         Condition::Down => ok("down, and not to be started by itself"),
-        Condition::Ending => degraded(Trouble::new(
+        Condition::Ending => degraded(Issue::new(
             "it is being stopped",
             format!("{service} is not up"),
             "wait until it has stopped, and ask again: `stepdown status` shows how far it is",
@@ -94,7 +94,7 @@ pub fn of_state(service: &ServiceState) -> Check {
         Condition::Running => ok("its command runs"),
         Condition::Up => match (&service.unhealthy, &service.log_trouble) {
             (Some(found), _) => degraded(service.unhealthy(found)),
-            (None, Some(what)) => degraded(Trouble::new(
+            (None, Some(what)) => degraded(Issue::new(
                 format!("its log cannot be written: {what}"),
                 format!("{service} waits as soon as it has written more than is held in memory"),
                 "make room there, or make that directory writable for the service's user",
@@ -105,11 +105,11 @@ pub fn of_state(service: &ServiceState) -> Check {
 }
 
 impl ServiceState {
-    fn trouble(&self, cause: String, follows: &str) -> Trouble {
-        Trouble::new(cause, format!("{self} {follows}"), self.start_again())
+    fn issue(&self, cause: String, follows: &str) -> Issue {
+        Issue::new(cause, format!("{self} {follows}"), self.start_again())
     }
 
-    fn waiting(&self) -> Trouble {
+    fn waiting(&self) -> Issue {
         let missing = match self.waits_for.is_empty() {
             true => "what it requires".to_owned(),
             false => self.waits_for.join(", "),
@@ -119,10 +119,10 @@ impl ServiceState {
             Some(it) => format!("start what should answer at {it}, or remove it from its `wait_for`"),
             None => format!("see the findings about {missing}; `stepdown timings` shows who waits for whom"),
         };
-        Trouble::new(format!("waits for {missing}"), format!("{self} is not started"), fix)
+        Issue::new(format!("waits for {missing}"), format!("{self} is not started"), fix)
     }
 
-    fn not_ready(&self) -> Trouble {
+    fn not_ready(&self) -> Issue {
         let missing = self.waits_for.join(", ");
         let cause = match (&self.why, missing.is_empty()) {
             (Some(why), _) => format!("not ready: {why}"),
@@ -130,10 +130,10 @@ impl ServiceState {
             (None, true) => "not ready yet".to_owned(),
         };
         let fix = Fix::words(format!("{}; if it is ready anyway, correct `ready` in its file", self.read_log()));
-        Trouble::new(cause, format!("{self} is not up, and what requires it waits"), fix)
+        Issue::new(cause, format!("{self} is not up, and what requires it waits"), fix)
     }
 
-    fn unhealthy(&self, found: &str) -> Trouble {
+    fn unhealthy(&self, found: &str) -> Issue {
         let fix = match self.is_main {
             true => format!("{}; if it is healthy anyway, correct its `health`", self.read_log()),
             false => format!(
@@ -142,7 +142,7 @@ impl ServiceState {
                 self.name
             ),
         };
-        Trouble::new(format!("unhealthy: {found}"), format!("{self} runs and does not do its work"), fix)
+        Issue::new(format!("unhealthy: {found}"), format!("{self} runs and does not do its work"), fix)
     }
 
     /// The fix for a service that exited.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::words;
 use crate::plan::checks::Diagnosis;
-use crate::plan::finding::{Check, Finding, OverallResult, Trouble};
+use crate::plan::finding::{Check, Finding, Issue, OverallResult};
 
 /// Longer subjects do not move the columns of the others.
 const WIDEST: usize = 28;
@@ -58,8 +58,8 @@ impl DoctorPage {
             Finding::Ok { note } => {
                 let _ = writeln!(text, "{subject:width$}  {}", plain(note));
             }
-            Finding::Degraded(trouble) | Finding::Fatal(trouble) => {
-                let Trouble { cause, consequence, fix, .. } = trouble;
+            Finding::Degraded(issue) | Finding::Fatal(issue) => {
+                let Issue { cause, consequence, fix, .. } = issue;
                 let _ = writeln!(text, "{subject:width$}  {}", plain(cause));
                 let mut row = |label: &str, line: &str| {
                     let _ = writeln!(text, "{:indent$}{:LABEL$}{}", "", format!("{label}:"), plain(line));

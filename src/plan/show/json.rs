@@ -6,7 +6,7 @@ use super::{service_details, words};
 use crate::config::Config;
 use crate::config::service::{Kind, Service};
 use crate::config::values::Gid;
-use crate::plan::finding::Trouble;
+use crate::plan::finding::Issue;
 use crate::plan::{BootPlan, Decision, Planned, S6Base, ServicePlan, Step, order};
 
 /// Returns the plan as one JSON object.
@@ -88,7 +88,7 @@ fn step(planned: &Planned) -> Value {
             "gid": own.owner.gid.0,
             "recursive": own.recursive,
         }),
-        Step::GiveStdio { fd, .. } => json!({ "step": "stdio", "fd": fd }),
+        Step::SetStdioAccess { fd, .. } => json!({ "step": "stdio", "fd": fd }),
     };
     let decision = match &planned.decision {
         Decision::Do => json!({ "verdict": "do" }),
@@ -109,7 +109,7 @@ fn merge(into: &mut Value, from: Value) {
     }
 }
 
-fn skipped(why: &Trouble) -> Value {
+fn skipped(why: &Issue) -> Value {
     json!({ "cause": why.cause, "consequence": why.consequence, "fix": why.fix.to_string() })
 }
 

@@ -3,7 +3,7 @@
 
 use super::words;
 use crate::config::container::Level;
-use crate::plan::finding::Trouble;
+use crate::plan::finding::Issue;
 use crate::plan::notice::Notice;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, Step};
 use crate::text::shown;
@@ -44,7 +44,7 @@ pub fn report(plan: &BootPlan) -> Vec<ReportLine> {
     if well {
         let verb = match plan.privilege.drop {
             DropLevel::ToApp => "steps down to",
-            DropLevel::StayRoot | DropLevel::AlreadyUser | DropLevel::Powerless => "runs as",
+            DropLevel::StayRoot | DropLevel::AlreadyUser | DropLevel::LimitedRoot => "runs as",
         };
         say(Level::Info, format!("{verb} {who}, keeps nothing; {}{}", programs(plan), left(plan)));
     } else {
@@ -71,7 +71,7 @@ pub fn report(plan: &BootPlan) -> Vec<ReportLine> {
 fn kept_level(plan: &BootPlan) -> Level {
     match plan.privilege.drop {
         DropLevel::ToApp | DropLevel::AlreadyUser => Level::Info,
-        DropLevel::StayRoot | DropLevel::Powerless => Level::Warn,
+        DropLevel::StayRoot | DropLevel::LimitedRoot => Level::Warn,
     }
 }
 
@@ -81,7 +81,7 @@ fn kept(plan: &BootPlan) -> String {
         DropLevel::ToApp | DropLevel::AlreadyUser if privilege.kept.is_empty() => "keeps nothing".to_owned(),
         DropLevel::ToApp | DropLevel::AlreadyUser => format!("keeps {}", privilege.kept),
         DropLevel::StayRoot => "PID 1 stays root".to_owned(),
-        DropLevel::Powerless => "root without the power to step down".to_owned(),
+        DropLevel::LimitedRoot => "root without the capabilities to step down".to_owned(),
     };
     if privilege.reasons.is_empty() {
         return format!("privilege: {what}");
@@ -89,7 +89,7 @@ fn kept(plan: &BootPlan) -> String {
     format!("privilege: {what}: {}", privilege.reasons.join("; "))
 }
 
-fn skipped(plan: &BootPlan) -> Vec<(String, &Trouble)> {
+fn skipped(plan: &BootPlan) -> Vec<(String, &Issue)> {
     let mut all = Vec::new();
     for bundle in words::bundles(&plan.steps) {
         match bundle.decision {
@@ -118,7 +118,9 @@ fn programs(plan: &BootPlan) -> String {
 fn left(plan: &BootPlan) -> String {
     let lasting = |step: &Step| match step {
         Step::WriteAccounts { .. } | Step::MakeDirectory(_) | Step::Own(_) => true,
-        Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) | Step::GiveStdio { .. } => false,
+        Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) | Step::SetStdioAccess { .. } => {
+            false
+        }
     };
     let all: Vec<_> = plan.steps.iter().filter(|it| lasting(&it.step)).collect();
     if !all.is_empty() && all.iter().all(|it| matches!(it.decision, Decision::AlreadyDone(_))) {

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::config::service::{Kind, Limit, Service, Stop};
 use crate::config::units::show_duration;
 use crate::config::values::{ServiceName, Signal};
-use crate::plan::finding::Trouble;
+use crate::plan::finding::Issue;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, ServicePlan, order};
 use crate::text::shown;
 
@@ -83,7 +83,7 @@ impl PlanPage {
         let _ = writeln!(self.text, "{}", line.trim_end());
     }
 
-    fn skipped(&mut self, heading: &str, mark: &str, subject: &str, why: &Trouble) {
+    fn skipped(&mut self, heading: &str, mark: &str, subject: &str, why: &Issue) {
         self.line(heading, &format!("{mark}{subject}: {}", why.cause));
         let indent = " ".repeat(mark.chars().count());
         self.line(heading, &format!("{indent}so:  {}", why.consequence));
@@ -97,7 +97,7 @@ fn headline(plan: &BootPlan) -> String {
         (Mode::UserUnknown, _) => "a uid without an account; nothing can be changed, only checked",
         (_, DropLevel::ToApp) => "steps down for good",
         (_, DropLevel::StayRoot) => "PID 1 stays root, each service drops",
-        (_, DropLevel::Powerless | DropLevel::AlreadyUser) => "cannot step down",
+        (_, DropLevel::LimitedRoot | DropLevel::AlreadyUser) => "cannot step down",
     };
     format!("{}: {consequence}", words::mode(plan.mode))
 }
@@ -127,7 +127,7 @@ fn drop(plan: &BootPlan) -> String {
         DropLevel::StayRoot => format!("not PID 1; services become {who}"),
         DropLevel::AlreadyUser if privilege.kept.is_empty() => format!("already {who}; no capability"),
         DropLevel::AlreadyUser => format!("already {who}; has {}", privilege.kept),
-        DropLevel::Powerless => format!("impossible; stays {who}"),
+        DropLevel::LimitedRoot => format!("impossible; stays {who}"),
     }];
     parts.extend(plan.on_host.clone());
     parts.push(if privilege.no_new_privs { "no_new_privs" } else { "without no_new_privs" }.to_owned());

@@ -1,10 +1,10 @@
 //! Words for the plan's values. Must not know whole plans.
 
 use crate::config::values::CapSet;
-use crate::plan::finding::Trouble;
+use crate::plan::finding::Issue;
 pub use crate::plan::words::{command, path};
 pub(in crate::plan) use crate::plan::words::{gids, stream};
-use crate::plan::{Decision, DropLevel, GiveStdio, Mode, Owner, Planned, S6Base, S6Layout, Step};
+use crate::plan::{Decision, DropLevel, Mode, Owner, Planned, S6Base, S6Layout, StdioAccess, Step};
 use crate::text::shown;
 
 pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
@@ -31,7 +31,7 @@ pub(super) fn drop(drop: DropLevel) -> &'static str {
         DropLevel::ToApp => "to-app",
         DropLevel::StayRoot => "stay-root",
         DropLevel::AlreadyUser => "already-user",
-        DropLevel::Powerless => "powerless",
+        DropLevel::LimitedRoot => "powerless",
     }
 }
 
@@ -48,7 +48,7 @@ pub(in crate::plan) fn subject(step: &Step) -> String {
         Step::S6Layout(_) => "s6-overlay files".to_owned(),
         Step::MakeDirectory(make) => format!("make {}", path(&make.path)),
         Step::Own(own) => format!("own {}", path(&own.path)),
-        Step::GiveStdio { fd, .. } => stream(*fd).to_owned(),
+        Step::SetStdioAccess { fd, .. } => stream(*fd).to_owned(),
     }
 }
 
@@ -71,8 +71,10 @@ pub(super) fn detail(step: &Step) -> String {
             let (files, directories) = (mode("files", own.mode), mode("directories", own.dir_mode));
             format!("{}:{}{below}{create}{files}{directories}", own.owner.uid, own.owner.gid)
         }
-        Step::GiveStdio { how: GiveStdio::Mode0622, .. } => "mode 0622, so that the app can reopen it".to_owned(),
-        Step::GiveStdio { how: GiveStdio::Owner(uid), .. } => format!("the terminal becomes that of {uid}"),
+        Step::SetStdioAccess { access: StdioAccess::Mode0622, .. } => {
+            "mode 0622, so that the app can reopen it".to_owned()
+        }
+        Step::SetStdioAccess { access: StdioAccess::Owner(uid), .. } => format!("the terminal becomes that of {uid}"),
     }
 }
 
@@ -122,7 +124,7 @@ pub(in crate::plan) fn bundles(steps: &[Planned]) -> Vec<Bundle<'_>> {
 
 fn joins(step: &Step, one: &Decision, other: &Decision) -> bool {
     match (one, other) {
-        (Decision::Do, Decision::Do) => matches!(step, Step::GiveStdio { .. }),
+        (Decision::Do, Decision::Do) => matches!(step, Step::SetStdioAccess { .. }),
         (Decision::AlreadyDone(a), Decision::AlreadyDone(b)) => a == b,
         (Decision::Skip(a), Decision::Skip(b)) => a == b,
         (Decision::Do | Decision::AlreadyDone(_) | Decision::Skip(_), _) => false,
@@ -130,6 +132,6 @@ fn joins(step: &Step, one: &Decision, other: &Decision) -> bool {
 }
 
 /// Returns a skipped step in one line.
-pub(super) fn skipped(subject: &str, why: &Trouble) -> String {
+pub(super) fn skipped(subject: &str, why: &Issue) -> String {
     format!("skipped {subject}: {}; {}; fix: {}", why.cause, why.consequence, why.fix)
 }

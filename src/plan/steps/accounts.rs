@@ -117,7 +117,7 @@ fn decision(file: AccountFile, rewrite: &Rewrite, inputs: &PlanInputs<'_>) -> De
     let Identity { name, uid, gid, .. } = inputs.identity;
     let consequence = match inputs.switch_ability() {
         SwitchAbility::User => format!("uid {uid} has no name; HOME, USER and LOGNAME are set"),
-        SwitchAbility::Root | SwitchAbility::Powerless => {
+        SwitchAbility::Root | SwitchAbility::LimitedRoot => {
             format!("the app is {uid}:{gid} by number; HOME, USER and LOGNAME are set")
         }
     };
@@ -142,7 +142,7 @@ fn decision(file: AccountFile, rewrite: &Rewrite, inputs: &PlanInputs<'_>) -> De
         (AccountState::File(_) | AccountState::Missing, Access::Denied) => match inputs.switch_ability() {
             SwitchAbility::User => (format!("{uid}:{gid} cannot write /etc"), named_without_root(*uid)),
             // Capabilities apply only to files of mapped ids.
-            SwitchAbility::Root | SwitchAbility::Powerless
+            SwitchAbility::Root | SwitchAbility::LimitedRoot
                 if inputs.has(Capability::DAC_OVERRIDE) && inputs.facts.uid_map != IdMap::whole() =>
             {
                 (
@@ -150,7 +150,7 @@ fn decision(file: AccountFile, rewrite: &Rewrite, inputs: &PlanInputs<'_>) -> De
                     Fix::words(format!("map the ids that own the image's files, or {in_image}")),
                 )
             }
-            SwitchAbility::Root | SwitchAbility::Powerless => {
+            SwitchAbility::Root | SwitchAbility::LimitedRoot => {
                 ("root cannot write /etc".to_owned(), cap_fix(Capability::DAC_OVERRIDE))
             }
         },

@@ -61,7 +61,7 @@ fn writers(inputs: &PlanInputs<'_>, path: &Path) -> Vec<String> {
 
 fn step(inputs: &PlanInputs<'_>, directory: &Directory, declared: Owner, declared_by: DeclaredBy) -> Planned {
     let owner = match inputs.switch_ability() {
-        SwitchAbility::Root | SwitchAbility::Powerless => declared,
+        SwitchAbility::Root | SwitchAbility::LimitedRoot => declared,
         // A directory created without root belongs to our own user.
         SwitchAbility::User => Owner { uid: inputs.facts.uid, gid: inputs.facts.gid },
     };
@@ -74,7 +74,7 @@ fn step(inputs: &PlanInputs<'_>, directory: &Directory, declared: Owner, declare
         declared_by,
     };
     let decision = match inputs.switch_ability() {
-        SwitchAbility::Root | SwitchAbility::Powerless => as_root(inputs, directory, owner),
+        SwitchAbility::Root | SwitchAbility::LimitedRoot => as_root(inputs, directory, owner),
         SwitchAbility::User => as_user(inputs, directory),
     };
     Planned { step: Step::MakeDirectory(make), decision }

@@ -7,7 +7,7 @@ use crate::error::Place;
 use crate::plan::accounts::passwd;
 use crate::plan::boot_plan::{Decision, Identity};
 use crate::plan::facts::{Facts, PathFact, PathKind};
-use crate::plan::finding::Trouble;
+use crate::plan::finding::Issue;
 use crate::plan::fix::Fix;
 use crate::plan::identity::ranges;
 use crate::plan::notes::Notes;
@@ -74,7 +74,7 @@ impl PlanInputs<'_> {
             SwitchAbility::Root => {
                 notes.problem(at, what, "create it in the image, or write a number that exists here")
             }
-            SwitchAbility::Powerless | SwitchAbility::User => {}
+            SwitchAbility::LimitedRoot | SwitchAbility::User => {}
         }
     }
 }
@@ -98,12 +98,12 @@ pub(super) fn kind_word(kind: PathKind) -> &'static str {
 }
 
 pub(super) fn skip(cause: impl Into<String>, consequence: impl Into<String>, fix: impl Into<Fix>) -> Decision {
-    Decision::Skip(Trouble::new(cause, consequence, fix))
+    Decision::Skip(Issue::new(cause, consequence, fix))
 }
 
 /// Returns that a step is skipped because a capability is missing.
 pub(super) fn lacking(capability: Capability, consequence: impl Into<String>, fix: Fix) -> Decision {
-    Decision::Skip(Trouble::lacking(capability, consequence, fix))
+    Decision::Skip(Issue::lacking(capability, consequence, fix))
 }
 
 pub(super) fn cap_fix(capability: Capability) -> Fix {

@@ -5,7 +5,7 @@ use crate::config::container::{Own, OwnWhen};
 use crate::config::values::{Capability, Uid};
 use crate::plan::access::usable;
 use crate::plan::facts::{Access, PathFact, PathKind};
-use crate::plan::finding::{Area, Trouble};
+use crate::plan::finding::{Area, Issue};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::switch::SwitchAbility;
@@ -18,10 +18,10 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
         let fact = inputs.facts.paths.get(&own.path);
         let decision = match (inputs.switch_ability(), own.when) {
             (
-                SwitchAbility::Root | SwitchAbility::Powerless,
+                SwitchAbility::Root | SwitchAbility::LimitedRoot,
                 OwnWhen::Always | OwnWhen::Mismatch | OwnWhen::RootMismatch,
             ) => as_root(inputs, own, owner, fact),
-            (SwitchAbility::Root | SwitchAbility::Powerless, OwnWhen::Never) | (SwitchAbility::User, _) => {
+            (SwitchAbility::Root | SwitchAbility::LimitedRoot, OwnWhen::Never) | (SwitchAbility::User, _) => {
                 checked(inputs, own, owner, fact)
             }
         };
@@ -121,13 +121,13 @@ fn checked(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
         let fix = match inputs.switch_ability() {
             SwitchAbility::User if usable(me, &on_writable_root) => Fix::writable(&own.path, is_file, Some(mine)),
             SwitchAbility::User => Fix::replaced(&own.path, is_file, mine),
-            SwitchAbility::Root | SwitchAbility::Powerless => Fix::writable(&own.path, is_file, None),
+            SwitchAbility::Root | SwitchAbility::LimitedRoot => Fix::writable(&own.path, is_file, None),
         };
         skip(format!("{path} is read-only"), format!("{who} cannot write {path}"), fix)
     } else if mine {
         let other = match (inputs.switch_ability(), own.when) {
             (SwitchAbility::Root, _) => "remove `when = \"never\"`",
-            (SwitchAbility::Powerless | SwitchAbility::User, _) => "start the container as root",
+            (SwitchAbility::LimitedRoot | SwitchAbility::User, _) => "start the container as root",
         };
         let fix = chown(own, *kind, Owner { uid: me.uid, gid: me.gid }).or(Fix::words(other));
         skip(format!("{path} is {}", as_found(fact)), format!("{who} cannot use {path}"), fix)
@@ -182,7 +182,7 @@ fn absent(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> 
         (_, Access::Denied) => {
             let fix = match inputs.switch_ability() {
                 SwitchAbility::Root => cap_fix(Capability::DAC_OVERRIDE),
-                SwitchAbility::Powerless | SwitchAbility::User => mount,
+                SwitchAbility::LimitedRoot | SwitchAbility::User => mount,
             };
             (format!("uid {} cannot enter or write the way to {path}", inputs.facts.uid), fix)
         }
@@ -212,6 +212,6 @@ fn limits(inputs: &PlanInputs<'_>, steps: &[Planned], notes: &mut Notes) {
     ];
     for (capability, what) in needs.into_iter().filter(|(capability, _)| !inputs.has(*capability)) {
         let fix = cap_fix(capability);
-        notes.degraded(Area::Capability, "ownership", Trouble::lacking(capability, what, fix));
+        notes.degraded(Area::Capability, "ownership", Issue::lacking(capability, what, fix));
     }
 }

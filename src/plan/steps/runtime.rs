@@ -13,7 +13,7 @@ pub(super) fn step(inputs: &PlanInputs<'_>) -> Planned {
     let candidates: Vec<_> = usable.map(|(path, _)| path.clone()).collect();
     let decision = if candidates.is_empty() {
         let owner = match inputs.switch_ability() {
-            SwitchAbility::Root | SwitchAbility::Powerless => None,
+            SwitchAbility::Root | SwitchAbility::LimitedRoot => None,
             // An engine creates it for root, with the mode that /run has in the image.
             SwitchAbility::User => Some((Owner { uid: inputs.facts.uid, gid: inputs.facts.gid }, 0o755)),
         };

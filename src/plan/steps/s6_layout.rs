@@ -8,7 +8,7 @@ use crate::config::s6_overlay::S6Origin;
 use crate::config::service::Service;
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::facts::{Access, PathFact, PathKind, S6Places, VarRun};
-use crate::plan::finding::{Area, Trouble};
+use crate::plan::finding::{Area, Issue};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::switch::SwitchAbility;
@@ -38,7 +38,7 @@ pub(super) fn step(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Option<Planned
             notes.degraded(
                 Area::Service,
                 "s6-overlay files",
-                Trouble::new(cause(places, owner), consequence, fix(owner)),
+                Issue::new(cause(places, owner), consequence, fix(owner)),
             );
             Decision::Do
         }
@@ -65,7 +65,7 @@ fn owner(inputs: &PlanInputs<'_>) -> Owner {
     let facts = inputs.facts;
     let mut scripts = inputs.config.services.iter().filter(|service| service.s6.is_some());
     match inputs.switch_ability() {
-        SwitchAbility::User | SwitchAbility::Powerless => Owner { uid: facts.uid, gid: facts.gid },
+        SwitchAbility::User | SwitchAbility::LimitedRoot => Owner { uid: facts.uid, gid: facts.gid },
         SwitchAbility::Root => scripts.next().map_or(Owner { uid: facts.uid, gid: facts.gid }, |service| {
             // Problems of its user are reported where the service is planned.
             let runs = inputs.resolver.service(service, &mut Notes::default());
@@ -109,9 +109,9 @@ fn take_run(inputs: &PlanInputs<'_>, places: S6Places, notes: &mut Notes) -> boo
     let consequence = "whoever can write it can replace what the scripts read there";
     let fix = match inputs.switch_ability() {
         SwitchAbility::Root => Fix::capabilities(missing),
-        SwitchAbility::User | SwitchAbility::Powerless => fix(Owner { uid: inputs.facts.uid, gid: inputs.facts.gid }),
+        SwitchAbility::User | SwitchAbility::LimitedRoot => fix(Owner { uid: inputs.facts.uid, gid: inputs.facts.gid }),
     };
-    notes.degraded(Area::Service, "s6-overlay files", Trouble::new(cause, consequence, fix));
+    notes.degraded(Area::Service, "s6-overlay files", Issue::new(cause, consequence, fix));
     false
 }
 
@@ -124,7 +124,7 @@ fn link_var_run(var_run: VarRun, notes: &mut Notes) -> bool {
     };
     let consequence = "scripts that name /var/run/s6 or /var/run/service do not find them";
     let fix = "`RUN rm -rf /var/run && ln -s /run /var/run` in the Dockerfile";
-    notes.degraded(Area::Service, "s6-overlay files", Trouble::new(cause, consequence, fix));
+    notes.degraded(Area::Service, "s6-overlay files", Issue::new(cause, consequence, fix));
     false
 }
 

@@ -7,7 +7,7 @@ use super::inputs::{PlanInputs, cap_fix, lacking, skip};
 use crate::config::values::{Capability, Uid};
 use crate::plan::facts::StdioKind;
 use crate::plan::switch::SwitchAbility;
-use crate::plan::{Decision, GiveStdio, Planned, Step};
+use crate::plan::{Decision, Planned, StdioAccess, Step};
 
 pub(super) fn steps(inputs: &PlanInputs<'_>) -> Vec<Planned> {
     let to = inputs.identity.uid;
@@ -20,10 +20,10 @@ pub(super) fn steps(inputs: &PlanInputs<'_>) -> Vec<Planned> {
             let consequence = format!("a program that reopens /dev/fd/{fd} gets EACCES; writing to it works");
             lacking(capability, consequence, cap_fix(capability))
         };
-        let (how, decision) = match fact.kind {
+        let (access, decision) = match fact.kind {
             StdioKind::Fifo if fd == 0 => continue,
             StdioKind::Fifo if fact.mode == 0o622 => {
-                (GiveStdio::Mode0622, Decision::AlreadyDone("already 0622".to_owned()))
+                (StdioAccess::Mode0622, Decision::AlreadyDone("already 0622".to_owned()))
             }
             // `--userns=auto`: capabilities apply only to files of mapped ids.
             StdioKind::Fifo if inputs.facts.uid_map.outside(fact.uid.0).is_none() => {
@@ -31,20 +31,20 @@ pub(super) fn steps(inputs: &PlanInputs<'_>) -> Vec<Planned> {
                 let fix = format!(
                     "have programs write to descriptor {fd}, not to a path; or map its owner, who started the container"
                 );
-                (GiveStdio::Mode0622, skip("its owner is not mapped in this user namespace", consequence, fix))
+                (StdioAccess::Mode0622, skip("its owner is not mapped in this user namespace", consequence, fix))
             }
             StdioKind::Fifo if fact.uid != inputs.facts.uid && !inputs.has(Capability::FOWNER) => {
-                (GiveStdio::Mode0622, lost(Capability::FOWNER))
+                (StdioAccess::Mode0622, lost(Capability::FOWNER))
             }
-            StdioKind::Fifo => (GiveStdio::Mode0622, Decision::Do),
+            StdioKind::Fifo => (StdioAccess::Mode0622, Decision::Do),
             StdioKind::Terminal if fact.uid == to => {
-                (GiveStdio::Owner(to), Decision::AlreadyDone(format!("already that of {to}")))
+                (StdioAccess::Owner(to), Decision::AlreadyDone(format!("already that of {to}")))
             }
-            StdioKind::Terminal if !inputs.has(Capability::CHOWN) => (GiveStdio::Owner(to), lost(Capability::CHOWN)),
-            StdioKind::Terminal => (GiveStdio::Owner(to), Decision::Do),
+            StdioKind::Terminal if !inputs.has(Capability::CHOWN) => (StdioAccess::Owner(to), lost(Capability::CHOWN)),
+            StdioKind::Terminal => (StdioAccess::Owner(to), Decision::Do),
             StdioKind::Closed | StdioKind::Device | StdioKind::File | StdioKind::Socket => continue,
         };
-        steps.push(Planned { step: Step::GiveStdio { fd, how }, decision });
+        steps.push(Planned { step: Step::SetStdioAccess { fd, access }, decision });
     }
     steps
 }

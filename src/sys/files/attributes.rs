@@ -1,5 +1,5 @@
 //! [`Attributes`]: what decides whether an open file can be read whole and replaced. Unlike [`super::stat`] it includes
-//! size and attributes, and needs no [`super::kernel::Kernel`]. Must not know what it is used for.
+//! size and attributes, and needs no [`super::syscall_support::SyscallSupport`]. Must not know what it is used for.
 
 use std::os::fd::BorrowedFd;
 

@@ -11,14 +11,14 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
 
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::stat::mount_of;
+use crate::sys::files::syscall_support::SyscallSupport;
 
 /// How entries are opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Beneath {
     /// Which system calls can be used.
-    pub kernel: Kernel,
+    pub syscalls: SyscallSupport,
     /// Whether other mounts are entered.
     pub mounts: Mounts,
 }
@@ -74,7 +74,7 @@ impl Beneath {
         while let Some(first) = rest.first() {
             let mut taken = 1;
             let mut path = first.to_bytes().to_vec();
-            if self.kernel.openat2 {
+            if self.syscalls.openat2 {
                 while let Some(next) = rest.get(taken).filter(|next| path.len() + next.to_bytes().len() < PATH_BYTES) {
                     path.push(b'/');
                     path.extend_from_slice(next.to_bytes());
@@ -90,13 +90,13 @@ impl Beneath {
     }
 
     fn open(&self, directory: BorrowedFd<'_>, mount: Option<u64>, path: &CStr, flags: OFlag) -> io::Result<OwnedFd> {
-        if self.kernel.openat2 {
+        if self.syscalls.openat2 {
             return self.open_with_openat2(directory, path, flags);
         }
         let handle = openat(directory, path, flags, Mode::empty())?;
         match self.mounts {
             Mounts::Cross => Ok(handle),
-            Mounts::Stay if mount.is_some() && mount == Some(mount_of(self.kernel, &handle)?) => Ok(handle),
+            Mounts::Stay if mount.is_some() && mount == Some(mount_of(self.syscalls, &handle)?) => Ok(handle),
             Mounts::Stay => Err(Errno::EXDEV.into()),
         }
     }

@@ -14,16 +14,16 @@ use nix::unistd::{Gid as NixGid, Uid as NixUid, fchownat};
 
 use crate::config::values::Uid;
 use crate::plan::Owner;
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::stat::{FileKind, Stat};
+use crate::sys::files::syscall_support::SyscallSupport;
 
 /// Changes owner and group of the file of a handle; of a link itself.
 ///
 /// Never call it for an owner that is right already: even then the kernel clears setuid bits and file capabilities
 /// (SECURITY 1.1).
-pub fn owner(kernel: Kernel, handle: BorrowedFd<'_>, stat: &Stat, to: Owner) -> io::Result<()> {
+pub fn owner(syscalls: SyscallSupport, handle: BorrowedFd<'_>, stat: &Stat, to: Owner) -> io::Result<()> {
     let (uid, gid) = (Some(NixUid::from_raw(to.uid.0)), Some(NixGid::from_raw(to.gid.0)));
-    if kernel.chown_by_handle {
+    if syscalls.chown_by_handle {
         return Ok(fchownat(handle, c"", uid, gid, AtFlags::AT_EMPTY_PATH)?);
     }
     if stat.kind == FileKind::Link {
@@ -33,11 +33,11 @@ pub fn owner(kernel: Kernel, handle: BorrowedFd<'_>, stat: &Stat, to: Owner) -> 
 }
 
 /// Changes the permission bits of the file of a handle. Links have none: `ENOTSUP`.
-pub fn mode(kernel: Kernel, handle: BorrowedFd<'_>, stat: &Stat, to: u32) -> io::Result<()> {
+pub fn mode(syscalls: SyscallSupport, handle: BorrowedFd<'_>, stat: &Stat, to: u32) -> io::Result<()> {
     if stat.kind == FileKind::Link {
         return Err(Errno::ENOTSUP.into());
     }
-    if kernel.fchmodat2 {
+    if syscalls.fchmodat2 {
         // SAFETY: a static string and integers; the handle is borrowed, so it is open.
         let returned = unsafe {
             libc::syscall(libc::SYS_fchmodat2, handle.as_raw_fd(), c"".as_ptr(), to & 0o7777, libc::AT_EMPTY_PATH)
@@ -52,7 +52,7 @@ pub fn mode(kernel: Kernel, handle: BorrowedFd<'_>, stat: &Stat, to: u32) -> io:
 /// Sets owner and mode of a directory, each only if it differs, with as few capabilities as possible: `CHOWN` is enough.
 /// Returns whether anything was changed.
 pub fn directory(
-    kernel: Kernel,
+    syscalls: SyscallSupport,
     handle: BorrowedFd<'_>,
     stat: &Stat,
     to: Owner,
@@ -61,19 +61,19 @@ pub fn directory(
     let wrong_owner = owner_of(stat) != to;
     let wrong_mode = bits.filter(|bits| *bits != stat.mode);
     if let Some(bits) = wrong_mode {
-        match mode(kernel, handle, stat, bits) {
+        match mode(syscalls, handle, stat, bits) {
             // Without FOWNER only the owner may: root becomes the owner for a moment.
             Err(error) if error.raw_os_error() == Some(libc::EPERM) && stat.uid != Uid::ROOT => {
-                owner(kernel, handle, stat, Owner { uid: Uid::ROOT, gid: stat.gid })?;
-                let changed = mode(kernel, handle, stat, bits);
-                owner(kernel, handle, stat, to)?;
+                owner(syscalls, handle, stat, Owner { uid: Uid::ROOT, gid: stat.gid })?;
+                let changed = mode(syscalls, handle, stat, bits);
+                owner(syscalls, handle, stat, to)?;
                 return changed.map(|()| true);
             }
             answer => answer?,
         }
     }
     if wrong_owner {
-        owner(kernel, handle, stat, to)?;
+        owner(syscalls, handle, stat, to)?;
     }
     Ok(wrong_owner || wrong_mode.is_some())
 }

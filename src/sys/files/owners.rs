@@ -1,6 +1,6 @@
 //! Who could have written the configuration, and what services are made of (DESIGN §3.4, SECURITY 1.4). Reports every file
-//! that users other than root own or could write; `plan::trust` decides whether that matters. Must not read the contents of
-//! files.
+//! that users other than root own or could write; `plan::trusted_writers` decides whether that matters. Must not read the
+//! contents of files.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -12,7 +12,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 
 use crate::config::has_meaning;
 use crate::config::values::{Gid, Uid};
-use crate::plan::Trust;
+use crate::plan::TrustedWriters;
 use crate::plan::facts::FileOwner;
 use crate::sys::files::xattr;
 use crate::sys::id_map::id_map;
@@ -38,8 +38,8 @@ enum TreeLevel {
 }
 
 /// Returns the first path that is not to be trusted: of these, of their parent directories, and of files read below them.
-pub fn first_untrusted(paths: &[PathBuf], trust: Trust) -> Option<PathBuf> {
-    let found = paths.iter().flat_map(|path| check_tree(path, TreeLevel::Tree)).find(|found| !trust.allows(found));
+pub fn first_untrusted(paths: &[PathBuf], writers: TrustedWriters) -> Option<PathBuf> {
+    let found = paths.iter().flat_map(|path| check_tree(path, TreeLevel::Tree)).find(|found| !writers.allows(found));
     found.map(|found| found.path)
 }
 
@@ -184,7 +184,7 @@ mod tests {
         fs::write(&run, "").unwrap();
         let all = [place.path().join("services.d"), place.path().join("missing")];
         let first_untrusted = |all: &[PathBuf]| {
-            super::first_untrusted(all, Trust::Root { or: None, unpacked: None, shared_group: false })
+            super::first_untrusted(all, TrustedWriters::Root { or: None, unpacked: None, shared_group: false })
         };
         assert_eq!(first_untrusted(&all), None);
         fs::set_permissions(&run, fs::Permissions::from_mode(0o775)).unwrap();
@@ -215,9 +215,10 @@ mod tests {
         symlink("../bad/file", at("good/to-bad")).unwrap();
         symlink("./file", at("good/to-good")).unwrap();
         // The directory of temporary files is sticky: nobody replaces what is root's there.
-        let trust = Trust::Root { or: None, unpacked: None, shared_group: false };
-        let found =
-            |name: &str| follow(&at(name)).found.into_iter().find(|found| !trust.allows(found)).map(|found| found.path);
+        let writers = TrustedWriters::Root { or: None, unpacked: None, shared_group: false };
+        let found = |name: &str| {
+            follow(&at(name)).found.into_iter().find(|found| !writers.allows(found)).map(|found| found.path)
+        };
         assert_eq!(found("good/file"), None);
         assert_eq!(found("good/to-good"), None);
         assert_eq!(found("bad/to-good"), Some(at("bad")));

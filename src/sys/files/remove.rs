@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 16;
 
 /// Removes the contents of a directory that is open for listing.
 pub fn remove_contents(beneath: Beneath, directory: BorrowedFd<'_>) -> io::Result<()> {
-    contents(beneath, directory, mount_of(beneath.kernel, directory)?, 1)
+    contents(beneath, directory, mount_of(beneath.syscalls, directory)?, 1)
 }
 
 fn contents(beneath: Beneath, directory: BorrowedFd<'_>, mount: u64, depth: usize) -> io::Result<()> {

@@ -16,11 +16,11 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
 use crate::sys::files::beneath::Beneath;
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
 use crate::sys::files::name::components;
 use crate::sys::files::placed_by::PlacedBy;
 use crate::sys::files::stat::{FileKind, Stat};
+use crate::sys::files::syscall_support::SyscallSupport;
 use crate::sys::files::umask::Umask;
 use crate::text::{shown, shown_bytes};
 
@@ -75,10 +75,10 @@ const MAX_STEPS: usize = 4096;
 const PIN: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
 /// Resolves an absolute path.
-pub fn resolve(kernel: Kernel, path: &Path) -> Result<Resolved, Unreachable> {
+pub fn resolve(syscalls: SyscallSupport, path: &Path) -> Result<Resolved, Unreachable> {
     let rest =
         components(path).map_err(|why| Unreachable { at: shown(path), why: Some(why), cause: Errno::EINVAL.into() })?;
-    Resolver { kernel, real_path: Vec::new(), rest: rest.into(), links: 0 }.run()
+    Resolver { syscalls, real_path: Vec::new(), rest: rest.into(), links: 0 }.run()
 }
 
 /// Creates the missing directories of [`Resolved::Missing`], each 0755 and root's, and returns the last.
@@ -86,7 +86,11 @@ pub fn resolve(kernel: Kernel, path: &Path) -> Result<Resolved, Unreachable> {
 /// After its creation each is opened without following links. In a directory that others can write, another directory may
 /// have taken its place by then: nothing is created in one that is not empty, and the caller must treat the result like any
 /// existing directory.
-pub fn create_missing(kernel: Kernel, parent: ResolvedFile, names: &[CString]) -> Result<ResolvedFile, Unreachable> {
+pub fn create_missing(
+    syscalls: SyscallSupport,
+    parent: ResolvedFile,
+    names: &[CString],
+) -> Result<ResolvedFile, Unreachable> {
     let mut here = parent;
     for name in names {
         let lost = |cause: Errno| Unreachable { at: shown_bytes(name.to_bytes()), why: None, cause: cause.into() };
@@ -100,7 +104,7 @@ pub fn create_missing(kernel: Kernel, parent: ResolvedFile, names: &[CString]) -
         }
         let handle = openat(&here.handle, name.as_c_str(), PIN | OFlag::O_DIRECTORY, Mode::empty()).map_err(lost)?;
         let unseen = |cause: io::Error| Unreachable { at: shown_bytes(name.to_bytes()), why: None, cause };
-        let stat = Stat::of(kernel, handle.as_fd()).map_err(unseen)?;
+        let stat = Stat::of(syscalls, handle.as_fd()).map_err(unseen)?;
         let next = here.child(handle, stat);
         if next.placed_by != PlacedBy::Root && !is_empty(&next.handle).map_err(unseen)? {
             let why = Some("it was replaced by another directory");
@@ -127,7 +131,7 @@ pub fn is_empty(directory: &OwnedFd) -> io::Result<bool> {
 }
 
 struct Resolver {
-    kernel: Kernel,
+    syscalls: SyscallSupport,
     /// Resolved names so far.
     real_path: Vec<CString>,
     rest: VecDeque<CString>,
@@ -164,7 +168,7 @@ impl Resolver {
                 }
                 Err(cause) => return Err(self.unreachable(&name, None, cause)),
             };
-            let stat = Stat::of(self.kernel, handle.as_fd()).map_err(|cause| self.unreadable(&name, cause))?;
+            let stat = Stat::of(self.syscalls, handle.as_fd()).map_err(|cause| self.unreadable(&name, cause))?;
             if stat.kind != FileKind::Link {
                 here = here.child(handle, stat);
                 self.real_path.push(name);
@@ -206,7 +210,7 @@ impl Resolver {
         let lost = |cause| Unreachable { at: "/".to_owned(), why: None, cause };
         let handle =
             openat(AT_FDCWD, c"/", PIN | OFlag::O_DIRECTORY, Mode::empty()).map_err(|error| lost(error.into()))?;
-        let stat = Stat::of(self.kernel, handle.as_fd()).map_err(lost)?;
+        let stat = Stat::of(self.syscalls, handle.as_fd()).map_err(lost)?;
         Ok(ResolvedFile { handle, stat, placed_by_root: true, placed_by: PlacedBy::Root })
     }
 

@@ -13,7 +13,7 @@ use nix::libc;
 use nix::sys::stat::fstatat;
 
 use crate::config::values::{Gid, Uid};
-use crate::sys::files::kernel::Kernel;
+use crate::sys::files::syscall_support::SyscallSupport;
 
 /// Kinds of files (inode(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +85,8 @@ pub struct FileId {
 
 impl Stat {
     /// Returns the state of the file of a handle.
-    pub fn of(kernel: Kernel, handle: BorrowedFd<'_>) -> io::Result<Self> {
-        Self::stat_at(kernel, handle, c"", AtFlags::AT_EMPTY_PATH)
+    pub fn of(syscalls: SyscallSupport, handle: BorrowedFd<'_>) -> io::Result<Self> {
+        Self::stat_at(syscalls, handle, c"", AtFlags::AT_EMPTY_PATH)
     }
 
     /// As [`Stat::of`], without the mount: cheaper, for a handle that was opened on the right one.
@@ -101,12 +101,12 @@ impl Stat {
     }
 
     /// Returns the state of an entry of an open directory by its name; of a link itself. No automount is triggered.
-    pub fn of_entry(kernel: Kernel, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<Self> {
-        Self::stat_at(kernel, directory, name, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT)
+    pub fn of_entry(syscalls: SyscallSupport, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<Self> {
+        Self::stat_at(syscalls, directory, name, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT)
     }
 
-    fn stat_at(kernel: Kernel, directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Self> {
-        if kernel.statx { statx(directory, name, flags) } else { fstatat_only(directory, name, flags) }
+    fn stat_at(syscalls: SyscallSupport, directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Self> {
+        if syscalls.statx { statx(directory, name, flags) } else { fstatat_only(directory, name, flags) }
     }
 
     /// Returns whether only root can create, remove or rename entries of this directory: its entries were put there by root
@@ -117,9 +117,9 @@ impl Stat {
 }
 
 /// Returns the mount id of a handle: from statx if it reports it, else from `/proc/self/fdinfo` (3.15).
-pub fn mount_of(kernel: Kernel, handle: impl AsFd) -> io::Result<u64> {
+pub fn mount_of(syscalls: SyscallSupport, handle: impl AsFd) -> io::Result<u64> {
     let handle = handle.as_fd();
-    if let Some(mount) = Stat::of(kernel, handle)?.mount {
+    if let Some(mount) = Stat::of(syscalls, handle)?.mount {
         return Ok(mount);
     }
     let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", handle.as_raw_fd()))?;
@@ -194,18 +194,18 @@ mod tests {
     #[test]
     fn both_ways_of_looking_see_the_same_file() {
         let file = File::open("/proc/self/exe").unwrap();
-        let kernel = Kernel::probe();
-        let new = Stat::of(kernel, file.as_fd()).unwrap();
-        let old = Stat::of(Kernel { statx: false, ..kernel }, file.as_fd()).unwrap();
+        let syscalls = SyscallSupport::probe();
+        let new = Stat::of(syscalls, file.as_fd()).unwrap();
+        let old = Stat::of(SyscallSupport { statx: false, ..syscalls }, file.as_fd()).unwrap();
         let plain = Stat { mount: None, mount_root: false, ..new };
         assert_eq!((plain, plain), (old, Stat::of_pin(file.as_fd()).unwrap()));
     }
 
     #[test]
     fn both_ways_of_asking_name_the_same_mount() {
-        let kernel = Kernel::probe();
+        let syscalls = SyscallSupport::probe();
         let directory = File::open("/proc").unwrap();
-        let without = Kernel { statx: false, ..kernel };
-        assert_eq!(mount_of(kernel, &directory).unwrap(), mount_of(without, &directory).unwrap());
+        let without = SyscallSupport { statx: false, ..syscalls };
+        assert_eq!(mount_of(syscalls, &directory).unwrap(), mount_of(without, &directory).unwrap());
     }
 }

@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use crate::config::MAX_FILE;
-use crate::plan::Trust;
+use crate::plan::TrustedWriters;
 use crate::sys::files::owners;
 use crate::text::shown;
 
@@ -26,7 +26,7 @@ pub struct EnvironmentFile {
     /// The path of the file.
     pub path: PathBuf,
     /// Who may own the file.
-    pub trust: Trust,
+    pub writers: TrustedWriters,
     /// How many of the launch's own variables come before those of the file; the others override it.
     pub before: usize,
     /// Where the child writes a copy of the file, for processes that are started beside it.
@@ -59,7 +59,7 @@ impl From<io::Error> for Unreadable {
 /// # Errors
 /// The kernel's, or who else could have written it.
 pub fn read(file: &EnvironmentFile) -> Result<Vec<u8>, Unreadable> {
-    check_owners(&file.path, file.trust)?;
+    check_owners(&file.path, file.writers)?;
     read_bytes(&file.path)
 }
 
@@ -102,10 +102,10 @@ pub fn variables(bytes: &[u8]) -> Vec<Variable> {
 
 /// Refuses a file that users other than root could have written, if the service has more rights than they. Only root can change a
 /// path that passed, so that the same file is read.
-fn check_owners(file: &Path, trust: Trust) -> Result<(), Unreadable> {
-    let stranger = match trust {
-        Trust::Anybody => None,
-        Trust::Root { .. } => owners::follow(file).found.into_iter().find(|found| !trust.allows(found)),
+fn check_owners(file: &Path, writers: TrustedWriters) -> Result<(), Unreadable> {
+    let stranger = match writers {
+        TrustedWriters::Anybody => None,
+        TrustedWriters::Root { .. } => owners::follow(file).found.into_iter().find(|found| !writers.allows(found)),
     };
     let Some(stranger) = stranger else { return Ok(()) };
     let path = shown(&stranger.path);

@@ -123,9 +123,9 @@ impl ProtectedProcess {
 
     /// Returns whether a process with these credentials could change it, and can have a filter: that needs no_new_privs.
     pub fn is_reached_by(&self, credentials: &Credentials) -> bool {
-        let powers: CapSet = [Capability::SYS_NICE, Capability::SYS_RESOURCE].into_iter().collect();
+        let capabilities: CapSet = [Capability::SYS_NICE, Capability::SYS_RESOURCE].into_iter().collect();
         let same = credentials.uid == Uid(self.uid);
-        let may = same || !credentials.ambient.intersection(powers).is_empty();
+        let may = same || !credentials.ambient.intersection(capabilities).is_empty();
         may && credentials.no_new_privs
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 use crate::config::search_path::directories;
-use crate::sys::obstacle;
+use crate::sys::exec_failure;
 use crate::sys::process::child::{self, ExecPointers};
 use crate::sys::process::environment_file::{self, Unreadable};
 use crate::sys::process::launch::{Launch, Program, word_of};
@@ -60,15 +60,15 @@ fn exists(program: &CStr) -> bool {
 /// program with the present ids of this process.
 pub fn explanation(errno: Errno, program: &CStr, launch: &Launch) -> String {
     let program = Path::new(OsStr::from_bytes(program.to_bytes()));
-    let obstacle = match errno {
+    let failure = match errno {
         Errno::E2BIG => {
             let bytes = |words: &[CString]| words.iter().map(|word| word.as_bytes().len()).collect::<Vec<_>>();
             let names = launch.env.iter().map(|word| word.as_bytes());
-            obstacle::too_long(&bytes(&launch.argv), names)
+            exec_failure::too_long(&bytes(&launch.argv), names)
         }
-        errno => obstacle::explain(errno, program),
+        errno => exec_failure::explain(errno, program),
     };
-    obstacle.explanation(program)
+    failure.explanation(program)
 }
 
 /// Returns the paths that execvp(3) would try for a program.

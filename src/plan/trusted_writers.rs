@@ -16,7 +16,7 @@ use crate::error::Place;
 
 /// Who may have written a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
+pub enum TrustedWriters {
     /// Anybody: the service has no more rights than the app user.
     Anybody,
     /// Only root, and this user.
@@ -31,7 +31,7 @@ pub enum Trust {
     },
 }
 
-impl Trust {
+impl TrustedWriters {
     /// Returns whether no other user could have written this.
     pub fn allows(self, found: &FileOwner) -> bool {
         let Self::Root { or, unpacked, shared_group } = self else { return true };

@@ -1,4 +1,4 @@
-//! [`Obstacle`]: why the kernel does not execute a program (execve(2)), as far as that is known; and its message, which the
+//! [`ExecFailure`]: why the kernel does not execute a program (execve(2)), as far as that is known; and its message, which the
 //! boot, `check`, the report of a start, probes and `run-as` use. Must not know how it is found.
 
 use std::fmt::Display;
@@ -10,7 +10,7 @@ use crate::config::values::{CapSet, Gid, Uid};
 
 /// Why a program is not executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum ExecFailure {
     /// It does not exist.
     Missing,
     /// A dangling link.
@@ -49,7 +49,7 @@ pub enum Obstacle {
         /// Its path as written in the program: `/usr/bin/with-contenv`, `/bin/sh\r`, `/lib64/ld-linux-x86-64.so.2`.
         path: PathBuf,
         /// The reason.
-        why: Box<Obstacle>,
+        why: Box<ExecFailure>,
     },
     /// It has effective file capabilities (setcap's `+e`), and the container does not have all of them.
     FileCapabilities {
@@ -109,7 +109,7 @@ impl Display for FilePermissions {
     }
 }
 
-impl Obstacle {
+impl ExecFailure {
     /// Returns the cause and the fix, as two halves of a sentence about `program`; `None` if nothing is known.
     pub fn words(&self, program: &Path) -> Option<(String, String)> {
         let path = words::path(program);
@@ -215,9 +215,9 @@ impl Obstacle {
 }
 
 /// What is wrong with an interpreter or a loader.
-fn needs(needed: &Path, why: &Obstacle) -> Option<(String, String)> {
+fn needs(needed: &Path, why: &ExecFailure) -> Option<(String, String)> {
     let name = words::path(needed);
-    if *why == Obstacle::Missing {
+    if *why == ExecFailure::Missing {
         let what = format!("it needs `{name}`, which is not in this image");
         let help = match needed.as_os_str().as_encoded_bytes().ends_with(b"\r") {
             true => "write the file with Unix line endings (`sed -i 's/\\r$//'`)",
@@ -253,15 +253,15 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_an_interpreter_is_reported_of_the_interpreter() {
-        let of = |path: &str, why| Obstacle::Needs { path: path.into(), why: Box::new(why) };
-        let said = |obstacle: Obstacle| obstacle.explanation(Path::new("/x"));
-        assert!(said(of("/bin/sh\r", Obstacle::Missing)).contains("Unix line endings"));
-        let shell = Obstacle::Architecture { built_for: architecture(183), here: "amd64" };
+        let of = |path: &str, why| ExecFailure::Needs { path: path.into(), why: Box::new(why) };
+        let said = |failure: ExecFailure| failure.explanation(Path::new("/x"));
+        assert!(said(of("/bin/sh\r", ExecFailure::Missing)).contains("Unix line endings"));
+        let shell = ExecFailure::Architecture { built_for: architecture(183), here: "amd64" };
         assert_eq!(
             said(of("/bin/sh", shell)),
             "it needs `/bin/sh`, and of that: it is built for arm64, and this machine is amd64; build or pull the image \
              for this one: `--platform linux/amd64`"
         );
-        assert_eq!(said(Obstacle::Unknown), "");
+        assert_eq!(said(ExecFailure::Unknown), "");
     }
 }

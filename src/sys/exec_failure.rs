@@ -12,7 +12,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::AccessFlags;
 
 use crate::config::values::{CapSet, Gid, Uid};
-use crate::plan::obstacle::{FilePermissions, Obstacle, architecture};
+use crate::plan::exec_failure::{ExecFailure, FilePermissions, architecture};
 use crate::sys::files::xattr;
 use crate::sys::{access, interpreter, read_file};
 
@@ -32,39 +32,39 @@ pub const NATIVE_ARCHITECTURE: (&str, &[u16]) = if cfg!(target_arch = "x86_64") 
 };
 
 /// Returns why execve(2) of a program has failed with `errno`.
-pub fn explain(errno: Errno, program: &Path) -> Obstacle {
+pub fn explain(errno: Errno, program: &Path) -> ExecFailure {
     explain_at(errno, program, MAX_INTERPRETERS)
 }
 
-fn explain_at(errno: Errno, program: &Path, depth: usize) -> Obstacle {
+fn explain_at(errno: Errno, program: &Path, depth: usize) -> ExecFailure {
     match errno {
         Errno::ENOENT => missing(program, depth),
         Errno::ENOTDIR => not_a_directory(program),
         Errno::EACCES => no_permission(program, depth),
         Errno::EPERM => match capabilities(program) {
-            Some(obstacle) => obstacle,
-            None => Obstacle::Policy { label: security_label() },
+            Some(failure) => failure,
+            None => ExecFailure::Policy { label: security_label() },
         },
         Errno::ENOEXEC => {
             let shown = head(program).and_then(|head| format(&head));
-            shown.or_else(|| of_interpreter(program, depth, Errno::ENOEXEC)).unwrap_or(Obstacle::UnknownFormat)
+            shown.or_else(|| of_interpreter(program, depth, Errno::ENOEXEC)).unwrap_or(ExecFailure::UnknownFormat)
         }
         Errno::ELIBBAD | Errno::EISDIR | Errno::EINVAL => {
-            of_interpreter(program, depth, errno).unwrap_or(Obstacle::UnknownFormat)
+            of_interpreter(program, depth, errno).unwrap_or(ExecFailure::UnknownFormat)
         }
-        Errno::ETXTBSY => Obstacle::Busy,
-        Errno::ELOOP => Obstacle::Loop,
-        Errno::ENAMETOOLONG => Obstacle::NameTooLong,
-        Errno::EAGAIN => Obstacle::TooManyProcesses,
-        Errno::EMFILE | Errno::ENFILE => Obstacle::TooManyFiles,
-        Errno::ENOMEM => Obstacle::OutOfMemory,
-        Errno::EIO => Obstacle::ReadError,
-        _ => Obstacle::Unknown,
+        Errno::ETXTBSY => ExecFailure::Busy,
+        Errno::ELOOP => ExecFailure::Loop,
+        Errno::ENAMETOOLONG => ExecFailure::NameTooLong,
+        Errno::EAGAIN => ExecFailure::TooManyProcesses,
+        Errno::EMFILE | Errno::ENFILE => ExecFailure::TooManyFiles,
+        Errno::ENOMEM => ExecFailure::OutOfMemory,
+        Errno::EIO => ExecFailure::ReadError,
+        _ => ExecFailure::Unknown,
     }
 }
 
 /// Returns which argument or variable is too long for execve(2), or that all of them together are.
-pub fn too_long<'a>(argv: &[usize], env: impl Iterator<Item = &'a [u8]>) -> Obstacle {
+pub fn too_long<'a>(argv: &[usize], env: impl Iterator<Item = &'a [u8]>) -> ExecFailure {
     let argument = |(at, length): (usize, &usize)| (format!("argument {at}"), *length);
     let variable = |word: &'a [u8]| {
         let name = word.split(|byte| *byte == b'=').next().unwrap_or_default();
@@ -74,80 +74,80 @@ pub fn too_long<'a>(argv: &[usize], env: impl Iterator<Item = &'a [u8]>) -> Obst
     let all = words.iter().map(|(_, length)| length.saturating_add(1)).sum();
     let longest = words.into_iter().max_by_key(|(_, length)| *length);
     let (longest, length) = longest.unwrap_or_default();
-    Obstacle::TooLong { longest, length, all }
+    ExecFailure::TooLong { longest, length, all }
 }
 
-/// Returns the obstacles that any user can see: the program is missing, or something is wrong with its contents or with its
-/// interpreter. The caller may be another user than the one that will execute it, so that permissions are not certain.
-pub fn visible_from_outside(program: &Path) -> Option<Obstacle> {
+/// Returns a failure of execve(2) that any user can see: the program is missing, or something is wrong with its contents or
+/// with its interpreter. The caller may be another user than the one that will execute it, so that permissions are not certain.
+pub fn visible_from_outside(program: &Path) -> Option<ExecFailure> {
     visible_at(program, MAX_INTERPRETERS)
 }
 
-fn visible_at(program: &Path, depth: usize) -> Option<Obstacle> {
+fn visible_at(program: &Path, depth: usize) -> Option<ExecFailure> {
     if access::check(program, AccessFlags::F_OK) == Err(Errno::ENOENT) {
-        return Some(Obstacle::Missing);
+        return Some(ExecFailure::Missing);
     }
     let head = head(program)?;
     in_file(program, &head).or_else(|| {
         let path = interpreter::interpreter_of(&head).filter(|_| depth > 0)?;
         let why = Box::new(visible_at(&path, depth - 1)?);
-        Some(Obstacle::Needs { path, why })
+        Some(ExecFailure::Needs { path, why })
     })
 }
 
 /// Returns what is wrong with a program itself, given its first bytes.
-pub fn in_file(program: &Path, head: &[u8]) -> Option<Obstacle> {
+pub fn in_file(program: &Path, head: &[u8]) -> Option<ExecFailure> {
     format(head).or_else(|| capabilities(program))
 }
 
-fn missing(program: &Path, depth: usize) -> Obstacle {
+fn missing(program: &Path, depth: usize) -> ExecFailure {
     match (program.symlink_metadata(), program.metadata()) {
         (Ok(link), Err(_)) if link.is_symlink() => {
-            fs::read_link(program).map_or(Obstacle::Missing, Obstacle::DanglingLink)
+            fs::read_link(program).map_or(ExecFailure::Missing, ExecFailure::DanglingLink)
         }
-        (_, Ok(_)) => of_interpreter(program, depth, Errno::ENOENT).unwrap_or(Obstacle::Unknown),
-        (_, Err(_)) => Obstacle::Missing,
+        (_, Ok(_)) => of_interpreter(program, depth, Errno::ENOENT).unwrap_or(ExecFailure::Unknown),
+        (_, Err(_)) => ExecFailure::Missing,
     }
 }
 
-fn not_a_directory(program: &Path) -> Obstacle {
+fn not_a_directory(program: &Path) -> ExecFailure {
     let way: Vec<_> = program.ancestors().skip(1).collect();
     let place = way.into_iter().rev().find(|place| place.metadata().is_ok_and(|meta| !meta.is_dir()));
-    place.map_or(Obstacle::Unknown, |place| Obstacle::NotADirectory(place.to_owned()))
+    place.map_or(ExecFailure::Unknown, |place| ExecFailure::NotADirectory(place.to_owned()))
 }
 
-fn no_permission(program: &Path, depth: usize) -> Obstacle {
+fn no_permission(program: &Path, depth: usize) -> ExecFailure {
     if let Some(directory) = unsearchable_directory(program) {
         return directory;
     }
-    let Ok(meta) = program.metadata() else { return Obstacle::Unknown };
+    let Ok(meta) = program.metadata() else { return ExecFailure::Unknown };
     let seen = permissions_of(program, &meta);
     if meta.is_dir() {
-        return Obstacle::Directory;
+        return ExecFailure::Directory;
     }
     if !meta.is_file() {
-        return Obstacle::NotAFile;
+        return ExecFailure::NotAFile;
     }
     if meta.mode() & 0o111 == 0 {
-        return Obstacle::NoExecuteBit(seen);
+        return ExecFailure::NoExecuteBit(seen);
     }
     if statvfs(program).is_ok_and(|found| found.flags().contains(FsFlags::ST_NOEXEC)) {
-        return Obstacle::NoExecMount;
+        return ExecFailure::NoExecMount;
     }
     if access::check(program, AccessFlags::X_OK).is_err() {
-        return Obstacle::NotForThisUser(seen);
+        return ExecFailure::NotForThisUser(seen);
     }
-    of_interpreter(program, depth, Errno::EACCES).unwrap_or_else(|| Obstacle::Policy { label: security_label() })
+    of_interpreter(program, depth, Errno::EACCES).unwrap_or_else(|| ExecFailure::Policy { label: security_label() })
 }
 
 /// The first directory of the path that this process may not search.
-fn unsearchable_directory(program: &Path) -> Option<Obstacle> {
+fn unsearchable_directory(program: &Path) -> Option<ExecFailure> {
     let mut path = program.to_owned();
     for _ in 0..MAX_LINKS {
         let way: Vec<_> = path.ancestors().skip(1).filter(|place| !place.as_os_str().is_empty()).collect();
         let closed = |place: &&&Path| access::check(place, AccessFlags::X_OK) == Err(Errno::EACCES);
         if let Some(place) = way.iter().rev().find(closed) {
-            return place.metadata().ok().map(|meta| Obstacle::ClosedDirectory(permissions_of(place, &meta)));
+            return place.metadata().ok().map(|meta| ExecFailure::ClosedDirectory(permissions_of(place, &meta)));
         }
         path = path.parent()?.join(fs::read_link(&path).ok()?);
     }
@@ -155,35 +155,35 @@ fn unsearchable_directory(program: &Path) -> Option<Obstacle> {
 }
 
 /// What is wrong with the interpreter or the loader of a program that failed with this errno.
-fn of_interpreter(program: &Path, depth: usize, errno: Errno) -> Option<Obstacle> {
+fn of_interpreter(program: &Path, depth: usize, errno: Errno) -> Option<ExecFailure> {
     let path = interpreter::interpreter_of(&head(program)?).filter(|_| depth > 0)?;
     let errno = match path.metadata() {
         Ok(_) => errno,
         Err(cause) => cause.raw_os_error().map_or(errno, Errno::from_raw),
     };
     let why = match explain_at(errno, &path, depth - 1) {
-        Obstacle::Unknown | Obstacle::Policy { .. } => return None,
+        ExecFailure::Unknown | ExecFailure::Policy { .. } => return None,
         // A loader with a valid format explains nothing.
-        Obstacle::UnknownFormat if errno == Errno::ENOEXEC => return None,
+        ExecFailure::UnknownFormat if errno == Errno::ENOEXEC => return None,
         why => why,
     };
-    Some(Obstacle::Needs { path, why: Box::new(why) })
+    Some(ExecFailure::Needs { path, why: Box::new(why) })
 }
 
 /// What is wrong with the contents of a program.
-fn format(head: &[u8]) -> Option<Obstacle> {
+fn format(head: &[u8]) -> Option<ExecFailure> {
     if head.is_empty() {
-        return Some(Obstacle::Empty);
+        return Some(ExecFailure::Empty);
     }
     if let Some(machine) = machine(head) {
         let (here, can) = NATIVE_ARCHITECTURE;
         let other = !can.is_empty() && !can.contains(&machine);
-        return other.then(|| Obstacle::Architecture { built_for: architecture(machine), here });
+        return other.then(|| ExecFailure::Architecture { built_for: architecture(machine), here });
     }
     if head.starts_with(b"#!") {
-        return interpreter::interpreter_of(head).is_none().then_some(Obstacle::EmptyShebang);
+        return interpreter::interpreter_of(head).is_none().then_some(ExecFailure::EmptyShebang);
     }
-    is_text(head).then_some(Obstacle::NoShebang)
+    is_text(head).then_some(ExecFailure::NoShebang)
 }
 
 /// `e_machine` of an ELF file of either byte order (elf(5)).
@@ -203,10 +203,10 @@ fn is_text(head: &[u8]) -> bool {
 
 /// Whether a program's file capabilities are outside of the bounding set: execve(2) fails then (capabilities(7), "Safety
 /// checking for capability-dumb binaries").
-fn capabilities(program: &Path) -> Option<Obstacle> {
+fn capabilities(program: &Path) -> Option<ExecFailure> {
     let (wants, effective) = xattr::file_capabilities(program)?;
     let missing = wants.minus(bounding());
-    (effective && !missing.is_empty()).then_some(Obstacle::FileCapabilities { wants, missing })
+    (effective && !missing.is_empty()).then_some(ExecFailure::FileCapabilities { wants, missing })
 }
 
 fn bounding() -> CapSet {
@@ -272,7 +272,7 @@ mod tests {
             assert!(explain(errno, program).words(program).is_some(), "{errno}");
         }
         let long = too_long(&[5, 7], [b"A=x".as_slice(), b"LONG=xxxxxxxxxx"].into_iter());
-        assert_eq!(long, Obstacle::TooLong { longest: "the variable LONG".to_owned(), length: 15, all: 34 });
+        assert_eq!(long, ExecFailure::TooLong { longest: "the variable LONG".to_owned(), length: 15, all: 34 });
     }
 
     #[test]
@@ -290,32 +290,32 @@ mod tests {
         let at = |name: &str| place.path().join(name);
         symlink("nowhere", at("dangling")).unwrap();
         symlink("loop", at("loop")).unwrap();
-        let needs = |path: &str, why: Obstacle| Obstacle::Needs { path: path.into(), why: Box::new(why) };
+        let needs = |path: &str, why: ExecFailure| ExecFailure::Needs { path: path.into(), why: Box::new(why) };
         let plain = put("plain", b"#!/bin/sh\n", 0o644);
         let by_plain = format!("#!{}\n", plain.display());
-        let s390 = Obstacle::Architecture { built_for: "s390x".to_owned(), here: NATIVE_ARCHITECTURE.0 };
+        let s390 = ExecFailure::Architecture { built_for: "s390x".to_owned(), here: NATIVE_ARCHITECTURE.0 };
         let meta = plain.metadata().unwrap();
-        let no_bit = |path: &Path| Obstacle::NoExecuteBit(permissions_of(path, &meta));
-        for (program, obstacle) in [
-            (at("none"), Obstacle::Missing),
-            (at("dangling"), Obstacle::DanglingLink("nowhere".into())),
-            (at("loop"), Obstacle::Loop),
-            (plain.join("x"), Obstacle::NotADirectory(plain.clone())),
-            (place.path().to_owned(), Obstacle::Directory),
-            (at(&"x".repeat(300)), Obstacle::NameTooLong),
+        let no_bit = |path: &Path| ExecFailure::NoExecuteBit(permissions_of(path, &meta));
+        for (program, failure) in [
+            (at("none"), ExecFailure::Missing),
+            (at("dangling"), ExecFailure::DanglingLink("nowhere".into())),
+            (at("loop"), ExecFailure::Loop),
+            (plain.join("x"), ExecFailure::NotADirectory(plain.clone())),
+            (place.path().to_owned(), ExecFailure::Directory),
+            (at(&"x".repeat(300)), ExecFailure::NameTooLong),
             (plain.clone(), no_bit(&plain)),
-            (put("text", b"echo\n", 0o755), Obstacle::NoShebang),
-            (put("empty", b"", 0o755), Obstacle::Empty),
-            (put("bang", b"#!\n", 0o755), Obstacle::EmptyShebang),
-            (put("odd", b"\0\x01", 0o755), Obstacle::UnknownFormat),
+            (put("text", b"echo\n", 0o755), ExecFailure::NoShebang),
+            (put("empty", b"", 0o755), ExecFailure::Empty),
+            (put("bang", b"#!\n", 0o755), ExecFailure::EmptyShebang),
+            (put("odd", b"\0\x01", 0o755), ExecFailure::UnknownFormat),
             (put("foreign", &foreign, 0o755), s390),
-            (put("crlf", b"#!/bin/sh\r\n", 0o755), needs("/bin/sh\r", Obstacle::Missing)),
-            (put("bad", b"#!/none/python\n", 0o755), needs("/none/python", Obstacle::Missing)),
+            (put("crlf", b"#!/bin/sh\r\n", 0o755), needs("/bin/sh\r", ExecFailure::Missing)),
+            (put("bad", b"#!/none/python\n", 0o755), needs("/none/python", ExecFailure::Missing)),
             (put("by-plain", by_plain.as_bytes(), 0o755), needs(plain.to_str().unwrap(), no_bit(&plain))),
         ] {
             let refused = Command::new(&program).spawn().expect_err("the kernel refuses it");
             let errno = Errno::from_raw(refused.raw_os_error().unwrap());
-            assert_eq!(explain(errno, &program), obstacle, "{errno}: {}", program.display());
+            assert_eq!(explain(errno, &program), failure, "{errno}: {}", program.display());
         }
     }
 }

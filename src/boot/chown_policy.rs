@@ -10,23 +10,23 @@ use nix::unistd::geteuid;
 
 use crate::config::values::Uid;
 use crate::plan::{BootPlan, Step};
-use crate::sys::files::kernel::Kernel;
 use crate::sys::files::placed_by::PlacedBy;
 use crate::sys::files::resolve::{self, Resolved, ResolvedFile};
 use crate::sys::files::stat::{FileId, FileKind};
+use crate::sys::files::syscall_support::SyscallSupport;
 
 /// The declared paths that only root could have put where they are. Read before anything is changed: afterwards their parent
 /// directories may belong to the app, which has not run since.
 #[derive(Clone, Debug, Default)]
-pub struct Placement {
+pub struct ChownPolicy {
     by_root: BTreeSet<FileId>,
     app: Option<Uid>,
 }
 
-impl Placement {
+impl ChownPolicy {
     /// Checks every declared path of a plan.
     pub fn read(plan: &BootPlan) -> Self {
-        let kernel = Kernel::probe();
+        let syscalls = SyscallSupport::probe();
         let declared = plan.steps.iter().filter_map(|planned| match &planned.step {
             Step::Own(tree) => Some(&tree.path),
             Step::MakeDirectory(directory) => Some(&directory.path),
@@ -34,9 +34,9 @@ impl Placement {
             | Step::WriteAccounts { .. }
             | Step::RuntimeDirectory { .. }
             | Step::S6Layout(_)
-            | Step::GiveStdio { .. } => None,
+            | Step::SetStdioAccess { .. } => None,
         });
-        let placed = |path: &Path| match resolve::resolve(kernel, path) {
+        let placed = |path: &Path| match resolve::resolve(syscalls, path) {
             Ok(Resolved::Found(found)) if found.placed_by == PlacedBy::Root => Some(found.stat.id),
             Ok(Resolved::Found(_) | Resolved::Missing(..)) | Err(_) => None,
         };

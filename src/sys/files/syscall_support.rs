@@ -1,4 +1,4 @@
-//! [`Kernel`]: which of the newer file system calls this kernel, and our seccomp profile, allow. Must not know what they are
+//! [`SyscallSupport`]: which of the newer file system calls this kernel, and our seccomp profile, allow. Must not know what they are
 //! used for.
 #![allow(unsafe_code)] // system calls that neither nix nor std wrap are tried with arguments without effect
 
@@ -9,7 +9,7 @@ use nix::libc;
 /// available, any other error that it is not (`ENOSYS` from an old kernel or podman's profile, `EPERM` from Docker's). So
 /// a denial of the *call* is never taken for a denial of the *file*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kernel {
+pub struct SyscallSupport {
     /// `openat2` (5.6).
     pub openat2: bool,
     /// `statx` (4.11).
@@ -23,7 +23,7 @@ pub struct Kernel {
 /// No descriptor has this number: the kernel counts from 0 up.
 const NO_DESCRIPTOR: libc::c_int = -1;
 
-impl Kernel {
+impl SyscallSupport {
     /// Tries the calls.
     pub fn probe() -> Self {
         let empty = c"";
@@ -62,6 +62,6 @@ mod tests {
 
     #[test]
     fn a_call_that_every_kernel_has_is_found() {
-        assert!(Kernel::probe().chown_by_handle);
+        assert!(SyscallSupport::probe().chown_by_handle);
     }
 }
