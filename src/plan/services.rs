@@ -50,17 +50,7 @@ pub(super) fn plan(
         executor.check("", &service.command, fact.as_ref(), notes);
         check_helpers(common, service, &executor, notes);
     }
-    ServicePlan {
-        name: service.name.clone(),
-        credentials: credentials(common, &runs, service.capabilities, service.no_new_privileges, when),
-        program: program(fact.as_ref(), command_path(&service.command)),
-        argv: argv(&service.command, &service.name),
-        variables: common.trust.of_variables(service, &runs),
-        inherited: common.trust.inherited(service, &runs, taken),
-        home: runs.home,
-        user: runs.user,
-        skipped: runs.skipped,
-    }
+    service_plan(common, service, runs, (when, fact.as_ref()), taken)
 }
 
 fn check_helpers(common: &ServiceInputs<'_>, service: &Service, executor: &Executor<'_>, notes: &mut Notes) {
@@ -97,16 +87,28 @@ pub(super) fn main(
     let executor = executor(common, None, &runs);
     executor.check("", &service.command, fact.as_ref(), notes);
     check_helpers(common, service, &executor, notes);
+    let runs = RunsAs { skipped: None, ..runs };
+    service_plan(common, service, runs, (RunStage::Serve, fact.as_ref()), taken)
+}
+
+/// Returns the plan of a service whose program and user are known.
+fn service_plan(
+    common: &ServiceInputs<'_>,
+    service: &Service,
+    runs: RunsAs,
+    (when, fact): (RunStage, Option<&ProgramFact>),
+    taken: &mut RemovedVariables,
+) -> ServicePlan {
     ServicePlan {
         name: service.name.clone(),
-        credentials: credentials(common, &runs, service.capabilities, service.no_new_privileges, RunStage::Serve),
-        program: program(fact.as_ref(), command_path(&service.command)),
+        credentials: credentials(common, &runs, service.capabilities, service.no_new_privileges, when),
+        program: program(fact, command_path(&service.command)),
         argv: argv(&service.command, &service.name),
         variables: common.trust.of_variables(service, &runs),
         inherited: common.trust.inherited(service, &runs, taken),
         home: runs.home,
         user: runs.user,
-        skipped: None,
+        skipped: runs.skipped,
     }
 }
 
