@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::try_container::{Ended, TryContainer, possible};
+use crate::support::try_container::{TryContainer, possible};
 
 fn app() -> TryContainer {
     TryContainer::new().env("PUID", "1234").env("PGID", "1234")
@@ -40,16 +40,6 @@ fn foreign_name() -> &'static str {
     if cfg!(target_arch = "aarch64") { "amd64" } else { "arm64" }
 }
 
-#[track_caller]
-fn said(ended: &Ended, text: &str) {
-    assert!(ended.lines.iter().any(|line| line.text.contains(text)), "nobody says {text:?}: {ended:#?}");
-}
-
-#[track_caller]
-fn unsaid(ended: &Ended, text: &str) {
-    assert!(!ended.lines.iter().any(|line| line.text.contains(text)), "somebody says {text:?}: {ended:#?}");
-}
-
 fn once(program: &str) -> String {
     format!("command = [\"{program}\"]\nrestart = {{ limit = 1 }}\n")
 }
@@ -69,39 +59,37 @@ fn a_start_that_the_kernel_refuses_tells_the_cause_and_what_helps() {
     let container = || app().volume(image.path(), "/image");
     let refused = |program: &str, why: &str| {
         let ended = container().service("web.toml", &once(&format!("/image/{program}"))).run();
-        said(&ended, &format!("cannot execute `/image/{program}`: {why}"));
+        ended.assert_line(&format!("cannot execute `/image/{program}`: {why}"));
         ended
     };
     let closed = "this user cannot execute it: /image/closed is 0:0 0700; `RUN chmod a+rx /image/closed`";
     let ended = refused("closed", &format!("Permission denied; {closed}"));
-    said(
-        &ended,
+    ended.assert_line(
         "`web`: /image/closed: this user cannot execute it: /image/closed is 0:0 0700; app (1234:1234) cannot",
     );
     let directory = "this user cannot search a directory on the way: /image/private is 0:0 0700; move the program \
         out of /image/private, such as to /usr/local/bin, or write another `user`";
     let ended = refused("private/tool", &format!("Permission denied; {directory}"));
-    said(
-        &ended,
+    ended.assert_line(
         "`web`: /image/private/tool: this user cannot search a directory on the way: /image/private is 0:0 0700",
     );
     refused("by-closed", &format!("Permission denied; it needs `/image/closed`, and of that: {closed}"));
     let ended = refused("foreign", &format!("Exec format error; it is built for {}, and this", foreign_name()));
-    said(&ended, "unless this kernel emulates that machine");
+    ended.assert_line("unless this kernel emulates that machine");
     refused("damaged", "Exec format error; its format is not one that this kernel executes");
 
     let long = format!("command = [\"/bin/true\", \"{}\"]\nrestart = {{ limit = 1 }}\n", "x".repeat(131_072));
     let ended = container().service("web.toml", &long).run();
-    said(&ended, "cannot execute `/bin/true`: Argument list too long; its arguments and environment have ");
-    said(&ended, "argument 1 has 131072");
+    ended.assert_line("cannot execute `/bin/true`: Argument list too long; its arguments and environment have ");
+    ended.assert_line("argument 1 has 131072");
 
     // What is asked about a service, and what follows it.
     let asks = "command = [\"/bin/sleep\", \"1000\"]\nready = { command = [\"/image/foreign\"], timeout = \"1s\" }\n\
         restart = { limit = 1 }\n";
-    said(
-        &container().service("web.toml", asks).run(),
-        "cannot execute `/image/foreign`: Exec format error; it is built for",
-    );
+    container()
+        .service("web.toml", asks)
+        .run()
+        .assert_line("cannot execute `/image/foreign`: Exec format error; it is built for");
 }
 
 #[test]
@@ -127,11 +115,11 @@ fn a_program_that_cannot_be_executed_is_refused_before_anything_is_done() {
     ] {
         let what = format!("cannot execute `/image/{program}`: {what}");
         let ended = container().service("web.toml", &once(&format!("/image/{program}"))).run().expect(100);
-        said(&ended, &what);
-        said(&container().command(&[&format!("/image/{program}")]).run().expect(126), &what);
+        ended.assert_line(&what);
+        container().command(&[&format!("/image/{program}")]).run().expect(126).assert_line(&what);
     }
     let granted = container().cap_add("SYS_TIME").service("web.toml", &once("/image/capable")).run();
-    unsaid(&granted, "cannot execute");
+    granted.assert_no_line("cannot execute");
 }
 
 /// Programs with rights of their file: two of `cat`, with capabilities, and one that is setuid.
@@ -162,21 +150,21 @@ fn rights_of_a_file_that_no_new_privs_makes_void_are_reported_with_the_line_that
     let service = |program: &str, more: &str| container().service("web.toml", &shows(program, more)).run().expect(0);
     let void = "/image/raw has file capabilities (NET_RAW), which have no effect under no_new_privs";
     let ended = service("raw", "");
-    said(&ended, &format!("`web`: {void}; it has only what app has; write `capabilities = [\"NET_RAW\"]`"));
-    unsaid(&service("raw", "capabilities = [\"NET_RAW\"]"), "no effect under");
-    unsaid(&service("raw", "no_new_privileges = false"), "no effect under");
+    ended.assert_line(&format!("`web`: {void}; it has only what app has; write `capabilities = [\"NET_RAW\"]`"));
+    service("raw", "capabilities = [\"NET_RAW\"]").assert_no_line("no effect under");
+    service("raw", "no_new_privileges = false").assert_no_line("no effect under");
     let ended = service("setuid", "");
-    said(&ended, "`web`: /image/setuid is setuid (user 0), which has no effect under no_new_privs");
-    said(&ended, "write `no_new_privileges = false` into the service's file");
-    unsaid(&service("setuid", "user = \"root\""), "no effect under");
+    ended.assert_line("`web`: /image/setuid is setuid (user 0), which has no effect under no_new_privs");
+    ended.assert_line("write `no_new_privileges = false` into the service's file");
+    service("setuid", "user = \"root\"").assert_no_line("no effect under");
     // Where anybody may bind any port, as in Docker, it needs no capability for that.
-    said(&service("binds", ""), "(NET_BIND_SERVICE), which have no effect under no_new_privs");
+    service("binds", "").assert_line("(NET_BIND_SERVICE), which have no effect under no_new_privs");
     let free = container().flag("--network").flag("none").service("web.toml", &shows("binds", ""));
-    unsaid(&free.run().expect(0), "no effect under");
+    free.run().expect(0).assert_no_line("no effect under");
 
     let ended = container().command(&["/image/raw", "/dev/null"]).run().expect(0);
-    said(&ended, &format!("`main`: {void}"));
-    said(&ended, "make it a service of the tree, with `capabilities = [\"NET_RAW\"]` in its file");
+    ended.assert_line(&format!("`main`: {void}"));
+    ended.assert_line("make it a service of the tree, with `capabilities = [\"NET_RAW\"]` in its file");
 }
 
 /// Under `--user` PID 1 has no capability to give away.
@@ -193,20 +181,20 @@ fn the_line_that_is_printed_for_rights_of_a_file_brings_them_back_with_root_and_
                 container().volume(image.path(), "/image").service("web.toml", &shows(program, more)).run()
             };
             let before = boot("").expect(0);
-            unsaid(&before, rights);
+            before.assert_no_line(rights);
             let line = before.lines.iter().find(|line| line.text.contains("no effect under")).unwrap();
             let (_, key) = line.text.split_once("write `").unwrap();
             let (key, _) = key.split_once("` into the service's file").unwrap();
             let after = boot(key).expect(0);
-            unsaid(&after, "no effect under");
-            said(&after, rights);
+            after.assert_no_line("no effect under");
+            after.assert_line(rights);
         }
     }
     let both = as_user().no_new_privileges().volume(image.path(), "/image");
     let ended = both.service("web.toml", &shows("raw", "")).run().expect(0);
     let ways =
         "remove `no-new-privileges` from the runtime's `security_opt`, and write `no_new_privileges = false` into";
-    said(&ended, ways);
+    ended.assert_line(ways);
 }
 
 #[test]
@@ -220,7 +208,11 @@ fn variables_that_a_script_may_not_see_are_reported_once() {
     let what =
         "`a`, `b`: a `script` may not see spring.port: shells drop variables whose names are not valid in a shell";
     assert_eq!(ended.lines.iter().filter(|line| line.text.contains(what)).count(), 1, "{ended:#?}");
-    unsaid(&container().service("a.toml", "type = \"oneshot\"\ncommand = [\"env\"]\n").run().expect(0), "may not see");
+    container()
+        .service("a.toml", "type = \"oneshot\"\ncommand = [\"env\"]\n")
+        .run()
+        .expect(0)
+        .assert_no_line("may not see");
 }
 
 /// The words of `check` are those of the boot.
@@ -244,8 +236,9 @@ fn check_in_the_image_says_the_same() {
             .command(&asks)
             .run()
     };
-    said(&check("bad"), "cannot execute `/image/text`: it is a text file whose first line does not begin with `#!`");
-    said(&check("other"), &format!("cannot execute `/image/foreign`: it is built for {}", foreign_name()));
+    check("bad")
+        .assert_line("cannot execute `/image/text`: it is a text file whose first line does not begin with `#!`");
+    check("other").assert_line(&format!("cannot execute `/image/foreign`: it is built for {}", foreign_name()));
 }
 
 #[test]
@@ -259,8 +252,8 @@ fn a_main_command_without_a_slash_is_looked_for_in_path_alone() {
     };
     // The working directory is `/`. What the oneshots before the step down bring is not there when the program is looked for.
     let ended = app().service("put.toml", &put("/")).command(&["brought"]).run().expect(127);
-    said(&ended, "main: cannot execute `brought`: No such file or directory; there is no such program in PATH");
-    unsaid(&ended, "ran ");
+    ended.assert_line("main: cannot execute `brought`: No such file or directory; there is no such program in PATH");
+    ended.assert_no_line("ran ");
     let ended = app().service("put.toml", &put("/usr/local/bin")).command(&["brought"]).run().expect(0);
-    said(&ended, "ran /usr/local/bin/brought");
+    ended.assert_line("ran /usr/local/bin/brought");
 }

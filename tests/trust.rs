@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use crate::support::try_container;
-use crate::support::try_container::{Ended, TryContainer, possible};
+use crate::support::try_container::{TryContainer, possible};
 use tempfile::TempDir;
 
 const APP: u32 = 1234;
@@ -41,16 +41,6 @@ fn secret() -> TempDir {
     place
 }
 
-#[track_caller]
-fn said(ended: &Ended, text: &str) {
-    assert!(ended.lines.iter().any(|line| line.text.contains(text)), "nobody says {text:?}: {ended:#?}");
-}
-
-#[track_caller]
-fn unsaid(ended: &Ended, text: &str) {
-    assert!(!ended.lines.iter().any(|line| line.text.contains(text)), "somebody says {text:?}: {ended:#?}");
-}
-
 const SHOW: &str = "command = [\"/bin/sh\", \"-c\", \"env; id -u\"]\n";
 
 #[test]
@@ -70,8 +60,8 @@ fn a_link_to_a_file_of_roots_group_is_read_with_no_group_of_pid_1() {
     let prepares = container().service("web.toml", &before).service("first.toml", root);
     for container in [stays, prepares] {
         let ended = container.run();
-        unsaid(&ended, "leaked");
-        said(&ended, "cannot read environment_file /config/web.env");
+        ended.assert_no_line("leaked");
+        ended.assert_line("cannot read environment_file /config/web.env");
     }
     // Another user, whose own variables may be its own, has the groups of nobody but itself.
     let other = volume(1);
@@ -79,7 +69,7 @@ fn a_link_to_a_file_of_roots_group_is_read_with_no_group_of_pid_1() {
     let toml = format!("{SHOW}{file}user = \"daemon\"\n");
     let app = app().group_add("0").volume(other.path(), "/config").volume(secret.path(), "/secret");
     let ended = app.container_toml("[app]\ngroups = [0]\n").service("web.toml", &toml).run();
-    unsaid(&ended, "leaked");
+    ended.assert_no_line("leaked");
 }
 
 #[test]
@@ -94,24 +84,22 @@ fn variables_that_the_app_could_have_written_do_not_reach_a_service_of_root() {
     );
     let container = |toml: &str| app().volume(config.path(), "/config").service("web.toml", toml);
     let ended = container(&toml).run().expect(100);
-    said(
-        &ended,
-        "`web` runs as root, and users other than root could have written its `environment_file` /config/web.env: /config is",
+    ended.assert_line("`web` runs as root, and users other than root could have written its `environment_file` /config/web.env: /config is",
     );
-    unsaid(&ended, "LD_PRELOAD");
+    ended.assert_no_line("LD_PRELOAD");
 
     // It comes to be while the container runs.
     fs::remove_file(config.path().join("web.env")).unwrap();
     let writes =
         "command = [\"/bin/sh\", \"-c\", \"echo LD_PRELOAD=/config/evil.so > /config/web.env\"]\ntype = \"oneshot\"\n";
     let ended = container(&format!("{toml}requires = [\"app\"]\n")).service("app.toml", writes).run();
-    said(&ended, "users other than root could have written it, and this service has more rights");
-    unsaid(&ended, "LD_PRELOAD=/config/evil.so");
+    ended.assert_line("users other than root could have written it, and this service has more rights");
+    ended.assert_no_line("LD_PRELOAD=/config/evil.so");
 
     let root = volume(ROOT);
     put(&root, "web.env", "GIVEN=all is well\n", ROOT, 0o600);
     let ended = app().volume(root.path(), "/config").service("web.toml", &toml).run();
-    said(&ended, "GIVEN=all is well");
+    ended.assert_line("GIVEN=all is well");
 }
 
 #[test]
@@ -129,8 +117,8 @@ fn a_tree_that_the_app_could_have_written_makes_nothing_run_as_root() {
     let container = |place: &TempDir| app().env("STEPDOWN_SERVICES", "/config/tree").volume(place.path(), "/config");
     let refused = |place: &TempDir, what: &str| {
         let ended = container(place).run().expect(100);
-        said(&ended, what);
-        unsaid(&ended, "ran as");
+        ended.assert_line(what);
+        ended.assert_no_line("ran as");
     };
     let file = tree(ROOT, &root, 0o644);
     chown(file.path().join("tree/evil.toml"), Some(APP), Some(APP)).unwrap();
@@ -152,8 +140,8 @@ fn a_tree_that_the_app_could_have_written_makes_nothing_run_as_root() {
     // A bind mount of the host user's, without anything of root's; and a tree of root's, as `COPY` under a umask of 002 has it.
     let mine = tree(APP, once, 0o644);
     chown(mine.path().join("tree/evil.toml"), Some(APP), Some(APP)).unwrap();
-    said(&container(&mine).run().expect(0), "ran as 1234");
-    said(&container(&tree(ROOT, &root, 0o664)).run().expect(0), "ran as 0");
+    container(&mine).run().expect(0).assert_line("ran as 1234");
+    container(&tree(ROOT, &root, 0o664)).run().expect(0).assert_line("ran as 0");
 }
 
 #[test]
@@ -192,28 +180,27 @@ fn nothing_that_runs_as_root_is_found_in_a_directory_of_the_apps_in_path() {
         .service("a.toml", &format!("{once}command = [\"mkdir\", \"/run/a\"]\nstop_command = [\"true\"]\n"))
         .service("b.toml", &format!("{once}script = \"mkdir /run/b; id -u\"\nrequires = [\"a\"]\n"));
     let ended = prepares.run().expect(0);
-    unsaid(&ended, "the app's");
-    said(
-        &ended,
+    ended.assert_no_line("the app's");
+    ended.assert_line(
         "`a` and `b` have more rights than the app user: PATH is without /data/bin (users other than root decide",
     );
-    said(&ended, "write `trust = [\"/data\"]` into /etc/stepdown.toml");
+    ended.assert_line("write `trust = [\"/data\"]` into /etc/stepdown.toml");
 
     // The probe, the finish script and what reloads of a service that runs as root.
     let web = "command = [\"/bin/sh\", \"-c\", \"sleep 0; exec sleep 1000\"]\nuser = \"root\"\n\
         ready = { command = [\"id\"] }\nfinish = [\"expr\", \"1\"]\nstop = { timeout = \"1s\" }\n";
     let running = container().service("web.toml", web).command(&["/bin/sh", "-c", "exec /usr/bin/sleep 0.2"]).start();
     let ended = running.wait(try_container::LIMIT);
-    unsaid(&ended, "the app's");
-    said(&ended, "PATH is without /data/bin");
+    ended.assert_no_line("the app's");
+    ended.assert_line("PATH is without /data/bin");
 
     // The app user's own services find what it has; and the author may answer for it.
     let ended = container().service("own.toml", "type = \"oneshot\"\ncommand = [\"mkdir\"]\n").run().expect(0);
-    said(&ended, "the app's mkdir ran as 1234");
-    unsaid(&ended, "PATH is without");
+    ended.assert_line("the app's mkdir ran as 1234");
+    ended.assert_no_line("PATH is without");
     let vouched = container().container_toml("trust = [\"/data\"]\n");
     let ended = vouched.service("a.toml", &format!("{once}command = [\"mkdir\"]\n")).run().expect(0);
-    said(&ended, "the app's mkdir ran as 0");
+    ended.assert_line("the app's mkdir ran as 0");
 }
 
 #[test]
@@ -230,16 +217,16 @@ fn variables_that_name_code_reach_nothing_that_has_more_than_the_app_user() {
     };
     let shows = "type = \"oneshot\"\ncommand = [\"/bin/bash\", \"-c\", \"/usr/bin/env\"]\n";
     let ended = container().service("a.toml", &format!("{shows}user = \"root\"\n")).run().expect(0);
-    names.iter().for_each(|name| unsaid(&ended, &format!("{name}=")));
-    unsaid(&ended, "evil ran");
-    said(&ended, "LANGUAGE=kept");
-    said(&ended, "`a` has more rights than the app user: what can name code to run is not passed on");
-    said(&ended, "(BASH_ENV, ENV, GCONV_PATH, LD_AUDIT, LD_PRELOAD, NODE_OPTIONS, PERL5LIB, PYTHONPATH)");
+    names.iter().for_each(|name| ended.assert_no_line(&format!("{name}=")));
+    ended.assert_no_line("evil ran");
+    ended.assert_line("LANGUAGE=kept");
+    ended.assert_line("`a` has more rights than the app user: what can name code to run is not passed on");
+    ended.assert_line("(BASH_ENV, ENV, GCONV_PATH, LD_AUDIT, LD_PRELOAD, NODE_OPTIONS, PERL5LIB, PYTHONPATH)");
 
     let declared = format!("{shows}user = \"root\"\nenvironment = {{ PERL5LIB = \"/opt/perl\" }}\n");
-    said(&container().service("a.toml", &declared).run().expect(0), "PERL5LIB=/opt/perl");
+    container().service("a.toml", &declared).run().expect(0).assert_line("PERL5LIB=/opt/perl");
     // The app user's own services have all of it.
-    said(&container().service("a.toml", shows).run().expect(0), "evil ran as 1234");
+    container().service("a.toml", shows).run().expect(0).assert_line("evil ran as 1234");
 }
 
 #[test]
@@ -253,8 +240,8 @@ fn a_program_that_the_app_can_write_does_not_run_as_root_wherever_it_lies() {
     };
     let refused = |toml: &str, what: &str| {
         let ended = container(toml).run().expect(100);
-        said(&ended, what);
-        unsaid(&ended, "the app's hook ran");
+        ended.assert_line(what);
+        ended.assert_no_line("the app's hook ran");
     };
     let what = "could have written its program /data/bin/hook: /data is 1234:1234";
     refused("command = [\"/data/bin/hook\"]\n", what);
@@ -262,24 +249,24 @@ fn a_program_that_the_app_can_write_does_not_run_as_root_wherever_it_lies() {
     refused("command = [\"hook\"]\nenvironment = { PATH = \"/data/bin\" }\n", what);
     refused("command = [\"/bin/true\"]\nstop_command = [\"/data/bin/hook\"]\n", "its `stop_command` /data/bin/hook");
     let vouched = container("command = [\"/data/bin/hook\"]\n").container_toml("trust = [\"/data\"]\n");
-    said(&vouched.run().expect(0), "the app's hook ran as 0");
+    vouched.run().expect(0).assert_line("the app's hook ran as 0");
 
     // The main command, where it is declared for root.
     let main = app().volume(data.path(), "/data").env("PATH", PATH).container_toml("[main]\nuser = \"root\"\n");
     let ended = main.command(&["/data/bin/hook"]).run().expect(100);
-    said(&ended, "`main` runs as root, and users other than root could have written its program /data/bin/hook");
-    unsaid(&ended, "the app's hook ran");
+    ended.assert_line("`main` runs as root, and users other than root could have written its program /data/bin/hook");
+    ended.assert_no_line("the app's hook ran");
 
     // A program of root's that the app's interprets; and what the boot gives to the app before anything runs.
     let root = volume(ROOT);
     put(&root, "hook", "#!/data/bin/hook\n", ROOT, 0o755);
     let interpreted = container("command = [\"/hooks/hook\"]\n").volume(root.path(), "/hooks");
-    said(&interpreted.run().expect(100), "could have written /data/bin/hook, which /hooks/hook needs");
+    interpreted.run().expect(100).assert_line("could have written /data/bin/hook, which /hooks/hook needs");
     let fresh = volume(ROOT);
     put(&fresh, "hook", "#!/bin/sh\necho ran\n", ROOT, 0o755);
     let given = container("command = [\"/fresh/hook\"]\n").volume(fresh.path(), "/fresh");
     let ended = given.container_toml("own = [{ path = \"/fresh\" }]\n").run().expect(100);
-    said(&ended, "could have written its program /fresh/hook: `own` gives /fresh away");
+    ended.assert_line("could have written its program /fresh/hook: `own` gives /fresh away");
 }
 
 /// A program does with its arguments what it wants: said, not refused.
@@ -302,21 +289,20 @@ fn what_a_root_program_is_given_to_run_is_reported_where_the_app_can_write_it() 
         ),
     ] {
         let ended = container(toml).run().expect(0);
-        said(
-            &ended,
-            &format!("{what}{tells} is told to run: /data is 1234:1234 0755; whoever can write /data has its"),
-        );
-        said(&ended, "move it to where only root can write, such as /usr/local/bin, or remove `user = \"root\"`");
+        ended.assert_line(&format!(
+            "{what}{tells} is told to run: /data is 1234:1234 0755; whoever can write /data has its"
+        ));
+        ended.assert_line("move it to where only root can write, such as /usr/local/bin, or remove `user = \"root\"`");
         let vouched = container(toml).container_toml("trust = [\"/data\"]\n").run().expect(0);
-        unsaid(&vouched, "is told to run");
+        vouched.assert_no_line("is told to run");
     }
     // It warns of the first, and the second is refused all the same.
     let both = container("command = [\"/bin/sh\", \"/data/bin/hook\"]\n");
     let second = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/data/bin/hook\"]\n";
-    said(&both.service("b.toml", second).run().expect(100), "could have written its program /data/bin/hook");
+    both.service("b.toml", second).run().expect(100).assert_line("could have written its program /data/bin/hook");
     // What it reads is no program, and what root alone can write is nobody's.
-    unsaid(&container("command = [\"cat\", \"/data/bin/hook\"]\n").run().expect(0), "is told to run");
-    unsaid(&container("command = [\"/bin/sh\", \"/etc/profile\"]\n").run().expect(0), "is told to run");
+    container("command = [\"cat\", \"/data/bin/hook\"]\n").run().expect(0).assert_no_line("is told to run");
+    container("command = [\"/bin/sh\", \"/etc/profile\"]\n").run().expect(0).assert_no_line("is told to run");
 }
 
 #[test]
@@ -329,7 +315,7 @@ fn a_program_that_root_may_not_look_at_yet_is_judged_by_the_way_to_it() {
     let toml = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/data/bin/hook\"]\n";
     let container = app().cap_drop("DAC_OVERRIDE").cap_drop("DAC_READ_SEARCH").volume(data.path(), "/data");
     let ended = container.service("a.toml", toml).run().expect(100);
-    said(&ended, "could have written its program /data/bin/hook: /data is 1234:1234 0700");
+    ended.assert_line("could have written its program /data/bin/hook: /data is 1234:1234 0700");
 }
 
 #[test]
@@ -347,12 +333,11 @@ fn what_the_boot_gives_to_the_app_is_known_by_every_link_that_leads_there() {
         container.container_toml(&format!("own = [{{ path = \"{own}\" }}]\n")).service("a.toml", &toml(word))
     };
     let ended = container("/data", "/links/tools/hook").run().expect(100);
-    said(&ended, "could have written its program /links/tools/hook: `own` gives /data away");
+    ended.assert_line("could have written its program /links/tools/hook: `own` gives /data away");
     let ended = container("/links/data", "/data/tools/hook").run().expect(100);
-    said(&ended, "could have written its program /data/tools/hook: `own` gives /links/data away");
+    ended.assert_line("could have written its program /data/tools/hook: `own` gives /links/data away");
     let ended = container("/data", "true").env("PATH", "/links/tools:/usr/bin:/bin").run().expect(0);
-    said(
-        &ended,
+    ended.assert_line(
         "PATH is without /links/tools (users other than root decide what is found there: `own` gives /data away)",
     );
 }
@@ -369,14 +354,14 @@ fn what_is_relative_to_the_working_directory_is_judged_there() {
     };
     let searched = container("directory = \"/data/bin\"\nscript = \"mkdir /run/x\"\n");
     let ended = searched.env("PATH", "/proc/self/cwd:/usr/bin:/bin").run().expect(0);
-    unsaid(&ended, "the app's");
-    said(&ended, "PATH is without /proc/self/cwd (relative to wherever a program stands)");
+    ended.assert_no_line("the app's");
+    ended.assert_line("PATH is without /proc/self/cwd (relative to wherever a program stands)");
 
     let root = volume(ROOT);
     put(&root, "tool", "#!bin/echo\n", ROOT, 0o755);
     let interpreted = container("directory = \"/data\"\ncommand = [\"/hooks/tool\"]\n").volume(root.path(), "/hooks");
     let ended = interpreted.run().expect(100);
-    said(&ended, "could have written /data/bin/echo, which /hooks/tool needs");
+    ended.assert_line("could have written /data/bin/echo, which /hooks/tool needs");
 }
 
 #[test]
@@ -390,8 +375,8 @@ fn a_main_command_with_more_rights_is_not_brought_by_the_app() {
     let container =
         app().volume(data.path(), "/data").container_toml("[main]\nuser = \"root\"\n").command(&["/data/late"]);
     let ended = container.service("a.toml", first).service("b.toml", brings).run().expect(127);
-    said(&ended, "main command: cannot find the program `/data/late`");
-    unsaid(&ended, "the app's hook ran");
+    ended.assert_line("main command: cannot find the program `/data/late`");
+    ended.assert_no_line("the app's hook ran");
 }
 
 #[test]
@@ -418,8 +403,8 @@ fn a_root_directory_that_somebody_unpacked_is_judged_as_the_image_that_it_stands
     assert!(all.success());
     let toml = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/bin/sh\", \"-c\", \"echo ran\"]\n";
     let ended = app().root(top.path()).service("a.toml", toml).run();
-    unsaid(&ended, "users other than root");
-    said(&ended, "ran");
+    ended.assert_no_line("users other than root");
+    ended.assert_line("ran");
 }
 
 #[test]
@@ -433,13 +418,15 @@ fn an_interpreter_that_env_would_find_in_a_directory_of_the_apps_does_not_run_as
     let once = |program: &str| format!("command = [\"/image/{program}\"]\ntype = \"oneshot\"\nuser = \"root\"\n");
     let jail = || app().env("PATH", PATH).volume(data.path(), "/data").volume(image.path(), "/image");
     let ended = jail().service("hook.toml", &once("hook")).run().expect(100);
-    said(&ended, "`hook` runs as root, and env(1) finds no `stepdown-tool` for /image/hook in what is left of PATH");
-    unsaid(&ended, "ran as");
+    ended.assert_line(
+        "`hook` runs as root, and env(1) finds no `stepdown-tool` for /image/hook in what is left of PATH",
+    );
+    ended.assert_no_line("ran as");
     let ended = jail().service("hook.toml", &once("plain")).command(&["/bin/true"]).run().expect(0);
-    said(&ended, "plain as 0");
+    ended.assert_line("plain as 0");
     // Declared by the service's own file, it is searched, and what is found is judged.
     let declared = format!("{}environment = {{ PATH = \"/data/bin:/usr/bin:/bin\" }}\n", once("hook"));
     let ended = jail().service("hook.toml", &declared).run().expect(100);
-    said(&ended, "could have written /data/bin/stepdown-tool, which /image/hook needs: /data");
-    unsaid(&ended, "ran as");
+    ended.assert_line("could have written /data/bin/stepdown-tool, which /image/hook needs: /data");
+    ended.assert_no_line("ran as");
 }

@@ -19,24 +19,11 @@ fn draft(name: &str, kind: Kind, policy: RestartPolicy) -> SpecBuilder {
     let spec = Spec {
         name: ServiceName::new(name).expect("a test's service has a name"),
         kind,
-        requires: Vec::new(),
-        after: Vec::new(),
         restart: Restart { policy, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30), limit: Some(10) },
-        success_codes: vec![0],
-        essential: false,
-        ready: Readiness::Executed,
         stop: Stop { signal: Signal::TERM, timeout: None, group: true },
-        finish: None,
-        start: Start::Wanted,
-        awaits: 0,
-        every: None,
-        scheduled: false,
-        watchdog: None,
-        health: None,
-        is_consumer: false,
-        has_stop_command: false,
         is_main: false,
         relays_stop_signal: false,
+        ..Spec::main()
     };
     SpecBuilder { spec, requires: Vec::new(), after: Vec::new() }
 }

@@ -177,7 +177,7 @@ impl Drop for Running {
     }
 }
 
-/// A life that is over.
+/// A container that has ended.
 #[derive(Debug)]
 pub struct Ended {
     /// `None`: `try` itself was killed.
@@ -196,7 +196,23 @@ impl Ended {
         self.lines.iter().filter(|line| line.origin == origin).map(|line| format!("{}\n", line.text)).collect()
     }
 
-    /// Fails with everything that was said unless the code is this one.
+    /// Fails unless a line contains this text.
+    #[track_caller]
+    pub fn assert_line(&self, text: &str) {
+        assert!(self.has_line(text), "no line contains {text:?}: {self:#?}");
+    }
+
+    /// Fails if a line contains this text.
+    #[track_caller]
+    pub fn assert_no_line(&self, text: &str) {
+        assert!(!self.has_line(text), "a line contains {text:?}: {self:#?}");
+    }
+
+    fn has_line(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.text.contains(text))
+    }
+
+    /// Fails with all lines unless the code is this one.
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "all that came:\n{}", listing(&self.lines));
         self

@@ -234,7 +234,7 @@ pub struct Stopping {
 }
 
 /// The oracle.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Oracle {
     pub services: Vec<ServiceModel>,
     pub main: Option<Id>,
@@ -307,28 +307,7 @@ impl Oracle {
     pub fn new(setup: &Setup) -> Self {
         let services: Vec<ServiceModel> = setup.specs.iter().cloned().map(ServiceModel::new).collect();
         let main = services.iter().position(|service| service.spec.is_main).map(Id);
-        let mut me = Self {
-            main,
-            services,
-            stop_timeout: setup.stop_timeout,
-            now: Time::default(),
-            begun: false,
-            stop: None,
-            stop_signals: 0,
-            asked_code: None,
-            main_code: None,
-            main_exit: None,
-            last_failure: None,
-            main_waits: None,
-            blocked_code: None,
-            exit: None,
-            violations: Vec::new(),
-            below: BTreeMap::new(),
-            retired: BTreeSet::new(),
-            free: BTreeSet::new(),
-            fresh: Vec::new(),
-            due: Due::default(),
-        };
+        let mut me = Self { main, services, stop_timeout: setup.stop_timeout, ..Self::default() };
         me.link();
         me
     }
