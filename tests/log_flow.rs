@@ -9,17 +9,17 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::support::child::in_child;
+use crate::support::child::{self, in_child};
 use crate::support::plan_inputs;
 use nix::libc;
-use nix::unistd::{getegid, geteuid, pipe};
+use nix::unistd::pipe;
 use stepdown::config::container::{Level, LogFormat};
 use stepdown::config::service::{Command, Log, LogDirectory, Service};
-use stepdown::config::values::{CapSet, Gid, Uid};
+use stepdown::config::values::Uid;
 use stepdown::control::responses::Snapshot;
 use stepdown::control::server::ControlContext;
 use stepdown::log::own_messages::{self, with_outputs};
-use stepdown::plan::{Credentials, ServicePlan, TrustedWriters};
+use stepdown::plan::{ServicePlan, TrustedWriters};
 use stepdown::run::{self, Environment, LaunchContext, ServiceEntry, Stage, StageResult};
 use stepdown::supervise::{Setup, StopReason};
 use stepdown::sys::process::launch::Parent;
@@ -52,16 +52,9 @@ fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> ServiceEntry {
         By::Directory => Log { format: None, directory: Some(to) },
     };
     let service = Service { command: Command::Argv(argv.clone()), log, ..plan_inputs::oneshot(name) };
-    let credentials = Credentials {
-        uid: Uid(geteuid().as_raw()),
-        gid: Gid(getegid().as_raw()),
-        groups: None,
-        ambient: CapSet::EMPTY,
-        no_new_privs: false,
-    };
     let plan = ServicePlan {
         name: service.name.clone(),
-        credentials,
+        credentials: child::callers_credentials(),
         program: "/bin/sh".into(),
         argv,
         home: "/".into(),

@@ -18,8 +18,9 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, mkfifo, pipe};
 use stepdown::boot::chown_policy::ChownPolicy;
 use stepdown::boot::own::{OwnReport, Progress, UnchangedCause, Usability, apply};
-use stepdown::config::container::{HardLinks, OwnWhen};
+use stepdown::config::container::{HardLinks, OwnOptions, OwnWhen};
 use stepdown::config::values::Gid;
+use stepdown::plan::OwnTree;
 use stepdown::sys::privilege::Root;
 
 use crate::support::child::{
@@ -156,7 +157,7 @@ fn hard_links_follow_the_declared_rule() {
             chown(here("data/one"), Some(owner), Some(owner)).unwrap();
             chown(here("data"), Some(top), Some(top)).unwrap();
             let mut tree = tree(here("data"), 1000);
-            tree.hard_links = rule;
+            tree.options.hard_links = rule;
             own(root, &tree);
             assert_eq!(ids(here("data/one")).0, expected, "{rule:?}, top {top}, file {owner}");
         });
@@ -199,7 +200,7 @@ fn mounts_are_entered_where_that_is_asked_but_never_the_kernels() {
         bind(&here("other"), &here("data/sub"));
         bind(Path::new("/proc"), &here("data/proc"));
         let mut tree = tree(here("data"), 1000);
-        tree.cross_mounts = true;
+        tree.options.cross_mounts = true;
         let report = own(root, &tree);
         assert_eq!((ids(here("other")), ids(here("other/f"))), (APP, APP));
         assert_eq!(causes(&report), BTreeMap::from([(UnchangedCause::KernelMount, 1)]));
@@ -322,7 +323,7 @@ fn t08_a_link_that_others_could_place_is_not_followed() {
                     "{parent:o} {declared}"
                 );
                 assert_eq!(report.usable, Usability::Unknown);
-                tree.required = true;
+                tree.options.required = true;
                 assert!(try_own(root, &tree).is_err());
             }
         }
@@ -380,7 +381,7 @@ fn setuid_bits_of_what_is_right_stay() {
         }
         let mut tree = tree(here("data"), 1000);
         for when in [OwnWhen::Mismatch, OwnWhen::Always] {
-            tree.when = when;
+            tree.options.when = when;
             own(root, &tree);
             assert_eq!((mode(here("data/u")), mode(here("data/g")), mode(here("data/ug"))), (0o4755, 0o2755, 0o6755));
         }
@@ -397,7 +398,7 @@ fn modes_are_set_on_files_and_directories_and_never_through_links() {
         symlink(&outside, here("data/l")).unwrap();
         mkfifo(&here("data/fifo"), Mode::from_bits_truncate(0o611)).unwrap();
         let mut tree = tree(here("data"), 1000);
-        (tree.mode, tree.dir_mode) = (Some(0o4640), Some(0o2750));
+        (tree.options.mode, tree.options.dir_mode) = (Some(0o4640), Some(0o2750));
         let report = own(root, &tree);
         assert!(report.is_clean(), "{report:?}");
         assert_eq!((mode(here("data")), mode(here("data/d")), mode(here("data/f"))), (0o2750, 0o2750, 0o4640));
@@ -414,7 +415,7 @@ fn what_is_excluded_is_left_with_all_below_it() {
         directory("data/a/b/c");
         file("data/a/b/f");
         let mut tree = tree(here("data"), 1000);
-        tree.exclude = vec!["keep".into(), "a/b/c".into(), "a/b/f/".into()];
+        tree.options.exclude = vec!["keep".into(), "a/b/c".into(), "a/b/f/".into()];
         own(root, &tree);
         for (path, expected) in [
             ("data/keep", ROOT),
@@ -435,19 +436,19 @@ fn when_decides_how_far_the_walk_goes() {
         directory("data");
         file("data/f");
         let mut tree = tree(here("data"), 1000);
-        tree.when = OwnWhen::Never;
+        tree.options.when = OwnWhen::Never;
         assert_eq!(own(root, &tree).usable, Usability::ReadOnly(libc::EACCES));
         assert_eq!(ids(here("data")), ROOT);
         chown(here("data"), Some(1000), Some(1000)).unwrap();
-        tree.when = OwnWhen::RootMismatch;
+        tree.options.when = OwnWhen::RootMismatch;
         assert_eq!(own(root, &tree).entries, 1);
         assert_eq!(ids(here("data/f")), ROOT);
         chown(here("data"), Some(1000), Some(0)).unwrap();
         assert_eq!(own(root, &tree).changed, 2);
         lchown(here("data/f"), Some(0), Some(0)).unwrap();
         lchown(here("data"), Some(0), Some(0)).unwrap();
-        tree.when = OwnWhen::Mismatch;
-        tree.recursive = false;
+        tree.options.when = OwnWhen::Mismatch;
+        tree.options.recursive = false;
         assert_eq!(own(root, &tree).changed, 1);
         assert_eq!(ids(here("data/f")), ROOT);
     });
@@ -460,9 +461,9 @@ fn a_missing_path_is_made_or_passed_over_or_named() {
         let report = own(root, &tree);
         assert_eq!(report.usable, Usability::Missing);
         assert!(report.failed[0].fix.contains("create = true"), "{report:?}");
-        tree.optional = true;
+        tree.options.optional = true;
         assert!(own(root, &tree).failed.is_empty());
-        tree.create = true;
+        tree.options.create = true;
         let report = own(root, &tree);
         assert!(report.is_clean() && report.created, "{report:?}");
         assert!(!own(root, &tree).created);
@@ -496,7 +497,7 @@ fn usability_is_asked_as_the_app_user_with_its_groups() {
         chown(&data, None, Some(5555)).unwrap();
         set_mode(&data, 0o770);
         let mut tree = tree(&data, 1000);
-        tree.when = OwnWhen::Never;
+        tree.options.when = OwnWhen::Never;
         let ask = |groups: &[u32]| {
             let mut app = app(1000);
             app.groups = groups.iter().copied().map(Gid).collect();
@@ -525,7 +526,7 @@ fn a_read_only_volume_is_counted_and_stops_only_what_is_required() {
         assert!(matches!(report.usable, Usability::ReadOnly(_)), "{report:?}");
         assert!(report.failed[0].fix.contains("read-write"), "{report:?}");
         assert!(report.failed[0].paths.count < 3000, "one mount is asked once, not for each file");
-        tree.required = true;
+        tree.options.required = true;
         assert!(try_own(root, &tree).unwrap_err().help.unwrap().contains("read-write"));
     });
 }
@@ -580,7 +581,7 @@ fn without_chown_it_is_counted_with_the_fix_and_only_required_stops() {
         assert_eq!((report.changed, report.failed[0].paths.count), (0, 2));
         assert!(report.failed[0].fix.contains("cap_add: [CHOWN"), "{report:?}");
         assert_eq!(report.usable, Usability::ReadOnly(libc::EACCES));
-        tree.required = true;
+        tree.options.required = true;
         assert!(try_own(root, &tree).is_err());
     });
 }
@@ -592,7 +593,7 @@ fn chown_alone_suffices_for_owner_and_directory_mode_of_what_is_roots() {
         without(&[caps::Capability::CAP_FOWNER, caps::Capability::CAP_FSETID]);
         without(&DAC);
         let mut tree = tree(here("data"), 1000);
-        tree.dir_mode = Some(0o751);
+        tree.options.dir_mode = Some(0o751);
         let report = own(root, &tree);
         assert!(report.is_clean(), "{report:?}");
         assert_eq!((mode(here("data/a")), ids(here("data/a"))), (0o751, APP));
@@ -813,7 +814,7 @@ fn t39_every_newer_call_can_be_missing() {
                 let set: Vec<_> = set.iter().map(|call| Forbidden { errno, ..*call }).collect();
                 forbid(&set);
                 let mut tree = tree(here("data"), 1000);
-                (tree.mode, tree.dir_mode) = (Some(0o640), Some(0o750));
+                (tree.options.mode, tree.options.dir_mode) = (Some(0o640), Some(0o750));
                 let report = own(root, &tree);
                 // Without a chown by handle a link cannot be changed safely: it is left and counted.
                 is_right(&report, number < 3);
@@ -872,7 +873,8 @@ fn a_directory_that_the_app_may_have_moved_into_a_declared_place_is_left_alone()
             for inside in [path.clone(), path.join("secret")] {
                 assert_eq!(ids(inside), (owner, owner), "{vol} {data} {mode:o}");
             }
-            let insisted = own(root, &stepdown::plan::OwnTree { take_over: true, ..tree(&path, 1000) });
+            let options = OwnOptions { take_over: true, ..OwnOptions::default() };
+            let insisted = own(root, &OwnTree { options, ..tree(&path, 1000) });
             assert!(insisted.failed.is_empty() && ids(path.join("secret")) == (1000, 1000));
         });
     }
@@ -917,7 +919,7 @@ fn a_stop_ends_the_question_whether_the_app_user_can_use_a_path_that_hangs() {
         let data = directory("data");
         let _no_server = hangs(&data);
         let mut tree = tree(data, 1000);
-        tree.when = OwnWhen::Never;
+        tree.options.when = OwnWhen::Never;
         // Somebody asked for the end already.
         let stop = AtomicBool::new(true);
         let _report = apply(root, &tree, &app(1000), &ChownPolicy::default(), &stop, &mut |_| {});

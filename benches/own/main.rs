@@ -22,7 +22,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use stepdown::boot::chown_policy::ChownPolicy;
 use stepdown::boot::own;
-use stepdown::config::container::{HardLinks, OwnWhen};
+use stepdown::config::container::OwnOptions;
 use stepdown::config::values::{Gid, Uid};
 use stepdown::plan::{Identity, OwnTree, Owner};
 use stepdown::sys::privilege::{self, EffectiveUser, Root};
@@ -84,21 +84,8 @@ fn chown(top: &Path, id: u32) {
 }
 
 fn ours(root: &Root, top: &Path, id: u32) {
-    let tree = OwnTree {
-        path: top.to_owned(),
-        owner: Owner { uid: Uid(id), gid: Gid(id) },
-        recursive: true,
-        create: false,
-        mode: None,
-        dir_mode: None,
-        when: OwnWhen::Mismatch,
-        optional: false,
-        required: false,
-        cross_mounts: false,
-        exclude: Vec::new(),
-        hard_links: HardLinks::SameOwner,
-        take_over: false,
-    };
+    let owner = Owner { uid: Uid(id), gid: Gid(id) };
+    let tree = OwnTree { path: top.to_owned(), owner, options: OwnOptions::default() };
     let app = Identity {
         name: "app".to_owned(),
         uid: Uid(id),

@@ -85,7 +85,7 @@ fn log_usability(path: &str, usable: &Usability, tree: &OwnTree, subject: &str) 
     let why = Errno::from_raw(errno).desc();
     let fix = match errno {
         libc::EROFS => located(Fix::writable(&tree.path, false, None), &doctor::host_context()),
-        _ => located(Fix::chown(&tree.path, tree.recursive, tree.owner), &doctor::host_context()),
+        _ => located(Fix::chown(&tree.path, tree.options.recursive, tree.owner), &doctor::host_context()),
     };
     tracing::warn!("{path}: {subject} cannot {verb} it: {why}; fix: {fix}");
 }

@@ -176,6 +176,15 @@ pub struct Own {
     pub user: Option<UserRef>,
     /// `None`: the app user's group (or the named user's).
     pub group: Option<GroupRef>,
+    /// How its owner is established.
+    pub options: OwnOptions,
+    /// Where it is declared.
+    pub at: Place,
+}
+
+/// How the owner of an `[[own]]` path is established.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnOptions {
     /// Whether the tree below is walked.
     pub recursive: bool,
     /// Whether a missing path is created, as a directory.
@@ -198,8 +207,24 @@ pub struct Own {
     pub hard_links: HardLinks,
     /// Whether its owner is changed although another user may have moved a file there.
     pub take_over: bool,
-    /// Where it is declared.
-    pub at: Place,
+}
+
+impl Default for OwnOptions {
+    fn default() -> Self {
+        Self {
+            recursive: true,
+            create: false,
+            mode: None,
+            dir_mode: None,
+            when: OwnWhen::Mismatch,
+            optional: false,
+            required: false,
+            cross_mounts: false,
+            exclude: Vec::new(),
+            hard_links: HardLinks::SameOwner,
+            take_over: false,
+        }
+    }
 }
 
 /// A user by name or number.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::container::{App, Directory, HardLinks, Own, OwnWhen, UserRef};
+use super::container::{App, Directory, HardLinks, Own, OwnOptions, OwnWhen, UserRef};
 use super::file_report::FileReport;
 use super::quote::quoted;
 use super::toml_field::Field;
@@ -38,30 +38,37 @@ pub fn own(field: &Field<'_>, app: &App, report: &mut FileReport<'_>) -> Vec<Own
 
 fn own_one(table: &Table<'_>, app: &App, seen: &mut Seen, report: &mut FileReport<'_>) -> Option<Own> {
     let path = path(table, "own", seen, report);
-    let flag = |key: &str, default: bool, report: &mut FileReport<'_>| {
-        table.get(key).and_then(|field| field.boolean(report)).unwrap_or(default)
-    };
     let rest = Own {
         path: PathBuf::new(),
         user: user(table, app, report),
         group: group(table, app, report),
-        recursive: flag("recursive", true, report),
-        create: flag("create", false, report),
-        mode: table.get("mode").and_then(|field| field.octal(FILE_MODES, report)),
-        dir_mode: table.get("dir_mode").and_then(|field| field.octal(DIRECTORY_MODES, report)),
-        when: table.get("when").and_then(|field| field.choice(&WHEN, report)).unwrap_or(OwnWhen::Mismatch),
-        optional: flag("optional", false, report),
-        required: flag("required", false, report),
-        cross_mounts: flag("cross_mounts", false, report),
-        exclude: table.get("exclude").map_or_else(Vec::new, |field| exclude(&field, report)),
-        hard_links: table
-            .get("hard_links")
-            .and_then(|field| field.choice(&HARD_LINKS, report))
-            .unwrap_or(HardLinks::SameOwner),
-        take_over: flag("take_over", false, report),
+        options: options(table, report),
         at: Place::line(report.path(), table.line()),
     };
     Some(Own { path: path?, ..rest })
+}
+
+fn options(table: &Table<'_>, report: &mut FileReport<'_>) -> OwnOptions {
+    let default = OwnOptions::default();
+    let flag = |key: &str, default: bool, report: &mut FileReport<'_>| {
+        table.get(key).and_then(|field| field.boolean(report)).unwrap_or(default)
+    };
+    OwnOptions {
+        recursive: flag("recursive", default.recursive, report),
+        create: flag("create", default.create, report),
+        mode: table.get("mode").and_then(|field| field.octal(FILE_MODES, report)),
+        dir_mode: table.get("dir_mode").and_then(|field| field.octal(DIRECTORY_MODES, report)),
+        when: table.get("when").and_then(|field| field.choice(&WHEN, report)).unwrap_or(default.when),
+        optional: flag("optional", default.optional, report),
+        required: flag("required", default.required, report),
+        cross_mounts: flag("cross_mounts", default.cross_mounts, report),
+        exclude: table.get("exclude").map_or(default.exclude, |field| exclude(&field, report)),
+        hard_links: table
+            .get("hard_links")
+            .and_then(|field| field.choice(&HARD_LINKS, report))
+            .unwrap_or(default.hard_links),
+        take_over: flag("take_over", default.take_over, report),
+    }
 }
 
 fn exclude(field: &Field<'_>, report: &mut FileReport<'_>) -> Vec<PathBuf> {

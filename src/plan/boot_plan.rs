@@ -8,7 +8,7 @@ use super::finding::Issue;
 use super::notice::Notice;
 use super::owner::Owner;
 use super::trusted_writers::TrustedWriters;
-use crate::config::container::{HardLinks, LogFormat, OwnWhen};
+use crate::config::container::{LogFormat, OwnOptions};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 
 /// Everything that a boot does, in order.
@@ -233,28 +233,8 @@ pub struct OwnTree {
     pub path: PathBuf,
     /// The wanted owner.
     pub owner: Owner,
-    /// Whether the tree below is walked.
-    pub recursive: bool,
-    /// Whether a missing path is created.
-    pub create: bool,
-    /// Mode of files.
-    pub mode: Option<u32>,
-    /// Mode of directories.
-    pub dir_mode: Option<u32>,
-    /// When owners are changed.
-    pub when: OwnWhen,
-    /// Whether the path may be missing.
-    pub optional: bool,
-    /// Whether a path that the app user cannot use in the end stops the boot.
-    pub required: bool,
-    /// Whether mounts below are entered.
-    pub cross_mounts: bool,
-    /// Excluded paths, relative to `path`.
-    pub exclude: Vec<PathBuf>,
-    /// What to do with files that have more than one link.
-    pub hard_links: HardLinks,
-    /// Whether its owner is changed even if another user may have put it there.
-    pub take_over: bool,
+    /// How it is established.
+    pub options: OwnOptions,
 }
 
 /// The privilege of PID 1 after the drop (DESIGN §3.4).

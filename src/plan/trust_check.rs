@@ -192,10 +192,10 @@ impl<'a> TrustCheck<'a> {
         };
         let own = container.own.iter().filter(|own| {
             let is_reached = |place: &Path, given: &Path| {
-                let excluded = own.exclude.iter().any(|name| place.starts_with(given.join(name)));
-                !excluded && if own.recursive { place.starts_with(given) } else { place == given }
+                let excluded = own.options.exclude.iter().any(|name| place.starts_with(given.join(name)));
+                !excluded && if own.options.recursive { place.starts_with(given) } else { place == given }
             };
-            own.when != OwnWhen::Never && !is_safe(&own.user) && lies_in(&own.path, &is_reached)
+            own.options.when != OwnWhen::Never && !is_safe(&own.user) && lies_in(&own.path, &is_reached)
         });
         let made = container.directories.iter().filter(|made| {
             !is_safe(&made.user) && lies_in(&made.path, &|place: &Path, given: &Path| place.starts_with(given))

@@ -100,21 +100,24 @@ fn the_listing_of_the_design_is_understood() {
     assert_eq!(app.at, Place::line("/etc/stepdown.toml", 9));
     let [plain, full] = &container.own[..] else { panic!("two paths") };
     assert_eq!(plain.path, PathBuf::from("/config/x"));
-    assert_eq!((&plain.user, &plain.group, plain.recursive, plain.create), (&None, &None, true, false));
-    assert_eq!((plain.mode, plain.dir_mode, plain.when), (None, None, OwnWhen::Mismatch));
-    assert_eq!((plain.optional, plain.required, plain.cross_mounts), (false, false, false));
-    assert_eq!((plain.hard_links, plain.exclude.len()), (HardLinks::SameOwner, 0));
+    assert_eq!((&plain.user, &plain.group, plain.options.recursive, plain.options.create), (&None, &None, true, false));
+    assert_eq!((plain.options.mode, plain.options.dir_mode, plain.options.when), (None, None, OwnWhen::Mismatch));
+    assert_eq!((plain.options.optional, plain.options.required, plain.options.cross_mounts), (false, false, false));
+    assert_eq!((plain.options.hard_links, plain.options.exclude.len()), (HardLinks::SameOwner, 0));
     assert_eq!(plain.at, Place::line("/etc/stepdown.toml", 22));
     assert_eq!((&full.user, &full.group), (&Some(UserRef::Id(Uid(0))), &Some(GroupRef::Id(Gid(5)))));
-    assert_eq!((full.recursive, full.create), (false, true));
-    assert_eq!((full.mode, full.dir_mode, full.when), (Some(0o640), Some(0o2750), OwnWhen::RootMismatch));
-    assert_eq!((full.optional, full.required, full.cross_mounts), (true, true, true));
+    assert_eq!((full.options.recursive, full.options.create), (false, true));
     assert_eq!(
-        (full.hard_links, &full.exclude),
+        (full.options.mode, full.options.dir_mode, full.options.when),
+        (Some(0o640), Some(0o2750), OwnWhen::RootMismatch)
+    );
+    assert_eq!((full.options.optional, full.options.required, full.options.cross_mounts), (true, true, true));
+    assert_eq!(
+        (full.options.hard_links, &full.options.exclude),
         (HardLinks::Refuse, &vec![PathBuf::from("a/b"), PathBuf::from(".snapshots")])
     );
     let [directory] = &container.directories[..] else { panic!("one directory") };
-    assert_eq!((plain.take_over, full.take_over, directory.take_over), (false, true, true));
+    assert_eq!((plain.options.take_over, full.options.take_over, directory.take_over), (false, true, true));
     assert_eq!((directory.path.as_path(), directory.mode), (std::path::Path::new("/run/nginx"), 0o1777));
     assert_eq!(directory.clean, ["*.pid"]);
 }

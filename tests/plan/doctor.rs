@@ -261,7 +261,7 @@ fn what_the_boot_will_do_is_not_missed_and_what_it_did_is_looked_at() {
 #[test]
 fn a_required_path_is_fatal_and_names_what_is_missing() {
     let (mut config, facts) = owning("/data", without(docker(), &[Capability::CHOWN]));
-    config.container.own[0].required = true;
+    config.container.own[0].options.required = true;
     let check = of_path(&config, &facts, AccessResult::NotWritten(Denial::Denied), found(0, 0, 0o755), ground());
     assert_eq!(check.finding.verdict(), OverallResult::Fatal);
     let (why, cause, fix) = issue(&check);

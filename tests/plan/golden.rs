@@ -292,7 +292,8 @@ note       `web`: nice -5: SYS_NICE is not granted; `web` runs with nice 0; comp
 #[test]
 fn what_is_not_as_usual_is_shown_for_each_service_and_tree() {
     let mut config = config();
-    config.container.own = vec![Own { mode: Some(0o640), dir_mode: Some(0o750), ..own("/config") }];
+    config.container.own =
+        vec![own_with("/config", OwnOptions { mode: Some(0o640), dir_mode: Some(0o750), ..OwnOptions::default() })];
     let seconds = |seconds| Some(std::time::Duration::from_secs(seconds));
     let stop = |signal, timeout, group| Stop { signal, timeout, group };
     let nofile = |soft, hard| Limit { resource: Resource::Nofile, soft, hard };

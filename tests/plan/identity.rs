@@ -185,8 +185,12 @@ fn root_chooses_a_home_that_can_be_used_as_everybody_does() {
     let tmp = |facts: &mut Facts| path(facts, "/tmp", dir(0, 0, 0o1777));
     let plan = |home: &str, fact: PathFact, own: Option<&str>| {
         let mut config = config();
-        config.container.own =
-            own.into_iter().map(|path| Own { create: true, ..crate::support::plan_inputs::own(path) }).collect();
+        config.container.own = own
+            .into_iter()
+            .map(|path| {
+                crate::support::plan_inputs::own_with(path, OwnOptions { create: true, ..OwnOptions::default() })
+            })
+            .collect();
         let mut facts = docker();
         facts.accounts.insert(
             AccountFile::Passwd,

@@ -58,7 +58,7 @@ fn apply(plan: &BootPlan, facts: &mut Facts) {
                 facts.paths.insert(make.path.clone(), dir(make.owner.uid.0, make.owner.gid.0, make.mode));
             }
             Step::Own(own) => {
-                let mode = own.dir_mode.unwrap_or(0o755);
+                let mode = own.options.dir_mode.unwrap_or(0o755);
                 facts.paths.insert(own.path.clone(), dir(own.owner.uid.0, own.owner.gid.0, mode));
             }
             Step::SetStdioAccess { fd, access } => {
@@ -80,10 +80,13 @@ fn everything() -> Config {
     config.container.app.home = Some("/config".into());
     config.container.app.groups = vec![GroupRef::Name(group("video"))];
     config.container.own = vec![
-        Own { when: OwnWhen::RootMismatch, dir_mode: Some(0o750), ..own("/config") },
-        Own { recursive: false, create: true, ..own("/data") },
-        Own { optional: true, ..own("/absent") },
-        Own { user: Some(UserRef::Name(user("postgres"))), recursive: false, ..own("/db") },
+        own_with("/config", OwnOptions { when: OwnWhen::RootMismatch, dir_mode: Some(0o750), ..OwnOptions::default() }),
+        own_with("/data", OwnOptions { recursive: false, create: true, ..OwnOptions::default() }),
+        own_with("/absent", OwnOptions { optional: true, ..OwnOptions::default() }),
+        Own {
+            user: Some(UserRef::Name(user("postgres"))),
+            ..own_with("/db", OwnOptions { recursive: false, ..OwnOptions::default() })
+        },
     ];
     config.container.directories = vec![directory("/run/web")];
     config.main = vec!["true".into()];
@@ -223,17 +226,38 @@ fn trees_are_walked_unless_the_policy_says_otherwise() {
     let decision = |own: Own, fact| verdict_of(&owning(own, fact, docker()), "/c").clone();
     let fits = |decision| matches!(decision, Decision::AlreadyDone(_));
     assert_eq!(decision(own("/c"), right), Decision::Do, "only the walk knows what lies below");
-    assert_eq!(decision(Own { when: OwnWhen::Always, ..own("/c") }, right), Decision::Do);
-    assert!(fits(decision(Own { when: OwnWhen::RootMismatch, ..own("/c") }, right)));
-    assert!(fits(decision(Own { when: OwnWhen::Never, ..own("/c") }, right)));
-    assert!(fits(decision(Own { recursive: false, ..own("/c") }, right)));
+    assert_eq!(
+        decision(own_with("/c", OwnOptions { when: OwnWhen::Always, ..OwnOptions::default() }), right),
+        Decision::Do
+    );
+    assert!(fits(decision(own_with("/c", OwnOptions { when: OwnWhen::RootMismatch, ..OwnOptions::default() }), right)));
+    assert!(fits(decision(own_with("/c", OwnOptions { when: OwnWhen::Never, ..OwnOptions::default() }), right)));
+    assert!(fits(decision(own_with("/c", OwnOptions { recursive: false, ..OwnOptions::default() }), right)));
     assert!(fits(decision(own("/c"), found(PathKind::File, 1000, 1000, 0o644))));
-    assert_eq!(decision(Own { recursive: false, dir_mode: Some(0o700), ..own("/c") }, right), Decision::Do);
-    assert_eq!(decision(Own { when: OwnWhen::RootMismatch, ..own("/c") }, dir(0, 1000, 0o755)), Decision::Do);
+    assert_eq!(
+        decision(
+            own_with("/c", OwnOptions { recursive: false, dir_mode: Some(0o700), ..OwnOptions::default() }),
+            right
+        ),
+        Decision::Do
+    );
+    assert_eq!(
+        decision(
+            own_with("/c", OwnOptions { when: OwnWhen::RootMismatch, ..OwnOptions::default() }),
+            dir(0, 1000, 0o755)
+        ),
+        Decision::Do
+    );
     assert!(matches!(decision(own("/c"), found(PathKind::Link, 0, 0, 0o777)), Decision::Skip(_)));
     assert!(matches!(decision(own("/c"), PathFact::Missing(Access::Yes)), Decision::Skip(_)));
-    assert!(fits(decision(Own { optional: true, ..own("/c") }, PathFact::Missing(Access::Yes))));
-    assert_eq!(decision(Own { create: true, ..own("/c") }, PathFact::Missing(Access::Yes)), Decision::Do);
+    assert!(fits(decision(
+        own_with("/c", OwnOptions { optional: true, ..OwnOptions::default() }),
+        PathFact::Missing(Access::Yes)
+    )));
+    assert_eq!(
+        decision(own_with("/c", OwnOptions { create: true, ..OwnOptions::default() }), PathFact::Missing(Access::Yes)),
+        Decision::Do
+    );
 }
 
 #[test]
@@ -259,7 +283,7 @@ fn without_fowner_or_dac_override_the_walk_tells_what_it_leaves() {
 #[test]
 fn a_required_path_that_the_app_cannot_use_stops_the_boot() {
     let mut config = config();
-    config.container.own = vec![Own { required: true, ..own("/c") }];
+    config.container.own = vec![own_with("/c", OwnOptions { required: true, ..OwnOptions::default() })];
     let mut facts = as_user(999, 998);
     path(&mut facts, "/c", dir(0, 0, 0o755));
     let error = plan::boot(&config, &facts).unwrap_err();
@@ -272,7 +296,7 @@ fn a_required_path_that_the_app_cannot_use_stops_the_boot() {
 #[test]
 fn what_a_user_can_make_is_made_and_the_rest_is_checked() {
     let mut config = config();
-    config.container.own = vec![Own { create: true, ..own("/c") }];
+    config.container.own = vec![own_with("/c", OwnOptions { create: true, ..OwnOptions::default() })];
     config.container.directories = vec![directory("/tmp/web"), directory("/run/web")];
     let mut facts = as_user(999, 998);
     path(&mut facts, "/c", PathFact::Missing(Access::Yes));

@@ -223,7 +223,7 @@ fn a_program_in_a_place_that_the_boot_gives_to_the_app_is_as_good_as_the_apps() 
     config.container.own = vec![own("/data")];
     let told = problems(&config, &facts);
     assert!(told.len() == 1 && told[0].contains("/data/bin/hook: `own` gives /data away; move it"), "{told:?}");
-    config.container.own[0].exclude = vec!["bin".into()];
+    config.container.own[0].options.exclude = vec!["bin".into()];
     assert!(problems(&config, &facts).is_empty());
     config.container.own = vec![Own { user: Some(UserRef::Id(Uid(0))), ..own("/data") }];
     assert!(problems(&config, &facts).is_empty());

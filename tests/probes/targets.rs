@@ -10,11 +10,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::child;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{Backlog, listen};
-use nix::unistd::{getegid, geteuid};
 use stepdown::config::probe::{HTTP_WELL, HostPort, Http, Probe};
 use stepdown::config::values::{CapSet, Gid, Uid};
 use stepdown::plan::Credentials;
@@ -107,13 +107,6 @@ pub fn wait_for_end(pipe: &mut File) {
 
 /// A service that is who we are.
 pub fn launch() -> Launch {
-    let credentials = Credentials {
-        uid: Uid(geteuid().as_raw()),
-        gid: Gid(getegid().as_raw()),
-        groups: None,
-        ambient: CapSet::EMPTY,
-        no_new_privs: false,
-    };
     Launch {
         fallbacks: Vec::new(),
         program: Program::Path(c"/nowhere".to_owned()),
@@ -121,7 +114,7 @@ pub fn launch() -> Launch {
         env: vec![c"A=1".to_owned(), c"PATH=/nowhere:/usr/bin:/bin".to_owned()],
         environment_file: None,
         directory: Some(c"/tmp".to_owned()),
-        credentials,
+        credentials: child::callers_credentials(),
         parent: Parent::App,
         umask: 0o022,
         nice: None,

@@ -12,13 +12,13 @@ use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, fork, pipe};
+use nix::unistd::{ForkResult, fork, getegid, geteuid, pipe};
 use stepdown::boot::chown_policy::ChownPolicy;
 use stepdown::boot::own::{self, OwnReport};
-use stepdown::config::container::{HardLinks, OwnWhen};
-use stepdown::config::values::{Gid, Uid};
+use stepdown::config::container::OwnOptions;
+use stepdown::config::values::{CapSet, Gid, Uid};
 use stepdown::error::Refused;
-use stepdown::plan::{Identity, OwnTree, Owner};
+use stepdown::plan::{Credentials, Identity, OwnTree, Owner};
 use stepdown::sys::privilege::{self, EffectiveUser, Root};
 
 use crate::support::skip::skipped;
@@ -121,22 +121,20 @@ pub fn app(id: u32) -> Identity {
     }
 }
 
-pub fn tree(path: impl AsRef<Path>, id: u32) -> OwnTree {
-    OwnTree {
-        path: path.as_ref().to_owned(),
-        owner: Owner { uid: Uid(id), gid: Gid(id) },
-        recursive: true,
-        create: false,
-        mode: None,
-        dir_mode: None,
-        when: OwnWhen::Mismatch,
-        optional: false,
-        required: false,
-        cross_mounts: false,
-        exclude: Vec::new(),
-        hard_links: HardLinks::SameOwner,
-        take_over: false,
+/// The ids of this test, without capabilities.
+pub fn callers_credentials() -> Credentials {
+    Credentials {
+        uid: Uid(geteuid().as_raw()),
+        gid: Gid(getegid().as_raw()),
+        groups: None,
+        ambient: CapSet::EMPTY,
+        no_new_privs: false,
     }
+}
+
+pub fn tree(path: impl AsRef<Path>, id: u32) -> OwnTree {
+    let owner = Owner { uid: Uid(id), gid: Gid(id) };
+    OwnTree { path: path.as_ref().to_owned(), owner, options: OwnOptions::default() }
 }
 
 pub fn try_own(root: &Root, tree: &OwnTree) -> Result<OwnReport, Refused> {

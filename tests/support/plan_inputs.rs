@@ -93,23 +93,12 @@ pub fn oneshot(name: &str) -> Service {
 }
 
 pub fn own(path: &str) -> Own {
-    Own {
-        path: PathBuf::from(path),
-        user: None,
-        group: None,
-        recursive: true,
-        create: false,
-        mode: None,
-        dir_mode: None,
-        when: OwnWhen::Mismatch,
-        optional: false,
-        required: false,
-        cross_mounts: false,
-        exclude: Vec::new(),
-        hard_links: HardLinks::SameOwner,
-        take_over: false,
-        at: Place::line("/etc/stepdown.toml", 7),
-    }
+    own_with(path, OwnOptions::default())
+}
+
+pub fn own_with(path: &str, options: OwnOptions) -> Own {
+    let at = Place::line("/etc/stepdown.toml", 7);
+    Own { path: PathBuf::from(path), user: None, group: None, options, at }
 }
 
 pub fn directory(path: &str) -> Directory {

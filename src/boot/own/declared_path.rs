@@ -44,8 +44,8 @@ pub(super) fn reach(
 ) -> Result<DeclaredPath, Refused> {
     let (found, made) = match resolve::resolve(syscalls, &tree.path) {
         Ok(Resolved::Found(found)) => (found, false),
-        Ok(Resolved::Missing(..)) if tree.optional && !tree.create => return Ok(DeclaredPath::Absent),
-        Ok(Resolved::Missing(parent, names)) if tree.create => {
+        Ok(Resolved::Missing(..)) if tree.options.optional && !tree.options.create => return Ok(DeclaredPath::Absent),
+        Ok(Resolved::Missing(parent, names)) if tree.options.create => {
             match resolve::create_missing(syscalls, parent, &names) {
                 Ok(found) => (found, true),
                 Err(unreachable) => return unreachable_path(tree, unreachable, Operation::Create),
@@ -64,7 +64,7 @@ pub(super) fn reach(
         let what = format!("cannot own {}: it belongs to the system", shown(&tree.path));
         return Err(Refused::new(what, Errno::EPERM).help("declare the directory below it that the app needs"));
     }
-    if !tree.take_over {
+    if !tree.options.take_over {
         let at = || shown(&tree.path);
         match chown_policy.may_change_owner(&found, tree.owner.uid) {
             Ok(true) => {}

@@ -63,9 +63,9 @@ pub fn apply(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<OwnReport, Refused> {
     let shown = shown(&tree.path);
-    if tree.when == OwnWhen::Never {
+    if tree.options.when == OwnWhen::Never {
         let report = OwnReport { usable: usable::by_user(app, &tree.path, stop), ..OwnReport::empty() };
-        if report.usable == Usability::Missing && tree.optional {
+        if report.usable == Usability::Missing && tree.options.optional {
             return Ok(report);
         }
         return check_required(report, tree, app, &shown);
@@ -110,8 +110,8 @@ fn walk_tree(
     let rules = Rules::of(tree, &stat);
     let action = rules.action_for(&stat, true);
     let walks = stat.kind == FileKind::Directory
-        && tree.recursive
-        && !(tree.when == OwnWhen::RootMismatch && action == EntryAction::None);
+        && tree.options.recursive
+        && !(tree.options.when == OwnWhen::RootMismatch && action == EntryAction::None);
     if !walks {
         let mut tally = Tally::default();
         match action {
@@ -126,8 +126,8 @@ fn walk_tree(
         }
         return OwnReport { entries: 1, ..tally.into_report(shown, tree.owner) };
     }
-    let mounts = if tree.cross_mounts { Mounts::Cross } else { Mounts::Stay };
-    let excludes = tree.exclude.iter().filter_map(|path| components(&Path::new("/").join(path)).ok()).collect();
+    let mounts = if tree.options.cross_mounts { Mounts::Cross } else { Mounts::Stay };
+    let excludes = tree.options.exclude.iter().filter_map(|path| components(&Path::new("/").join(path)).ok()).collect();
     let walk = Walk::new(Beneath { syscalls, mounts }, rules, shown, excludes, stop);
     let WalkOutcome { tally, entries, interrupted } = walk.run(&handle, stat, progress);
     OwnReport { entries, interrupted, ..tally.into_report(shown, tree.owner) }
@@ -137,7 +137,7 @@ fn walk_tree(
 fn check_required(report: OwnReport, tree: &OwnTree, app: &Identity, shown: &str) -> Result<OwnReport, Refused> {
     let cause = match report.usable {
         Usability::Usable => return Ok(report),
-        _ if !tree.required || report.interrupted => return Ok(report),
+        _ if !tree.options.required || report.interrupted => return Ok(report),
         Usability::ReadOnly(errno) | Usability::Unusable(errno) => io::Error::from_raw_os_error(errno),
         Usability::Missing => Errno::ENOENT.into(),
         Usability::Unknown => match report.failed.first().map(|summary| summary.cause) {

@@ -39,10 +39,10 @@ impl Rules {
     pub fn of(tree: &OwnTree, top: &Stat) -> Self {
         Self {
             owner: tree.owner,
-            mode: tree.mode,
-            dir_mode: tree.dir_mode,
-            always: tree.when == OwnWhen::Always,
-            hard_links: tree.hard_links,
+            mode: tree.options.mode,
+            dir_mode: tree.options.dir_mode,
+            always: tree.options.when == OwnWhen::Always,
+            hard_links: tree.options.hard_links,
             top_owner: top.uid,
             devices: tree.path.starts_with("/dev"),
         }

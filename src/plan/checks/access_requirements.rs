@@ -207,10 +207,10 @@ impl RequirementBuilder<'_> {
                 path: path.clone(),
                 who,
                 want: AccessKind::Use,
-                recursive: declared.is_some_and(|own| own.recursive && own.exclude.is_empty()),
-                optional: declared.is_some_and(|own| own.optional),
+                recursive: declared.is_some_and(|own| own.options.recursive && own.options.exclude.is_empty()),
+                optional: declared.is_some_and(|own| own.options.optional),
                 at_boot,
-                fatal: declared.is_some_and(|own| own.required),
+                fatal: declared.is_some_and(|own| own.options.required),
             });
         }
     }

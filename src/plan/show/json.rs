@@ -86,7 +86,7 @@ fn step(planned: &Planned) -> Value {
             "path": words::path(&own.path),
             "uid": own.owner.uid.0,
             "gid": own.owner.gid.0,
-            "recursive": own.recursive,
+            "recursive": own.options.recursive,
         }),
         Step::SetStdioAccess { fd, .. } => json!({ "step": "stdio", "fd": fd }),
     };

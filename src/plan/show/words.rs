@@ -65,10 +65,10 @@ pub(super) fn detail(step: &Step) -> String {
             format!("{}:{} {:04o}{clean}", make.owner.uid, make.owner.gid, make.mode)
         }
         Step::Own(own) => {
-            let below = if own.recursive { ", with everything below" } else { "" };
-            let create = if own.create { ", made if missing" } else { "" };
+            let below = if own.options.recursive { ", with everything below" } else { "" };
+            let create = if own.options.create { ", made if missing" } else { "" };
             let mode = |what: &str, mode: Option<u32>| mode.map_or_else(String::new, |it| format!(", {what} {it:04o}"));
-            let (files, directories) = (mode("files", own.mode), mode("directories", own.dir_mode));
+            let (files, directories) = (mode("files", own.options.mode), mode("directories", own.options.dir_mode));
             format!("{}:{}{below}{create}{files}{directories}", own.owner.uid, own.owner.gid)
         }
         Step::SetStdioAccess { access: StdioAccess::Mode0622, .. } => {

@@ -16,7 +16,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
     for own in &inputs.config.container.own {
         let owner = inputs.owner(own.user.as_ref(), own.group.as_ref(), &own.at, notes);
         let fact = inputs.facts.paths.get(&own.path);
-        let decision = match (inputs.switch_ability(), own.when) {
+        let decision = match (inputs.switch_ability(), own.options.when) {
             (
                 SwitchAbility::Root | SwitchAbility::LimitedRoot,
                 OwnWhen::Always | OwnWhen::Mismatch | OwnWhen::RootMismatch,
@@ -28,7 +28,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
         // The target of a link is not known here.
         let is_link = matches!(fact, Some(PathFact::Found { kind: PathKind::Link, .. }));
         let can_use = !is_link && fact.is_some_and(|it| usable(inputs.identity, it));
-        if own.required && matches!(decision, Decision::Skip(_)) && !can_use {
+        if own.options.required && matches!(decision, Decision::Skip(_)) && !can_use {
             refuse(inputs, own, &decision, notes);
         }
         steps.push(Planned { step: step(inputs, own, owner, &decision), decision });
@@ -41,31 +41,17 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
 fn step(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, decision: &Decision) -> Step {
     if inputs.switch_ability() == SwitchAbility::User && *decision == Decision::Do {
         let owner = Owner { uid: inputs.facts.uid, gid: inputs.facts.gid };
-        let mode = own.dir_mode.unwrap_or(0o755);
+        let mode = own.options.dir_mode.unwrap_or(0o755);
         return Step::MakeDirectory(MakeDirectory {
             path: own.path.clone(),
             owner,
             mode,
             clean: Vec::new(),
-            take_over: own.take_over,
+            take_over: own.options.take_over,
             declared_by: DeclaredBy::Own,
         });
     }
-    Step::Own(OwnTree {
-        path: own.path.clone(),
-        owner,
-        recursive: own.recursive,
-        create: own.create,
-        mode: own.mode,
-        dir_mode: own.dir_mode,
-        when: own.when,
-        optional: own.optional,
-        required: own.required,
-        cross_mounts: own.cross_mounts,
-        exclude: own.exclude.clone(),
-        hard_links: own.hard_links,
-        take_over: own.take_over,
-    })
+    Step::Own(OwnTree { path: own.path.clone(), owner, options: own.options.clone() })
 }
 
 fn as_root(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Decision {
@@ -75,11 +61,11 @@ fn as_root(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
     let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return absent(inputs, own, owner, fact) };
     let right_owner = (*uid, *gid) == (owner.uid, owner.gid);
     let wanted_mode = match kind {
-        PathKind::Directory => own.dir_mode,
-        PathKind::File | PathKind::Link | PathKind::Other => own.mode,
+        PathKind::Directory => own.options.dir_mode,
+        PathKind::File | PathKind::Link | PathKind::Other => own.options.mode,
     };
     let right = right_owner && wanted_mode.is_none_or(|wanted| wanted == *mode);
-    let walks = own.recursive && *kind == PathKind::Directory;
+    let walks = own.options.recursive && *kind == PathKind::Directory;
     let consequence = format!("{path} stays {}", as_found(fact));
     if *kind == PathKind::Link {
         let cause = format!("{path} is a symbolic link, and root follows none");
@@ -89,7 +75,7 @@ fn as_root(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
     } else if *read_only {
         let fix = Fix::writable(&own.path, *kind != PathKind::Directory, None).or(chown(own, *kind, owner));
         skip(format!("{path} is read-only"), consequence, fix)
-    } else if right && (!walks || own.when == OwnWhen::RootMismatch) {
+    } else if right && (!walks || own.options.when == OwnWhen::RootMismatch) {
         Decision::AlreadyDone(format!("already {to}"))
     } else if !inputs.has(Capability::CHOWN) {
         if right_owner {
@@ -125,7 +111,7 @@ fn checked(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
         };
         skip(format!("{path} is read-only"), format!("{who} cannot write {path}"), fix)
     } else if mine {
-        let other = match (inputs.switch_ability(), own.when) {
+        let other = match (inputs.switch_ability(), own.options.when) {
             (SwitchAbility::Root, _) => "remove `when = \"never\"`",
             (SwitchAbility::LimitedRoot | SwitchAbility::User, _) => "start the container as root",
         };
@@ -141,7 +127,7 @@ fn checked(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
 /// The change of owner on the host.
 fn chown(own: &Own, kind: PathKind, to: Owner) -> Fix {
     match kind {
-        PathKind::Directory => Fix::chown(&own.path, own.recursive, to),
+        PathKind::Directory => Fix::chown(&own.path, own.options.recursive, to),
         PathKind::File | PathKind::Link | PathKind::Other => Fix::chown_file(&own.path, to),
     }
 }
@@ -151,10 +137,10 @@ fn absent(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> 
     let path = words::path(&own.path);
     let without_root = inputs.switch_ability() == SwitchAbility::User;
     let access = match fact {
-        PathFact::Missing(_) if !own.create && own.optional => {
+        PathFact::Missing(_) if !own.options.create && own.options.optional => {
             return Decision::AlreadyDone("missing, and optional".to_owned());
         }
-        PathFact::Missing(access) if own.create => *access,
+        PathFact::Missing(access) if own.options.create => *access,
         PathFact::Found { .. } | PathFact::Missing(_) => {
             // It cannot be created, so the fix does not say so.
             let can_make = matches!(fact, PathFact::Missing(Access::Yes));
