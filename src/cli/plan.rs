@@ -19,7 +19,7 @@ pub(super) fn run(place: &ConfigPaths, command: Vec<OsString>, json: bool) -> Re
     facts.pid_one |= !place.is_installed() || doctor::pid_one().is_some();
     if !place.is_installed() {
         // In an image `COPY` makes them root's.
-        facts.file_owners.clear();
+        facts.named.file_owners.clear();
     }
     let mut plan = plan::preview(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
     if place.is_installed() {

@@ -13,7 +13,7 @@ use crate::config::service::Service;
 impl<'a> TrustCheck<'a> {
     /// Adds what an executed program needs: its interpreter or loader, theirs, and what env(1) finds for any of them.
     pub(super) fn add_needed(&self, of: &Executed, service: &Service, runs: &RunsAs, executed: &mut Vec<Executed>) {
-        let needed: Vec<_> = self.facts.interpreters.get(&of.path).into_iter().flatten().collect();
+        let needed: Vec<_> = self.facts.named.interpreters.get(&of.path).into_iter().flatten().collect();
         let needed_by = |path: &PathBuf, by: &PathBuf| Executed {
             path: path.clone(),
             why: Reason::NeededBy(by.clone()),
@@ -43,7 +43,7 @@ impl<'a> TrustCheck<'a> {
     /// Returns the name that env(1) searches, if this is such a script, and what is found in the directories of PATH that
     /// the service has.
     fn by_env(&self, service: &Service, runs: &RunsAs, script: &Path) -> Option<(&'a OsString, ProgramFact)> {
-        let lookup = self.facts.by_env.get(service.name.as_str())?.get(script)?;
+        let lookup = self.facts.named.by_env.get(service.name.as_str())?.get(script)?;
         let is_anywhere = service.environment.contains_key("PATH") || lookup.name.as_bytes().contains(&b'/');
         let is_searched = |at: usize| is_anywhere || self.is_open(at, service, runs);
         let found = lookup.found.iter().filter(|(at, _)| is_searched(*at)).map(|(_, fact)| fact.clone());

@@ -29,7 +29,7 @@ impl Executor<'_> {
     /// Checks a program of the service; `key`: its key, `""` for the command.
     pub(super) fn check(&self, key: &str, command: &Command, fact: Option<&ProgramFact>, notes: &mut Notes) {
         let Some(ProgramFact::Found(program)) = fact else { return };
-        let Some(executable) = self.facts.executables.get(program) else { return };
+        let Some(executable) = self.facts.named.executables.get(program) else { return };
         let name = self.service.map_or("main", |service| service.name.as_str());
         let subject = if key.is_empty() { format!("`{name}`") } else { format!("`{name}`: `{key}`") };
         // Without root access was checked by the kernel; in PATH a later directory may contain it.

@@ -63,6 +63,29 @@ pub struct Facts {
     pub runtime: Vec<(PathBuf, Access)>,
     /// Descriptors 0, 1 and 2.
     pub stdio: [StdioFact; 3],
+    /// The programs and other files that the configuration names.
+    pub named: NamedFiles,
+    /// Variables of the container's environment that can name code to run ([`super::inherited`]).
+    pub variables: Vec<String>,
+    /// Variables of the container whose names are not valid shell names.
+    pub no_shell_names: Vec<String>,
+    /// `HOME` of the environment.
+    pub home: Option<PathBuf>,
+    /// Candidates for HOME, and whether files can be created in them. Empty as root.
+    pub homes: BTreeMap<PathBuf, Access>,
+    /// The lowest port that needs no capability (`net.ipv4.ip_unprivileged_port_start`), if known.
+    pub unprivileged_port_start: Option<u16>,
+    /// The owner of the root directory: root, in every image.
+    pub root_owner: Uid,
+    /// The value of `TZ`, if it is not a time zone of this image.
+    pub unknown_zone: Option<OsString>,
+    /// The directories of s6-overlay's state. Read only in an image made for it.
+    pub s6: Option<S6Places>,
+}
+
+/// What is found of the programs and other files that a configuration names.
+#[derive(Clone, Debug, Default)]
+pub struct NamedFiles {
     /// The program of every service (by name) and of `main`, looked up in its PATH.
     pub programs: BTreeMap<String, ProgramFact>,
     /// The other programs of services ([`Service::helpers`]), by service and key.
@@ -71,8 +94,6 @@ pub struct Facts {
     pub helpers: BTreeMap<String, BTreeMap<&'static str, ProgramFact>>,
     /// The directories in which programs are searched.
     pub search: SearchPath,
-    /// Variables of the container's environment that can name code to run ([`super::inherited`]).
-    pub variables: Vec<String>,
     /// What is found in each directory of PATH (its place in [`SearchPath`]), for services that may have more rights than the
     /// app user, by service and key (`""`: its command). Where nothing is found, nothing.
     pub candidates: Candidates,
@@ -83,26 +104,12 @@ pub struct Facts {
     pub by_env: BTreeMap<String, BTreeMap<PathBuf, EnvLookup>>,
     /// Permissions and capabilities of programs that not everybody may execute, or that give rights, by program.
     pub executables: BTreeMap<PathBuf, Executable>,
-    /// Variables of the container whose names are not valid shell names.
-    pub no_shell_names: Vec<String>,
     /// For programs, directories of PATH and declared paths that contain links: the path of each link, and the resolved
     /// path. By the path as written.
     pub resolved: BTreeMap<PathBuf, Vec<PathBuf>>,
-    /// `HOME` of the environment.
-    pub home: Option<PathBuf>,
-    /// Candidates for HOME, and whether files can be created in them. Empty as root.
-    pub homes: BTreeMap<PathBuf, Access>,
-    /// The lowest port that needs no capability (`net.ipv4.ip_unprivileged_port_start`), if known.
-    pub unprivileged_port_start: Option<u16>,
-    /// The owner of the root directory: root, in every image.
-    pub root_owner: Uid,
-    /// Files of privileged services ([`super::trust`]), or directories and links in their paths, that others than root own
+    /// Files of privileged services ([`super::trusted_writers`]), or directories and links in their paths, that others than root own
     /// or could write, by path. Not read without root.
     pub file_owners: BTreeMap<PathBuf, Vec<FileOwner>>,
-    /// The directories of s6-overlay's state. Read only in an image made for it.
-    pub s6: Option<S6Places>,
-    /// The value of `TZ`, if it is not a time zone of this image.
-    pub unknown_zone: Option<OsString>,
 }
 
 impl Facts {

@@ -238,7 +238,7 @@ impl<'a> TrustCheck<'a> {
         if !searched || service.environment.contains_key("PATH") || self.extra_rights(service, runs).is_none() {
             return None;
         }
-        let all = self.facts.candidates.get(service.name.as_str())?.get(key)?;
+        let all = self.facts.named.candidates.get(service.name.as_str())?.get(key)?;
         let open = all.iter().filter(|(at, _)| self.is_open(*at, service, runs));
         Some(ProgramFact::best(open.map(|(_, fact)| fact.clone())))
     }
@@ -250,7 +250,7 @@ impl<'a> TrustCheck<'a> {
 
     /// Returns the directories in which programs of a service without its own PATH are searched.
     fn entries(&self, service: &Service) -> &'a [PathEntry] {
-        let search = &self.facts.search;
+        let search = &self.facts.named.search;
         if service.clear_environment { &search.default } else { &search.container }
     }
 

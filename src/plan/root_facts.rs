@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{Access, Facts, IdMap, SearchPath, StdioFact, StdioKind};
+use super::facts::{Access, Facts, IdMap, NamedFiles, StdioFact, StdioKind};
 use crate::config::values::{CapSet, Gid, Uid};
 
 impl Facts {
@@ -38,20 +38,12 @@ impl Facts {
             paths: BTreeMap::new(),
             runtime: vec![("/run/stepdown".into(), Access::Yes)],
             stdio: [pipe; 3],
-            programs: BTreeMap::new(),
-            helpers: BTreeMap::new(),
-            search: SearchPath::default(),
+            named: NamedFiles::default(),
             variables: Vec::new(),
-            candidates: BTreeMap::new(),
-            interpreters: BTreeMap::new(),
-            by_env: BTreeMap::new(),
-            executables: BTreeMap::new(),
             no_shell_names: Vec::new(),
-            resolved: BTreeMap::new(),
             homes: BTreeMap::new(),
             unprivileged_port_start: None,
             root_owner: Uid::ROOT,
-            file_owners: BTreeMap::new(),
             home: None,
             s6: None,
             unknown_zone: None,

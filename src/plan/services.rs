@@ -177,7 +177,7 @@ pub fn main_is_still_missing(plan: &BootPlan, facts: &Facts) -> Option<(String, 
 }
 
 fn missing(main: &ServicePlan, facts: &Facts) -> Option<(String, u8)> {
-    let fact = facts.programs.get(ServiceName::MAIN);
+    let fact = facts.named.programs.get(ServiceName::MAIN);
     let command = Command::Argv(main.argv.clone());
     let MainFault { what, remedy, code } = main_fault(&command, fact)?;
     let what = match fact == Some(&ProgramFact::NotFound) && !is_flag(&command) {

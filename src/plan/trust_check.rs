@@ -108,7 +108,7 @@ impl<'a> TrustCheck<'a> {
                 let remedy = format!("write the path of the interpreter into {script}, such as `#!/usr/bin/{name}`");
                 notes.problem(&service.at, what, remedy);
             }
-            for entry in self.facts.search.declared.get(name.as_str()).into_iter().flatten() {
+            for entry in self.facts.named.search.declared.get(name.as_str()).into_iter().flatten() {
                 let Some(closed) = self.unsafe_reason(entry, service, runs) else { continue };
                 if told.insert(entry.path.clone()) {
                     let (directory, help) = closed.words(entry);
@@ -160,12 +160,12 @@ impl<'a> TrustCheck<'a> {
     }
 
     fn foreign_writer(&self, path: &Path, writers: TrustedWriters) -> Option<&'a FileOwner> {
-        self.facts.file_owners.get(path)?.iter().find(|found| !writers.allows(found))
+        self.facts.named.file_owners.get(path)?.iter().find(|found| !writers.allows(found))
     }
 
     fn foreign_writer_of(&self, program: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
         let writers = self.of_variables(service, runs);
-        let mut found = self.facts.file_owners.get(program).into_iter().flatten();
+        let mut found = self.facts.named.file_owners.get(program).into_iter().flatten();
         let found = found.find(|found| !writers.allows(found) && !self.is_trusted_by_author(&found.path));
         found.map(ForeignWriter::Found).or_else(|| self.given_away_to(program, service, runs))
     }
@@ -207,7 +207,7 @@ impl<'a> TrustCheck<'a> {
 
     /// Returns the links in a path and the resolved path; nothing if there are no links.
     pub(super) fn resolved(&self, path: &Path) -> impl DoubleEndedIterator<Item = &'a Path> + use<'a> {
-        self.facts.resolved.get(path).into_iter().flatten().map(PathBuf::as_path)
+        self.facts.named.resolved.get(path).into_iter().flatten().map(PathBuf::as_path)
     }
 
     /// Returns everything that a service executes, with interpreters.
@@ -233,8 +233,8 @@ impl<'a> TrustCheck<'a> {
     /// Returns the result of looking up a program in the whole PATH.
     pub(super) fn fact(&self, service: &Service, key: &str) -> Option<&'a ProgramFact> {
         match key {
-            "" => self.facts.programs.get(service.name.as_str()),
-            key => self.facts.helpers.get(service.name.as_str())?.get(key),
+            "" => self.facts.named.programs.get(service.name.as_str()),
+            key => self.facts.named.helpers.get(service.name.as_str())?.get(key),
         }
     }
 

@@ -276,7 +276,7 @@ fn a_program_on_a_noexec_mount_cannot_be_started() {
     let mut config = config();
     config.services = vec![longrun("web")];
     let mut facts = docker();
-    facts.programs.insert("web".into(), ProgramFact::Found("/opt/plugins/web".into()));
+    facts.named.programs.insert("web".into(), ProgramFact::Found("/opt/plugins/web".into()));
     let examination = examine(&config, &facts);
     let mut seen = well(&examination);
     seen.paths[0].found = found(0, 0, 0o755);
@@ -437,8 +437,8 @@ fn problems_of_the_configuration_are_fatal_one_by_one() {
     let mut config = config();
     config.services = vec![longrun("web"), longrun("db")];
     let mut facts = docker();
-    facts.programs.insert("web".into(), ProgramFact::NotFound);
-    facts.programs.insert("db".into(), ProgramFact::NotExecutable("/usr/bin/db".into()));
+    facts.named.programs.insert("web".into(), ProgramFact::NotFound);
+    facts.named.programs.insert("db".into(), ProgramFact::NotExecutable("/usr/bin/db".into()));
     let checks = examine(&config, &facts).checks;
     let fatal: Vec<_> = checks.iter().filter(|it| it.finding.verdict() == OverallResult::Fatal).collect();
     let places: Vec<_> = fatal.iter().map(|it| it.subject.as_str()).collect();
@@ -519,7 +519,7 @@ fn an_account_that_the_boot_creates_is_reported_in_the_right_tense() {
 fn a_main_command_that_cannot_be_executed_is_fatal_unless_a_oneshot_may_bring_it() {
     let mut config = Config { main: vec!["nosuch".into()], ..config() };
     let mut facts = docker();
-    facts.programs.insert(ServiceName::MAIN.to_owned(), ProgramFact::NotFound);
+    facts.named.programs.insert(ServiceName::MAIN.to_owned(), ProgramFact::NotFound);
     let of_main = |config: &Config| {
         let found = examine(config, &facts);
         found.checks.into_iter().find(|check| check.subject == "`main`").unwrap()

@@ -350,8 +350,8 @@ fn programs_are_looked_up_before_anything_is_touched() {
     let mut facts = docker();
     let run = PathBuf::from("/etc/services.d/c/run");
     let fact = [("a", ProgramFact::NotFound), ("b", ProgramFact::NotFound), ("c", ProgramFact::NotExecutable(run))];
-    facts.programs = fact.map(|(name, fact)| (name.to_owned(), fact)).into();
-    facts.programs.insert("main".into(), ProgramFact::NotFound);
+    facts.named.programs = fact.map(|(name, fact)| (name.to_owned(), fact)).into();
+    facts.named.programs.insert("main".into(), ProgramFact::NotFound);
     let error = plan::boot(&config, &facts).unwrap_err();
     assert_eq!(error.exit_code(), 100);
     let text = error.to_string();
@@ -361,9 +361,9 @@ fn programs_are_looked_up_before_anything_is_touched() {
     assert!(!text.contains("nosuch"), "a main command that is missing ends in 127, as from a shell");
 
     let found = |path: &str| ProgramFact::Found(PathBuf::from(path));
-    facts.programs.insert("a".into(), found("/usr/sbin/nginx"));
-    facts.programs.insert("b".into(), found("/bin/sh"));
-    facts.programs.insert("c".into(), ProgramFact::Unknown("/etc/services.d/c/run".into()));
+    facts.named.programs.insert("a".into(), found("/usr/sbin/nginx"));
+    facts.named.programs.insert("b".into(), found("/bin/sh"));
+    facts.named.programs.insert("c".into(), ProgramFact::Unknown("/etc/services.d/c/run".into()));
     let plan = plan::boot(&config, &facts).unwrap();
     let how: Vec<_> = plan.services.iter().map(|it| (it.program.to_str().unwrap(), it.argv.clone())).collect();
     assert_eq!(how[0], ("/usr/sbin/nginx", vec!["nginx".into()]));
@@ -395,7 +395,7 @@ fn what_is_run_beside_the_command_is_looked_up_too() {
     let mut facts = docker();
     let missing = |keys: &[&'static str]| keys.iter().map(|key| (*key, ProgramFact::NotFound)).collect();
     let closed = BTreeMap::from([("finish", ProgramFact::NotExecutable("/data/wipe".into()))]);
-    facts.helpers = BTreeMap::from([
+    facts.named.helpers = BTreeMap::from([
         ("a".to_owned(), missing(&["finish", "ready.command", "health.command", "reload.command"])),
         ("b".to_owned(), closed),
         ("c".to_owned(), missing(&["finish"])),
@@ -424,9 +424,9 @@ fn an_interpreter_that_is_missing_is_named_instead_of_the_program() {
         program: "/etc/services.d/a/run".into(),
         interpreter: interpreter.into(),
     };
-    facts.programs.insert("a".into(), lacks("/usr/bin/python3"));
-    facts.programs.insert("b".into(), lacks("/bin/sh\r"));
-    facts.programs.insert("main".into(), lacks("/bin/bash"));
+    facts.named.programs.insert("a".into(), lacks("/usr/bin/python3"));
+    facts.named.programs.insert("b".into(), lacks("/bin/sh\r"));
+    facts.named.programs.insert("main".into(), lacks("/bin/bash"));
     let mut config = with(vec![longrun("a"), longrun("b")]);
     config.main = vec!["x".into()];
     let text = plan::boot(&config, &facts).unwrap_err().to_string();
@@ -498,7 +498,7 @@ fn a_probe_of_the_main_command_that_is_missing_is_a_problem() {
     let ready = Ready::Probe { probe, interval: Duration::from_secs(1), timeout: None };
     let config = with_main(MainCommand { ready, ..MainCommand::default() });
     let mut facts = docker();
-    facts.helpers.insert("main".into(), BTreeMap::from([("ready.command", ProgramFact::NotFound)]));
+    facts.named.helpers.insert("main".into(), BTreeMap::from([("ready.command", ProgramFact::NotFound)]));
     let error = plan::boot(&config, &facts).unwrap_err().to_string();
     assert!(error.contains("`ready.command`: cannot find the program `nosuch` in PATH"), "{error}");
 }

@@ -31,7 +31,7 @@ fn file_owner(path: &str) -> FileOwner {
 
 fn written(path: &str, found: FileOwner) -> Facts {
     let mut facts = docker();
-    facts.file_owners.insert(PathBuf::from(path), vec![found]);
+    facts.named.file_owners.insert(PathBuf::from(path), vec![found]);
     facts
 }
 
@@ -93,7 +93,7 @@ fn whatever_gives_a_service_more_than_the_app_user_has_counts() {
 #[test]
 fn a_tree_that_many_services_share_is_reported_once() {
     let mut facts = written("/etc/services.d/a.toml", file_owner("/etc/services.d"));
-    facts.file_owners.insert("/etc/services.d/b.toml".into(), vec![file_owner("/etc/services.d")]);
+    facts.named.file_owners.insert("/etc/services.d/b.toml".into(), vec![file_owner("/etc/services.d")]);
     let config = Config { services: vec![root("a"), root("b")], ..config() };
     assert_eq!(problems(&config, &facts).len(), 1);
 }
@@ -107,7 +107,7 @@ fn where_nobody_has_more_than_the_app_user_nothing_is_refused() {
     as_root.container.app.allow_root = true;
     assert!(problems(&as_root, &facts).is_empty());
     let mut without = as_user(1000, 1000);
-    without.file_owners = facts.file_owners;
+    without.named.file_owners = facts.named.file_owners;
     assert!(of(root("a"), &without).is_empty(), "nobody is root here");
 }
 
@@ -166,7 +166,7 @@ fn modes_are_judged_by_who_could_really_write() {
 /// A service whose program was found there, and whose file or directory that is.
 fn executed(program: &str, found: FileOwner) -> Facts {
     let mut facts = written(program, found);
-    facts.programs.insert("hook".to_owned(), ProgramFact::Found(program.into()));
+    facts.named.programs.insert("hook".to_owned(), ProgramFact::Found(program.into()));
     facts
 }
 
@@ -197,16 +197,16 @@ fn a_program_that_others_could_have_written_is_refused_wherever_it_lies_unless_t
 #[test]
 fn what_a_program_needs_and_what_runs_beside_it_is_executed_too() {
     let mut facts = written("/data/python", file_owner("/data/python"));
-    facts.programs.insert("hook".to_owned(), ProgramFact::Found("/usr/bin/hook".into()));
+    facts.named.programs.insert("hook".to_owned(), ProgramFact::Found("/usr/bin/hook".into()));
     assert!(of(root("hook"), &facts).is_empty());
-    facts.interpreters.insert("/usr/bin/hook".into(), vec!["/data/python".into()]);
+    facts.named.interpreters.insert("/usr/bin/hook".into(), vec!["/data/python".into()]);
     let told = of(root("hook"), &facts);
     assert!(told[0].contains("could have written /data/python, which /usr/bin/hook needs"), "{told:?}");
 
     let mut facts = written("/data/finish", file_owner("/data/finish"));
-    facts.programs.insert("hook".to_owned(), ProgramFact::Found("/usr/bin/hook".into()));
+    facts.named.programs.insert("hook".to_owned(), ProgramFact::Found("/usr/bin/hook".into()));
     let finish = ("finish", ProgramFact::Found("/data/finish".into()));
-    facts.helpers.insert("hook".to_owned(), [finish].into());
+    facts.named.helpers.insert("hook".to_owned(), [finish].into());
     let command = Command::Argv(vec!["/data/finish".into()]);
     let service = Service { finish: Some(Finish { command, timeout: None }), ..root("hook") };
     let told = of(service, &facts);
@@ -217,7 +217,7 @@ fn what_a_program_needs_and_what_runs_beside_it_is_executed_too() {
 fn a_program_in_a_place_that_the_boot_gives_to_the_app_is_as_good_as_the_apps() {
     let mut facts = docker();
     path(&mut facts, "/data", dir(0, 0, 0o755));
-    facts.programs.insert("hook".to_owned(), ProgramFact::Found("/data/bin/hook".into()));
+    facts.named.programs.insert("hook".to_owned(), ProgramFact::Found("/data/bin/hook".into()));
     let mut config = Config { services: vec![root("hook")], ..config() };
     assert!(problems(&config, &facts).is_empty());
     config.container.own = vec![own("/data")];
@@ -238,9 +238,9 @@ fn open_path() -> Facts {
     let entry = |path: &str, found| PathEntry { path: path.into(), file_owners: vec![found], end: path.into() };
     let mine = entry("/data/bin", FileOwner { directory: true, mode: 0o755, ..file_owner("/data/bin") });
     let sticky = FileOwner { uid: Uid(0), gid: Gid(0), directory: true, mode: 0o1777, ..file_owner("/tmp") };
-    facts.search.container.insert(0, mine);
-    facts.search.container.insert(1, entry("/tmp", sticky));
-    facts.search.container.push(PathEntry { path: "bin".into(), file_owners: Vec::new(), end: "bin".into() });
+    facts.named.search.container.insert(0, mine);
+    facts.named.search.container.insert(1, entry("/tmp", sticky));
+    facts.named.search.container.push(PathEntry { path: "bin".into(), file_owners: Vec::new(), end: "bin".into() });
     facts
 }
 
@@ -282,8 +282,8 @@ fn what_has_more_privilege_than_the_app_user_searches_only_directories_of_root_a
 fn a_directory_of_a_declared_path_is_judged_by_what_may_be_placed_there_later() {
     let mut facts = open_path();
     let service = |it: Service| Service { environment: [("PATH".into(), "/usr/bin:/data/bin".into())].into(), ..it };
-    let declared = [facts.search.default[3].clone(), facts.search.container[0].clone()];
-    facts.search.declared.insert("hook".to_owned(), declared.to_vec());
+    let declared = [facts.named.search.default[3].clone(), facts.named.search.container[0].clone()];
+    facts.named.search.declared.insert("hook".to_owned(), declared.to_vec());
     assert_eq!(
         of(service(root("hook")), &facts),
         [
@@ -299,7 +299,7 @@ fn a_directory_of_a_declared_path_is_judged_by_what_may_be_placed_there_later() 
     assert!(problems(&config, &facts).is_empty());
     // A directory that only root can write, and that the boot gives away.
     config.container.trust.clear();
-    facts.search.declared.insert("hook".to_owned(), vec![facts.search.default[3].clone()]);
+    facts.named.search.declared.insert("hook".to_owned(), vec![facts.named.search.default[3].clone()]);
     config.container.own = vec![own("/usr/bin")];
     assert!(problems(&config, &facts)[0].contains("`own` gives /usr/bin away"), "{:?}", problems(&config, &facts));
 }
@@ -308,10 +308,10 @@ fn a_directory_of_a_declared_path_is_judged_by_what_may_be_placed_there_later() 
 fn a_program_is_the_one_that_is_found_in_what_is_left_of_path() {
     let mut facts = open_path();
     let found = |path: &str| ProgramFact::Found(path.into());
-    facts.programs.insert("hook".to_owned(), found("/data/bin/mkdir"));
+    facts.named.programs.insert("hook".to_owned(), found("/data/bin/mkdir"));
     let all = vec![(0, found("/data/bin/mkdir")), (5, found("/usr/bin/mkdir"))];
-    facts.candidates.insert("hook".to_owned(), [("", all)].into());
-    facts.file_owners.insert("/data/bin/mkdir".into(), vec![file_owner("/data/bin/mkdir")]);
+    facts.named.candidates.insert("hook".to_owned(), [("", all)].into());
+    facts.named.file_owners.insert("/data/bin/mkdir".into(), vec![file_owner("/data/bin/mkdir")]);
     let service = |it: Service| Service { command: Command::Argv(vec!["mkdir".into(), "/run/x".into()]), ..it };
     let program = |it: Service| {
         let config = Config { services: vec![service(it)], ..config() };
@@ -320,7 +320,7 @@ fn a_program_is_the_one_that_is_found_in_what_is_left_of_path() {
     assert_eq!(program(root("hook")), PathBuf::from("/usr/bin/mkdir"));
     assert_eq!(program(longrun("hook")), PathBuf::from("/data/bin/mkdir"));
 
-    facts.candidates.insert("hook".to_owned(), [("", vec![(0, found("/data/bin/mkdir"))])].into());
+    facts.named.candidates.insert("hook".to_owned(), [("", vec![(0, found("/data/bin/mkdir"))])].into());
     let told = of(service(root("hook")), &facts);
     assert!(told.len() == 1 && told[0].contains("cannot find the program `mkdir` in PATH"), "{told:?}");
 }
@@ -363,22 +363,22 @@ fn the_interpreter_that_env_finds_is_judged_and_looked_for_in_what_is_left_of_pa
     let found = |path: &str| ProgramFact::Found(path.into());
     let facts = |all: &[(usize, &str)]| {
         let mut facts = open_path();
-        facts.programs.insert("hook".to_owned(), found("/opt/hook"));
-        facts.interpreters.insert("/opt/hook".into(), vec!["/usr/bin/env".into()]);
-        facts.interpreters.insert("/usr/bin/python3".into(), vec!["/lib/ld.so".into()]);
+        facts.named.programs.insert("hook".to_owned(), found("/opt/hook"));
+        facts.named.interpreters.insert("/opt/hook".into(), vec!["/usr/bin/env".into()]);
+        facts.named.interpreters.insert("/usr/bin/python3".into(), vec!["/lib/ld.so".into()]);
         let all = all.iter().map(|(at, path)| (*at, found(path))).collect();
         let lookup = EnvLookup { name: "python3".into(), found: all };
-        facts.by_env.insert("hook".to_owned(), [(PathBuf::from("/opt/hook"), lookup)].into());
+        facts.named.by_env.insert("hook".to_owned(), [(PathBuf::from("/opt/hook"), lookup)].into());
         facts
     };
     let both = [(0, "/data/bin/python3"), (5, "/usr/bin/python3")];
     assert!(of(root("hook"), &facts(&both)).is_empty(), "the first one is in a directory that is not searched");
     let mut others = facts(&both);
-    others.file_owners.insert("/usr/bin/python3".into(), vec![file_owner("/usr/bin/python3")]);
+    others.named.file_owners.insert("/usr/bin/python3".into(), vec![file_owner("/usr/bin/python3")]);
     let told = of(root("hook"), &others);
     assert!(told.len() == 1 && told[0].contains("have written /usr/bin/python3, which /opt/hook needs"), "{told:?}");
     let mut others = facts(&both);
-    others.file_owners.insert("/lib/ld.so".into(), vec![file_owner("/lib/ld.so")]);
+    others.named.file_owners.insert("/lib/ld.so".into(), vec![file_owner("/lib/ld.so")]);
     assert!(of(root("hook"), &others)[0].contains("have written /lib/ld.so, which /usr/bin/python3 needs"));
 
     let lost = facts(&[(0, "/data/bin/python3")]);
@@ -397,16 +397,16 @@ fn the_interpreter_that_env_finds_is_judged_and_looked_for_in_what_is_left_of_pa
     let mut others = facts(&[]);
     let closed = vec![(0, ProgramFact::NotExecutable("/data/bin/python3".into()))];
     let lookup = EnvLookup { name: "python3".into(), found: closed };
-    others.by_env.insert("hook".to_owned(), [(PathBuf::from("/opt/hook"), lookup)].into());
-    others.file_owners.insert("/data/bin/python3".into(), vec![file_owner("/data/bin/python3")]);
+    others.named.by_env.insert("hook".to_owned(), [(PathBuf::from("/opt/hook"), lookup)].into());
+    others.named.file_owners.insert("/data/bin/python3".into(), vec![file_owner("/data/bin/python3")]);
     let told = of(declares.clone(), &others);
     assert!(told.len() == 1 && told[0].contains("have written /data/bin/python3, which /opt/hook needs"), "{told:?}");
 
     // What one command is told to run is warned of only; as the interpreter of another one it is refused.
     let mut others = facts(&[(0, "/data/bin/python3")]);
-    others.programs.insert("hook".to_owned(), found("/usr/bin/env"));
-    others.helpers.insert("hook".to_owned(), [("finish", found("/opt/hook"))].into());
-    others.file_owners.insert("/data/bin/python3".into(), vec![file_owner("/data/bin/python3")]);
+    others.named.programs.insert("hook".to_owned(), found("/usr/bin/env"));
+    others.named.helpers.insert("hook".to_owned(), [("finish", found("/opt/hook"))].into());
+    others.named.file_owners.insert("/data/bin/python3".into(), vec![file_owner("/data/bin/python3")]);
     let finish = Finish { command: Command::Argv(vec!["/opt/hook".into()]), timeout: None };
     let command = Command::Argv(vec!["/usr/bin/env".into(), "/data/bin/python3".into()]);
     let told = of(Service { command, finish: Some(finish), ..declares }, &others);

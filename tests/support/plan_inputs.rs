@@ -139,7 +139,7 @@ pub fn docker() -> Facts {
             .collect(),
         runtime: vec![(PathBuf::from("/run/stepdown"), Access::Yes), (PathBuf::from("/tmp"), Access::Yes)],
         stdio: [StdioFact { kind: StdioKind::Device, uid: Uid(0), mode: 0o666 }, pipe, pipe],
-        search: search(),
+        named: NamedFiles { search: search(), ..NamedFiles::default() },
         ..Facts::of_root(DOCKER)
     }
 }

@@ -9,7 +9,7 @@ use crate::config::container::UserRef;
 use crate::config::service::{Command, GroupRef, RunAs};
 use crate::config::values::{Gid, ServiceName, Uid};
 use crate::plan::SHELL;
-use crate::plan::facts::{Access, AccountFile, AccountState, Facts, PathFact, PathKind, ProgramFact};
+use crate::plan::facts::{Access, AccountFile, AccountState, Facts, NamedFiles, PathFact, PathKind, ProgramFact};
 use crate::rehearse::DOCKER_DEFAULT;
 
 /// The first id of assumed accounts other than the app user: no configuration contains such a number, so that
@@ -21,7 +21,7 @@ pub(super) fn facts(config: &Config) -> Facts {
     Facts {
         accounts: accounts(config),
         paths: paths(config),
-        programs: programs(config),
+        named: NamedFiles { programs: programs(config), ..NamedFiles::default() },
         ..Facts::of_root(DOCKER_DEFAULT)
     }
 }

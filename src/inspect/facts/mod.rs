@@ -27,8 +27,6 @@ use crate::sys::process::resource;
 use crate::sys::{access, dev_null};
 use crate::text::shown;
 
-use programs::ProgramLookups;
-
 pub use accounts::bytes as account_bytes;
 pub use named_paths::NamedPaths;
 pub use programs::resolve;
@@ -44,11 +42,6 @@ pub fn read(config: &Config) -> Facts {
         Some(_) => Some(s6_overlay::search_path(path.as_deref())),
         None => path,
     };
-    let found = programs::read(config, path.as_deref());
-    let file_owners = owners::read(config, &found, process.uid);
-    let search = owners::search(config, path.as_deref(), process.uid);
-    let resolved = owners::resolve_links(config, &found, &search);
-    let ProgramLookups { programs, helpers, candidates, interpreters, by_env, executables } = found;
     let home = var_os("HOME").map(PathBuf::from);
     let accounts = accounts::read();
     let etc = access::can_create_in(Path::new("/etc"));
@@ -80,22 +73,14 @@ pub fn read(config: &Config) -> Facts {
         accounts,
         account_modes: accounts::modes(),
         etc,
-        file_owners,
         root_owner: owners::root_owner(),
-        search,
         variables: variables(),
-        candidates,
-        interpreters,
-        by_env,
-        executables,
         no_shell_names: no_shell_names(),
-        resolved,
         paths: paths::read(config, &homes),
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
         s6: config.s6.as_ref().map(|_| s6_places::read()),
         stdio,
-        programs,
-        helpers,
+        named: named_paths::files(config, path.as_deref(), process.uid),
         home,
         unknown_zone: zone::unknown(var_os("TZ").as_deref()),
     }

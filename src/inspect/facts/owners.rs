@@ -6,18 +6,17 @@ use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use super::programs::ProgramLookups;
 use crate::config::Config;
 use crate::config::search_path::{DEFAULT_PATH, directories};
 use crate::config::service::Service;
 use crate::config::values::Uid;
-use crate::plan::facts::{FileOwner, PathEntry, SearchPath};
+use crate::plan::facts::{FileOwner, NamedFiles, PathEntry, SearchPath};
 use crate::plan::trusted_writers;
 use crate::sys::files::owners;
 
 /// Checks the paths that `plan::trusted_writers` needs, and every program of services that may have more rights than the app user.
 /// Nothing is checked without root.
-pub(super) fn read(config: &Config, found: &ProgramLookups, uid: Uid) -> BTreeMap<PathBuf, Vec<FileOwner>> {
+pub(super) fn read(config: &Config, found: &NamedFiles, uid: Uid) -> BTreeMap<PathBuf, Vec<FileOwner>> {
     if uid != Uid::ROOT {
         return BTreeMap::new();
     }
@@ -34,7 +33,7 @@ pub(super) fn read(config: &Config, found: &ProgramLookups, uid: Uid) -> BTreeMa
 /// directories in PATH, and of the paths whose owner the boot changes.
 pub(super) fn resolve_links(
     config: &Config,
-    found: &ProgramLookups,
+    found: &NamedFiles,
     search: &SearchPath,
 ) -> BTreeMap<PathBuf, Vec<PathBuf>> {
     let container = &config.container;
@@ -49,7 +48,7 @@ pub(super) fn resolve_links(
 }
 
 /// Every program of services that may have more rights than the app user, with its interpreters.
-fn programs(found: &ProgramLookups) -> impl Iterator<Item = &PathBuf> {
+fn programs(found: &NamedFiles) -> impl Iterator<Item = &PathBuf> {
     found.interpreters.iter().flat_map(|(program, needed)| needed.iter().chain([program]))
 }
 

@@ -16,33 +16,17 @@ use crate::config::search_path::{DEFAULT_PATH, directories};
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 use crate::plan::exec_failure::{ExecFailure, FilePermissions};
-use crate::plan::facts::{Candidates, EnvLookup, Executable, ProgramFact};
+use crate::plan::facts::{EnvLookup, Executable, NamedFiles, ProgramFact};
 use crate::plan::{SHELL, arguments, trusted_writers};
 use crate::sys::files::xattr;
 use crate::sys::{access, exec_failure, interpreter};
 
-/// The results of looking up programs.
-#[derive(Debug, Default)]
-pub(super) struct ProgramLookups {
-    /// Of every service and of the main command.
-    pub programs: BTreeMap<String, ProgramFact>,
-    /// Other programs of services, by key.
-    pub helpers: BTreeMap<String, BTreeMap<&'static str, ProgramFact>>,
-    /// Directory by directory, for services that may have more rights than the app user.
-    pub candidates: Candidates,
-    /// The interpreters of their programs.
-    pub interpreters: BTreeMap<PathBuf, Vec<PathBuf>>,
-    /// The programs that env(1) looks for, if they are scripts that start with it.
-    pub by_env: BTreeMap<String, BTreeMap<PathBuf, EnvLookup>>,
-    /// Permissions and capabilities of programs.
-    pub executables: BTreeMap<PathBuf, Executable>,
-}
-
-/// Looks up the program of every service and of the main command, and the other programs of services.
-pub(super) fn read(config: &Config, path: Option<&OsStr>) -> ProgramLookups {
+/// Looks up the program of every service and of the main command, and the other programs of services;
+/// owners and links are not read here.
+pub(super) fn read(config: &Config, path: Option<&OsStr>) -> NamedFiles {
     let mut lookup = LookupCache::default();
     let inherited = path.unwrap_or(OsStr::new(DEFAULT_PATH));
-    let mut found = ProgramLookups::default();
+    let mut found = NamedFiles::default();
     let main = config.main_service();
     for service in config.services.iter().chain(&main) {
         let name = service.name.as_str();
@@ -116,7 +100,7 @@ impl LookupCache {
 
     /// Looks in each directory separately, because the plan decides which of them are searched; and adds the interpreters of
     /// what was found.
-    fn by_directory(&mut self, service: &Service, inherited: &OsStr, found: &mut ProgramLookups) {
+    fn by_directory(&mut self, service: &Service, inherited: &OsStr, found: &mut NamedFiles) {
         let name = service.name.as_str();
         let path = if service.clear_environment { OsStr::new(DEFAULT_PATH) } else { inherited };
         let helpers = service.helpers();

@@ -8,7 +8,7 @@ use crate::inspect::facts::NamedPaths;
 use crate::inspect::source::{KINDS, ReloadSources};
 use crate::plan::exec_failure::{ExecFailure, FilePermissions};
 use crate::plan::facts::{
-    Access, EnvLookup, Executable, FileOwner, PathEntry, PathFact, PathKind, ProgramFact, SearchPath,
+    Access, EnvLookup, Executable, FileOwner, NamedFiles, PathEntry, PathFact, PathKind, ProgramFact, SearchPath,
 };
 use crate::sys::exec_failure::NATIVE_ARCHITECTURE;
 
@@ -79,9 +79,8 @@ structs! {
     CapSet { 0 }
     ReloadSources { untrusted, container, trees }
     Tree { path, entries, unreadable }
-    NamedPaths {
-        programs, helpers, candidates, interpreters, by_env, executables, resolved, file_owners, search, paths,
-    }
+    NamedPaths { files, paths }
+    NamedFiles { programs, helpers, candidates, interpreters, by_env, executables, resolved, file_owners, search }
     EnvLookup { name, found }
     Executable { closed, file, capabilities, setuid, setgid }
     FilePermissions { path, uid, gid, mode }
@@ -160,7 +159,7 @@ mod tests {
         let executable =
             Executable { closed: vec![seen], file: path.clone(), capabilities, setuid: Some(uid), setgid: None };
         let found = PathFact::Found { kind: PathKind::Link, uid, gid, mode, read_only: true };
-        NamedPaths {
+        let files = NamedFiles {
             programs: BTreeMap::from([("web".to_owned(), refused.clone()), ("db".to_owned(), ProgramFact::NotFound)]),
             helpers: BTreeMap::from([("web".to_owned(), keys.map(|key| (key, refused.clone())).collect())]),
             candidates: BTreeMap::from([("web".to_owned(), BTreeMap::from([("", vec![(3, refused.clone())])]))]),
@@ -177,8 +176,9 @@ mod tests {
                 default: Vec::new(),
                 declared: BTreeMap::from([("web".to_owned(), vec![entry])]),
             },
-            paths: BTreeMap::from([(path, found), ("/b".into(), PathFact::Missing(Access::Denied))]),
-        }
+        };
+        let paths = BTreeMap::from([(path, found), ("/b".into(), PathFact::Missing(Access::Denied))]);
+        NamedPaths { files, paths }
     }
 
     #[test]

@@ -257,7 +257,7 @@ impl RequirementBuilder<'_> {
             let requirement = requirement(area, subject, path, who.clone(), want, lost.clone());
             requirements.push(AccessRequirement { fatal: true, ..requirement });
         };
-        let fact = self.facts.programs.get(service.name.as_str());
+        let fact = self.facts.named.programs.get(service.name.as_str());
         // Problems of the program itself are reported as problems of its file.
         let is_sound = matches!(fact, Some(ProgramFact::Found(_) | ProgramFact::Unknown(_)) | None);
         if how.program.is_absolute() && is_sound {
