@@ -249,7 +249,7 @@ fn the_loop_writes_no_log_file_and_waits_for_no_log_writer() {
     let packed = || fs::read_dir(&logs).unwrap().flatten().map(|entry| entry.file_name()).max();
     let before = packed();
     wait_until("no file becomes full", || packed() != before);
-    // A disk that hangs: whoever writes on it is not heard of any more.
+    // A disk that hangs: a process that writes on it does not return.
     let writer = writer_of(&running);
     kill(writer, Signal::SIGSTOP).unwrap();
     // Then the service waits, and PID 1 does not.

@@ -135,7 +135,7 @@ fn status_is_answered_while_the_container_is_prepared() {
 }
 
 #[test]
-fn start_stop_and_restart_wait_until_it_is_so() {
+fn start_stop_and_restart_wait_for_the_wanted_state() {
     if !possible() {
         return;
     }

@@ -272,7 +272,7 @@ fn stranger(script: &str) -> String {
 }
 
 #[test]
-fn a_daemon_of_nobody_has_what_remains_of_the_budget() {
+fn a_daemon_of_no_service_gets_the_rest_of_the_budget() {
     if !possible() {
         return;
     }

@@ -44,7 +44,7 @@ fn trees_of_services_are_the_same() {
 }
 
 #[test]
-fn lives_end_the_same_way() {
+fn containers_end_the_same_way() {
     compare(cases::LIVES);
 }
 

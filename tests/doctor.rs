@@ -78,7 +78,7 @@ fn a_running_container_is_looked_at_as_the_app_user_has_it_now() {
     let (code, text) = inside(&running, 1234, &["--json"]);
     let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     assert_eq!((code, &json["verdict"], &json["running"]), (1, &"degraded".into(), &true.into()));
-    // A stranger is not told by PID 1, and is told so.
+    // A stranger gets no answer of PID 1, and a message that says so.
     let (code, text) = said(4321);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("user 4321 is not allowed to ask") && text.contains("who cannot switch to"), "{text}");

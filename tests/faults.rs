@@ -222,7 +222,7 @@ fn misuse_of_the_notification_fd_is_reported_and_affects_no_other_service() {
         assert_eq!(count(&ended.lines, &format!("| {name}: up")), 1, "{name}: {ended:#?}");
         assert_eq!(count(&ended.lines, &format!("{name}: closed")), 0, "{name}: {ended:#?}");
     }
-    // An end closes it too, and is told as an end.
+    // The end of the process closes it too, and is reported as an end.
     assert_eq!(count(&ended.lines, "dies: closed"), 0, "{ended:#?}");
 }
 

@@ -68,7 +68,7 @@ fn an_account_file_keeps_mode_owner_and_attributes() {
         chown("/etc/passwd", Some(12), Some(34)).unwrap();
         set_mode("/etc/passwd", 0o640);
         let set = |name: &std::ffi::CStr, value: &[u8]| {
-            // SAFETY: NUL-terminated strings and a value as long as told.
+            // SAFETY: NUL-terminated strings and a value as long as given.
             let done = unsafe {
                 libc::setxattr(c"/etc/passwd".as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0)
             };
@@ -79,7 +79,7 @@ fn an_account_file_keeps_mode_owner_and_attributes() {
         let found = fs::metadata("/etc/passwd").unwrap();
         assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (12, 34, 0o640));
         let mut value = [0_u8; 32];
-        // SAFETY: the buffer is as long as told.
+        // SAFETY: the buffer is as long as given.
         let size = unsafe {
             libc::getxattr(c"/etc/passwd".as_ptr(), c"trusted.note".as_ptr(), value.as_mut_ptr().cast(), value.len())
         };
@@ -244,7 +244,7 @@ fn what_an_earlier_boot_left_is_removed_and_links_in_it_are_not_followed() {
         fs::write(here("outside"), "kept").unwrap();
         let first = made(&["/mnt/stepdown"]).unwrap();
         std::os::unix::fs::chown(here("stepdown"), Some(1000), Some(1000)).unwrap();
-        drop(first); // its life is over
+        drop(first); // its container has ended
         fs::create_dir_all(here("stepdown/env/deep")).unwrap();
         fs::write(here("stepdown/env/deep/f"), "").unwrap();
         symlink("/mnt", here("stepdown/link")).unwrap();
@@ -350,7 +350,7 @@ fn without_root_the_runtime_directory_is_the_users() {
             let directory = made(&["/mnt/tmp/s"]).unwrap();
             let old = directory.path.join("old");
             fs::write(&old, "").unwrap();
-            drop(directory); // its life is over
+            drop(directory); // its container has ended
             made(&["/mnt/tmp/s"]).unwrap();
             assert!(!old.exists());
         });
@@ -535,7 +535,7 @@ fn a_directory_of_roots_that_was_moved_to_the_name_of_ours_keeps_its_mode_and_co
             assert_eq!((fs::read(&path).unwrap(), mode(here("run/stepdown"))), (b"kept".to_vec(), mode_before));
             fs::remove_file(path).unwrap();
         }
-        // What an earlier life of ours left there is known by what it is.
+        // What an earlier container of ours left there is recognised by what it is.
         drop(UnixListener::bind(here("run/stepdown/control")).unwrap());
         drop(UnixListener::bind(here("run/stepdown/notify-web")).unwrap());
         made(&["/mnt/run/stepdown"]).unwrap();

@@ -30,7 +30,7 @@ fn says(name: &str, ended: &Ended, code: i32, said: &[&str]) {
     assert!(!text.contains("panic") && !text.contains("internal error"), "{name}:\n{text}");
 }
 
-/// A service that says as whom it runs, without asking any account file.
+/// A service that prints the user it runs as, without asking any account file.
 const HELLO: &str = r#"
 type = "oneshot"
 command = ["/bin/sh", "-c", "touch /out/made && stat -c 'it runs as %u:%g' /out/made"]

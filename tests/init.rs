@@ -177,7 +177,7 @@ fn without_root_everything_is_the_user_that_there_is() {
 }
 
 #[test]
-fn an_unknown_user_has_a_home_and_a_name_all_the_same() {
+fn an_unknown_user_still_has_a_home_and_a_name() {
     if possible() {
         let unknown = json!({ "uids": [4242, 4242, 4242, 4242], "gids": [4242, 4242, 4242, 4242], "groups": [4242] });
         sees(

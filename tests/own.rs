@@ -663,7 +663,7 @@ fn t38_a_kill_at_any_moment_is_healed_by_the_next_run() {
     });
 }
 
-/// Passes a moment without sleeping: the kill shall come at any instruction.
+/// Passes a moment without sleeping: the kill should come at any instruction.
 fn spin(time: Duration) {
     let end = Instant::now() + time;
     while Instant::now() < end {}
@@ -903,7 +903,7 @@ fn what_is_empty_or_mounted_or_far_below_is_judged_as_well() {
     });
 }
 
-/// A file system without a server: whoever asks it anything waits, and can only be killed.
+/// A file system without a server: a process that asks it anything waits, and can only be killed.
 fn hangs(place: &Path) -> File {
     let device = File::options().read(true).write(true).open("/dev/fuse").expect("the kernel has FUSE");
     let number = std::os::fd::AsRawFd::as_raw_fd(&device);

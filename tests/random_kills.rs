@@ -156,7 +156,7 @@ struct Watch {
 }
 
 impl Watch {
-    /// Returns who lives, after checking what must hold whenever one looks.
+    /// Returns the living processes, after checking what must hold at any time.
     fn look(&mut self) -> Vec<Process> {
         let all: Vec<Process> = below(self.pid_one).into_iter().filter_map(Process::of).collect();
         let first = Process::of(self.pid_one).expect("PID 1 lives");

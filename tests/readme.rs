@@ -1,5 +1,5 @@
 //! The README cannot drift: its tables are generated from the values that the program itself uses.
-//! `STEPDOWN_WRITE_README=1 cargo test --test all readme::` writes them anew.
+//! `STEPDOWN_WRITE_README=1 cargo test --test all readme::` writes them again.
 
 use std::fmt::Write;
 use std::fs;

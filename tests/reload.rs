@@ -84,7 +84,7 @@ fn reloads_that_add_and_remove_services_leave_memory_and_descriptors_where_they_
     assert!(grown < 300, "{grown} KiB for 180 services that came and went");
 }
 
-/// Mounts a file system without a server on a directory inside: whoever asks it anything waits, and can only be killed.
+/// Mounts a file system without a server on a directory inside: a process that asks it anything waits, and can only be killed.
 fn hang(running: &Running, place: &'static str) -> File {
     let device = File::options().read(true).write(true).open("/dev/fuse").expect("the kernel has FUSE");
     let options = format!("fd={},rootmode=40000,user_id=0,group_id=0,allow_other", device.as_raw_fd());

@@ -1,5 +1,5 @@
 //! A root file system of its own in a temporary directory: whatever a PID 1 writes (stepdown writes accounts), it
-//! writes there. Knows namespaces and binaries, not who is compared with whom.
+//! writes there. Knows namespaces and binaries, not what is compared.
 #![allow(clippy::disallowed_methods)] // measures, and runs others to compare with
 
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! The floor: threads that share a stack of paths, list each directory, look at each entry, and do nothing.
+//! The floor: threads that share a stack of paths, list each directory, read the metadata of each entry, and change nothing.
 #![allow(unsafe_code)] // the very calls, without a library around them
 
 use std::ffi::{CStr, CString};
@@ -36,7 +36,7 @@ pub fn walk(top: &Path, threads: usize) {
 
 fn list(path: &CStr, buffer: &mut [u8]) -> Vec<CString> {
     let mut below = Vec::new();
-    // SAFETY: a NUL-terminated path; the descriptor is owned from here on; the buffers are as long as told.
+    // SAFETY: a NUL-terminated path; the descriptor is owned from here on; the buffers are as long as given.
     unsafe {
         let number = libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC);
         assert!(number >= 0);

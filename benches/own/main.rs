@@ -1,4 +1,4 @@
-//! Ownership of a tree: ours against `chown -R` and against a bare walk of two threads that only lists and looks. Run by
+//! Ownership of a tree: ours against `chown -R` and against a bare walk of two threads that only lists and reads the metadata. Run by
 //! hand, as root, on the file system that matters:
 //!
 //! ```text

@@ -148,7 +148,7 @@ fn a_year_that_is_over_never_comes_again() {
 }
 
 #[test]
-fn what_is_none_is_refused_with_what_to_write() {
+fn an_invalid_time_is_refused_with_what_to_write() {
     let remedy = |text: &str| Calendar::parse(text).unwrap_err();
     for (text, begins) in [
         ("", "write a time of day such as \"03:00\""),

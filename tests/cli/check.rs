@@ -95,7 +95,7 @@ fn a_service_that_drop_app_cannot_run_is_a_problem() {
 }
 
 #[test]
-fn programs_and_accounts_of_a_tree_for_elsewhere_are_not_asked_of_this_machine() {
+fn programs_and_accounts_of_a_tree_for_another_machine_are_not_looked_up() {
     let here = Here::new().with("stepdown.toml", "[[own]]\npath = \"/none/here\"\nuser = \"nobody-here\"\n").with(
         "services.d/web.toml",
         "command = [\"/none/here/either\"]\nuser = \"nobody-here\"\ngroups = [\"none-here\"]\n",
@@ -158,7 +158,7 @@ fn a_log_that_goes_to_pid_ones_descriptor_is_remarked() {
 
 /// An image's `COPY` makes it root's.
 #[test]
-fn whoever_owns_a_tree_that_lies_elsewhere_is_nobodys_fault() {
+fn owners_in_a_tree_for_another_machine_are_not_a_problem() {
     let here = Here::new().with("services.d/web.toml", "command = [\"sh\"]\nuser = \"root\"\n");
     let file = here.put("services.d/job.toml", "command = [\"sh\"]\ntype = \"oneshot\"\nuser = \"root\"\n", 0o666);
     if nix::unistd::geteuid().is_root() {
@@ -209,7 +209,7 @@ fn curly_quotes_are_not_suggested_back() {
 }
 
 #[test]
-fn the_main_command_of_a_tree_for_elsewhere_is_not_looked_up_and_a_flag_is_none() {
+fn the_main_command_for_another_machine_is_not_looked_up_and_a_flag_is_no_program() {
     let here = Here::new();
     let said = here.run(&["check", "--", "nosuch"]);
     let note = "note: the image's programs (the main command's too), accounts and paths were not checked; `RUN stepdown check` \

@@ -150,7 +150,7 @@ fn a_server_that_is_gone_before_the_response_is_distinguished() {
 }
 
 #[test]
-fn a_name_that_nobody_has_is_a_wrong_argument() {
+fn an_unknown_service_name_is_a_wrong_argument() {
     let answer = "{\"wrong\":\"there is no service `wbe`; did you mean `web`?\"}\n";
     for words in
         [&["start", "wbe"][..], &["reload", "wbe"], &["signal", "wbe", "HUP"], &["logs", "wbe"], &["env", "wbe"]]

@@ -84,7 +84,7 @@ fn without_a_pid_1_it_is_a_boot_here_and_its_arguments_are_checked() {
 }
 
 #[test]
-fn where_nothing_would_be_run_it_says_so_with_what_else_there_is_to_say() {
+fn without_anything_to_run_it_says_so_with_all_other_findings() {
     let said = run(&["doctor"]);
     assert_eq!((said.code, said.err.as_str()), (2, ""), "{}", said.out);
     let first = said.out.lines().find(|line| line.starts_with("FATAL")).unwrap_or_default();

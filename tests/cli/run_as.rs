@@ -37,7 +37,7 @@ fn root_stays_root_where_root_is_meant() {
 }
 
 #[test]
-fn whoever_is_that_user_already_has_its_accounts_home_and_else_keeps_its_own() {
+fn a_caller_that_is_already_that_user_gets_the_accounts_home_and_keeps_the_rest() {
     if !is_root() {
         return;
     }
@@ -134,7 +134,7 @@ fn the_commands_code_is_ours_and_a_command_that_is_none_has_the_shells() {
 }
 
 #[test]
-fn a_user_that_nobody_is_ends_with_100() {
+fn an_unknown_user_ends_with_100() {
     let said = run(&["run-as", "nobody-of-that-name", "id"]);
     assert_eq!((said.code, said.out.as_str()), (100, ""));
     assert!(said.err.starts_with("stepdown: `nobody-of-that-name`: there is no user"), "{}", said.err);

@@ -90,7 +90,7 @@ impl Given {
         assert_eq!(self.problems(), expected);
     }
 
-    /// What `web.toml` with that text is told, without the file's name.
+    /// The problems of `web.toml` with that text, without the file's name.
     #[track_caller]
     pub fn web_says(self, expected: &[&str]) {
         let said: Vec<String> =

@@ -31,7 +31,7 @@ fn says(key: &str, text: &str, expected: &str) {
 }
 
 #[test]
-fn a_service_is_ready_in_one_of_many_ways() {
+fn each_readiness_kind_is_read() {
     assert_eq!(ready("fd = 3"), Ready::Fd { fd: 3, timeout: None });
     let timeout = Some(Duration::from_secs(30));
     assert_eq!(ready("notify = true, timeout = \"30s\""), Ready::Notify { timeout, watchdog: None });
@@ -88,7 +88,7 @@ fn exactly_one_kind_of_target_must_be_given() {
 }
 
 #[test]
-fn what_means_nothing_beside_the_way_is_refused() {
+fn keys_without_meaning_for_the_chosen_probe_are_refused() {
     says("ready", "fd = 3, interval = \"1s\"", "`ready.interval` means nothing with `fd`; remove it");
     says("ready", "notify = true, status = 200", "`ready.status` means nothing with `notify`; remove it");
     says("ready", "delay = \"1s\", timeout = \"1s\"", "`ready.timeout` means nothing with `delay`; remove it");

@@ -253,7 +253,7 @@ fn what_the_report_says_to_paste_brings_it_back() {
 #[test]
 fn a_second_start_is_like_the_first() {
     let Some(docker) = Docker::here_as_root() else { return };
-    // What differs in what the first life leaves: an image's own /run, a volume of everybody's, a fresh one, none.
+    // What differs in what the first run leaves: an image's own /run, a volume of everybody's, a fresh one, none.
     for name in
         ["puid", "puid_empty_dir", "user_empty_dir", "user_own_tmpfs", "puid_read_only", "puid_three_capabilities"]
     {

@@ -49,7 +49,7 @@ fn granted(it: &Environment) -> bool {
     it.bounding & NET_BIND_SERVICE != 0
 }
 
-/// Ids and sets of a program that is the app user, or whom there is instead.
+/// Ids and sets of a program that runs as the app user, or as the user there is instead.
 fn who(it: &Environment, caps: u64) -> Value {
     let ((uid, gid), caps) = (it.ids, set(caps));
     json!({

@@ -7,7 +7,7 @@ const EATER: &str = "command = [\"perl\", \"-e\", 'print \"eats\\n\"; $x = \"x\"
     restart = { delay = \"100ms\", max_delay = \"100ms\", limit = 3 }\n";
 
 #[test]
-fn who_eats_all_memory_is_killed_named_and_started_again_and_nobody_else_is() {
+fn a_service_killed_for_its_memory_is_reported_and_restarted_and_no_other_is() {
     let Some(docker) = Docker::here() else { return };
     let calm = "command = [\"sleep\", \"600\"]\n";
     let tree = super::files(&[("eater.toml", EATER), ("calm.toml", calm)]);

@@ -6,7 +6,7 @@ use crate::support::docker::{Docker, Image, Run};
 /// A set of capabilities with none in it.
 const NOTHING: u64 = 0;
 
-/// Writes who it is: uid, gid, groups, and the variables that a program without a passwd line lives on.
+/// Writes who it is: uid, gid, groups, and the variables that a program without a passwd line depends on.
 const WHO: &str =
     "echo \"uid=$(id -u) gid=$(id -g) groups=$(id -G | tr ' ' ,) HOME=$HOME USER=$USER LOGNAME=$LOGNAME\"";
 

@@ -2,7 +2,7 @@
 
 use crate::support::docker::{Docker, Image, Run, Scratch};
 
-/// Writes down who it and PID 1 are, and the variables that it lives on.
+/// Writes down who it and PID 1 are, and the variables that it depends on.
 const PAYLOAD: &str = r#"
 fn line(pid: &str, key: &str) -> String {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("/proc is mounted");

@@ -241,7 +241,7 @@ impl Drop for Freezer {
 }
 
 #[test]
-fn who_cannot_be_killed_is_named_and_holds_up_nobody_else() {
+fn a_process_that_cannot_be_killed_is_reported_and_blocks_no_other() {
     if !possible() {
         return;
     }

@@ -222,9 +222,9 @@ fn the_account_that_answers_for_a_taken_uid_is_reported() {
     says("full", &container().broken(full).run(), 0, &["cannot replace /etc/passwd", undone, "answers other\n"]);
 }
 
-/// A root oneshot that gives the app user another uid: the plan made afterwards says what is owned by whom, and it is done.
+/// A root oneshot that gives the app user another uid: the plan made afterwards says who owns what, and it is done.
 #[test]
-fn what_a_root_oneshot_changes_of_the_account_is_planned_and_done_anew() {
+fn account_changes_of_a_root_oneshot_are_planned_and_applied_again() {
     if !crate::support::try_container::possible() {
         return;
     }

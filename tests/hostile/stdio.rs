@@ -8,7 +8,7 @@ use crate::support::try_container::{LIMIT, possible};
 const LOOK: &str = "ls -l /proc/self/fd > /out/seen; echo heard; exit 7";
 
 #[test]
-fn each_combination_of_closed_descriptors_boots_and_none_of_them_is_somebody_elses() {
+fn each_combination_of_closed_descriptors_boots_and_none_is_used_for_another_file() {
     if !possible() {
         return;
     }
@@ -36,7 +36,7 @@ fn each_combination_of_closed_descriptors_boots_and_none_of_them_is_somebody_els
                 };
                 assert!(line.contains(stands_in), "{name}: {line}");
             }
-            // What was closed stays silent, the rest speaks.
+            // Nothing is printed to what was closed; the rest is printed to.
             let all = text(&ended);
             assert_eq!(all.contains("heard"), !closed.contains(&1), "{name}: {all}");
             let told = all.contains("closed when the container started");

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::run_both::{ORPHAN, Started, lines, ours, state};
 
-/// Asks for what is told with `CATATONIT_DEBUG`, in this order without numbers.
+/// Compares what is printed with `CATATONIT_DEBUG`, in this order without numbers.
 #[test]
 fn it_tells_each_step_where_that_is_asked_for() {
     let init = ours("catatonit").with(&[("CATATONIT_DEBUG", "")]);

@@ -22,7 +22,7 @@ fn l_tells_our_own_licence() {
 /// Without a standard input the original ends with 1 ("tcsetpgrp failed"). A program of Rust has one in any case, and a
 /// container that starts is worth more than the same failure.
 #[test]
-fn a_closed_standard_input_ends_nobody() {
+fn a_closed_standard_input_ends_no_process() {
     both("tini", |init| {
         let closed = ["sh", "-c", "exec \"$0\" \"$@\" <&- 2> /dev/null"];
         let ended = init.behind(&closed, &["-s", "true"]).output().unwrap();

@@ -1,4 +1,4 @@
-//! dumb-init's own suite by behaviour (its `tests/`), in both of its modes, told and untold.
+//! dumb-init's own suite by behaviour (its `tests/`), in both of its modes, with and without `--single-child`.
 
 use std::process::Stdio;
 

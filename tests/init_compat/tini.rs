@@ -97,7 +97,7 @@ fn the_whole_process_group_gets_it_with_g() {
 }
 
 #[test]
-fn what_was_ignored_and_blocked_is_so_for_the_child() {
+fn ignored_and_blocked_signals_stay_so_for_the_child() {
     let before = ["env", "--ignore-signal=TTOU,SEGV,INT", "--block-signal=TTIN,ILL,TERM"];
     both("tini", |tini| {
         let ended = tini.behind(&before, &["-s", "cat", "/proc/self/status"]).output().unwrap();

@@ -19,7 +19,7 @@ fn answered(scenario: &mut Scenario, name: &str, answers: &[bool]) {
 }
 
 #[test]
-fn what_it_waits_for_is_asked_one_after_the_other_before_it_starts() {
+fn its_wait_for_probes_run_one_after_the_other_before_it_starts() {
     let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db").awaits(2)]);
     assert_eq!(scenario.probes(), [""; 0]);
     scenario.executed("db");
@@ -31,7 +31,7 @@ fn what_it_waits_for_is_asked_one_after_the_other_before_it_starts() {
 }
 
 #[test]
-fn what_is_not_there_is_asked_for_again_after_a_second_and_named_ever_more_rarely() {
+fn a_failed_wait_for_probe_is_repeated_after_a_second_and_reported_less_and_less_often() {
     let mut scenario = Scenario::begun(&[longrun("web").awaits(1)]);
     scenario.take_actions();
     let mut said = 0;
@@ -177,7 +177,7 @@ fn an_unhealthy_service_may_end_the_container_with_1() {
 }
 
 #[test]
-fn the_answer_to_a_question_that_nobody_asks_any_more_means_nothing() {
+fn the_result_of_a_cancelled_probe_changes_nothing() {
     let mut scenario = Scenario::begun(&[longrun("web").health(UnhealthyAction::Restart)]);
     scenario.executed("web");
     answered(&mut scenario, "web", &[false, false]);
@@ -192,7 +192,7 @@ fn the_answer_to_a_question_that_nobody_asks_any_more_means_nothing() {
 }
 
 #[test]
-fn nobody_is_asked_while_the_container_stops() {
+fn no_probe_starts_while_the_container_stops() {
     let a = longrun("a").health(UnhealthyAction::Report);
     let builders = [a, longrun("b").awaits(1), longrun("c").probed(seconds(1), None), longrun("top").requires("a")];
     let mut scenario = Scenario::begun(&builders);

@@ -23,7 +23,7 @@ fn what_a_crash_leaves_behind_is_signalled_then_killed_and_only_then_it_starts_a
 }
 
 #[test]
-fn what_kill_does_not_end_of_a_group_is_named_and_holds_nothing_up() {
+fn a_group_that_survives_kill_is_reported_and_blocks_nothing() {
     let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::TERM, Some(seconds(3)), true)]);
     scenario.executed("web");
     let (id, pid) = (scenario.id("web"), scenario.status("web").pid.expect("it lives"));

@@ -79,7 +79,7 @@ fn why_a_probed_service_is_not_ready_is_reported_ever_more_rarely_and_at_its_tim
 }
 
 #[test]
-fn ending_well_after_not_being_ready_in_time_is_a_failure_all_the_same() {
+fn success_after_a_readiness_timeout_is_a_failure() {
     let draft = longrun("db").says_ready(Some(seconds(5))).restart(RestartPolicy::OnFailure);
     let mut scenario = Scenario::begun(&[draft]);
     scenario.wait(5.0);

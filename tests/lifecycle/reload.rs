@@ -377,6 +377,6 @@ fn what_changes_costs_work_for_itself_and_not_for_everybody() {
         }
     }
     reload(&mut engine, &builders, &["s500"], &mut pids);
-    // Once when it is told to stop, and once when it is another.
+    // Once when it is stopped, and once when its definition has changed.
     assert_eq!(engine.relinked(), 2);
 }

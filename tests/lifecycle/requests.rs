@@ -29,7 +29,7 @@ fn a_stop_takes_dependents_down_first() {
 }
 
 #[test]
-fn the_container_stays_although_somebody_has_stopped_all_of_it() {
+fn the_container_stays_up_when_all_services_were_stopped_by_request() {
     let mut scenario = two();
     scenario.ask_stop("db");
     scenario.exits("web", 0);

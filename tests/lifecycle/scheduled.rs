@@ -1,4 +1,4 @@
-//! Oneshots that run when a time of day comes (`at`): the clock is somebody else's, the engine is told.
+//! Oneshots that run when a time of day comes (`at`): the engine gets an event, and knows no clock.
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::Start;
@@ -7,7 +7,7 @@ use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::{longrun, oneshot};
 
 #[test]
-fn it_waits_for_its_time_and_keeps_the_container_and_nobody_else() {
+fn it_waits_for_its_time_and_keeps_the_container_but_no_dependent_waiting() {
     let mut scenario = Scenario::begun(&[oneshot("job").scheduled(), longrun("web").after("job")]);
     assert_eq!(scenario.started(), ["web"]);
     assert_eq!((scenario.state("job"), scenario.deadline()), ("scheduled", None));

@@ -28,7 +28,7 @@ fn ground() -> HostContext {
     HostContext { mounts, uid_map: IdMap::whole(), gid_map: IdMap::whole(), label: None }
 }
 
-/// Everybody is told yes.
+/// Every user has access.
 fn well(examination: &Examination) -> Observations {
     let yes = |question: &AccessRequirement| PathObservation {
         real: question.path.clone(),
@@ -318,7 +318,7 @@ fn devices_are_looked_at_by_node() {
         )
     );
     assert!(note(of("/dev/kfd")).starts_with("not there"));
-    // The notice of the boot is told as what it is: groups that cannot be joined.
+    // The notice of the boot is reported as what it is: groups that cannot be joined.
     assert_eq!(of("groups 44 105").area, Area::Identity);
 }
 

@@ -166,7 +166,7 @@ fn a_given_home_is_kept_where_nobody_can_be_become() {
     }
     let mut known = as_user(999, 998);
     assert_eq!(home(known.clone(), "/home/me"), "/home/me");
-    // What the runtime gives an account by itself asks for nothing.
+    // What the runtime gives an account without being asked requests nothing.
     assert_eq!(home(known.clone(), "/var/lib/postgresql"), "/var/lib/postgresql");
     path(&mut known, "/home/me", dir(0, 0, 0o700));
     let root = |given: &str| {
@@ -219,7 +219,7 @@ fn root_chooses_a_home_that_can_be_used_as_everybody_does() {
     assert_eq!(home, "/var/www", "an account's home that is there is what programs expect");
     assert!(said.is_some_and(|said| said.contains("cannot be written by 1000:1000")));
     assert_eq!(plan("/home/app", dir(1000, 1000, 0o700), None), ("/home/app".to_owned(), None));
-    // A new account has the home that its services are told.
+    // A new account has the home that its services get as HOME.
     let mut facts = docker();
     tmp(&mut facts);
     let new = boot(&config(), &facts);

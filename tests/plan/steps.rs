@@ -132,7 +132,7 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_plan() {
         assert!(first.steps.iter().any(|it| it.decision == Decision::Do));
         apply(&first, &mut facts);
         let second = plan::boot(&config, &facts).unwrap();
-        // Our own directory is made anew at each boot: the control socket of a dead PID 1 serves nobody.
+        // Our own directory is created again at each boot: nothing answers on the control socket of a dead PID 1.
         for planned in second.steps.iter().filter(|it| !matches!(it.step, Step::RuntimeDirectory { .. })) {
             assert!(matches!(planned.decision, Decision::AlreadyDone(_)), "{planned:?}");
         }

@@ -6,7 +6,7 @@ use super::rootless::{Rootless, SUBORDINATE, UID, records};
 type Case = (&'static str, i32, Option<(u32, u32)>, &'static [&'static str]);
 
 const CASES: &[Case] = &[
-    // Root of the namespace steps down to whom it would anywhere.
+    // Root of the namespace steps down to the same user as anywhere else.
     ("", 4, Some((1000, 1000)), &["app (1000:1000)", "keeps nothing"]),
     ("-e PUID=1234 -e PGID=2345", 4, Some((1234, 2345)), &["app (1234:2345)"]),
     // 0 is an ordinary user of the host here, and no `allow_root` is needed.

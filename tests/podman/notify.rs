@@ -1,4 +1,4 @@
-//! Readiness told outwards: a real listener on `NOTIFY_SOCKET`, as systemd is for a quadlet.
+//! Readiness reported to the host: a real listener on `NOTIFY_SOCKET`, as systemd is for a quadlet.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -23,7 +23,7 @@ fn heard(socket: &UnixDatagram) -> String {
     String::from_utf8(bytes[..length].to_vec()).unwrap()
 }
 
-/// Everything that is told until the readiness.
+/// Everything that is reported until it is ready.
 fn until_ready(socket: &UnixDatagram) -> Vec<String> {
     let mut all = Vec::new();
     while !all.last().is_some_and(|line: &String| line.contains("READY=1")) {

@@ -1,4 +1,4 @@
-//! Who looks, and what is looked at.
+//! The loop that runs probes, and their targets.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -26,26 +26,26 @@ use stepdown::sys::process::reap::{self, WaitResult};
 /// A test that waits this long has failed.
 const LIMIT: Duration = Duration::from_secs(60);
 
-pub fn badly(words: &str) -> ProbeResult {
+pub fn fail(words: &str) -> ProbeResult {
     ProbeResult::Fail(words.to_owned())
 }
 
-/// As PID 1 does it: one thread, one place that waits.
-pub struct Looker {
+/// Runs probes as PID 1 does: one thread, one poll(2).
+pub struct ProbeLoop {
     pub probes: Probes<usize>,
-    /// How often anything woke it.
-    pub turns: usize,
+    /// How often poll(2) returned.
+    pub wakeups: usize,
     pub as_user: Option<u32>,
     children: SignalFd,
 }
 
-impl Looker {
+impl ProbeLoop {
     pub fn new() -> Self {
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGCHLD);
         mask.thread_block().unwrap();
         let children = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).unwrap();
-        Self { probes: Probes::new().unwrap(), turns: 0, as_user: None, children }
+        Self { probes: Probes::new().unwrap(), wakeups: 0, as_user: None, children }
     }
 
     pub fn start(&mut self, key: usize, probe: &Probe, timeout: Duration) -> Result<Pid, ProbeStartError> {
@@ -53,20 +53,20 @@ impl Looker {
         self.probes.start(key, probe, timeout, Instant::now(), launch)
     }
 
-    pub fn look(&mut self, probe: &Probe, timeout: Duration) -> ProbeResult {
+    pub fn run(&mut self, probe: &Probe, timeout: Duration) -> ProbeResult {
         let launch = self.as_user.map_or_else(launch, launch_as);
-        self.look_with(probe, timeout, launch)
+        self.run_with(probe, timeout, launch)
     }
 
-    pub fn look_with(&mut self, probe: &Probe, timeout: Duration, launch: Launch) -> ProbeResult {
+    pub fn run_with(&mut self, probe: &Probe, timeout: Duration, launch: Launch) -> ProbeResult {
         let pid = self.probes.start(0, probe, timeout, Instant::now(), launch).unwrap();
-        let (key, answer) = self.bury(pid).expect("an answer");
+        let (key, answer) = self.wait_for_exit(pid).expect("an answer");
         assert_eq!(key, 0);
         answer
     }
 
-    /// Turns the loop until `pid` is buried, and returns what was answered meanwhile.
-    pub fn bury(&mut self, pid: Pid) -> Option<(usize, ProbeResult)> {
+    /// Runs the loop until `pid` is reaped, and returns the result of its probe.
+    pub fn wait_for_exit(&mut self, pid: Pid) -> Option<(usize, ProbeResult)> {
         let limit = Instant::now() + LIMIT;
         let mut answer = None;
         loop {
@@ -81,11 +81,11 @@ impl Looker {
                 continue;
             }
             let until = self.probes.deadline().unwrap_or(limit).min(limit);
-            assert!(Instant::now() < limit, "nobody died");
+            assert!(Instant::now() < limit, "no process has ended");
             wait(&[self.children.as_fd(), self.probes.as_fd()], until);
             while let Ok(Some(_)) = self.children.read_signal() {}
             self.probes.listen();
-            self.turns += 1;
+            self.wakeups += 1;
         }
     }
 }
@@ -105,7 +105,7 @@ pub fn wait_for_end(pipe: &mut File) {
     }
 }
 
-/// A service that is who we are.
+/// A service that runs as the caller.
 pub fn launch() -> Launch {
     Launch {
         fallbacks: Vec::new(),
@@ -127,7 +127,7 @@ pub fn launch() -> Launch {
     }
 }
 
-/// A service that is another user, started by root.
+/// A service that runs as another user, started by root.
 pub fn launch_as(id: u32) -> Launch {
     let credentials = Credentials {
         uid: Uid(id),
@@ -197,7 +197,7 @@ fn converse(mut stream: impl Read + Write, answer: &str) -> String {
             _ => break,
         }
     }
-    // Who asks may have heard enough before all of it is said.
+    // The client may have read enough before all of it is sent.
     stream.write_all(answer.as_bytes()).ok();
     String::from_utf8_lossy(&request).into_owned()
 }

@@ -64,7 +64,7 @@ fn prepare_hook() {
             -1 => usual(info),
             number => {
                 let text = info.to_string();
-                // SAFETY: the pipe stays open until the child ends; the text is as long as told.
+                // SAFETY: the pipe stays open until the child ends; the text is as long as given.
                 unsafe { libc::write(number, text.as_ptr().cast(), text.len()) };
             }
         }));

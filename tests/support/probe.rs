@@ -93,7 +93,7 @@ fn listen(port: &str) -> io::Result<TcpListener> {
 fn answer_http(listener: &TcpListener) {
     for stream in listener.incoming().flatten() {
         let mut stream = stream;
-        // Who goes away early has heard enough.
+        // A client that closes early has read enough.
         let _asked = stream.read(&mut [0; 4096]);
         let _said = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n");
     }
@@ -136,7 +136,7 @@ fn signals() -> Value {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line =
         |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
-    // Rust ignores SIGPIPE (bit 12) before `main`: what was inherited cannot be told any more, and is not told.
+    // Rust ignores SIGPIPE (bit 12) before `main`: what was inherited cannot be determined any more, and is not reported.
     let ignored = u64::from_str_radix(&line("SigIgn:"), 16).unwrap_or(u64::MAX) & !(1 << 12);
     json!({ "blocked": line("SigBlk:"), "ignored": format!("{ignored:016x}") })
 }

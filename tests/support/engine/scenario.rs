@@ -17,7 +17,7 @@ use super::spec_builder::{SpecBuilder, setup};
 /// The default budget of a stop.
 pub const BUDGET: Duration = Duration::from_secs(8);
 
-/// An engine, and all that it said.
+/// An engine, and all of its actions.
 pub struct Scenario {
     engine: Supervisor,
     oracle: Oracle,

@@ -133,7 +133,7 @@ impl SpecBuilder {
         self
     }
 
-    /// The main command is told with `stop.signal`, whatever PID 1 got.
+    /// The main command is sent `stop.signal`, whatever signal PID 1 got.
     pub fn keeps_its_signal(mut self) -> Self {
         self.spec.relays_stop_signal = false;
         self

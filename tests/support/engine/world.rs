@@ -21,7 +21,7 @@ use super::transitions::{Kind as EventKind, Reached};
 /// More steps than any world needs: reaching it means that something spins.
 const MAX_STEPS: usize = 5_000;
 
-/// What can happen by itself.
+/// What can happen without an action of the engine.
 #[derive(Clone, Debug)]
 pub enum Happening {
     Executes(Pid),

@@ -312,7 +312,7 @@ impl Oracle {
         me
     }
 
-    /// Makes what depends on the edges anew.
+    /// Computes again what depends on the edges.
     pub fn link(&mut self) {
         let all: Vec<Id> = self.ids().filter(|id| self.main != Some(*id) && !self.retired.contains(id)).collect();
         if let Some(main) = self.main {

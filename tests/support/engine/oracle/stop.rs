@@ -70,7 +70,7 @@ impl Oracle {
         }
     }
 
-    /// How many layers of the stop come later: the longest way down over what lives.
+    /// How many layers of the stop come later: the longest path down over what is alive.
     fn later_layers(&self, id: Id) -> u32 {
         let spec = &self.services[id.0].spec;
         let below = spec.requires.iter().chain(&spec.after);
@@ -103,7 +103,7 @@ impl Oracle {
         }
     }
 
-    /// Everything that lives has to be killed now.
+    /// Everything that is alive has to be killed now.
     pub fn end_budget(&mut self) {
         let now = self.now;
         match &mut self.stop {
