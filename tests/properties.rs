@@ -126,6 +126,7 @@ properties! {
     a_service_that_misses_its_watchdog_is_stopped: AServiceThatMissesItsWatchdogIsStopped,
     a_periodic_oneshot_runs_when_due: APeriodicOneshotRunsWhenDue,
     a_stop_command_runs_in_its_order: AStopCommandRunsInItsOrder,
+    a_oneshot_without_a_program_is_done_at_once: AOneshotWithoutAProgramIsDoneAtOnce,
     a_request_is_carried_out: ARequestIsCarriedOut,
     a_reload_touches_only_what_differs: AReloadTouchesOnlyWhatDiffers,
     what_changed_is_restarted_once: WhatChangedIsRestartedOnce,

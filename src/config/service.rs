@@ -198,6 +198,8 @@ pub enum Command {
     Script(String),
     /// A script file executed by its path with the service's name as its argument (s6 `run`, `finish`, `up`).
     File(PathBuf),
+    /// Nothing: a oneshot that is done as soon as what it requires is there (an empty s6-rc `up`).
+    Nothing,
 }
 
 /// The user of a service.

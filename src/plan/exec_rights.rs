@@ -152,5 +152,6 @@ fn is_named_by_path(command: &Command) -> bool {
     match command {
         Command::Argv(words) => words.first().is_some_and(|word| word.as_encoded_bytes().contains(&b'/')),
         Command::Script(_) | Command::File(_) => true,
+        Command::Nothing => false,
     }
 }

@@ -117,6 +117,7 @@ fn command_path(command: &Command) -> &Path {
         Command::Argv(words) => Path::new(words.first().map_or(OsStr::new(""), OsString::as_os_str)),
         Command::Script(_) => Path::new(SHELL),
         Command::File(path) => path,
+        Command::Nothing => Path::new(""),
     }
 }
 
@@ -125,6 +126,7 @@ fn argv(command: &Command, name: &ServiceName) -> Vec<OsString> {
         Command::Argv(words) => words.clone(),
         Command::Script(script) => [SHELL, "-e", "-c", script].map(OsString::from).to_vec(),
         Command::File(path) => vec![path.as_os_str().to_owned(), OsString::from(name.as_str())],
+        Command::Nothing => Vec::new(),
     }
 }
 
@@ -217,6 +219,7 @@ fn exit_code(fact: Option<&ProgramFact>) -> u8 {
 fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, String)> {
     let wanted = words::path(command_path(command));
     Some(match (fact, command) {
+        (_, Command::Nothing) => return None,
         (Some(ProgramFact::NotFound), Command::Script(_)) => (
             format!("cannot run `script`: there is no {SHELL} in this image"),
             "write `command = [\"/path/to/program\", …]` instead".to_owned(),

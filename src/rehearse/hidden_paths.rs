@@ -32,13 +32,12 @@ pub(super) fn notices(rehearsal: &Rehearsal, support: &NamespaceSupport) -> Vec<
         None if rehearsal.root.is_some() => return Vec::new(),
         None => ConfigPaths::installed(),
     };
-    let foreign = source::s6_overlay_notice(&place);
     let variables: BTreeMap<OsString, OsString> = rehearsal.environment.iter().cloned().collect();
     let path = variables.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DEFAULT_PATH.into());
     let sources = source::read(&place, variables, rehearsal.command.clone());
-    let Ok(config) = config::read(&sources) else { return foreign.into_iter().collect() };
+    let Ok(config) = config::read(&sources) else { return Vec::new() };
     let hidden = HiddenPaths { covered: covered_directories(rehearsal, support), volumes: volumes(rehearsal), path };
-    foreign.into_iter().chain(hidden.all(&config, &rehearsal.directory)).collect()
+    hidden.all(&config, &rehearsal.directory)
 }
 
 /// Which directories of this host are covered, and why.
@@ -85,7 +84,7 @@ impl HiddenPaths {
         let path = service.environment.get("PATH").map_or(self.path.as_os_str(), OsStr::new);
         let key = match &service.command {
             Command::Script(_) => "script",
-            Command::Argv(_) | Command::File(_) => "command",
+            Command::Argv(_) | Command::File(_) | Command::Nothing => "command",
         };
         for (key, command) in std::iter::once((key, service.command.clone())).chain(service.helpers()) {
             let mut found = BTreeSet::new();
@@ -93,13 +92,14 @@ impl HiddenPaths {
                 Command::Argv(words) => self.of_words(words, path, directory, &mut found),
                 Command::Script(text) => self.of_script(text.as_bytes(), &mut found),
                 Command::File(file) => self.of_script(&fs::read(file).unwrap_or_default(), &mut found),
+                Command::Nothing => {}
             }
             self.push_lines(&format!("`{name}`: `{key}` names"), &found, lines);
         }
         // An s6-style service runs in its own directory, which nobody wrote: the tree is brought into the rehearsal.
         let own = match &service.command {
             Command::File(run) => run.parent(),
-            Command::Argv(_) | Command::Script(_) => None,
+            Command::Argv(_) | Command::Script(_) | Command::Nothing => None,
         };
         let directory = service.directory.clone().filter(|directory| own != Some(directory));
         for (key, path) in [("directory", &directory), ("environment_file", &service.environment_file)] {

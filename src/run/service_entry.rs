@@ -209,6 +209,7 @@ impl ServiceEntry {
             None => &self.plan.program,
             Some(Command::File(path)) => path,
             Some(Command::Script(_)) => Path::new(SHELL),
+            Some(Command::Nothing) => Path::new(""),
             Some(Command::Argv(words)) => Path::new(words.first().map_or(OsStr::new(""), |it| it)),
         }
     }
@@ -233,6 +234,7 @@ impl ServiceEntry {
                 let shell = [SHELL, "-e", "-c", text, key].map(OsString::from);
                 Ok((Program::Path(path_of(Path::new(SHELL)).map_err(nul)?), shell.into()))
             }
+            Command::Nothing => Err(missing()),
             Command::Argv(words) => {
                 let name = words.first().ok_or_else(missing)?;
                 Ok((Program::Search(word_of(name).map_err(nul)?), words.clone()))
@@ -339,7 +341,7 @@ fn is_path(program: &Path) -> bool {
 fn is_searched(command: &Command) -> bool {
     match command {
         Command::Argv(words) => words.first().is_some_and(|name| !is_path(Path::new(name))),
-        Command::Script(_) | Command::File(_) => false,
+        Command::Script(_) | Command::File(_) | Command::Nothing => false,
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::{Id, StopShares};
 use crate::config::container::MainCommand;
 use crate::config::probe::{Health, UnhealthyAction};
-use crate::config::service::{Kind, RESTART_DELAY, RESTART_MAX_DELAY, Ready, Restart, RestartPolicy, Service, Stop};
+use crate::config::service::{
+    Command, Kind, RESTART_DELAY, RESTART_MAX_DELAY, Ready, Restart, RestartPolicy, Service, Stop,
+};
 use crate::config::values::{ServiceName, Signal};
 
 /// Everything that one run of the engine is about.
@@ -26,6 +28,8 @@ pub struct Spec {
     pub name: ServiceName,
     /// Longrun or oneshot.
     pub kind: Kind,
+    /// Whether it runs a program; a oneshot without one is done as soon as it may start.
+    pub has_program: bool,
     /// Must be up or done before it starts; stopped after it is down. Unknown ids and its own are ignored.
     pub requires: Vec<Id>,
     /// Order only. The main command is after everything, whatever stands here.
@@ -172,6 +176,7 @@ impl Setup {
             .map(|service| Spec {
                 name: service.name.clone(),
                 kind: service.kind,
+                has_program: service.command != Command::Nothing,
                 requires: resolve(&service.requires),
                 after: resolve(&service.after),
                 restart: service.restart.clone(),
@@ -210,6 +215,7 @@ impl Spec {
         Self {
             name: ServiceName::main(),
             kind: Kind::Longrun,
+            has_program: true,
             requires: Vec::new(),
             after: Vec::new(),
             restart: Restart {
@@ -270,7 +276,7 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
-    use crate::config::service::{Command, Finish};
+    use crate::config::service::Finish;
 
     fn name(text: &str) -> ServiceName {
         ServiceName::new(text).expect("a service's name")

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::process::Outcome;
 use super::restart::RestartDecision;
-use super::state::{End, Service, State, at_rest, ending, pending, running, spawning};
+use super::state::{Cause, End, Service, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
-use super::{Action, FailureReason, Id, Report, Role, StopReason, Time, schedule};
+use super::{Action, Exit, FailureReason, Id, Report, Role, StopReason, Time, schedule};
 
 impl Supervisor {
     /// Considers a service again: whether it may start, or must stop, now.
@@ -78,6 +78,9 @@ impl Supervisor {
         service.starts = service.starts.saturating_add(1);
         service.restarts = service.restarts.saturating_add(u32::from(std::mem::take(&mut service.again)));
         service.given_up = None;
+        if !service.spec.has_program {
+            return self.done_at_once(id);
+        }
         self.set(id, State::Spawning);
         self.out.push(Action::Spawn { id, role: Role::Run, after: None });
     }
@@ -118,6 +121,13 @@ impl Supervisor {
                 Outcome::CannotStart(why) => self.fail(id, FailureReason::CannotStart(why)),
             },
         }
+    }
+
+    /// A oneshot that runs nothing is done where others are started.
+    fn done_at_once(&mut self, id: Id) {
+        self.services[id].code = Some(0);
+        let (exit, ran) = (Exit::Code(0), Duration::ZERO);
+        self.done(id, End { exit, cause: Cause::Itself, started: self.now, ran, up: None });
     }
 
     /// A oneshot is done: for good, or until its next run.

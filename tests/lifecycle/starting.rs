@@ -161,3 +161,30 @@ fn a_dependent_that_crashes_waits_for_its_requirement_to_be_up_again() {
     scenario.ready("db");
     assert_eq!(scenario.started(), ["web"]);
 }
+
+#[test]
+fn a_oneshot_without_a_program_is_done_as_soon_as_it_may_start_and_no_process_exists() {
+    let mut scenario = Scenario::begun(&[
+        oneshot("first"),
+        oneshot("group").without_program().requires("first"),
+        oneshot("all").without_program().requires("group"),
+        longrun("web").requires("all"),
+    ]);
+    assert_eq!(scenario.started(), ["first"]);
+    assert_eq!(scenario.state("group"), "waiting");
+    scenario.executed("first");
+    scenario.exits("first", 0);
+    assert_eq!(scenario.started(), ["web"]);
+    assert_eq!((scenario.state("group"), scenario.state("all")), ("done", "done"));
+    assert_eq!(scenario.status("group").pid, None);
+}
+
+#[test]
+fn a_oneshot_without_a_program_fails_with_what_it_requires() {
+    let mut scenario =
+        Scenario::begun(&[oneshot("first"), oneshot("group").without_program().requires("first"), longrun("other")]);
+    scenario.exits("first", 3);
+    let (first, group) = (scenario.id("first"), scenario.id("group"));
+    let why = FailureReason::Requirement(first);
+    assert!(scenario.reports().contains(&Report::Failed { id: group, why }));
+}

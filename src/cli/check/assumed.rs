@@ -104,11 +104,13 @@ fn paths(config: &Config) -> BTreeMap<PathBuf, PathFact> {
 fn programs(config: &Config) -> BTreeMap<String, ProgramFact> {
     let found = |words: Option<&std::ffi::OsString>| ProgramFact::Found(words.map(PathBuf::from).unwrap_or_default());
     let of = |command: &Command| match command {
-        Command::Argv(words) => found(words.first()),
-        Command::Script(_) => ProgramFact::Found(SHELL.into()),
-        Command::File(path) => ProgramFact::Found(path.clone()),
+        Command::Argv(words) => Some(found(words.first())),
+        Command::Script(_) => Some(ProgramFact::Found(SHELL.into())),
+        Command::File(path) => Some(ProgramFact::Found(path.clone())),
+        Command::Nothing => None,
     };
-    let services = config.services.iter().map(|service| (service.name.as_str().to_owned(), of(&service.command)));
+    let services = config.services.iter();
+    let services = services.filter_map(|service| Some((service.name.as_str().to_owned(), of(&service.command)?)));
     let main = match config.main.first() {
         // `docker run IMAGE --help`: no image has a program with that name.
         Some(flag) if flag.as_encoded_bytes().starts_with(b"-") => ProgramFact::NotFound,

@@ -30,7 +30,9 @@ pub(super) fn read(config: &Config, path: Option<&OsStr>) -> NamedFiles {
     let main = config.main_service();
     for service in config.services.iter().chain(&main) {
         let name = service.name.as_str();
-        found.programs.insert(name.to_owned(), lookup.service(service, &service.command, inherited));
+        if service.command != Command::Nothing {
+            found.programs.insert(name.to_owned(), lookup.service(service, &service.command, inherited));
+        }
         let helpers = service.helpers();
         if !helpers.is_empty() {
             let looked_up = helpers.iter().map(|(key, command)| (*key, lookup.service(service, command, inherited)));
@@ -74,6 +76,7 @@ impl LookupCache {
         match command {
             Command::Script(_) => self.file(Path::new(SHELL)),
             Command::File(path) => self.file(path),
+            Command::Nothing => ProgramFact::NotFound,
             Command::Argv(words) => {
                 let path = match service.environment.get("PATH") {
                     Some(path) => OsStr::new(path),
@@ -108,7 +111,7 @@ impl LookupCache {
         for (key, command) in all {
             let word = match command {
                 Command::Argv(words) => words.first().filter(|word| !word.as_bytes().contains(&b'/')),
-                Command::Script(_) | Command::File(_) => None,
+                Command::Script(_) | Command::File(_) | Command::Nothing => None,
             };
             if let Some(word) = word {
                 let facts = directories(path).enumerate().map(|(at, place)| (at, self.file(&place.join(word))));

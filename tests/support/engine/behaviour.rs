@@ -92,6 +92,13 @@ pub fn get_busy(rng: &mut Rng, specs: &mut [Spec], behaviours: &mut [Behaviour])
     }
 }
 
+/// Makes some oneshots run nothing.
+pub fn remove_programs<'s>(rng: &mut Rng, specs: impl IntoIterator<Item = &'s mut Spec>) {
+    for spec in specs.into_iter().filter(|spec| spec.kind == Kind::Oneshot) {
+        spec.has_program = !rng.percent(25);
+    }
+}
+
 /// Returns a main command: a plain one, or one that is described like a service.
 pub fn random_main(rng: &mut Rng) -> Spec {
     if rng.percent(50) {
@@ -141,6 +148,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
     Spec {
         name: ServiceName::new(&format!("s{at}")).expect("a name"),
         kind,
+        has_program: true,
         requires,
         after,
         restart: Restart {

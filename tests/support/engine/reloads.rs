@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stepdown::config::values::ServiceName;
 use stepdown::supervise::{Id, Setup, Spec, Start};
 
-use super::behaviour::random_spec;
+use super::behaviour::{random_spec, remove_programs};
 use super::rng::Rng;
 
 /// A tree of services as its files have it: neighbours are names.
@@ -15,6 +15,8 @@ pub struct Tree {
     /// Services only depend on those of lower rank, for good: no reload ever makes a circle.
     ranks: BTreeMap<ServiceName, u64>,
     most: u64,
+    /// Chooses who has a program, and nothing else.
+    programs: Rng,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +28,7 @@ struct Node {
 
 impl Tree {
     /// Returns the tree of these services, the main command left out.
-    pub fn new(specs: &[Spec]) -> Self {
+    pub fn new(specs: &[Spec], programs: Rng) -> Self {
         let names = |ids: &[Id]| ids.iter().map(|id| specs[id.0].name.clone()).collect();
         let services = || specs.iter().filter(|spec| !spec.is_main);
         let node = |spec: &Spec| Node {
@@ -38,6 +40,7 @@ impl Tree {
             nodes: services().map(|spec| (spec.name.clone(), node(spec))).collect(),
             ranks: (1..).zip(services()).map(|(at, spec)| (spec.name.clone(), at * 100)).collect(),
             most: services().count() as u64 + 3,
+            programs,
         }
     }
 
@@ -70,8 +73,9 @@ impl Tree {
         changed
     }
 
-    fn random_node(&self, rng: &mut Rng, at: u64, name: &ServiceName) -> Node {
-        let spec = random_spec(rng, at);
+    fn random_node(&mut self, rng: &mut Rng, at: u64, name: &ServiceName) -> Node {
+        let mut spec = random_spec(rng, at);
+        remove_programs(&mut self.programs, [&mut spec]);
         let lower = |other: &&ServiceName| self.ranks[*other] < self.ranks[name];
         let density = rng.pick(&[0, 15, 30, 60]);
         let mut some = |percent| {

@@ -94,6 +94,12 @@ impl SpecBuilder {
         self
     }
 
+    /// It runs nothing.
+    pub fn without_program(mut self) -> Self {
+        self.spec.has_program = false;
+        self
+    }
+
     /// It waits for so many things outside the container.
     pub fn awaits(mut self, count: usize) -> Self {
         self.spec.awaits = count;

@@ -12,7 +12,7 @@ use stepdown::supervise::{
     Time,
 };
 
-use super::behaviour::{Behaviour, get_busy, get_stuck, random_behaviour, random_main, random_spec};
+use super::behaviour::{Behaviour, get_busy, get_stuck, random_behaviour, random_main, random_spec, remove_programs};
 use super::oracle::{Oracle, Property};
 use super::reloads::Tree;
 use super::rng::Rng;
@@ -122,6 +122,8 @@ impl World {
             spec.scheduled = clock.percent(30) && !spec.has_stop_command;
             spec.every = spec.every.filter(|_| !spec.scheduled);
         }
+        let mut programs = Rng::new(!seed ^ (1 << 41));
+        remove_programs(&mut programs, &mut specs);
         let setup = Setup { specs: specs.clone(), stop_timeout };
         let mut world = Self {
             seed,
@@ -131,7 +133,7 @@ impl World {
             reached: Reached::default(),
             answers_first: rng.percent(50),
             behaviours,
-            tree: Tree::new(&specs),
+            tree: Tree::new(&specs, programs),
             specs,
             processes: BTreeMap::new(),
             queue: BTreeMap::new(),

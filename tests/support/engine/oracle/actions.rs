@@ -36,7 +36,13 @@ impl Oracle {
             _ => self.settle_renewals(),
         }
         match action {
-            Action::Spawn { id, role: Role::Run, .. } => self.judge_start(*id),
+            Action::Spawn { id, role: Role::Run, .. } => {
+                self.judge_start(*id);
+                let has_program = self.services[id.0].spec.has_program;
+                self.demand(has_program, Property::AOneshotWithoutAProgramIsDoneAtOnce, || {
+                    format!("{id:?} has none, and a process was asked for")
+                });
+            }
             Action::Spawn { id, role: Role::Finish, after } => self.judge_finish(*id, *after),
             Action::Spawn { id, role: Role::StopCommand, .. } => self.judge_stop_command(*id),
             Action::Probe { id, kind } => self.judge_probe(*id, *kind),
@@ -307,6 +313,12 @@ impl Oracle {
             }
             Report::Stopping { reason } => self.judge_reason(reason),
             Report::Done { id, again, .. } => {
+                let waits = matches!(self.services[id.0].state, ServiceState::Pending(_) | ServiceState::Awaiting(_));
+                if waits && !self.services[id.0].spec.has_program {
+                    // In the place of a start, and of its end.
+                    self.judge_start(*id);
+                    self.done_at_once(*id);
+                }
                 let done = matches!(self.services[id.0].state, ServiceState::Done | ServiceState::Resting(_));
                 self.demand(done, Property::StatusTellsTheTruth, || format!("{id:?} is not done"));
                 self.judge_next_run(*id, *again, true);

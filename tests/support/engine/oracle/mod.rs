@@ -64,6 +64,7 @@ pub enum Property {
     AServiceThatMissesItsWatchdogIsStopped,
     APeriodicOneshotRunsWhenDue,
     AStopCommandRunsInItsOrder,
+    AOneshotWithoutAProgramIsDoneAtOnce,
     ARequestIsCarriedOut,
     AReloadTouchesOnlyWhatDiffers,
     WhatChangedIsRestartedOnce,
