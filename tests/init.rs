@@ -246,7 +246,7 @@ fn a_flag_in_the_place_of_the_main_command_is_refused_with_where_it_belongs() {
 fn what_was_made_for_s6_overlay_is_named_once_at_boot() {
     if possible() {
         let place = tempfile::tempdir().unwrap();
-        let told = "/etc/cont-init.d is made for s6-overlay and is not read: write a oneshot for each script";
+        let told = "/etc/cont-init.d is not read yet: write a oneshot for each script";
         let ended = app().volume(place.path(), "/etc/cont-init.d").command(&["/bin/true"]).run();
         assert_eq!(ended.text(Origin::Err).matches(told).count(), 1, "{ended:#?}");
         ended.expect(0);

@@ -30,6 +30,8 @@ pub struct Container {
     pub log: LogFormat,
     /// The level of our own messages (`STEPDOWN_LOG`).
     pub level: Level,
+    /// Whether the image was made for s6-overlay; `None`: its directories tell.
+    pub s6: Option<bool>,
     /// The app user.
     pub app: App,
     /// Ownership to establish at boot.

@@ -61,8 +61,9 @@ const CONTAINER_KEYS: &[KeyDoc] = &[
         "signals that PID 1 passes on: `USR1 = \"db\"`, `HUP = \"main\"` (the main command), or a table"),
     key("main", "a table", "(none)", r#"main = { success_codes = [0, 143] }"#,
         "the main command (`docker run IMAGE COMMAND`), described like a service"),
+    key("s6", "true or false", "(whether there is `/etc/s6-overlay` or `/etc/cont-init.d`)", "s6 = true",
+        "the image was made for s6-overlay: its definitions are read, and its scripts run as root unless `drop = \"app\"`"),
     later("secrets", "variables from files", "read the file in the service's command, or use `environment_file`"),
-    later("s6", "an image made for s6-overlay", "write s6-style directories into the services tree"),
     later("harden", "a sandbox of named strength", "leave it out for now"),
 ];
 

@@ -68,6 +68,7 @@ fn whole(table: &Table<'_>, report: &mut FileReport<'_>) -> ContainerFile {
         pid1_filter: table.get("pid1_filter").and_then(|field| field.boolean(report)).unwrap_or(true),
         log,
         level,
+        s6: table.get("s6").and_then(|field| field.boolean(report)),
         own: table.get("own").map_or_else(Vec::new, |field| own_toml::own(&field, &app, report)),
         directories: table.get("directory").map_or_else(Vec::new, |field| own_toml::directories(&field, &app, report)),
         app,

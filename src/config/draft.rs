@@ -14,6 +14,28 @@ pub struct Draft {
     pub stop_timeout_at: Option<Place>,
     /// Notices.
     pub notices: Vec<String>,
+    /// Files of an s6 directory that have no effect.
+    pub ignored: Vec<Ignored>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// A file of a service without an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ignored {
+    /// Its name.
+    pub file: &'static str,
+    /// What happens instead.
+    pub instead: &'static str,
+}
+
+/// Where a draft comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A services tree: it is started, unless it says otherwise.
+    Tree,
+    /// The s6-rc definitions of an image made for s6-overlay: it is started if a bundle says so.
+    Definitions,
 }
 
 /// One name in `requires`, `after` or `pipe_to`.

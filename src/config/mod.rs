@@ -28,11 +28,8 @@ pub mod probe;
 mod probe_toml;
 pub mod quote;
 mod read;
-mod s6;
-mod s6_files;
+pub mod s6;
 pub mod s6_overlay;
-mod s6_pipes;
-mod s6_up;
 pub mod search_path;
 pub mod service;
 mod service_keys;
@@ -68,7 +65,7 @@ pub use keys::reference;
 pub use paths::is_systems;
 pub use quote::shown_value;
 pub use read::read;
-pub use s6_files::has_meaning;
+pub use s6::has_meaning;
 
 /// A file larger than this is refused unread: a configuration is small, a bomb is not (SECURITY 1.4).
 pub const MAX_FILE: usize = 256 * 1024;
@@ -82,8 +79,21 @@ pub struct Sources {
     pub container: Option<(PathBuf, Content)>,
     /// The services trees, in order: `/etc/services.d`, then those of `STEPDOWN_SERVICES`.
     pub trees: Vec<Tree>,
+    /// What only an image made for s6-overlay has.
+    pub s6: S6Sources,
     /// The main command: what follows `init --`. Empty: none.
     pub main: Vec<OsString>,
+}
+
+/// The directories of an image made for s6-overlay, beside its services tree.
+#[derive(Clone, Debug, Default)]
+pub struct S6Sources {
+    /// Those by which such an image is recognised, as far as they exist: `s6-overlay`, `cont-init.d`.
+    pub marks: Vec<PathBuf>,
+    /// `s6-overlay/s6-rc.d`: definitions of services and bundles.
+    pub definitions: Tree,
+    /// `s6-overlay/user-bundles.d`: more of them, which are only read if the others do not contain `user`.
+    pub user_bundles: Tree,
 }
 
 /// One services tree.

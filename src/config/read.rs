@@ -8,6 +8,7 @@ use super::container::{App, Container, MainCommand};
 use super::container_toml::{self, ContainerFile};
 use super::draft::Draft;
 use super::file_report::FileReport;
+use super::s6::{self, Image};
 use super::service::{RunAs, Stop};
 use super::tree::{self, TreeContents};
 use super::units::show_duration;
@@ -33,17 +34,28 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     let budget_of_file = file.container.stop_timeout;
     let mut container = env::apply(&sources.env, file, &mut problems, &mut notices);
 
+    let image = Image::recognise(sources, &container, &mut notices);
     let mut found = TreeContents::default();
     for tree in &sources.trees {
-        tree::read(tree, env::of_tree(&sources.env, &tree.path), &mut found, &mut problems);
+        tree::read(tree, env::of_tree(&sources.env, &tree.path), image.as_ref(), &mut found, &mut problems);
+    }
+    if let Some(image) = &image {
+        s6::read_definitions(image, &sources.s6, &mut found, &mut problems);
     }
     for (path, names) in &found.foreign {
         let (verb, path) = (if names.len() == 1 { "is not a service" } else { "are not services" }, shown(path));
         notices.push(format!("{path}: {} {verb}, by name: ignored", names.join(", ")));
     }
-    let TreeContents { mut drafts, declared, anything, .. } = found;
+    let TreeContents { mut drafts, declared, anything, mut bundles, s6_notices, .. } = found;
     drafts.sort_by(|one, other| one.service.name.cmp(&other.service.name));
     let declared = declared.into_keys().collect::<BTreeSet<_>>();
+    notices.extend(s6_notices);
+    bundles.resolve(&declared, &mut problems);
+    bundles.expand(&mut drafts);
+    if image.is_some() {
+        s6::stop_unreachable(&mut drafts, &bundles, &mut notices);
+        notices.extend(s6::ignored_notices(&drafts));
+    }
     graph::link(&mut drafts, &declared, &mut problems);
     cross_checks::pipes(&drafts, &mut problems);
     cross_checks::calendars(&drafts, &mut problems);
@@ -68,7 +80,13 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     }
     check_main(sources, &container, anything, &mut problems);
     let services = drafts.into_iter().map(|draft| draft.service).collect();
-    problems.or(Config { container, services, main: sources.main.clone(), s6: None, notices })
+    problems.or(Config {
+        container,
+        services,
+        main: sources.main.clone(),
+        s6: image.map(|image| image.overlay),
+        notices,
+    })
 }
 
 fn container_file(sources: &Sources, problems: &mut Problems) -> ContainerFile {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::calendar::Calendar;
 use super::cron::Cron;
-use super::draft::{Draft, Link, Relation};
+use super::draft::{Draft, Link, Origin, Relation};
 use super::file_report::FileReport;
 use super::probe_toml::{self, HealthKeys};
 use super::quote::{escaped, quoted, ticked};
@@ -92,7 +92,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
         down: false,
     };
     let stop_timeout_at = table.get("stop").map(|field| Place::line(report.path(), field.line()));
-    Draft { service, links, stop_timeout_at, notices }
+    Draft { service, links, stop_timeout_at, notices, ignored: Vec::new(), origin: Origin::Tree }
 }
 
 /// Reports keys that have no effect for this kind of service.

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use super::draft::Draft;
 use super::file_report::FileReport;
 use super::quote::{quoted, quoted_os};
-use super::s6_files::ServiceDir;
+use super::s6::{self, Bundles, DirectoryFormat, Image, ServiceDir};
+use super::s6_overlay::S6Origin;
 use super::service::Kind;
 use super::values::ServiceName;
-use super::{Content, Tree, bytes, s6, s6_pipes, service_toml};
+use super::{Content, Tree, bytes, service_toml};
 use crate::error::{Place, Problem, Problems};
 use crate::text::shown;
 
@@ -33,10 +34,21 @@ pub struct TreeContents {
     pub foreign: Vec<(PathBuf, Vec<String>)>,
     /// Whether there is any entry that may be intended as a service.
     pub anything: bool,
+    /// Names that stand for several services.
+    pub bundles: Bundles,
+    /// Notices about an image made for s6-overlay as a whole.
+    pub s6_notices: Vec<String>,
 }
 
-/// Reads one tree into `found`; `named_by`: the variable that names it, if any.
-pub fn read(tree: &Tree, named_by: Option<Place>, found: &mut TreeContents, problems: &mut Problems) {
+/// Reads one tree into `found`; `named_by`: the variable that names it, if any; `image`: the image, if it was made for
+/// s6-overlay.
+pub fn read(
+    tree: &Tree,
+    named_by: Option<Place>,
+    image: Option<&Image>,
+    found: &mut TreeContents,
+    problems: &mut Problems,
+) {
     if let Some(why) = &tree.unreadable {
         found.anything = true;
         let shown = quoted_os(tree.path.as_os_str());
@@ -76,7 +88,7 @@ pub fn read(tree: &Tree, named_by: Option<Place>, found: &mut TreeContents, prob
             problems.push(Problem::new(Place::file(&tree.path), what, "fix those first"));
             return;
         }
-        entry(tree, name, content, found, problems);
+        entry((tree, image), name, content, found, problems);
     }
 }
 
@@ -98,7 +110,13 @@ fn is_foreign(name: &str) -> bool {
         || is_saved
 }
 
-fn entry(tree: &Tree, entry: &OsString, content: &Content, found: &mut TreeContents, problems: &mut Problems) {
+fn entry(
+    (tree, image): (&Tree, Option<&Image>),
+    entry: &OsString,
+    content: &Content,
+    found: &mut TreeContents,
+    problems: &mut Problems,
+) {
     let directory = matches!(content, Content::Dir(_));
     // If the type is unknown (unreadable, a dangling link) the name decides.
     let bare = match entry.to_str().map(|name| (name, name.strip_suffix(".toml"))) {
@@ -133,14 +151,15 @@ fn entry(tree: &Tree, entry: &OsString, content: &Content, found: &mut TreeConte
         return;
     }
     match content {
-        Content::Dir(entries) => service_dir(&name, path, entries, found, problems),
+        Content::Dir(entries) => service_dir((&name, image), path, entries, found, problems),
         Content::File { .. } | Content::TooLarge(_) | Content::Unreadable(_) | Content::Other(_) => {
             toml(&name, path, content, found, problems);
         }
     }
 }
 
-fn name_rule(bare: &str) -> &'static str {
+/// Returns what a service's name must be.
+pub fn name_rule(bare: &str) -> &'static str {
     match bare {
         ServiceName::MAIN => "that is the main command's; choose another",
         ServiceName::OWN => "that is ours; choose another",
@@ -149,7 +168,7 @@ fn name_rule(bare: &str) -> &'static str {
 }
 
 fn service_dir(
-    name: &ServiceName,
+    (name, image): (&ServiceName, Option<&Image>),
     path: PathBuf,
     entries: &BTreeMap<OsString, Content>,
     found: &mut TreeContents,
@@ -168,27 +187,44 @@ fn service_dir(
             draft.notices.push(notice);
         }
     } else if s6::is_one(entries) {
-        let (draft, wrong) = s6::read(name, ServiceDir::new(path.clone(), entries));
-        problems.extend(wrong);
-        if let (Kind::Longrun, Some(Content::Dir(inner))) = (draft.service.kind, entries.get(OsStr::new("log"))) {
-            logger(name, path.join("log"), inner, found, problems);
+        let kind = s6_dir(name, image, ServiceDir::new(path.clone(), entries), found, problems);
+        if let (Kind::Longrun, Some(Content::Dir(inner))) = (kind, entries.get(OsStr::new("log"))) {
+            logger((name, image), path.join("log"), inner, found, problems);
         }
-        found.drafts.push(draft);
     } else {
         let remedy = "put one of them there, or remove the directory";
         problems.push(Problem::new(Place::file(&path), "holds neither `service.toml` nor `run`", remedy));
     }
 }
 
+fn s6_dir(
+    name: &ServiceName,
+    image: Option<&Image>,
+    dir: ServiceDir<'_>,
+    found: &mut TreeContents,
+    problems: &mut Problems,
+) -> Kind {
+    let format = image.map_or(DirectoryFormat::Servicedir, |_| DirectoryFormat::LegacyServicedir);
+    let path = dir.itself();
+    let (mut draft, wrong) = s6::read_directory(name, dir, format);
+    problems.extend(wrong);
+    if let Some(image) = image {
+        image.adopt(&mut draft.service, S6Origin::Legacy(path));
+    }
+    let kind = draft.service.kind;
+    found.drafts.push(draft);
+    kind
+}
+
 /// The `log` of an s6 directory is a service of its own, which reads the other's output.
 fn logger(
-    of: &ServiceName,
+    (of, image): (&ServiceName, Option<&Image>),
     path: PathBuf,
     entries: &BTreeMap<OsString, Content>,
     found: &mut TreeContents,
     problems: &mut Problems,
 ) {
-    let text = s6_pipes::logger(of);
+    let text = s6::logger(of);
     let Some(name) = ServiceName::new(&text) else {
         let what = format!("{} cannot be a service's name", quoted(&text));
         problems.push(Problem::new(Place::file(&path), what, name_rule(&text)));
@@ -197,13 +233,11 @@ fn logger(
     if !declare(&name, &path, found, problems) {
         return;
     }
-    let (draft, wrong) = s6::read(&name, ServiceDir::new(path, entries));
-    problems.extend(wrong);
-    found.drafts.push(draft);
+    s6_dir(&name, image, ServiceDir::new(path, entries), found, problems);
 }
 
 /// Declares a name; a second service with that name is a problem.
-fn declare(name: &ServiceName, path: &PathBuf, found: &mut TreeContents, problems: &mut Problems) -> bool {
+pub fn declare(name: &ServiceName, path: &PathBuf, found: &mut TreeContents, problems: &mut Problems) -> bool {
     let Some(first) = found.declared.get(name) else {
         found.declared.insert(name.clone(), path.clone());
         return true;

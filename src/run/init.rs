@@ -80,7 +80,6 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     locate_all(&mut plan, doctor::host_context);
     boot_context::format_own_messages(&plan);
     report(&config, &plan);
-    source::s6_overlay_notice(&source::ConfigPaths::installed()).iter().for_each(|notice| tracing::warn!("{notice}"));
     if let Some((why, code)) = plan::main_is_missing(&plan, &facts) {
         tracing::error!("main command: {why}; nothing was done or started");
         return Ok(ended_early(code));

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use crate::config::S6Sources;
 use crate::config::service::Service;
 use crate::config::values::ServiceName;
 use crate::config::{self, Config, Content, Sources, Tree, key_lines};
@@ -28,8 +29,8 @@ impl Reloader for BootContext {
         let read = source::ReloadSources::read(&ConfigPaths::installed(), &self.given, trust);
         // The paths that the new configuration names are read here only, because any of them may hang. What is wrong with the
         // configuration is reported by PID 1.
-        let source::ReloadSources { container, trees, .. } = read.clone();
-        let config = config::read(&self.sources(container, trees)).ok();
+        let source::ReloadSources { container, trees, s6, .. } = read.clone();
+        let config = config::read(&self.sources(container, trees, s6)).ok();
         let named_paths = config.map(|config| NamedPaths::read(&config, &self.facts));
         wire::encode_message(&(read, named_paths))
     }
@@ -38,12 +39,12 @@ impl Reloader for BootContext {
         let place = ConfigPaths::installed();
         let early = "the process that reads the configuration has ended early";
         let truncated = || wrong(Problem::new(Place::Machine, early, "reload again"));
-        let (source::ReloadSources { untrusted, container, trees }, named_paths) =
+        let (source::ReloadSources { untrusted, container, trees, s6 }, named_paths) =
             wire::decode_message(read).ok_or_else(truncated)?;
         if let Some(path) = untrusted {
             return Err(untrusted_file(path));
         }
-        let sources = self.sources(container, trees);
+        let sources = self.sources(container, trees, s6);
         let config = config::read(&sources).map_err(|problems| self.with_reader(problems))?;
         let facts = named_paths.ok_or_else(truncated)?.with(&config, &self.facts);
         let plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
@@ -95,8 +96,8 @@ impl Reloader for BootContext {
 }
 
 impl BootContext {
-    fn sources(&self, container: Option<(PathBuf, Content)>, trees: Vec<Tree>) -> Sources {
-        Sources { env: self.given.clone(), container, trees, main: self.config.main.clone() }
+    fn sources(&self, container: Option<(PathBuf, Content)>, trees: Vec<Tree>, s6: S6Sources) -> Sources {
+        Sources { env: self.given.clone(), container, trees, s6, main: self.config.main.clone() }
     }
 
     /// Adds to problems of reading which user reads now: root could read at the boot.

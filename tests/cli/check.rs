@@ -189,16 +189,18 @@ fn a_variables_name_holds_no_blank() {
 }
 
 #[test]
-fn what_s6_overlay_would_run_is_named_as_not_read() {
+fn an_image_made_for_s6_overlay_is_read_beside_its_services_tree_or_without_one() {
     let here = Here::new()
-        .with("services.d/web.toml", WEB)
-        .with("cont-init.d/10-adduser", "#!/bin/sh\n")
-        .with("s6-overlay/s6-rc.d/web/type", "longrun\n");
+        .with("s6-overlay/s6-rc.d/web/type", "longrun\n")
+        .with("s6-overlay/s6-rc.d/web/run", "#!/bin/sh\n")
+        .with("s6-overlay/s6-rc.d/user/contents.d/web", "");
     let said = here.run(&["check"]);
-    let told = "note: cont-init.d, s6-overlay/s6-rc.d are made for s6-overlay and are not read: write a oneshot";
+    assert!(said.code == 0 && said.out.starts_with("services.d: 1 service, no problems\n"), "{}", said.out);
+    assert!(said.out.contains("because `web` runs as root for good"), "{}", said.out);
+    let here = here.with("services.d/native.toml", WEB).with("stepdown.toml", "s6 = false\n");
+    let said = here.run(&["check"]);
+    let told = "note: s6-overlay is not read: `s6 = false` in the container file\n";
     assert!(said.code == 0 && said.out.contains(told), "{}", said.out);
-    let said = Here::new().with("services.d/web.toml", WEB).run(&["check"]);
-    assert!(!said.out.contains("s6-overlay"), "{}", said.out);
 }
 
 #[test]

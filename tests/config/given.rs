@@ -1,12 +1,17 @@
 //! [`Given`]: sources in a few words, and what comes of them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use stepdown::config::service::Service;
 use stepdown::config::{Config, Content, Sources, Tree, read};
 
 pub const TREE: &str = "/etc/services.d";
+
+/// Where an image made for s6-overlay has its definitions.
+pub const DEFINITIONS: &str = "/etc/s6-overlay/s6-rc.d";
+/// Where it may have its user bundles.
+pub const USER_BUNDLES: &str = "/etc/s6-overlay/user-bundles.d";
 
 /// A smallest service.
 pub const PLAIN: &str = "command = [\"true\"]\n";
@@ -16,6 +21,26 @@ pub struct Given(pub Sources);
 pub fn given() -> Given {
     let tree = Tree { path: PathBuf::from(TREE), ..Tree::default() };
     Given(Sources { trees: vec![tree], ..Sources::default() })
+}
+
+/// An image made for s6-overlay, without a service.
+pub fn s6_image() -> Given {
+    let mut given = given();
+    let tree = |path: &str| Tree { path: PathBuf::from(path), ..Tree::default() };
+    given.0.s6.marks.push(PathBuf::from("/etc/s6-overlay"));
+    given.0.s6.definitions = tree(DEFINITIONS);
+    given.0.s6.user_bundles = tree(USER_BUNDLES);
+    given
+}
+
+/// An s6-rc definition of that type, with these files.
+pub fn definition<'n>(kind: &str, more: impl IntoIterator<Item = (&'n str, Content)>) -> Content {
+    dir([("type", file(format!("{kind}\n")))].into_iter().chain(more))
+}
+
+/// A directory of empty files.
+pub fn names<'n>(all: impl IntoIterator<Item = &'n str>) -> Content {
+    dir(all.into_iter().map(|name| (name, file(""))))
 }
 
 /// One service `web` with that text below a command.
@@ -43,6 +68,28 @@ pub fn longrun<'n>(more: impl IntoIterator<Item = (&'n str, Content)>) -> Conten
 impl Given {
     pub fn entry(mut self, name: impl Into<OsString>, content: Content) -> Self {
         self.0.trees[0].entries.insert(name.into(), content);
+        self
+    }
+
+    /// Adds a definition, and to the bundle `user`.
+    pub fn started(self, name: &str, content: Content) -> Self {
+        self.definition(name, content).member("user", name)
+    }
+
+    pub fn definition(mut self, name: impl Into<OsString>, content: Content) -> Self {
+        self.0.s6.definitions.entries.insert(name.into(), content);
+        self
+    }
+
+    /// Adds a service to a bundle of users.
+    pub fn member(mut self, bundle: &str, name: &str) -> Self {
+        let bundles = &mut self.0.s6.user_bundles.entries;
+        let bundle = bundles.entry(bundle.into()).or_insert_with(|| definition("bundle", [("contents.d", dir([]))]));
+        if let Content::Dir(files) = bundle
+            && let Some(Content::Dir(members)) = files.get_mut(OsStr::new("contents.d"))
+        {
+            members.insert(name.into(), file(""));
+        }
         self
     }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use stepdown::config::{Content, MAX_FILE, Sources, Tree, read, reference};
+use stepdown::config::{Content, MAX_FILE, S6Sources, Sources, Tree, read, reference};
 
 use super::given::{PLAIN, dir, given};
 
@@ -159,7 +159,7 @@ proptest! {
     ) {
         let tree = Tree { path: PathBuf::from("/etc/services.d"), entries, unreadable: None };
         let container = container.map(|content| (PathBuf::from("/etc/stepdown.toml"), content));
-        holds(&Sources { env, container, trees: vec![tree], main });
+        holds(&Sources { env, container, trees: vec![tree], s6: S6Sources::default(), main });
     }
 
     #[test]

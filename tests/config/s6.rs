@@ -202,10 +202,10 @@ fn an_up_line_is_a_path_a_script_or_nothing() {
     let command = |up: Content| web(oneshot([("up", up)])).service().command;
     assert_eq!(command(file("/etc/init/run\n")), Command::Argv(vec!["/etc/init/run".into()]));
     assert_eq!(command(file("/bin/cp -a /a /b")), Command::Argv(["/bin/cp", "-a", "/a", "/b"].map(Into::into).into()));
-    assert_eq!(command(file("# nothing\n")), Command::Script(":".to_owned()));
+    assert_eq!(command(file("# nothing\n")), Command::Nothing);
     assert_eq!(command(program("#!/bin/sh\necho hi\n")), Command::File(PathBuf::from("/etc/services.d/web/up")));
     let service = web(oneshot([])).service();
-    assert_eq!(service.command, Command::Script(":".to_owned()));
+    assert_eq!(service.command, Command::Nothing);
     assert_eq!((service.kind, service.essential, service.restart.policy), (Kind::Oneshot, true, RestartPolicy::Never));
 }
 

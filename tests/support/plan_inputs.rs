@@ -56,6 +56,7 @@ pub fn config() -> Config {
         at: Place::file("/etc/stepdown.toml"),
     };
     let container = Container {
+        s6: None,
         drop: DropPolicy::Auto,
         without_root: RunOrRefuse::Run,
         without_drop: RunOrRefuse::Refuse,

@@ -59,7 +59,6 @@ pub(super) fn run(place: &ConfigPaths, command: Vec<OsString>) -> Result<Printed
     if installed {
         missing(&config).iter().for_each(|notice| note(&mut text, notice));
     }
-    source::s6_overlay_notice(place).iter().for_each(|notice| note(&mut text, notice));
     if installed {
         lint::of_crontabs().iter().for_each(|notice| note(&mut text, notice));
     }

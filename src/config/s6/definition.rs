@@ -1,18 +1,20 @@
-//! An s6-style service directory → [`Service`] (s6's servicedir, s6-rc's `type`, `up` and dependencies; FIELD §2.3).
-//! Runs as the app user, like every service. Must not know the machine.
+//! One directory of s6 or s6-rc → [`Service`] (a servicedir, or an s6-rc definition with `type`, `up` and dependencies; FIELD
+//! §2.3). Must not know the machine.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
-use super::draft::{Draft, Link, Relation};
-use super::quote::{quoted, quoted_os};
-use super::s6_files::{ServiceDir, make_executable};
-use super::s6_up::{self, UpLine};
-use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Restart, RestartPolicy, Service};
-use super::service_parts::SIGNALS;
-use super::values::{ServiceName, Signal};
-use super::{Content, s6_pipes, suggest};
+use super::files::{ServiceDir, make_executable};
+use super::format::DirectoryFormat;
+use super::up::{self, UpLine};
+use super::{pipes, slips};
+use crate::config::Content;
+use crate::config::draft::{Draft, Ignored, Link, Origin, Relation};
+use crate::config::quote::quoted;
+use crate::config::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Restart, RestartPolicy, Service};
+use crate::config::service_parts::SIGNALS;
+use crate::config::values::{ServiceName, Signal};
 use crate::error::{Place, Problems};
 use crate::text::shown;
 
@@ -41,11 +43,7 @@ const LONGRUN_ONLY: [&str; 14] = [
 ];
 
 /// Files that are not supported yet, and what to do until then.
-const LATER: [(&str, &str); 10] = [
-    ("bundle", "require the services themselves"),
-    ("contents", "require the services themselves"),
-    ("contents.d", "require the services themselves"),
-    ("env", "set the variables in `run`, or write a service.toml with `environment`"),
+const LATER: [(&str, &str); 6] = [
     ("flag-newpidns", "remove it"),
     ("instance", "write one directory for each instance"),
     ("instances", "write one directory for each instance"),
@@ -54,238 +52,299 @@ const LATER: [(&str, &str); 10] = [
     ("reload-signal", "remove it"),
 ];
 
-/// Supported files, to detect misspelt names; without the shortest ones (`run`, `up`, `log`, `env`), which too many names
-/// are like.
-const KNOWN: [&str; 17] = [
-    "consumer-for",
-    "dependencies",
-    "dependencies.d",
-    "down",
-    "down-signal",
-    "finish",
-    "flag-essential",
-    "flag-timeout-killpg",
-    "max-death-tally",
-    "notification-fd",
-    "pipeline-name",
-    "producer-for",
-    "timeout-finish",
-    "timeout-kill",
-    "timeout-up",
-    "timeout-down",
-    "type",
+/// Files that only an image made for s6-overlay may have, and what to do elsewhere.
+const DEFINITIONS_ONLY: [(&str, &str); 4] = [
+    ("bundle", "require the services themselves"),
+    ("contents", "require the services themselves"),
+    ("contents.d", "require the services themselves"),
+    ("env", "set the variables in `run`, or write a service.toml with `environment`"),
 ];
 
 /// Returns whether a directory without `service.toml` is an s6-style one.
 pub fn is_one(entries: &BTreeMap<OsString, Content>) -> bool {
-    ["run", "up", "type"].iter().any(|name| entries.contains_key(std::ffi::OsStr::new(name)))
+    ["run", "up", "type"].iter().any(|name| entries.contains_key(OsStr::new(name)))
 }
 
-/// Reads one service directory.
-pub fn read(name: &ServiceName, mut dir: ServiceDir<'_>) -> (Draft, Problems) {
-    let mut notices = Vec::new();
-    let (kind, sure) = kind(&mut dir);
-    refuse_later(&mut dir);
-    notice_slips(name, &dir, &mut notices);
-    let mut links = links(&mut dir);
-    let mut service = defaults(name, kind, &dir);
-    service.essential |= dir.has("flag-essential");
-    match kind {
-        Kind::Longrun => {
-            longrun(&mut service, &mut dir, &mut notices);
-            links.extend(s6_pipes::links(name, &mut dir, &mut notices));
-        }
-        // With an invalid `type` no file is reported as missing.
-        Kind::Oneshot if sure => oneshot(&mut service, &mut dir, &mut notices),
-        Kind::Oneshot => {}
-    }
-    (Draft { service, links, stop_timeout_at: None, notices }, dir.finish())
+/// Reads one directory.
+pub fn read(name: &ServiceName, dir: ServiceDir<'_>, format: DirectoryFormat) -> (Draft, Problems) {
+    let mut reader = Reader { name, dir, format, notices: Vec::new(), ignored: Vec::new() };
+    let (service, links) = reader.service();
+    let Reader { dir, notices, ignored, .. } = reader;
+    let draft = Draft { service, links, stop_timeout_at: None, notices, ignored, origin: Origin::Tree };
+    (draft, dir.finish())
 }
 
-/// Returns the kind, and whether it is certain: not if `type` is invalid, which is reported.
-fn kind(dir: &mut ServiceDir<'_>) -> (Kind, bool) {
-    match dir.word("type") {
-        Some("longrun") => (Kind::Longrun, true),
-        Some("oneshot") => (Kind::Oneshot, true),
-        Some("bundle") => {
-            dir.problem("type", "a bundle is not available yet", "require the services themselves");
-            (Kind::Oneshot, false)
-        }
-        Some(other) => {
-            dir.problem("type", format!("cannot be {}", quoted(other)), "write longrun or oneshot");
-            (Kind::Oneshot, false)
-        }
-        None if !dir.has("run") && dir.has("up") => {
-            dir.problem_of_all("has `up` and no `type`", "write `oneshot` into a file `type` there");
-            (Kind::Oneshot, true)
-        }
-        // Unreadable, which is reported: the kind is unknown.
-        None if dir.has("type") => (Kind::Oneshot, false),
-        None => (Kind::Longrun, true),
-    }
+/// A directory while it is read.
+struct Reader<'r> {
+    name: &'r ServiceName,
+    dir: ServiceDir<'r>,
+    format: DirectoryFormat,
+    notices: Vec<String>,
+    ignored: Vec<Ignored>,
 }
 
-fn defaults(name: &ServiceName, kind: Kind, dir: &ServiceDir<'_>) -> Service {
-    let (file, policy) = match kind {
-        Kind::Longrun => ("run", RestartPolicy::Always),
-        Kind::Oneshot => ("up", RestartPolicy::Never),
-    };
-    Service {
-        at: Place::file(dir.path(file)),
-        kind,
-        directory: Some(dir.itself()),
-        restart: Restart { policy, delay: START_INTERVAL, max_delay: START_INTERVAL, limit: None },
-        essential: kind == Kind::Oneshot,
-        ..Service::plain(name.clone(), s6_up::nothing())
-    }
-}
-
-fn longrun(service: &mut Service, dir: &mut ServiceDir<'_>, notices: &mut Vec<String>) {
-    let name = service.name.clone();
-    if !dir.has("run") {
-        dir.problem_of_all("is a longrun and has no `run`", "write an executable file `run` there");
-    }
-    dir.check_program("run");
-    service.command = Command::File(dir.path("run"));
-    if dir.has("finish") {
-        dir.check_program("finish");
-        let timeout = dir.millis("timeout-finish").unwrap_or(Some(FINISH_TIMEOUT));
-        service.finish = Some(Finish { command: Command::File(dir.path("finish")), timeout });
-    }
-    if let Some(fd) = dir.number("notification-fd", 3..=1023)
-        && let Ok(fd) = i32::try_from(fd)
-    {
-        service.ready = Ready::Fd { fd, timeout: None };
-    }
-    if let Some(word) = dir.word("down-signal") {
-        match Signal::parse(&word.to_ascii_uppercase()) {
-            Some(signal) => service.stop.signal = signal,
-            None => dir.problem("down-signal", format!("cannot be {}", quoted(word)), SIGNALS),
-        }
-    }
-    service.stop.timeout = dir.millis("timeout-kill").flatten();
-    // s6 only records deaths and the finish script decides to give up; here a tally is a limit.
-    service.restart.limit = dir.number("max-death-tally", 0..=MAX_TALLY).filter(|tally| *tally > 0);
-    if dir.has("down") {
-        service.down = true;
-        notices.push(format!("{name}: not started at boot: {} exists", shown(dir.path("down").as_os_str())));
-    }
-    if dir.has("up") {
-        notices.push(format!("{name}: {} has no effect on a longrun", shown(dir.path("up").as_os_str())));
-    }
-}
-
-fn oneshot(service: &mut Service, dir: &mut ServiceDir<'_>, notices: &mut Vec<String>) {
-    if dir.has("run") && !dir.has("up") {
-        dir.problem_of_all("is a oneshot and has no `up`", "rename `run` to `up`, or write longrun into `type`");
-    }
-    for file in LONGRUN_ONLY.iter().filter(|file| dir.has(file)) {
-        notices.push(format!("{}: {} has no effect on a oneshot", service.name, shown(dir.path(file).as_os_str())));
-    }
-    if let Some(command) = line(dir, "up") {
-        service.command = command;
-    }
-    service.stop_command = line(dir, "down").filter(|command| *command != s6_up::nothing());
-}
-
-/// `up` or `down`.
-fn line(dir: &mut ServiceDir<'_>, name: &str) -> Option<Command> {
-    let script = match dir.entry(name)? {
-        Content::File { bytes, executable } => bytes.starts_with(b"#!").then_some(*executable),
-        Content::TooLarge(_) => Some(true),
-        Content::Dir(_) | Content::Unreadable(_) | Content::Other(_) => None,
-    };
-    if script == Some(true) {
-        dir.check_program(name);
-        return Some(Command::File(dir.path(name)));
-    }
-    match s6_up::line(dir.text(name)?) {
-        UpLine::Nothing => Some(s6_up::nothing()),
-        UpLine::Run(command) => Some(command),
-        UpLine::Execline => {
-            match script {
-                Some(_) => dir.problem(name, "is a script and not executable", make_executable("", dir.path(name))),
-                None => dir.problem(
-                    name,
-                    "needs execline, which is not available: only the absolute path of a program and plain words (letters, \
-                     digits, `/._-+=:,@%`) are understood, no quotes, blocks, variables or builtins but `exec`",
-                    make_executable(
-                        // The path in the image: it becomes the content of the file.
-                        format!(
-                            "write the path of a script there, such as {}; or make it one: begin it with `#!/bin/sh`, write \
-                             the commands as shell, and ",
-                            shown(dir.path("script").as_os_str())
-                        ),
-                        dir.path(name),
-                    ),
-                ),
+impl Reader<'_> {
+    fn service(&mut self) -> (Service, Vec<Link>) {
+        let (kind, sure) = self.kind();
+        self.refuse_later();
+        let later = LATER.iter().chain(&DEFINITIONS_ONLY).map(|(name, _)| *name);
+        self.notices.extend(slips::notices(self.name, self.dir.names(), later));
+        let mut links = self.links();
+        let mut service = self.defaults(kind);
+        self.flags(&mut service);
+        match kind {
+            Kind::Longrun => {
+                self.longrun(&mut service);
+                self.start_timeout(&mut service);
+                links.extend(pipes::links(self.name, &mut self.dir, self.format, &mut self.notices));
             }
-            None
+            // With an invalid `type` no file is reported as missing.
+            Kind::Oneshot if sure => self.oneshot(&mut service),
+            Kind::Oneshot => {}
+        }
+        (service, links)
+    }
+
+    fn is_definition(&self) -> bool {
+        self.format == DirectoryFormat::Definition
+    }
+
+    fn ignore(&mut self, file: &'static str, instead: &'static str) {
+        if self.dir.has(file) {
+            self.ignored.push(Ignored { file, instead });
         }
     }
-}
 
-/// `dependencies.d/NAME`, else the lines of `dependencies` (read only if the directory is absent, as s6-rc does).
-fn links(dir: &mut ServiceDir<'_>) -> Vec<Link> {
-    let link = |to: &str, at: Place, written: &str| Link {
-        relation: Relation::Requires,
-        to: to.to_owned(),
-        at,
-        written: written.to_owned(),
-    };
-    match dir.entry("dependencies.d") {
-        Some(Content::Dir(entries)) => {
-            let path = dir.path("dependencies.d");
-            let names = entries.keys().map(|name| name.to_string_lossy()).filter(|name| !name.starts_with('.'));
-            return names.map(|name| link(&name, Place::file(&path), "dependencies.d")).collect();
-        }
-        Some(_) => {
-            dir.problem(
-                "dependencies.d",
-                "is not a directory",
-                "make it a directory of empty files, one for each service",
-            );
-            return Vec::new();
-        }
-        None => {}
-    }
-    let path = dir.path("dependencies");
-    let names = dir.names_in("dependencies").unwrap_or_default();
-    names.into_iter().map(|(at, name)| link(name, Place::line(&path, at), "dependencies")).collect()
-}
-
-fn refuse_later(dir: &mut ServiceDir<'_>) {
-    for (name, remedy) in LATER {
-        if dir.has(name) {
-            dir.problem(name, "is not available yet", remedy);
+    /// Returns the kind, and whether it is certain: not if `type` is invalid, which is reported.
+    fn kind(&mut self) -> (Kind, bool) {
+        let dir = &mut self.dir;
+        match dir.word("type") {
+            Some("longrun") => (Kind::Longrun, true),
+            Some("oneshot") => (Kind::Oneshot, true),
+            Some("bundle") => {
+                dir.problem("type", "a bundle is not available yet", "require the services themselves");
+                (Kind::Oneshot, false)
+            }
+            Some(other) => {
+                let words = match self.format {
+                    DirectoryFormat::Definition => "write longrun, oneshot or bundle",
+                    DirectoryFormat::Servicedir | DirectoryFormat::LegacyServicedir => "write longrun or oneshot",
+                };
+                dir.problem("type", format!("cannot be {}", quoted(other)), words);
+                (Kind::Oneshot, false)
+            }
+            // Unreadable, which is reported: the kind is unknown.
+            None if dir.has("type") => (Kind::Oneshot, false),
+            None if self.format == DirectoryFormat::Definition => {
+                let what = "has no `type`; s6-overlay would stop the container here";
+                dir.problem_of_all(what, "write longrun, oneshot or bundle into a file `type` there");
+                (Kind::Oneshot, false)
+            }
+            None if !dir.has("run") && dir.has("up") => {
+                dir.problem_of_all("has `up` and no `type`", "write `oneshot` into a file `type` there");
+                (Kind::Oneshot, true)
+            }
+            None => (Kind::Longrun, true),
         }
     }
-    // 0 is s6-rc's default: no limit.
-    for name in ["timeout-up", "timeout-down"] {
-        if dir.millis(name).flatten().is_some() {
-            dir.problem(name, "is not available yet", "remove it");
+
+    fn defaults(&self, kind: Kind) -> Service {
+        let (file, policy) = match kind {
+            Kind::Longrun => ("run", RestartPolicy::Always),
+            Kind::Oneshot => ("up", RestartPolicy::Never),
+        };
+        Service {
+            at: Place::file(self.dir.path(file)),
+            kind,
+            directory: Some(self.dir.working_directory()),
+            restart: Restart { policy, delay: START_INTERVAL, max_delay: START_INTERVAL, limit: None },
+            essential: kind == Kind::Oneshot,
+            ..Service::plain(self.name.clone(), Command::Nothing)
         }
     }
-}
 
-/// Returns the files of an s6-style directory beside a `service.toml`, where they have no effect. Programs are not among
-/// them: `service.toml` may name them.
-pub fn beside_toml(entries: &BTreeMap<OsString, Content>) -> Vec<&OsString> {
-    let settings = || KNOWN.into_iter().filter(|known| known.contains(['-', '.']));
-    let is_setting =
-        |entry: &&OsString| entry.to_str().is_some_and(|text| suggest::nearest(text, settings()).is_some());
-    entries.keys().filter(is_setting).collect()
-}
-
-/// s6 ignores unknown files; a misspelt name is reported, because it has no effect.
-fn notice_slips(name: &ServiceName, dir: &ServiceDir<'_>, notices: &mut Vec<String>) {
-    for entry in dir.names() {
-        let Some(text) = entry.to_str().filter(|text| text.len() > 2) else { continue };
-        if KNOWN.contains(&text) || LATER.iter().any(|(later, _)| *later == text) {
-            continue;
+    fn flags(&mut self, service: &mut Service) {
+        match self.format {
+            DirectoryFormat::Servicedir => service.essential |= self.dir.has("flag-essential"),
+            DirectoryFormat::LegacyServicedir | DirectoryFormat::Definition => {
+                self.ignore("flag-essential", "it can be stopped by hand as any other");
+                self.ignore("flag-recommended", "nothing here asks for it");
+            }
         }
-        if let Some(meant) = suggest::nearest(text, KNOWN) {
-            notices.push(format!("{name}: {} is ignored; did you mean {meant}?", quoted_os(entry)));
+    }
+
+    fn longrun(&mut self, service: &mut Service) {
+        if !self.dir.has("run") {
+            self.dir.problem_of_all("is a longrun and has no `run`", "write an executable file `run` there");
+        }
+        service.command = self.program("run");
+        if self.dir.has("finish") {
+            let timeout = self.dir.millis("timeout-finish").unwrap_or(Some(FINISH_TIMEOUT));
+            service.finish = Some(Finish { command: self.program("finish"), timeout });
+        }
+        let dir = &mut self.dir;
+        if let Some(fd) = dir.number("notification-fd", 3..=1023)
+            && let Ok(fd) = i32::try_from(fd)
+        {
+            service.ready = Ready::Fd { fd, timeout: None };
+        }
+        if let Some(word) = dir.word("down-signal") {
+            match Signal::parse(&word.to_ascii_uppercase()) {
+                Some(signal) => service.stop.signal = signal,
+                None => dir.problem("down-signal", format!("cannot be {}", quoted(word)), SIGNALS),
+            }
+        }
+        service.stop.timeout = dir.millis("timeout-kill").flatten();
+        // s6 only records deaths and the finish script decides to give up; here a tally is a limit.
+        service.restart.limit = dir.number("max-death-tally", 0..=MAX_TALLY).filter(|tally| *tally > 0);
+        if self.is_definition() {
+            self.ignore("down", "s6-rc has none on a longrun; leave the service out of `user` instead");
+            self.ignore("up", "a longrun has `run`");
+            self.ignore("log", "write a consumer and `producer-for`");
+            return;
+        }
+        if self.dir.has("down") {
+            service.down = true;
+            let path = self.dir.path("down");
+            self.notices.push(format!("{}: not started at boot: {} exists", self.name, shown(&path)));
+        }
+        if self.dir.has("up") {
+            let path = self.dir.path("up");
+            self.notices.push(format!("{}: {} has no effect on a longrun", self.name, shown(&path)));
+        }
+    }
+
+    /// `timeout-up`: as for s6-rc, what is not ready in time has not started.
+    fn start_timeout(&mut self, service: &mut Service) {
+        if !self.is_definition() {
+            return;
+        }
+        let limit = self.dir.millis("timeout-up").flatten();
+        match &mut service.ready {
+            Ready::Fd { timeout, .. } => *timeout = limit,
+            Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => {
+                self.ignore("timeout-up", "without `notification-fd` a longrun is up at once");
+            }
+        }
+        if self.dir.millis("timeout-down").flatten().is_some() {
+            self.ignore("timeout-down", "the whole stop has a budget (`stop_timeout`), and `timeout-kill` is honoured");
+        }
+    }
+
+    fn oneshot(&mut self, service: &mut Service) {
+        let dir = &mut self.dir;
+        if dir.has("run") && !dir.has("up") && self.format != DirectoryFormat::Definition {
+            let remedy = "rename `run` to `up`, or write longrun into `type`";
+            dir.problem_of_all("is a oneshot and has no `up`", remedy);
+        }
+        if self.format == DirectoryFormat::Definition && !dir.has("up") {
+            let what = "is a oneshot and has no `up`; s6-overlay would stop the container here";
+            dir.problem_of_all(what, "write the path of a script into a file `up` there, or an empty one");
+        }
+        for file in LONGRUN_ONLY {
+            match self.format {
+                // LinuxServer's images keep the script that `up` names beside it as `run`.
+                DirectoryFormat::Definition if file == "run" => {}
+                DirectoryFormat::Definition => self.ignore(file, "it has no effect on a oneshot"),
+                DirectoryFormat::Servicedir | DirectoryFormat::LegacyServicedir if self.dir.has(file) => {
+                    let path = self.dir.path(file);
+                    self.notices.push(format!("{}: {} has no effect on a oneshot", self.name, shown(&path)));
+                }
+                DirectoryFormat::Servicedir | DirectoryFormat::LegacyServicedir => {}
+            }
+        }
+        if let Some(command) = self.line("up") {
+            service.command = command;
+        }
+        service.stop_command = self.line("down").filter(|command| *command != Command::Nothing);
+    }
+
+    /// Returns how a script is executed. s6-rc copies `run` and `finish` with an execute bit, so that theirs does not matter.
+    fn program(&mut self, name: &str) -> Command {
+        let path = self.dir.path(name);
+        if !self.is_definition() {
+            self.dir.check_program(name);
+            return Command::File(path);
+        }
+        match self.dir.interpreter(name) {
+            Some(words) => Command::Argv(words.into_iter().chain([path.into(), self.name.as_str().into()]).collect()),
+            None => {
+                self.dir.check_program(name);
+                Command::File(path)
+            }
+        }
+    }
+
+    /// `up` or `down`.
+    fn line(&mut self, name: &str) -> Option<Command> {
+        let dir = &mut self.dir;
+        let script = match dir.entry(name)? {
+            Content::File { bytes, executable } => bytes.starts_with(b"#!").then_some(*executable),
+            Content::TooLarge(_) => Some(true),
+            Content::Dir(_) | Content::Unreadable(_) | Content::Other(_) => None,
+        };
+        if script == Some(true) {
+            dir.check_program(name);
+            return Some(Command::File(dir.path(name)));
+        }
+        match up::line(dir.text(name)?) {
+            UpLine::Nothing => Some(Command::Nothing),
+            UpLine::Run(command) => Some(command),
+            UpLine::Execline if script.is_some() && self.format == DirectoryFormat::Definition => {
+                Some(self.program(name))
+            }
+            UpLine::Execline => {
+                let path = dir.path(name);
+                match script {
+                    Some(_) => dir.problem(name, "is a script and not executable", make_executable("", path)),
+                    None => dir.problem(
+                        name,
+                        "needs execline, which is not available: only the absolute path of a program and plain words \
+                         (letters, digits, `/._-+=:,@%`) are understood, no quotes, blocks, variables or builtins but \
+                         `exec`",
+                        make_executable(
+                            // The path in the image: it becomes the content of the file.
+                            format!(
+                                "write the path of a script there, such as {}; or make it one: begin it with `#!/bin/sh`, \
+                                 write the commands as shell, and ",
+                                shown(dir.path("script").as_os_str())
+                            ),
+                            path,
+                        ),
+                    ),
+                }
+                None
+            }
+        }
+    }
+
+    /// `dependencies.d/NAME`, else the lines of `dependencies`.
+    fn links(&mut self) -> Vec<Link> {
+        let listed = self.dir.list("dependencies").unwrap_or_default();
+        let written = if self.dir.has("dependencies.d") { "dependencies.d" } else { "dependencies" };
+        let link = |(to, at)| Link { relation: Relation::Requires, to, at, written: written.to_owned() };
+        listed.into_iter().map(link).collect()
+    }
+
+    fn refuse_later(&mut self) {
+        for (name, remedy) in LATER {
+            if self.dir.has(name) {
+                self.dir.problem(name, "is not available yet", remedy);
+            }
+        }
+        if self.format != DirectoryFormat::Servicedir {
+            return;
+        }
+        for (name, remedy) in DEFINITIONS_ONLY {
+            if self.dir.has(name) {
+                self.dir.problem(name, "is not available yet", remedy);
+            }
+        }
+        // 0 is s6-rc's default: no limit.
+        for name in ["timeout-up", "timeout-down"] {
+            if self.dir.millis(name).flatten().is_some() {
+                self.dir.problem(name, "is not available yet", "remove it");
+            }
         }
     }
 }

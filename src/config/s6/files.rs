@@ -9,9 +9,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::file_report::FileReport;
-use super::quote::quoted;
-use super::{Content, bytes, line_endings};
+use crate::config::file_report::FileReport;
+use crate::config::quote::quoted;
+use crate::config::{Content, bytes, line_endings};
 use crate::error::{FileCommand, Place, Problem, Problems, Remedy};
 
 /// A service directory and the problems found in it.
@@ -34,6 +34,11 @@ impl<'c> ServiceDir<'c> {
 
     /// Returns the path of the directory itself.
     pub fn itself(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    /// Returns the working directory of its programs.
+    pub fn working_directory(&self) -> PathBuf {
         self.path.clone()
     }
 
@@ -86,6 +91,43 @@ impl<'c> ServiceDir<'c> {
     pub fn names_in(&mut self, name: &str) -> Option<Vec<(usize, &'c str)>> {
         let lines = self.text(name)?.lines().zip(1..).map(|(line, at)| (at, line.trim()));
         Some(lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).collect())
+    }
+
+    /// Returns the names of a list, each with its place: those of the files in `NAME.d`, else the lines of `NAME` (only read if
+    /// the directory is missing, as s6-rc does); `None`: there is neither.
+    pub fn list(&mut self, name: &str) -> Option<Vec<(String, Place)>> {
+        let directory = format!("{name}.d");
+        match self.entry(&directory) {
+            Some(Content::Dir(entries)) => {
+                let path = self.path(&directory);
+                let names = entries.keys().map(|name| name.to_string_lossy()).filter(|name| !name.starts_with('.'));
+                Some(names.map(|name| (name.into_owned(), Place::file(&path))).collect())
+            }
+            Some(_) => {
+                let remedy = "make it a directory of empty files, one for each service";
+                self.problem(&directory, "is not a directory", remedy);
+                Some(Vec::new())
+            }
+            None if self.has(name) => {
+                let path = self.path(name);
+                let names = self.names_in(name).unwrap_or_default();
+                Some(names.into_iter().map(|(at, name)| (name.to_owned(), Place::line(&path, at))).collect())
+            }
+            None => None,
+        }
+    }
+
+    /// Returns the words of a script's first line, if the script has no execute bit and can only be run by them: the
+    /// interpreter, and what the kernel would give it as one argument.
+    pub fn interpreter(&self, name: &str) -> Option<Vec<OsString>> {
+        let Some(Content::File { bytes, executable: false }) = self.entry(name) else { return None };
+        let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = first.strip_prefix(b"#!")?.trim_ascii();
+        let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+        let (program, argument) = line.split_at_checked(end)?;
+        let words = [program, argument.trim_ascii()].into_iter().filter(|word| !word.is_empty());
+        Some(words.map(|word| OsStr::from_bytes(word).to_owned()).collect())
+            .filter(|words: &Vec<OsString>| !words.is_empty())
     }
 
     /// Returns a file's number, within the range.

@@ -1,10 +1,11 @@
 //! Pipes of s6-style directories: `log` (s6), `producer-for` and `consumer-for` (s6-rc). Must not know whether the other
 //! end exists.
 
-use super::Content;
-use super::draft::{Link, Relation};
-use super::s6_files::ServiceDir;
-use super::values::ServiceName;
+use super::files::ServiceDir;
+use super::format::DirectoryFormat;
+use crate::config::Content;
+use crate::config::draft::{Link, Relation};
+use crate::config::values::ServiceName;
 use crate::error::Place;
 use crate::text::shown;
 
@@ -14,12 +15,19 @@ pub fn logger(name: &ServiceName) -> String {
 }
 
 /// Returns the links of a longrun's pipes, in both directions.
-pub fn links(name: &ServiceName, dir: &mut ServiceDir<'_>, notices: &mut Vec<String>) -> Vec<Link> {
+pub fn links(
+    name: &ServiceName,
+    dir: &mut ServiceDir<'_>,
+    format: DirectoryFormat,
+    notices: &mut Vec<String>,
+) -> Vec<Link> {
     let mut links = Vec::new();
     let mut link = |relation, to: &str, at: Place, written: &str| {
         links.push(Link { relation, to: to.to_owned(), at, written: written.to_owned() });
     };
     let has_logger = match dir.entry("log") {
+        // s6-rc has none.
+        Some(_) if format == DirectoryFormat::Definition => false,
         Some(Content::Dir(_)) => {
             link(Relation::PipesTo, &logger(name), Place::file(dir.path("log")), "log");
             true
@@ -48,7 +56,7 @@ pub fn links(name: &ServiceName, dir: &mut ServiceDir<'_>, notices: &mut Vec<Str
     for (at, from) in dir.names_in("consumer-for").unwrap_or_default() {
         link(Relation::FedBy, from, Place::line(&path, at), "consumer-for");
     }
-    if dir.has("pipeline-name") {
+    if format != DirectoryFormat::Definition && dir.has("pipeline-name") {
         let path = dir.path("pipeline-name");
         notices.push(format!("{name}: {} is ignored: require the services themselves", shown(&path)));
     }

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use super::service::Command;
+use crate::config::service::Command;
 
 /// The meaning of an `up` or `down` file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,11 +14,6 @@ pub enum UpLine {
     Run(Command),
     /// It needs execline.
     Execline,
-}
-
-/// Returns the command that does nothing, successfully: `:` is a builtin of every shell.
-pub fn nothing() -> Command {
-    Command::Script(":".to_owned())
 }
 
 /// Reads the text of an `up` file.

@@ -3,6 +3,7 @@
 
 mod entry;
 pub mod readable;
+mod s6;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Content, Sources, Tree};
+use crate::config::{Content, S6Sources, Sources, Tree};
 use crate::error::{Place, Problem};
 use crate::plan::TrustedWriters;
 use crate::sys::files::owners;
@@ -44,13 +45,17 @@ impl ConfigPaths {
 
     /// Returns the paths for the argument of `check`, `plan` and `try` (DESIGN §9): a directory that holds
     /// `services.d` (and `stepdown.toml`, if there is one), or a services tree itself. Without an argument: the current
-    /// directory if it has a `services.d`, else `/etc`.
+    /// directory if it has a `services.d` or was made for s6-overlay, else `/etc`.
     pub fn from_path(path: Option<PathBuf>) -> Self {
         let Some(path) = path else {
             let here = Path::new("services.d");
-            return if here.is_dir() { Self::around(Path::new("")) } else { Self::installed() };
+            return if here.is_dir() || s6::is_image(Path::new("")) {
+                Self::around(Path::new(""))
+            } else {
+                Self::installed()
+            };
         };
-        if path.join("services.d").is_dir() || path.join("stepdown.toml").exists() {
+        if path.join("services.d").is_dir() || path.join("stepdown.toml").exists() || s6::is_image(&path) {
             return Self::around(&path);
         }
         // A tree with the usual name has its container file beside it, as in an image; any other tree has none, because
@@ -100,14 +105,15 @@ fn holds_no_tree(path: &Path) -> bool {
         name.as_bytes().ends_with(b".toml") || inner.iter().any(|file| file.exists())
     };
     let named = path.file_name().is_some_and(|name| name == "services.d") || path.join("services.d").is_dir();
+    let named = named || s6::is_image(path);
     !named && seen.peek().is_some() && !seen.any(is_service)
 }
 
 /// Reads everything at `place`, and the trees of [`MORE_TREES`]. Never fails and never blocks: what cannot be read is
 /// returned as such, with the reason.
 pub fn read(place: &ConfigPaths, env: BTreeMap<OsString, OsString>, main: Vec<OsString>) -> Sources {
-    let (container, trees) = read_files(place, &env);
-    Sources { env, container, trees, main }
+    let (container, trees, s6) = read_files(place, &env);
+    Sources { env, container, trees, s6, main }
 }
 
 /// The sources that a helper process reads for a reload ([`super::wire`]).
@@ -119,6 +125,8 @@ pub struct ReloadSources {
     pub container: Option<(PathBuf, Content)>,
     /// As in [`Sources`].
     pub trees: Vec<Tree>,
+    /// As in [`Sources`].
+    pub s6: S6Sources,
 }
 
 impl ReloadSources {
@@ -127,60 +135,42 @@ impl ReloadSources {
         if let Some(untrusted) = writers.and_then(|writers| owners::first_untrusted(&paths(place, env), writers)) {
             return Self { untrusted: Some(untrusted), ..Self::default() };
         }
-        let (container, trees) = read_files(place, env);
-        Self { untrusted: None, container, trees }
+        let (container, trees, s6) = read_files(place, env);
+        Self { untrusted: None, container, trees, s6 }
     }
 }
 
-fn read_files(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> (Option<(PathBuf, Content)>, Vec<Tree>) {
+type Files = (Option<(PathBuf, Content)>, Vec<Tree>, S6Sources);
+
+fn read_files(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Files {
     let container = tree::read_file(&place.container_file).map(|content| (place.container_file.clone(), content));
     let mut trees: Vec<Tree> = Vec::new();
     for (at, path) in place.trees.iter().enumerate() {
-        trees.push(read_tree(path, place.is_explicit || at > 0));
+        trees.push(tree::read_tree(path, place.is_explicit || at > 0));
     }
     for path in more_trees(env.get(OsStr::new(MORE_TREES))) {
         if !trees.iter().any(|tree| tree.path == path) {
-            trees.push(read_tree(&path, true));
+            trees.push(tree::read_tree(&path, true));
         }
     }
-    (container, trees)
+    (container, trees, s6::read(beside(place)))
 }
 
-/// Returns a notice about scripts of s6-overlay beside the services tree, which are not read.
-pub fn s6_overlay_notice(place: &ConfigPaths) -> Option<String> {
-    let beside = place.trees.first().and_then(|tree| tree.parent()).unwrap_or(Path::new(""));
-    let names = ["cont-init.d", "cont-finish.d", "fix-attrs.d", "s6-rc.d", "s6-overlay/s6-rc.d"];
-    let paths: Vec<_> = names.iter().map(|name| beside.join(name)).filter(|path| path.is_dir()).collect();
-    let shown: Vec<_> = paths.iter().map(shown).collect();
-    let verb = if shown.len() == 1 { "is" } else { "are" };
-    (!shown.is_empty()).then(|| {
-        format!(
-            "{} {verb} made for s6-overlay and {verb} not read: write a oneshot for each script (`user = \"root\"` where it \
-             needs root) and a service for each longrun",
-            shown.join(", ")
-        )
-    })
+/// Returns the directory that contains the services tree: `/etc` in an image.
+fn beside(place: &ConfigPaths) -> &Path {
+    place.trees.first().and_then(|tree| tree.parent()).unwrap_or(Path::new(""))
 }
 
 /// Returns everything that [`read`] would read.
 pub fn paths(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
     let more = more_trees(env.get(OsStr::new(MORE_TREES)));
-    std::iter::once(place.container_file.clone()).chain(place.trees.clone()).chain(more).collect()
+    let all = std::iter::once(place.container_file.clone()).chain(place.trees.clone()).chain(more);
+    all.chain(s6::paths(beside(place))).collect()
 }
 
 fn more_trees(value: Option<&OsString>) -> Vec<PathBuf> {
     let words = value.map(|value| value.as_bytes()).unwrap_or_default().split(|byte| *byte == b':');
     words.filter(|word| !word.is_empty()).map(|word| PathBuf::from(OsStr::from_bytes(word))).collect()
-}
-
-fn read_tree(path: &Path, is_explicit: bool) -> Tree {
-    let nothing =
-        |unreadable| Tree { path: path.to_owned(), entries: BTreeMap::<OsString, Content>::new(), unreadable };
-    match tree::read(path) {
-        Ok(entries) => Tree { path: path.to_owned(), entries, unreadable: None },
-        Err(tree::TreeError::Missing) if !is_explicit => nothing(None),
-        Err(why) => nothing(Some(why.to_string())),
-    }
 }
 
 #[cfg(test)]

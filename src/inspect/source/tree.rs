@@ -14,7 +14,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
 use super::entry::{self, OpenedEntry, READ};
-use crate::config::{Content, has_meaning};
+use crate::config::{Content, Tree, has_meaning};
 
 /// A tree with more files than this is refused: it does not contain services.
 const MAX_ENTRIES: usize = 50_000;
@@ -48,6 +48,17 @@ impl fmt::Display for TreeError {
 /// Reads a whole tree. The tree itself may be a link.
 pub(super) fn read(path: &Path) -> Result<BTreeMap<OsString, Content>, TreeError> {
     read_within(path, ReadBudget { entries: MAX_ENTRIES, bytes: MAX_BYTES })
+}
+
+/// Reads a services tree, or one like it; one that is missing is empty, unless it was given explicitly.
+pub(super) fn read_tree(path: &Path, is_explicit: bool) -> Tree {
+    let nothing =
+        |unreadable| Tree { path: path.to_owned(), entries: BTreeMap::<OsString, Content>::new(), unreadable };
+    match read(path) {
+        Ok(entries) => Tree { path: path.to_owned(), entries, unreadable: None },
+        Err(TreeError::Missing) if !is_explicit => nothing(None),
+        Err(why) => nothing(Some(why.to_string())),
+    }
 }
 
 fn read_within(path: &Path, mut budget: ReadBudget) -> Result<BTreeMap<OsString, Content>, TreeError> {

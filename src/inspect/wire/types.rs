@@ -1,6 +1,7 @@
 //! The types that are sent, field by field: a missing field does not compile.
 
 use super::{Decoder, Wire, encode_bytes};
+use crate::config::S6Sources;
 use crate::config::service::HELPER_KEYS;
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::config::{Content, Tree};
@@ -77,7 +78,8 @@ structs! {
     Uid { 0 }
     Gid { 0 }
     CapSet { 0 }
-    ReloadSources { untrusted, container, trees }
+    ReloadSources { untrusted, container, trees, s6 }
+    S6Sources { marks, definitions, user_bundles }
     Tree { path, entries, unreadable }
     NamedPaths { files, paths }
     NamedFiles { programs, helpers, candidates, interpreters, by_env, executables, resolved, file_owners, search }
@@ -133,6 +135,11 @@ mod tests {
                 Tree { path: "/t".into(), entries: all.chain(more).collect(), unreadable: None },
                 Tree { path: "/u".into(), entries: BTreeMap::new(), unreadable: Some("gone".to_owned()) },
             ],
+            s6: S6Sources {
+                marks: vec!["/etc/s6-overlay".into()],
+                definitions: Tree { path: "/d".into(), ..Tree::default() },
+                user_bundles: Tree { unreadable: Some(String::new()), ..Tree::default() },
+            },
         }
     }
 

@@ -1,0 +1,12 @@
+//! [`DirectoryFormat`]: which rules the directory of a service follows. Must not know its files.
+
+/// Which of the formats a directory has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectoryFormat {
+    /// An entry of a services tree (s6's servicedir, and what is usual of s6-rc).
+    Servicedir,
+    /// The same in an image made for s6-overlay.
+    LegacyServicedir,
+    /// A definition of s6-rc in such an image.
+    Definition,
+}

@@ -1,0 +1,72 @@
+//! [`Image`]: what holds for every service of an image made for s6-overlay (DESIGN §10). Must not know files.
+
+use std::ffi::{OsStr, OsString};
+
+use crate::config::Sources;
+use crate::config::container::{Container, DropPolicy};
+use crate::config::s6_overlay::{OnFailure, S6Origin, S6Overlay, search_path};
+use crate::config::service::{Command, Kind, RunAs, Service};
+use crate::text::shown;
+
+/// An image made for s6-overlay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// What it expects of the container.
+    pub overlay: S6Overlay,
+    user: RunAs,
+    path: String,
+}
+
+impl Image {
+    /// Returns the image, if it is one: by its directories, or by the container file.
+    pub fn recognise(sources: &Sources, container: &Container, notices: &mut Vec<String>) -> Option<Self> {
+        let marks: Vec<_> = sources.s6.marks.iter().map(shown).collect();
+        if container.s6 != Some(false) {
+            let unread = marks.iter().filter(|mark| mark.ends_with("cont-init.d"));
+            notices.extend(unread.map(|mark| {
+                format!(
+                    "{mark} is not read yet: write a oneshot for each script (`user = \"root\"` where it needs root)"
+                )
+            }));
+        }
+        match container.s6 {
+            Some(false) => {
+                if !marks.is_empty() {
+                    let (marks, verb) = (marks.join(", "), if marks.len() == 1 { "is" } else { "are" });
+                    notices.push(format!("{marks} {verb} not read: `s6 = false` in the container file"));
+                }
+                None
+            }
+            Some(true) => Some(Self::of(sources, container, notices)),
+            None => (!marks.is_empty()).then(|| Self::of(sources, container, notices)),
+        }
+    }
+
+    fn of(sources: &Sources, container: &Container, notices: &mut Vec<String>) -> Self {
+        let given = sources.env.get(OsStr::new("PATH")).map(OsString::as_os_str);
+        Self {
+            overlay: S6Overlay::from_env(&sources.env, notices),
+            user: match container.drop {
+                DropPolicy::App => RunAs::App,
+                DropPolicy::Auto | DropPolicy::Root => RunAs::Root,
+            },
+            path: search_path(given).to_string_lossy().into_owned(),
+        }
+    }
+
+    /// Makes a service one of this image: as root, with PATH alone in its environment, and free to use setuid programs, as
+    /// under s6-overlay.
+    pub fn adopt(&self, service: &mut Service, origin: S6Origin) {
+        service.s6 = Some(origin);
+        let is_nothing = service.command == Command::Nothing && service.stop_command.is_none();
+        service.user = if is_nothing { RunAs::App } else { self.user.clone() };
+        // Whatever is never executed asks for nothing.
+        service.no_new_privileges = is_nothing;
+        service.clear_environment = !self.overlay.keep_env;
+        service.environment.insert("PATH".to_owned(), self.path.clone());
+        service.essential = service.kind == Kind::Oneshot && self.overlay.on_failure == OnFailure::Stop;
+        if service.kind == Kind::Oneshot {
+            service.environment.insert("RC_NAME".to_owned(), service.name.to_string());
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Directories in the formats of s6, s6-rc and s6-overlay → the same [`Service`](super::service::Service)s as from TOML
+//! (DESIGN §10). Bytes in; must not know the machine.
+
+mod bundles;
+mod definition;
+mod definitions;
+mod files;
+mod format;
+mod ignored;
+mod image;
+mod pipes;
+mod reachable;
+mod slips;
+mod up;
+
+pub use bundles::Bundles;
+pub use definition::{is_one, read as read_directory};
+pub use definitions::read as read_definitions;
+pub use files::{ServiceDir, has_meaning};
+pub use format::DirectoryFormat;
+pub use ignored::notices as ignored_notices;
+pub use image::Image;
+pub use pipes::logger;
+pub use reachable::stop_unreachable;
+pub use slips::beside_toml;

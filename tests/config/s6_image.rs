@@ -1,0 +1,86 @@
+//! Images made for s6-overlay: how one is recognised, and what holds for all of its services.
+
+use stepdown::config::Config;
+use stepdown::config::service::{Kind, RunAs, Service};
+
+use super::given::{Given, definition, file, given, longrun, program, s6_image};
+
+fn run() -> (&'static str, stepdown::config::Content) {
+    ("run", program("#!/bin/sh\n"))
+}
+
+fn tree() -> Given {
+    s6_image()
+        .started("web", definition("longrun", [run()]))
+        .started("init", definition("oneshot", [("up", file("/etc/init\n"))]))
+        .started("group", definition("oneshot", [("up", file("# nothing\n"))]))
+}
+
+fn by_name<'c>(config: &'c Config, name: &str) -> &'c Service {
+    config.services.iter().find(|service| service.name.as_str() == name).expect("the service")
+}
+
+#[test]
+fn its_services_run_as_root_with_path_alone() {
+    let config = tree().env("PATH", "/usr/bin:/bin").env("SECRET", "x").config();
+    let web = by_name(&config, "web");
+    assert_eq!((web.kind, web.user.clone(), web.no_new_privileges), (Kind::Longrun, RunAs::Root, false));
+    assert!(web.clear_environment);
+    assert_eq!(
+        web.environment.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>(),
+        ["PATH=/command:/usr/bin:/bin"]
+    );
+    let init = by_name(&config, "init");
+    assert_eq!((init.user.clone(), init.essential), (RunAs::Root, false));
+    assert_eq!(init.environment["RC_NAME"], "init");
+}
+
+#[test]
+fn s6_keep_env_gives_them_the_containers_environment_too() {
+    for (value, clears) in [("0", true), ("1", false), ("", true), ("yes", true)] {
+        let config = tree().env("S6_KEEP_ENV", value).config();
+        assert!(config.services.iter().all(|service| service.clear_environment == clears), "{value}");
+    }
+}
+
+#[test]
+fn drop_app_runs_all_of_it_as_the_app_user() {
+    let config = tree().container("drop = \"app\"\n").config();
+    assert!(config.services.iter().all(|service| service.user == RunAs::App));
+}
+
+#[test]
+fn what_runs_nothing_asks_for_no_privilege() {
+    let config = tree().config();
+    let group = by_name(&config, "group");
+    assert_eq!((group.user.clone(), group.no_new_privileges), (RunAs::App, true));
+}
+
+#[test]
+fn a_failed_oneshot_ends_the_container_where_s6_overlay_would() {
+    for (value, ends) in [("0", false), ("1", false), ("2", true)] {
+        let config = tree().env("S6_BEHAVIOUR_IF_STAGE2_FAILS", value).config();
+        assert_eq!(by_name(&config, "init").essential, ends, "{value}");
+        assert!(!by_name(&config, "web").essential);
+    }
+}
+
+#[test]
+fn a_services_tree_beside_it_is_run_the_same_way() {
+    let config = tree().entry("old", longrun([])).toml("native", "command = [\"true\"]\n").config();
+    let old = by_name(&config, "old");
+    assert_eq!((old.user.clone(), old.clear_environment), (RunAs::Root, true));
+    let native = by_name(&config, "native");
+    assert_eq!((native.user.clone(), native.clear_environment), (RunAs::App, false));
+}
+
+#[test]
+fn the_container_file_decides_before_the_directories_do() {
+    let config = tree().container("s6 = false\n").main("sh").config();
+    assert_eq!(config.services, []);
+    assert_eq!(config.notices, ["/etc/s6-overlay is not read: `s6 = false` in the container file"]);
+    let config = given().entry("old", longrun([])).container("s6 = true\n").config();
+    assert_eq!(config.services[0].user, RunAs::Root);
+    let config = given().entry("old", longrun([])).config();
+    assert_eq!(config.services[0].user, RunAs::App);
+}
