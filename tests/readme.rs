@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use stepdown::config::keys::{ConfigFile, KeyStatus};
-use stepdown::{config, plan};
+use stepdown::{config, plan, s6_commands};
 
 use crate::support::environments;
 
@@ -66,6 +66,14 @@ fn default(text: &str) -> String {
     if text.is_empty() || text.starts_with('(') { container(text) } else { format!("`{}`", container(text)) }
 }
 
+fn helper_commands() -> String {
+    let mut out = String::from("\n| command | of | does |\n|---|---|---|\n");
+    for command in s6_commands::COMMANDS {
+        writeln!(out, "| `{}` | {} | {} |", command.name, command.origin.name(), container(command.summary)).unwrap();
+    }
+    out + "\n"
+}
+
 fn boot() -> String {
     let mut out = String::from("\n");
     for (at, (name, sentence)) in (1..).zip(plan::boot_parts()) {
@@ -81,6 +89,7 @@ fn its_tables_are_what_the_program_uses() {
     then = with_part(&then, "service keys", &keys(ConfigFile::Service));
     then = with_part(&then, "container keys", &keys(ConfigFile::Container));
     then = with_part(&then, "boot", &boot());
+    then = with_part(&then, "helper commands", &helper_commands());
     then = with_part(&then, "environments", &environments::table());
     if std::env::var_os("STEPDOWN_WRITE_README").is_some() {
         fs::write(readme(), &then).unwrap();

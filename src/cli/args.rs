@@ -77,6 +77,9 @@ pub(super) enum Verb {
     /// Switch to another user for good and execute a command
     #[command(after_help = help::run_as())]
     RunAs(RunAsArgs),
+    /// Make the links by which scripts of images made for s6-overlay call this program
+    #[command(after_help = help::install_links())]
+    InstallLinks(InstallLinksArgs),
 }
 
 /// `init`
@@ -253,6 +256,17 @@ fn code(text: &str) -> Result<u8, String> {
 fn signal(text: &str) -> Result<Signal, String> {
     let known = Signal::parse(text).or_else(|| Signal::parse(&text.to_ascii_uppercase()));
     known.ok_or_else(|| "unknown signal; write for example TERM or 15".to_owned())
+}
+
+/// `install-links`
+#[derive(Debug, Args)]
+pub(super) struct InstallLinksArgs {
+    /// The root of the image; links name paths below it
+    #[arg(long, value_name = "DIR")]
+    pub(super) prefix: Option<PathBuf>,
+    /// Replace files that are neither links nor programs of s6 and execline
+    #[arg(long)]
+    pub(super) force: bool,
 }
 
 /// `shutdown`

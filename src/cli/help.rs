@@ -281,6 +281,23 @@ pub(super) fn run_as() -> String {
     )
 }
 
+pub(super) fn install_links() -> String {
+    let about = "The links are /init, and each command of s6, execline and s6-overlay in /command and in /usr/bin. Links, and \
+                 programs of s6, execline and s6-overlay, are replaced and named. Everything else is kept and named: so \
+                 are LinuxServer's own scripts, and in /usr/bin whatever has the name of one of execline's words.";
+    let examples = [
+        ("RUN stepdown install-links", "in a Dockerfile, behind the line that copies stepdown"),
+        ("stepdown install-links --prefix image/", "in a directory that becomes an image"),
+    ];
+    let codes = [
+        ("0", "the links are there"),
+        ("1", "a file of another program was kept where scripts call one of these commands"),
+        ("100", "there is no stepdown in the image"),
+        ("111", "the system refused to make a link"),
+    ];
+    format!("{about}\n\n{}\n{}", table("Examples:", &examples), table("Exit codes:", &codes))
+}
+
 /// The variables that a boot, or planning one, reads; `NO_COLOR` is for commands that print colours.
 fn environment() -> String {
     let others: Vec<_> = OTHERS.iter().filter(|(name, _)| *name != "NO_COLOR").copied().collect();

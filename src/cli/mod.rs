@@ -7,6 +7,7 @@ mod control;
 mod doctor;
 mod grid;
 mod help;
+mod install_links;
 mod invocation;
 mod output;
 mod plan;
@@ -82,6 +83,7 @@ fn verb(verb: Verb) -> u8 {
         Verb::Timings(args) => return control::timings(&args),
         Verb::Shutdown(args) => return control::shutdown(&args),
         Verb::RunAs(args) => return run_as::run(&args),
+        Verb::InstallLinks(args) => install_links::run(&args),
     };
     match done {
         Ok(printed) => {

@@ -32,6 +32,9 @@ pub(super) fn with_contenv(mut call: Call) -> Outcome {
     for (name, value) in variables {
         environment.put(&name, value.as_deref());
     }
+    if call.words.is_empty() {
+        return Err(Failure::usage("exec [ -c ] [ -l ] [ -a argv0 ] prog...").by("exec"));
+    }
     // The program is looked for in the new PATH, as in the original.
     call.environment = environment;
     call.exec()

@@ -11,6 +11,7 @@ mod envdir;
 mod environment;
 mod failure;
 mod ids;
+pub mod links;
 mod notice;
 mod options;
 mod table;

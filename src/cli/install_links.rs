@@ -1,0 +1,108 @@
+//! `install-links`: makes the links by which the helper commands are called, and says what it replaced.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::args::InstallLinksArgs;
+use super::output::Printed;
+use crate::error::{Error, Place, Problem, Refused};
+use crate::s6_commands::links::{self, Found, Image, Link};
+use crate::text::shown;
+
+/// A name that scripts call is another program's.
+const EXIT_KEPT: u8 = 1;
+/// Where the program may be in an image that it is not started in.
+const USUAL: [&str; 4] = ["/usr/bin/stepdown", "/usr/local/bin/stepdown", "/bin/stepdown", "/sbin/stepdown"];
+
+/// Makes the links.
+pub(super) fn run(args: &InstallLinksArgs) -> Result<Printed, Error> {
+    let prefix = args.prefix.as_deref().unwrap_or(Path::new("/"));
+    let program = program_in(prefix)?;
+    let made = links::install(&Image { prefix, program: &program, forces: args.force }).map_err(Error::Refused)?;
+    Ok(Printed { text: summary(&made, &program), code: if is_complete(&made) { 0 } else { EXIT_KEPT } })
+}
+
+/// Returns the program's path in the image.
+fn program_in(prefix: &Path) -> Result<PathBuf, Error> {
+    let own =
+        std::env::current_exe().map_err(|cause| Error::Refused(Refused::new("cannot find this program", cause)))?;
+    if prefix == Path::new("/") {
+        return Ok(own);
+    }
+    let usual = USUAL.iter().map(PathBuf::from);
+    let is_there = |path: &PathBuf| prefix.join(path.strip_prefix("/").unwrap_or(path)).is_file();
+    [own].into_iter().chain(usual).find(is_there).ok_or_else(|| {
+        let what = "there is no stepdown in this image";
+        Error::Wrong(
+            Problem::new(
+                Place::Argument(format!("--prefix {}", shown(prefix))),
+                what,
+                format!("copy it to {} first", USUAL[0]),
+            )
+            .into(),
+        )
+    })
+}
+
+fn is_complete(made: &[Link]) -> bool {
+    !made.iter().any(|link| !link.is_made && is_wanted(link))
+}
+
+/// LinuxServer's scripts call the command in `/command`, and execline's words have other meanings in `/usr/bin`.
+fn is_wanted(link: &Link) -> bool {
+    match link.found {
+        Found::LinuxServer => false,
+        Found::Other | Found::Directory | Found::Link(_) => {
+            !link.path.starts_with("/usr/bin")
+                || link.path.file_name().is_some_and(|name| is_unmistakable(&name.to_string_lossy()))
+        }
+        Found::Nothing | Found::Ours | Found::Original => true,
+    }
+}
+
+/// Whether a name can only mean one of these commands.
+fn is_unmistakable(name: &str) -> bool {
+    name.starts_with("s6-") || ["execlineb", "with-contenv", "printcontenv", "logutil-service"].contains(&name)
+}
+
+fn summary(made: &[Link], program: &Path) -> String {
+    let mut text = String::new();
+    let is_new = |link: &&Link| link.is_made && link.found == Found::Nothing;
+    let is_same = |link: &&Link| link.is_made && link.found == Found::Ours;
+    let (new, same) = (made.iter().filter(is_new).count(), made.iter().filter(is_same).count());
+    let _ = writeln!(text, "links to {}: {new} made, {same} there already", shown(program));
+    for (is_made, verb) in [(true, "replaced"), (false, "kept")] {
+        let mut groups: BTreeMap<(PathBuf, String), Vec<String>> = BTreeMap::new();
+        let others = made.iter().filter(|link| link.is_made == is_made && !is_new(link) && !is_same(link));
+        for link in others {
+            let place = link.path.parent().unwrap_or(Path::new("/")).to_path_buf();
+            let name = link.path.file_name().map(shown).unwrap_or_default();
+            groups.entry((place, words(&link.found))).or_default().push(name);
+        }
+        for ((place, what), names) in groups {
+            let _ = writeln!(text, "{verb} in {}, {what}: {}", shown(&place), names.join(" "));
+        }
+    }
+    if !is_complete(made) {
+        text.push_str(
+            "scripts that call what was kept run something else; `--force` replaces files that are no directories\n",
+        );
+    }
+    text
+}
+
+fn words(found: &Found) -> String {
+    match found {
+        Found::Nothing => "nothing".to_owned(),
+        Found::Ours => "links to this program".to_owned(),
+        Found::Link(target) => {
+            let place = target.parent().filter(|place| !place.as_os_str().is_empty());
+            format!("links to {}", shown(place.unwrap_or(target)))
+        }
+        Found::Original => "programs of s6, execline or s6-overlay".to_owned(),
+        Found::LinuxServer => "LinuxServer's scripts, which call /command".to_owned(),
+        Found::Other => "other programs".to_owned(),
+        Found::Directory => "directories".to_owned(),
+    }
+}

@@ -1,0 +1,99 @@
+//! `install-links`: which links it makes, and what it leaves alone.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use super::*;
+
+/// An image with the program in it.
+fn image() -> tempfile::TempDir {
+    let image = tempfile::tempdir().unwrap();
+    put(image.path(), "usr/bin/stepdown", "");
+    image
+}
+
+fn put(image: &Path, path: &str, text: &str) {
+    let file = image.join(path);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, text).unwrap();
+}
+
+fn install(image: &Path, more: &[&str]) -> Said {
+    run(&[&["install-links", "--prefix", image.to_str().unwrap()], more].concat())
+}
+
+fn target(image: &Path, path: &str) -> Option<String> {
+    fs::read_link(image.join(path)).ok().map(|target| target.display().to_string())
+}
+
+#[test]
+fn every_command_gets_its_links_and_a_second_run_changes_nothing() {
+    let image = image();
+    let said = install(image.path(), &[]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    let commands = stepdown::s6_commands::COMMANDS;
+    let count = 1 + 2 * commands.len();
+    assert_eq!(said.out, format!("links to /usr/bin/stepdown: {count} made, 0 there already\n"));
+    let places =
+        commands.iter().flat_map(|command| ["command", "usr/bin"].map(|place| format!("{place}/{}", command.name)));
+    for path in places.chain(["init".to_owned()]) {
+        assert_eq!(target(image.path(), &path).as_deref(), Some("/usr/bin/stepdown"), "{path}");
+    }
+    let again = install(image.path(), &[]);
+    assert_eq!((again.code, again.out), (0, format!("links to /usr/bin/stepdown: 0 made, {count} there already\n")));
+    assert_eq!(fs::read_dir(image.path()).unwrap().count(), 3, "nothing else is left");
+}
+
+#[test]
+fn what_is_s6_overlays_is_replaced_and_everything_else_is_kept() {
+    let image = image();
+    let root = image.path();
+    put(root, "init", "#!/bin/sh -e\nexec /package/admin/s6-overlay/libexec/preinit\n");
+    put(root, "usr/bin/with-contenv", "#!/bin/bash\nexec /command/with-contenv \"$@\"\n");
+    put(root, "usr/bin/s6-envdir", "\u{7f}ELF s6-envdir: unable to \n");
+    put(root, "usr/bin/s6-setuidgid", "#!/bin/sh\nexec su-exec \"$@\"\n");
+    put(root, "usr/bin/cd", "#!/bin/sh\ncd \"$@\"\n");
+    fs::create_dir_all(root.join("command")).unwrap();
+    symlink("../package/admin/execline/command/if", root.join("command/if")).unwrap();
+    symlink("../../command/if", root.join("usr/bin/if")).unwrap();
+    symlink("busybox", root.join("usr/bin/wait")).unwrap();
+    let said = install(root, &[]);
+    assert_eq!(said.code, 1, "s6-setuidgid is another program");
+    for replaced in ["init", "usr/bin/s6-envdir", "command/if", "usr/bin/if", "command/with-contenv"] {
+        assert_eq!(target(root, replaced).as_deref(), Some("/usr/bin/stepdown"), "{replaced}");
+    }
+    for line in [
+        "replaced in /, programs of s6, execline or s6-overlay: init",
+        "replaced in /usr/bin, programs of s6, execline or s6-overlay: s6-envdir",
+        "replaced in /command, links to ../package/admin/execline/command: if",
+        "replaced in /usr/bin, links to ../../command: if",
+        "kept in /usr/bin, LinuxServer's scripts, which call /command: with-contenv",
+        "kept in /usr/bin, other programs: s6-setuidgid cd",
+        "kept in /usr/bin, links to busybox: wait",
+    ] {
+        assert!(said.out.lines().any(|said| said == line), "{line}\n{}", said.out);
+    }
+    assert_eq!(target(root, "usr/bin/wait").as_deref(), Some("busybox"));
+    let forced = install(root, &["--force"]);
+    assert_eq!((forced.code, target(root, "usr/bin/s6-setuidgid").as_deref()), (0, Some("/usr/bin/stepdown")));
+    assert_eq!(target(root, "usr/bin/cd"), None, "a word of execline in /usr/bin is another program's");
+}
+
+#[test]
+fn an_image_without_the_program_or_with_a_link_out_of_it_is_refused() {
+    let image = tempfile::tempdir().unwrap();
+    let said = install(image.path(), &[]);
+    assert_eq!((said.code, fs::read_dir(image.path()).unwrap().count()), (100, 0));
+    assert!(
+        said.err.contains("there is no stepdown in this image; copy it to /usr/bin/stepdown first"),
+        "{}",
+        said.err
+    );
+    let outside = tempfile::tempdir().unwrap();
+    put(image.path(), "usr/bin/stepdown", "");
+    symlink(outside.path(), image.path().join("command")).unwrap();
+    let said = install(image.path(), &[]);
+    assert_eq!((said.code, fs::read_dir(outside.path()).unwrap().count()), (111, 0));
+    assert!(said.err.contains("leads out of"), "{}", said.err);
+}
