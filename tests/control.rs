@@ -883,3 +883,26 @@ fn the_app_user_sends_another_users_service_what_is_declared_and_no_more() {
     assert_eq!(code, 0, "{text}");
     running.stop().expect(0);
 }
+
+#[test]
+fn what_is_not_enabled_is_shown_and_starts_when_it_is_asked_for_or_required() {
+    if !possible() {
+        return;
+    }
+    let disabled = format!("{SLEEP}enabled = false\n");
+    let running = app()
+        .service("db.toml", &disabled)
+        .service("debug.toml", &disabled)
+        .service("web.toml", &format!("{SLEEP}requires = [\"db\"]\n"))
+        .start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let status = |name: &str| json(&asked(&running, &["status", "--json", name]).1)["services"][0].clone();
+    let debug = status("debug");
+    assert_eq!((&debug["state"], &debug["wanted"], &debug["pid"]), (&"down".into(), &false.into(), &().into()));
+    assert_eq!(status("db")["state"], "up", "web requires it");
+    assert_eq!(asked(&running, &["status"]).0, 0, "nothing is wrong");
+    let (code, text) = asked(&running, &["start", "debug"]);
+    assert!(code == 0 && text.starts_with("debug: up, pid "), "{text}");
+    assert_eq!(asked(&running, &["stop", "debug"]), (0, "debug: down\n".into()));
+    running.stop().expect(0);
+}

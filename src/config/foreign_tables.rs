@@ -199,7 +199,7 @@ pub(super) const WORDS: &[ForeignWord] = &[
     word(COMPOSE, "startperiod", "ready", Note::Text("its health is asked once it is ready")),
     word(COMPOSE, "test", "health.command", Note::None),
     // supervisord's manual, "[program:x] section"
-    word(SUPERVISORD, "autostart", "", ALWAYS_STARTED),
+    word(SUPERVISORD, "autostart", "", Note::Text("remove it where it is true; else write `enabled = false`")),
     word(SUPERVISORD, "autorestart", "restart", Note::None),
     word(SUPERVISORD, "startsecs", "ready.delay", Note::None),
     word(SUPERVISORD, "startretries", "restart.limit", Note::None),
@@ -239,6 +239,7 @@ pub(super) const WORDS: &[ForeignWord] = &[
     word(ANY, "cron", "at", Note::None),
     word(ANY, "cwd", "directory", Note::None),
     word(ANY, "depends", "requires", Note::None),
+    word(ANY, "disabled", "enabled", Note::None),
     word(ANY, "dependencies", "requires", Note::None),
     word(ANY, "env", "environment", Note::None),
     word(ANY, "exec", "command", Note::None),

@@ -101,8 +101,8 @@ pub struct Service {
     pub without_root: WithoutRoot,
     /// Where it comes from, in an image made for s6-overlay; `None`: it is a native service.
     pub s6: Option<S6Origin>,
-    /// Not started at boot (an s6 `down` file); can be started by hand.
-    pub down: bool,
+    /// Whether it is started at boot (false: an s6 `down` file); else by hand, or when what is started requires it.
+    pub enabled: bool,
 }
 
 impl Service {
@@ -148,7 +148,7 @@ impl Service {
             no_new_privileges: true,
             without_root: WithoutRoot::Run,
             s6: None,
-            down: false,
+            enabled: true,
         }
     }
 

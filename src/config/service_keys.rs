@@ -58,6 +58,8 @@ const SERVICE_KEYS: &[KeyDoc] = &[
         "exit codes that count as success"),
     key("essential", "true or false", "false", "essential = true",
         "when it ends for good, the container ends with its exit code; oneshots: true by default"),
+    key("enabled", "true or false", "true", "enabled = false",
+        "false: known and shown, but started only by `stepdown start` or when a service that is started requires it; a oneshot is then not `essential` by default"),
     key("ready", "a table", "(its program was executed)", "ready = { fd = 3 }",
         "what makes it ready, so that what requires it may start"),
     key("stop", "a table", "{}", r#"stop = { signal = "QUIT", timeout = "5s" }"#,

@@ -50,6 +50,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
     let flag = |key: &str, default: bool, report: &mut FileReport<'_>| {
         table.get(key).and_then(|field| field.boolean(report)).unwrap_or(default)
     };
+    let enabled = flag("enabled", true, report);
     let stop = service_parts::stop_table(table, &service_keys::STOP, report);
     let service = Service {
         name: name.clone(),
@@ -67,7 +68,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
         environment_file: table.get("environment_file").and_then(|field| paths::absolute(&field, report)),
         restart: service_parts::restart(table, kind, report),
         success_codes: service_parts::success_codes(table, report),
-        essential: flag("essential", kind == Kind::Oneshot && !comes_again, report),
+        essential: flag("essential", kind == Kind::Oneshot && !comes_again && enabled, report),
         ready: probe_toml::ready(table, &service_keys::READY, kind, report),
         stop: service_parts::stop(stop.as_ref(), report),
         finish: table.get("finish").and_then(|field| {
@@ -89,7 +90,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
         log,
         stop_command: table.get("stop_command").and_then(|field| field.argv(report)).map(Command::Argv),
         s6: None,
-        down: false,
+        enabled,
     };
     let stop_timeout_at = table.get("stop").map(|field| Place::line(report.path(), field.line()));
     Draft { service, links, stop_timeout_at, notices, ignored: Vec::new(), origin: Origin::Tree }

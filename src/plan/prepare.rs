@@ -50,7 +50,7 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> PrepareStage {
             Kind::Longrun => format!("it waits for `{}`, a longrun", need.name),
             Kind::Oneshot => format!("it waits for `{}`, which runs after the drop", need.name),
         });
-        let by_hand = service.down.then(|| "it is `down` and started by hand".to_owned());
+        let by_hand = (!service.enabled).then(|| "it is not `enabled` and is started by hand".to_owned());
         match waits.or(again.map(str::to_owned)).or(by_hand) {
             Some(why) if root => stage.after_drop.push((*at, why)),
             None if root => queue.push(*at),

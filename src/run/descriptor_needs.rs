@@ -16,7 +16,7 @@ impl ProcessManager {
     pub fn descriptor_needs(&self) -> DescriptorNeeds {
         let starts = |entry: &&ServiceEntry| {
             let service = &entry.service;
-            let is_started = !service.down && service.calendar.is_none() && entry.plan.skipped.is_none();
+            let is_started = service.enabled && service.calendar.is_none() && entry.plan.skipped.is_none();
             entry.is_main() || is_started
         };
         let entries = self.slots.entries().filter(|(_, entry)| starts(entry));

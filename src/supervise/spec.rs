@@ -165,7 +165,7 @@ impl Setup {
                 Start::AlreadyDone
             } else if skipped.contains(&service.name) {
                 Start::Skipped
-            } else if service.down {
+            } else if !service.enabled {
                 Start::Down
             } else {
                 Start::Wanted
@@ -308,7 +308,7 @@ mod tests {
     fn done_goes_before_skipped_and_skipped_before_down() {
         let mut services = ["a", "b", "c", "d"].map(|text| service(text, Kind::Oneshot, &[], &[]));
         for service in &mut services[..3] {
-            service.down = true;
+            service.enabled = false;
         }
         let done = BTreeSet::from([name("a")]);
         let skipped = BTreeSet::from([name("a"), name("b")]);

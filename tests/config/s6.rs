@@ -31,7 +31,7 @@ fn a_run_script_is_a_longrun_of_the_app_user() {
     assert_eq!(service.command, Command::File(PathBuf::from("/etc/services.d/web/run")));
     assert_eq!(service.directory, Some(PathBuf::from("/etc/services.d/web")));
     assert_eq!(service.at, Place::file("/etc/services.d/web/run"));
-    assert_eq!((service.user, service.essential, service.down), (RunAs::App, false, false));
+    assert_eq!((service.user, service.essential, service.enabled), (RunAs::App, false, true));
     assert_eq!(service.restart.policy, RestartPolicy::Always);
     assert_eq!((service.restart.delay, service.restart.max_delay), (Duration::from_secs(1), Duration::from_secs(1)));
     assert_eq!(service.restart.limit, None);
@@ -81,7 +81,7 @@ fn a_finish_script_has_five_seconds_and_0_is_no_limit() {
 #[test]
 fn a_down_file_keeps_a_service_from_starting_and_is_remarked() {
     let config = web(longrun([("down", file(""))])).config();
-    assert!(config.services[0].down);
+    assert!(!config.services[0].enabled);
     assert_eq!(config.notices, ["web: not started at boot: /etc/services.d/web/down exists"]);
 }
 

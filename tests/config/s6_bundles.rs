@@ -19,7 +19,7 @@ fn requires(config: &Config, name: &str) -> Vec<String> {
 }
 
 fn started(config: &Config) -> Vec<&str> {
-    config.services.iter().filter(|service| !service.down).map(|service| service.name.as_str()).collect()
+    config.services.iter().filter(|service| service.enabled).map(|service| service.name.as_str()).collect()
 }
 
 fn three() -> Given {

@@ -76,7 +76,7 @@ fn what_s6_rc_ignores_is_said_once_with_all_that_have_it() {
         .started("b", with_down())
         .started("c", definition("longrun", [run(), ("up", file("")), ("flag-essential", file(""))]))
         .config();
-    assert!(config.services.iter().all(|service| !service.down && !service.essential));
+    assert!(config.services.iter().all(|service| service.enabled && !service.essential));
     assert_eq!(
         config.notices,
         [

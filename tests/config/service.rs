@@ -43,7 +43,7 @@ fn a_command_alone_gets_every_default_of_the_manual() {
     assert_eq!((service.nice, service.oom_score_adj, service.umask), (None, None, None));
     assert!(service.no_new_privileges);
     assert_eq!(service.without_root, WithoutRoot::Run);
-    assert!(!service.down);
+    assert!(service.enabled);
 }
 
 #[test]
@@ -210,4 +210,12 @@ fn a_stop_timeout_that_only_the_operator_made_too_long_is_noted() {
     let config = web("stop = { timeout = \"7s\" }").env("STEPDOWN_STOP_TIMEOUT", "5s").config();
     assert_eq!(config.notices, ["web: may take 7s to stop, and the whole stop has 5s"]);
     assert!(web("stop = { timeout = \"20s\" }").env("STEPDOWN_STOP_TIMEOUT", "30s").config().notices.is_empty());
+}
+
+#[test]
+fn a_service_that_is_not_enabled_is_known_and_not_essential_by_default() {
+    let service = web("enabled = false").service();
+    assert!(!service.enabled && !service.essential);
+    assert!(!web("type = \"oneshot\"\nenabled = false").service().essential);
+    assert!(web("type = \"oneshot\"\nenabled = false\nessential = true").service().essential);
 }

@@ -169,7 +169,7 @@ fn unknown_keys_are_reported_with_the_nearest_known_one() {
             "\"a\\u001b[2J\" = 1",
             &[
                 "2: unknown key `a\\u{1b}[2J`; the keys are: command, script, type, requires, after, user, groups, capabilities, \
-            directory, environment, clear_environment, environment_file, restart, success_codes, essential, ready, stop, \
+            directory, environment, clear_environment, environment_file, restart, success_codes, essential, enabled, ready, stop, \
             finish, limits, nice, oom_score_adj, umask, no_new_privileges, without_root, wait_for, every, at, stop_command, \
             health, reload, pipe_to, log",
             ],
@@ -318,7 +318,7 @@ fn words_of_other_systems_name_the_key_that_does_it_here() {
         ("init = true", &["2: unknown key `init` (compose); remove it: stepdown is the init"]),
         (
             "autostart = true",
-            &["2: unknown key `autostart` (supervisord); remove it: what lies in the tree is started at boot"],
+            &["2: unknown key `autostart` (supervisord); remove it where it is true; else write `enabled = false`"],
         ),
         ("autorestart = true", &["2: unknown key `autorestart` (supervisord); write `restart = \"on-failure\"`"]),
         ("startsecs = 1", &["2: unknown key `startsecs` (supervisord); write `ready = { delay = \"2s\" }`"]),

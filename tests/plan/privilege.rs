@@ -228,7 +228,7 @@ fn a_root_oneshot_that_waits_for_a_longrun_keeps_pid_1_root() {
         assert_eq!((plan.privilege.drop, prepared(&plan)), (DropLevel::StayRoot, vec![]));
         assert_eq!(plan.privilege.reasons, ["`late` runs as root after the drop: it waits for `db`, a longrun"]);
     }
-    let plan = boot(vec![Service { user: RunAs::Root, down: true, ..oneshot("by-hand") }]);
+    let plan = boot(vec![Service { user: RunAs::Root, enabled: false, ..oneshot("by-hand") }]);
     assert_eq!(plan.privilege.drop, DropLevel::StayRoot);
 }
 

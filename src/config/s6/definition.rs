@@ -204,7 +204,7 @@ impl Reader<'_> {
             return;
         }
         if self.dir.has("down") {
-            service.down = true;
+            service.enabled = false;
             let path = self.dir.path("down");
             self.notices.push(format!("{}: not started at boot: {} exists", self.name, shown(&path)));
         }

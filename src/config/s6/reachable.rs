@@ -29,7 +29,7 @@ pub fn stop_unreachable(drafts: &mut [Draft], bundles: &Bundles, notices: &mut V
     let mut left = Vec::new();
     for (at, draft) in drafts.iter_mut().enumerate() {
         if draft.origin == Origin::Definitions && !reached.contains(&at) {
-            draft.service.down = true;
+            draft.service.enabled = false;
             left.push(draft.service.name.to_string());
         }
     }

@@ -124,7 +124,7 @@ fn service_json(service: &Service, how: &ServicePlan) -> Value {
         "type": kind,
         "requires": names(&service.requires),
         "after": names(&service.after),
-        "down": service.down,
+        "enabled": service.enabled,
         "skipped": how.skipped.as_ref().map(skipped),
     });
     merge(&mut value, more);

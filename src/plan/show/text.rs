@@ -162,8 +162,8 @@ fn service_line(service: &Service, how: &ServicePlan) -> String {
     if service.kind == Kind::Oneshot {
         parts.push("oneshot".to_owned());
     }
-    if service.down {
-        parts.push("down: by hand only".to_owned());
+    if !service.enabled {
+        parts.push("not enabled".to_owned());
     }
     let list = |names: &[_]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if !service.requires.is_empty() {
@@ -213,7 +213,7 @@ fn limit(limit: &Limit) -> String {
 fn stop(page: &mut PlanPage, plan: &BootPlan, config: &Config, layers: &[Vec<usize>]) {
     let names = |layer: Vec<usize>| {
         let all = layer.iter().filter_map(|at| Some((config.services.get(*at)?, plan.services.get(*at)?)));
-        let running = all.filter(|(it, how)| !it.down && how.skipped.is_none());
+        let running = all.filter(|(it, how)| it.enabled && how.skipped.is_none());
         let named = running.filter_map(|(it, _)| match (it.kind, &it.stop_command) {
             (Kind::Longrun, _) => Some(it.name.to_string()),
             (Kind::Oneshot, Some(_)) => Some(format!("{} by its stop_command", it.name)),
