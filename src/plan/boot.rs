@@ -1,12 +1,12 @@
 //! Configuration + facts → [`BootPlan`]: combines the parts and decides the mode (DESIGN §2). Must not know how anything is
 //! done.
 
-use super::checks::{NO_FILTER, NOT_PID_ONE};
 use super::facts::{AccountFile, Facts};
 use super::finding::{Area, Issue};
 use super::fix::Fix;
 use super::inherited::RemovedVariables;
 use super::notes::{Blockers, Notes};
+use super::notice::Restriction;
 use super::privilege::PrivilegeInputs;
 use super::runs_as::Resolver;
 use super::services::{RunStage, ServiceInputs};
@@ -186,10 +186,10 @@ fn add_machine_notices(config: &Config, facts: &Facts, notes: &mut Notes) {
     config.notices.iter().for_each(|notice| notes.notice(notice.clone()));
     machine_notices::of_umasks(config, notes);
     if !facts.pid_one {
-        notes.checked_elsewhere(NOT_PID_ONE);
+        notes.checked_elsewhere(Restriction::NotPidOne);
     }
     if !config.container.pid1_filter {
-        notes.checked_elsewhere(format!("PID 1: {NO_FILTER}"));
+        notes.checked_elsewhere(Restriction::NoFilter);
     }
     machine_notices::of_machine(facts, notes);
     machine_notices::of_shell_names(config, facts, notes);

@@ -10,6 +10,9 @@ use super::owner::Owner;
 use super::words;
 use crate::config::values::CapSet;
 
+/// What lets rootless Podman's containers have the groups of who starts them.
+pub const KEEP_GROUPS: &str = "podman: `--group-add keep-groups`";
+
 /// Alternatives: one of them is enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fix(pub Vec<FixOption>);

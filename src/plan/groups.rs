@@ -11,6 +11,7 @@ use super::accounts::{group, passwd};
 use super::facts::{AccountFile, AccountState, Facts, PathFact, PathKind};
 use super::finding::{Area, CauseKind, Issue};
 use super::notes::Notes;
+use super::notice::Restriction;
 use crate::config::container::App;
 use crate::config::service::GroupRef;
 use crate::config::values::{Gid, Uid, UserName};
@@ -90,16 +91,9 @@ fn devices(app: &App, facts: &Facts, zero_is_fine: bool, notes: &mut Notes) -> B
             }
             if *gid == Gid::ROOT && !zero_is_fine {
                 // `doctor` checks whether it can still be used; likewise below.
-                notes.checked_elsewhere(format!(
-                    "{} belongs to group 0, which the app does not join; give the device a group of its own on the \
-                     host, or write `groups = [0]` under [app]",
-                    super::words::path(path)
-                ));
+                notes.checked_elsewhere(Restriction::DeviceOfGroupZero(path.clone()));
             } else if *gid == OVERFLOW && facts.gid_map != super::facts::IdMap::whole() {
-                notes.checked_elsewhere(format!(
-                    "{} belongs to a group of the host that is not mapped here; podman: `--group-add keep-groups`",
-                    super::words::path(path)
-                ));
+                notes.checked_elsewhere(Restriction::DeviceOfUnmappedGroup(path.clone()));
             } else {
                 gids.insert(*gid);
             }

@@ -3,7 +3,7 @@
 
 use super::finding::{Area, CauseKind, Check, Issue};
 use super::fix::Fix;
-use super::notice::Notice;
+use super::notice::{Notice, Restriction};
 use crate::error::{Error, Place, Problem, Problems, Refused, Remedy};
 
 /// Problems, refusals and notices of one planning.
@@ -106,8 +106,8 @@ impl Notes {
     }
 
     /// Adds something that `doctor` reports with a check of its own.
-    pub(super) fn checked_elsewhere(&mut self, text: impl Into<String>) {
-        self.add(Notice::CheckedElsewhere(text.into()));
+    pub(super) fn checked_elsewhere(&mut self, restriction: Restriction) {
+        self.add(Notice::CheckedElsewhere(restriction));
     }
 
     /// Adds a notice, unless it is there already.

@@ -8,6 +8,7 @@ use super::facts::Facts;
 use super::finding::{Area, CauseKind, Issue};
 use super::fix::Fix;
 use super::notes::Notes;
+use super::notice::Restriction;
 use super::prepare::PrepareStage;
 use super::switch::{Names, RunsAs, SwitchAbility};
 use super::{DropLevel, Identity, Privilege};
@@ -208,7 +209,7 @@ fn missing(case: &PrivilegeInputs<'_>, service: &Service, wanted: CapSet, notes:
     let of_ports = missing.intersection(CapSet::EMPTY.with(Capability::NET_BIND_SERVICE));
     if !of_ports.is_empty() {
         let fix = granting(of_ports);
-        notes.checked_elsewhere(format!("`{name}` runs without {of_ports}, which the runtime did not grant; {fix}"));
+        notes.checked_elsewhere(Restriction::Ports { service: name.clone(), missing: of_ports, fix });
     }
     let others = missing.minus(of_ports);
     if !others.is_empty() {

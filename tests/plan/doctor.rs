@@ -10,6 +10,7 @@ use stepdown::plan::checks::mounts::Mounts;
 use stepdown::plan::checks::observations::*;
 use stepdown::plan::checks::*;
 use stepdown::plan::facts::*;
+use stepdown::plan::notice::Restriction;
 use stepdown::plan::show::{self, ColorMode};
 
 use crate::support::plan_inputs::*;
@@ -489,9 +490,9 @@ fn a_filter_that_is_declined_is_reported_by_the_plan_and_once_by_doctor() {
     let access = |config: &Config| {
         let examination = examine(config, &docker());
         let checks = examination.checks.iter().map(|check| format!("{check:?}"));
-        checks.filter(|check| check.contains(NO_FILTER)).count()
+        checks.filter(|check| check.contains(&Restriction::NoFilter.to_string())).count()
     };
-    let said = format!("PID 1: {NO_FILTER}");
+    let said = format!("PID 1: {}", Restriction::NoFilter);
     assert!(!plan(&config).contains(&said));
     assert_eq!(access(&config), 0);
     config.container.pid1_filter = false;

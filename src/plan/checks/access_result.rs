@@ -10,7 +10,7 @@ use crate::config::values::{Gid, Uid};
 use crate::error::cause_words;
 use crate::plan::facts::IdMap;
 use crate::plan::finding::{Area, CauseKind, Check, Finding, Issue};
-use crate::plan::fix::Fix;
+use crate::plan::fix::{Fix, KEEP_GROUPS};
 use crate::plan::{Owner, words};
 
 /// The id that unmapped owners are shown as (`/proc/sys/kernel/overflowuid`).
@@ -203,7 +203,7 @@ impl Evaluation<'_> {
         if found.as_ref().is_some_and(of_stranger) && !self.is_allowed_by_permissions() {
             let cause = format!("{path} belongs to an id of the host that is not mapped here");
             let fix = match self.requirement.want {
-                AccessKind::Device => Fix::words("podman: `--group-add keep-groups`"),
+                AccessKind::Device => Fix::words(KEEP_GROUPS),
                 _ => self.chown_fix().or(Fix::words("podman: `--userns=keep-id` (files of the user who started it)")),
             };
             return self.issue_of(CauseKind::NotMapped, cause, fix);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::access_requirements::{AccessRequirement, BootAction, BootState, ProbedUser, RequirementBuilder};
-use super::limits::{self, NO_FILTER, NOT_PID_ONE};
+use super::limits;
 use super::{Port, ports};
 use crate::config::Config;
 use crate::config::service::Service;
@@ -17,7 +17,7 @@ use crate::plan::accounts::passwd;
 use crate::plan::facts::{AccountFile, Facts};
 use crate::plan::finding::{Area, Check, Issue};
 use crate::plan::notes::Refusal;
-use crate::plan::notice::Notice;
+use crate::plan::notice::{Notice, Restriction};
 use crate::plan::show::words;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, Planned, ServicePlan, Step, boot, groups};
 use crate::text::shown;
@@ -158,16 +158,19 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState
 
 /// Also names the services that the filter does not keep from changing PID 1's limits and priorities.
 fn process(config: &Config, facts: &Facts, plan: &BootPlan) -> String {
-    let process = if facts.pid_one { "stepdown is PID 1" } else { NOT_PID_ONE };
+    let process = match facts.pid_one {
+        true => "stepdown is PID 1".to_owned(),
+        false => Restriction::NotPidOne.to_string(),
+    };
     if !config.container.pid1_filter {
-        return format!("{process}; {NO_FILTER}");
+        return format!("{process}; {}", Restriction::NoFilter);
     }
     let has_none = |how: &&ServicePlan| {
         !how.credentials.no_new_privs && how.skipped.is_none() && how.credentials.uid == plan.identity.uid
     };
     let names: Vec<_> = plan.services.iter().filter(has_none).map(|how| format!("`{}`", how.name)).collect();
     if names.is_empty() {
-        return process.to_owned();
+        return process;
     }
     let names = names.join(", ");
     format!(

@@ -7,13 +7,6 @@ use crate::plan::facts::Facts;
 use crate::plan::finding::{Area, CauseKind, Check, Issue};
 use crate::plan::fix::Fix;
 
-/// The consequence of not being PID 1.
-pub const NOT_PID_ONE: &str = "not PID 1 (`--init`, or a shared PID namespace): only processes of our own services are \
-    reaped and signalled";
-
-/// The consequence of `pid1_filter = false`; also printed by `plan` and `check`.
-pub const NO_FILTER: &str = "services of its user can change its limits and priorities (`pid1_filter = false`)";
-
 /// Returns checks for the limits that can be set: one for each that needs a capability, else one for all.
 pub(super) fn granted(service: &Service, facts: &Facts) -> Vec<Check> {
     let name = access_requirements::tick(service);

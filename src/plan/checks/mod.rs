@@ -20,7 +20,6 @@ pub use access_requirements::{AccessKind, AccessRequirement, BootAction, BootSta
 pub use examine::{ALLOW_FILTERS, Examination, UNFILTERED, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
 pub(super) use limits::refused as refused_limits;
-pub use limits::{NO_FILTER, NOT_PID_ONE};
 pub use ports::{Port, listening};
 
 /// All findings: the worst first, then by area.
