@@ -6,6 +6,7 @@
 pub mod client;
 pub mod locate;
 pub mod protocol;
+pub mod reason;
 pub mod responses;
 pub mod runtime_dir;
 pub mod secret;

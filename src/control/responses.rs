@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reason::{LastExit, Reason};
 use super::state_word;
 use crate::log::own_messages::Stream;
 use crate::supervise::StatusState;
@@ -82,7 +83,7 @@ pub struct ServiceStatus {
     /// How its process last exited.
     pub last_exit: Option<LastExit>,
     /// Why it has failed or was stopped.
-    pub why: Option<String>,
+    pub why: Option<Reason>,
     /// What it waits for: services, `wait_for` addresses, or its readiness.
     pub waits_for: Vec<String>,
     /// When it runs next, if it is scheduled (`at`): RFC 3339, in the container's time zone.
@@ -122,16 +123,6 @@ pub struct ResourceUsage {
     pub cpu_ms: u64,
     /// The number of its processes.
     pub processes: usize,
-}
-
-/// How a process exited: `{"code":0}` or `{"signal":"SIGTERM"}`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LastExit {
-    /// Its exit code.
-    Code(u8),
-    /// The signal that killed it.
-    Signal(String),
 }
 
 impl ServiceStatus {
@@ -180,7 +171,7 @@ pub struct ServiceResult {
     /// Whether this is the state that was waited for.
     pub reached: bool,
     /// Why not, where more is known than its state.
-    pub why: Option<String>,
+    pub why: Option<Reason>,
     /// It was not named; it was stopped because it requires this named service.
     #[serde(default)]
     pub requires: Option<String>,
@@ -321,7 +312,7 @@ mod tests {
              "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"next_run":null,"healthy":true,"status_text":"serving","log_trouble":null,
              "usage":{"memory":4096,"proportional":true,"cpu_ms":10,"processes":2}},
             {"name":"db","kind":"longrun","state":"failed","wanted":false,"left_out":false,"pid":null,"since_ms":1,"uptime_ms":null,
-             "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"it said 125","waits_for":[],"next_run":null,"healthy":null,
+             "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"finish_said_stop","waits_for":[],"next_run":null,"healthy":null,
              "status_text":null,"log_trouble":"/l/current: no","usage":null}]}}"#;
         let Ok(Response::<Snapshot>::Ok(snapshot)) = serde_json::from_str(text) else { panic!("it is an answer") };
         assert_eq!(snapshot.services[0].last_exit, Some(LastExit::Code(0)));

@@ -3,12 +3,13 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::protocol::milliseconds;
-use super::responses::{AppIdentity, LastExit, ResourceUsage, ServiceResult, ServiceStatus, Snapshot};
+use super::reason::{LastExit, Reason};
+use super::responses::{AppIdentity, ResourceUsage, ServiceResult, ServiceStatus, Snapshot};
 use super::service_index::ServiceIndex;
 use crate::inspect::usage::Usage;
 use crate::plan::BootPlan;
 use crate::plan::show::words::mode_key;
-use crate::supervise::{Exit, Id, Phase, Status, StatusState, Supervisor, Time};
+use crate::supervise::{Id, Phase, Status, StatusState, Supervisor, Time};
 
 /// Returns the part that does not change once services run.
 pub fn from_plan(plan: &BootPlan) -> Snapshot {
@@ -39,10 +40,7 @@ pub fn service_status(line: &Status, now: Time) -> ServiceStatus {
         pid: line.pid.map(|pid| pid.0),
         since_ms: milliseconds(now.since(line.since)),
         restarts: line.restarts,
-        last_exit: line.last_exit.map(|exit| match exit {
-            Exit::Code(code) => LastExit::Code(code),
-            Exit::Signal(signal) => LastExit::Signal(signal.to_string()),
-        }),
+        last_exit: line.last_exit.map(LastExit::from),
         healthy: line.healthy,
         ..ServiceStatus::default()
     }
@@ -96,11 +94,9 @@ pub fn service_result(it: &ServiceStatus, reached: bool) -> ServiceResult {
     let why = match &it.last_exit {
         _ if reached => None,
         _ if it.why.is_some() => it.why.clone(),
-        _ if it.state == StatusState::Scheduled => it.next_run.as_ref().map(|next| format!("next run {next}")),
-        _ if !it.waits_for.is_empty() => Some(format!("waits for {}", it.waits_for.join(", "))),
-        Some(LastExit::Code(code)) => Some(format!("last ended with code {code}")),
-        Some(LastExit::Signal(signal)) => Some(format!("last killed by {signal}")),
-        None => None,
+        _ if it.state == StatusState::Scheduled => it.next_run.clone().map(Reason::NextRun),
+        _ if !it.waits_for.is_empty() => Some(Reason::WaitsFor(it.waits_for.clone())),
+        last_exit => last_exit.clone().map(Reason::LastEnded),
     };
     ServiceResult { name: it.name.clone(), state: it.state, pid: it.pid, reached, why, requires: None }
 }

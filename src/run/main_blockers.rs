@@ -52,7 +52,7 @@ fn state(id: Id, supervisor: &Supervisor, now: Time) -> String {
 /// Returns how a run failed: "exit code 1".
 fn failed_with(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> String {
     match failure {
-        LastFailure::GivenUp(why) => reasons::given_up(id, why, supervisor),
+        LastFailure::GivenUp(why) => reasons::given_up(id, why, supervisor).to_string(),
         LastFailure::Ended(Exit::Code(code)) => format!("exit code {code}"),
         LastFailure::Ended(Exit::Signal(signal)) => format!("killed by {signal}"),
         LastFailure::CannotStart(why) => spawn_words::words(why),

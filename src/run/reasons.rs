@@ -1,109 +1,96 @@
-//! The reason for a service's state, and how it ended, as text that names services. Must not know where they are printed.
+//! Why a service is as it is, and how it ended: the engine's values as those of the protocol, which have the words. Must not
+//! know where they are printed.
 
 use std::time::Duration;
 
-use crate::config::units::duration_words;
-use crate::supervise::{Exit, FailureReason, GivenUp, Id, LastFailure, Phase, SpawnError, StatusReason, Supervisor};
+use crate::control::reason::{Declared, GivenUp, LastRun, Reason};
+use crate::supervise::{self, Exit, FailureReason, Id, LastFailure, Phase, SpawnError, StatusReason, Supervisor};
 use crate::sys::process::spawn_words;
 
-/// Returns why a service is failed, as text that names services.
-pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
+/// Returns why a service is failed.
+pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> Reason {
     match why {
         FailureReason::Ended(exit) => match supervisor.given_up(id) {
-            Some(why) => given_up(id, why, supervisor),
+            Some(why) => Reason::GivenUp(given_up(id, why, supervisor)),
             None => ended(id, *exit, supervisor),
         },
-        FailureReason::Limit(times) => {
+        FailureReason::Limit(failures) => {
             let last = match (supervisor.given_up(id), supervisor.last_exit(id), refusal) {
-                (Some(why), ..) => given_up(id, why, supervisor),
-                (None, Some(exit), _) => words(exit),
-                (None, None, Some(why)) => spawn_words::words(why),
-                (None, None, None) => "could not be started".to_owned(),
+                (Some(why), ..) => LastRun::GivenUp(given_up(id, why, supervisor)),
+                (None, Some(exit), _) => LastRun::Ended(exit.into()),
+                (None, None, Some(why)) => LastRun::CannotStart(why.clone()),
+                (None, None, None) => LastRun::NotStarted,
             };
-            format!("{} in a row, last: {last}", count(*times, "failure"))
+            Reason::Limit { failures: *failures, last }
         }
-        FailureReason::FinishSaidStop => {
-            "its finish script ended with code 125, which says not to start it again".to_owned()
-        }
+        FailureReason::FinishSaidStop => Reason::FinishSaidStop,
         FailureReason::Requirement(id) => {
-            let word = supervisor.phase(*id).map_or("unknown", Phase::word);
-            format!("requires {}, which is {word}", supervisor.name(*id))
+            let state = supervisor.phase(*id).unwrap_or(Phase::Down).state();
+            Reason::Requirement { service: supervisor.name(*id).to_string(), state }
         }
-        FailureReason::CannotStart(why) => spawn_words::words(why),
-        FailureReason::Skipped => "left out in this mode".to_owned(),
-        FailureReason::FailedBefore => "failed before the step down".to_owned(),
+        FailureReason::CannotStart(why) => Reason::CannotStart(why.clone()),
+        FailureReason::Skipped => Reason::LeftOut,
+        FailureReason::FailedBefore => Reason::FailedBefore,
     }
 }
 
-/// Returns the reason for a service's state, as text that names services.
-pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
+/// Returns why a service is as it is.
+pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> Reason {
     match why {
         StatusReason::Failed(why) => failure_reason(id, why, supervisor, refusal),
-        StatusReason::Held(None) if supervisor.runs_again(id) => {
-            "stopped by hand, not scheduled until it is started again".to_owned()
-        }
-        StatusReason::Held(None) => "stopped by hand".to_owned(),
-        StatusReason::Held(Some(with)) => format!("stopped with {}", supervisor.name(*with)),
-        StatusReason::GivenUp(why) => given_up(id, why, supervisor),
+        StatusReason::Held(None) => Reason::StoppedByHand { unscheduled: supervisor.runs_again(id) },
+        StatusReason::Held(Some(with)) => Reason::StoppedWith(supervisor.name(*with).to_string()),
+        StatusReason::GivenUp(why) => Reason::GivenUp(given_up(id, why, supervisor)),
     }
 }
 
-/// Returns why PID 1 ended a run without a request.
-pub fn given_up(id: Id, why: &GivenUp, supervisor: &Supervisor) -> String {
+/// Returns why a run was ended although nobody asked for that.
+pub fn given_up(id: Id, why: &supervise::GivenUp, supervisor: &Supervisor) -> GivenUp {
     match why {
-        GivenUp::NotReady { after, last_result: None } => not_ready(id, *after, supervisor),
-        GivenUp::NotReady { after, last_result: Some(answer) } => {
-            format!("{}; the last answer: {answer}", not_ready(id, *after, supervisor))
-        }
-        GivenUp::Unhealthy(found) => format!("unhealthy: {found}"),
-        GivenUp::Watchdog(None) => SAYS_NOT_WELL.to_owned(),
-        GivenUp::Watchdog(Some(after)) => silent(*after),
+        supervise::GivenUp::NotReady { after, last_result } => not_ready(id, *after, last_result.clone(), supervisor),
+        supervise::GivenUp::Unhealthy(found) => GivenUp::Unhealthy(found.clone()),
+        supervise::GivenUp::Watchdog(after) => watchdog(*after),
     }
 }
 
-/// Returns that a service was not ready in time.
-pub fn not_ready(id: Id, after: Duration, supervisor: &Supervisor) -> String {
-    let key = if supervisor.is_main(id) { "main.ready.timeout" } else { "ready.timeout" };
-    format!("not ready within {} (`{key}`)", duration_words(after))
+/// Returns that a service was not ready in time, and what the last probe found, if there was one.
+pub fn not_ready(id: Id, after: Duration, last_result: Option<String>, supervisor: &Supervisor) -> GivenUp {
+    GivenUp::NotReady { after_us: microseconds(after), last_result, declared: declared(id, supervisor) }
 }
 
-/// What `WATCHDOG=trigger` means.
-pub const SAYS_NOT_WELL: &str = "said that it is not well (WATCHDOG=trigger)";
-
-/// Returns that the watchdog of a service has run out.
-pub fn silent(after: Duration) -> String {
-    format!("did not say for {} that it is alive (WATCHDOG=1)", duration_words(after))
+/// Returns that there was no watchdog notification for that long; `None`: it notified that it is not well.
+pub fn watchdog(after: Option<Duration>) -> GivenUp {
+    after.map_or(GivenUp::WatchdogTrigger, |after| GivenUp::WatchdogTimeout { after_us: microseconds(after) })
 }
 
-/// Returns how the run that ended the container ended: the words after the service's name.
+/// Returns how the run that ended the container ended, as what is said of a service.
 pub fn how_it_ended(id: Id, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
     match (supervisor.failed(id), supervisor.given_up(id)) {
         (Some(why), _) if !matches!(why, FailureReason::Ended(_)) => {
             format!("failed: {}", failure_reason(id, why, supervisor, refusal))
         }
-        (_, Some(why)) => was_given_up(id, why, supervisor),
+        (_, Some(why)) => was_given_up(&given_up(id, why, supervisor)),
         (_, None) => match (supervisor.last_exit(id), refusal) {
-            (Some(exit), _) => ended(id, exit, supervisor),
+            (Some(exit), _) => ended(id, exit, supervisor).to_string(),
             (None, Some(why)) => not_started(why),
-            (None, None) => "could not be started".to_owned(),
+            (None, None) => LastRun::NotStarted.to_string(),
         },
     }
 }
 
-/// Returns how a run failed: the words after the service's name.
+/// Returns how a run failed, as what is said of a service.
 pub fn failed_run(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> String {
     match failure {
-        LastFailure::GivenUp(why) => was_given_up(id, why, supervisor),
-        LastFailure::Ended(exit) => ended(id, *exit, supervisor),
+        LastFailure::GivenUp(why) => was_given_up(&given_up(id, why, supervisor)),
+        LastFailure::Ended(exit) => ended(id, *exit, supervisor).to_string(),
         LastFailure::CannotStart(why) => not_started(why),
     }
 }
 
-fn was_given_up(id: Id, why: &GivenUp, supervisor: &Supervisor) -> String {
-    let words = given_up(id, why, supervisor);
+fn was_given_up(why: &GivenUp) -> String {
     match why {
-        GivenUp::NotReady { .. } | GivenUp::Unhealthy(_) => format!("was {words}"),
-        GivenUp::Watchdog(_) => words,
+        GivenUp::NotReady { .. } | GivenUp::Unhealthy(_) => format!("was {why}"),
+        GivenUp::WatchdogTrigger | GivenUp::WatchdogTimeout { .. } => why.to_string(),
     }
 }
 
@@ -111,17 +98,22 @@ fn not_started(why: &SpawnError) -> String {
     format!("could not be started: {}", spawn_words::words(why))
 }
 
-/// Returns how a run ended by itself, and which key makes that a failure if it is none by default.
-fn ended(id: Id, exit: Exit, supervisor: &Supervisor) -> String {
+/// Returns how a run ended by itself, and where that is a failure only because it was declared one.
+fn ended(id: Id, exit: Exit, supervisor: &Supervisor) -> Reason {
     let codes = supervisor.spec(id).map(|spec| spec.success_codes.as_slice());
-    match exit {
-        Exit::Signal(signal) => format!("was killed by {signal}"),
-        Exit::Code(code) if codes.is_some_and(|codes| codes != [0] && !codes.contains(&code)) => {
-            let key = if supervisor.is_main(id) { "main.success_codes" } else { "success_codes" };
-            format!("ended with {}, which `{key}` does not include", words(exit))
-        }
-        Exit::Code(_) => format!("ended with {}", words(exit)),
-    }
+    let is_unlisted = match exit {
+        Exit::Signal(_) => false,
+        Exit::Code(code) => codes.is_some_and(|codes| codes != [0] && !codes.contains(&code)),
+    };
+    Reason::Ended { exit: exit.into(), unlisted: is_unlisted.then(|| declared(id, supervisor)) }
+}
+
+fn declared(id: Id, supervisor: &Supervisor) -> Declared {
+    if supervisor.is_main(id) { Declared::Main } else { Declared::Service }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Returns an exit in words: "code 3", "SIGKILL".
@@ -155,11 +147,11 @@ mod tests {
         let mut engine = Supervisor::new(Setup { specs: vec![spec], stop_timeout: Duration::from_secs(8) });
         let (id, now) = (Id(0), Time::default());
         let why = SpawnError { object: Some("/x".into()), ..SpawnError::new(SpawnStage::Exec, Errno::EACCES as i32) };
-        let words_of = |engine: &Supervisor| failure_reason(id, &FailureReason::Limit(1), engine, Some(&why));
-        assert_eq!(words_of(&engine), "1 failure in a row, last: cannot execute `/x`: Permission denied");
+        let said = |engine: &Supervisor| failure_reason(id, &FailureReason::Limit(1), engine, Some(&why)).to_string();
+        assert_eq!(said(&engine), "1 failure in a row, last: cannot execute `/x`: Permission denied");
         engine.step(now, Event::Begin);
         engine.step(now, Event::Spawned { id, pid: Pid(7) });
         engine.step(now, Event::Exited { id, exit: Exit::Code(3), group_left: false });
-        assert_eq!(words_of(&engine), "1 failure in a row, last: code 3");
+        assert_eq!(said(&engine), "1 failure in a row, last: code 3");
     }
 }

@@ -1,6 +1,6 @@
 //! The engine's reports as log lines. The only place where a state change is logged.
 
-use super::reasons::{SAYS_NOT_WELL, count, failure_reason, not_ready, silent, words};
+use super::reasons::{count, failure_reason, not_ready, watchdog, words};
 use super::service_slots::ServiceSlots;
 use super::{kill_report, main_blockers};
 use crate::config::units::duration_words;
@@ -109,11 +109,10 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
                 context.processes
             );
         }
-        Report::NotReady { id, after, why: None } => {
-            tracing::warn!("{}: {}, stopping it", name(*id), not_ready(*id, *after, supervisor))
-        }
-        Report::NotReady { id, after, why: Some(why) } => {
-            tracing::warn!("{}: {}, stopping it; the last answer: {why}", name(*id), not_ready(*id, *after, supervisor))
+        Report::NotReady { id, after, why } => {
+            let not_ready = not_ready(*id, *after, None, supervisor);
+            let answer = why.as_ref().map(|why| format!("; the last answer: {why}")).unwrap_or_default();
+            tracing::warn!("{}: {not_ready}, stopping it{answer}", name(*id));
         }
         Report::NotYet { id, since, why } => {
             tracing::info!("{}: not ready after {}: {why}{}", name(*id), duration_words(*since), main_waits());
@@ -143,12 +142,7 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             tracing::warn!("{}: unhealthy, {} in a row, the last one: {why}", name(*id), count(*failures, "failure"));
         }
         Report::Healthy { id } => tracing::info!("{}: healthy again", name(*id)),
-        Report::Watchdog { id, after: None } => {
-            tracing::warn!("{}: {SAYS_NOT_WELL}, stopping it", name(*id));
-        }
-        Report::Watchdog { id, after: Some(after) } => {
-            tracing::warn!("{}: {}, stopping it", name(*id), silent(*after));
-        }
+        Report::Watchdog { id, after } => tracing::warn!("{}: {}, stopping it", name(*id), watchdog(*after)),
         Report::PeriodicFailed { id, pause } => {
             tracing::warn!("{}: runs again in {}", name(*id), duration_words(*pause))
         }

@@ -70,7 +70,7 @@ pub struct Pid(pub i32);
 pub struct Id(pub usize);
 
 /// What a process of a service is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Its command.
     Run,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Role;
 
 /// Why a process could not be started: what was refused, and the kernel's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SpawnError {
     /// Which of a service's programs it was to execute.
     pub role: Role,
@@ -28,7 +28,7 @@ impl SpawnError {
 }
 
 /// The stages of starting a program that can be refused, in order: by PID 1, then in the forked process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SpawnStage {
     /// To find the service.
     FindService,

@@ -47,7 +47,7 @@ const FAILED: &str = concat!(
     r#"{"ok":{"mode":"user","identity":{"name":"1000","uid":1000,"gid":0,"groups":[0]},"kept":[],"reasons":[],"#,
     r#""uptime_ms":5,"stopping":false,"revision":6,"services":[{"name":"web","kind":"longrun","state":"failed","#,
     r#""wanted":false,"left_out":false,"pid":null,"since_ms":1200,"uptime_ms":null,"restarts":10,"#,
-    r#""last_exit":{"code":3},"why":"10 failures in a row","waits_for":[],"next_run":null,"healthy":null,"status_text":null,"log_trouble":null,"#,
+    r#""last_exit":{"code":3},"why":{"limit":{"failures":10,"last":{"ended":{"code":3}}}},"waits_for":[],"next_run":null,"healthy":null,"status_text":null,"log_trouble":null,"#,
     r#""usage":null}]}}"#,
     "\n"
 );
@@ -75,7 +75,9 @@ fn status_ends_with_1_while_something_wanted_is_not_up() {
     let (said, _) = Answering::with(FAILED).run(&["status"]);
     assert_eq!(said.code, 1);
     assert!(
-        said.out.contains("web      failed  -    1.2s  10        3          -       -    10 failures in a row\n"),
+        said.out.contains(
+            "web      failed  -    1.2s  10        3          -       -    10 failures in a row, last: code 3\n"
+        ),
         "{}",
         said.out
     );
@@ -122,10 +124,13 @@ fn a_probe_that_nobody_answers_is_not_well() {
 #[test]
 fn a_change_waits_unless_no_wait_is_given() {
     let answer = "{\"ok\":{\"services\":[{\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"reached\":true,\"why\":null},\
-                  {\"name\":\"db\",\"state\":\"failed\",\"pid\":null,\"reached\":false,\"why\":\"it said 125\"}]}}\n";
+                  {\"name\":\"db\",\"state\":\"failed\",\"pid\":null,\"reached\":false,\"why\":\"failed_before\"}]}}\n";
     let (said, asked) = Answering::with(answer).run(&["restart", "web", "db", "--timeout", "2s"]);
     assert_eq!(asked, "{\"ask\":\"restart\",\"services\":[\"web\",\"db\"],\"wait_ms\":2000}\n");
-    assert_eq!(said, Said { code: 1, out: "web: up, pid 7\n".into(), err: "db: failed: it said 125\n".into() });
+    assert_eq!(
+        said,
+        Said { code: 1, out: "web: up, pid 7\n".into(), err: "db: failed: failed before the step down\n".into() }
+    );
     let (said, asked) = Answering::with(answer).run(&["stop", "web", "--no-wait"]);
     assert_eq!(asked, "{\"ask\":\"stop\",\"services\":[\"web\"]}\n");
     assert_eq!(said, Said { code: 0, out: String::new(), err: String::new() });

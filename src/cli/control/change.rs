@@ -147,7 +147,7 @@ fn progress(services: &[ServiceStatus], waited: Duration) -> String {
 /// Returns the line about the state that one service reached.
 fn outcome(it: &ServiceResult, waited: Duration) -> String {
     let (name, state) = (shown(&it.name), it.state);
-    let why = it.why.as_deref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
+    let why = it.why.as_ref().map(|why| format!(": {}", shown(&why.to_string()))).unwrap_or_default();
     let still = || format!("{name}: still {state} after {}{why}", duration_words(waited));
     match (it.reached, it.pid) {
         (true, Some(pid)) => format!("{name}: {state}, pid {pid}"),
@@ -166,22 +166,19 @@ fn outcome(it: &ServiceResult, waited: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::reason::Reason;
 
     #[test]
     fn an_outcome_says_what_it_is_and_why_it_is_not_more() {
-        let it = |state, pid, reached, why: Option<&str>| {
-            let why = why.map(str::to_owned);
+        let it = |state, pid, reached, why: Option<Reason>| {
             let it = ServiceResult { name: "web".into(), state, pid, reached, why, requires: None };
             outcome(&it, Duration::from_secs(60))
         };
         assert_eq!(it(StatusState::Up, Some(7), true, None), "web: up, pid 7");
         assert_eq!(it(StatusState::Down, None, true, None), "web: down");
+        assert_eq!(it(StatusState::Failed, None, false, Some(Reason::LeftOut)), "web: failed: left out in this mode");
         assert_eq!(
-            it(StatusState::Failed, None, false, Some("10 failures in a row")),
-            "web: failed: 10 failures in a row"
-        );
-        assert_eq!(
-            it(StatusState::Waiting, None, false, Some("waits for db")),
+            it(StatusState::Waiting, None, false, Some(Reason::WaitsFor(vec!["db".into()]))),
             "web: still waiting after 1m: waits for db"
         );
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::super::grid;
 use super::super::words::size;
 use crate::config::units::duration_words;
-use crate::control::responses::{LastExit, ServiceStatus, Snapshot};
+use crate::control::reason::LastExit;
+use crate::control::responses::{ServiceStatus, Snapshot};
 use crate::supervise::StatusState;
 use crate::text::shown;
 
@@ -98,17 +99,8 @@ fn note(service: &ServiceStatus) -> String {
     let log = service.log_trouble.as_deref().map(|what| format!("its log cannot be written: {}", shown(what)));
     let next = service.next_run.as_deref().map(|next| format!("next run {}", shown(next)));
     let says = service.status_text.as_deref().map(|text| format!("\"{}\"", shown(text)));
-    let parts: Vec<String> = service
-        .why
-        .as_deref()
-        .map(shown)
-        .into_iter()
-        .chain(waits)
-        .chain(unwanted)
-        .chain(next)
-        .chain(log)
-        .chain(says)
-        .collect();
+    let why = service.why.as_ref().map(|why| shown(&why.to_string()));
+    let parts: Vec<String> = why.into_iter().chain(waits).chain(unwanted).chain(next).chain(log).chain(says).collect();
     parts.join("; ")
 }
 
@@ -125,6 +117,7 @@ fn colour(state: StatusState) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::reason::Reason;
     use crate::control::responses::{AppIdentity, ResourceUsage};
 
     fn service(name: &str, state: StatusState, pid: Option<i32>) -> ServiceStatus {
@@ -149,7 +142,7 @@ mod tests {
             service("web", StatusState::Up, Some(42)),
             ServiceStatus {
                 last_exit: Some(LastExit::Signal("SIGTERM".into())),
-                why: Some("evil \u{1b}[2J".into()),
+                why: Some(Reason::NextRun("evil \u{1b}[2J".into())),
                 ..service("database", StatusState::Failed, None)
             },
             ServiceStatus { last_exit: Some(LastExit::Code(0)), ..service("migrate", StatusState::Done, None) },
@@ -165,7 +158,7 @@ mod tests {
              \n\
              SERVICE   STATE   PID  FOR   RESTARTS  LAST EXIT  MEMORY  CPU  NOTE\n\
              web       up      42   1.2s  0         -          -       -\n\
-             database  failed  -    1.2s  0         SIGTERM    -       -    evil \\u{1b}[2J\n\
+             database  failed  -    1.2s  0         SIGTERM    -       -    next run evil \\u{1b}[2J\n\
              migrate   done    -    1.2s  0         0          -       -\n"
         );
     }

@@ -1,7 +1,8 @@
 //! The query `doctor`: the result of the boot, and a check for each service.
 
 use super::super::event_loop::EventLoop;
-use crate::control::responses::{LastExit, ServiceKind, ServiceStatus};
+use crate::control::reason::LastExit;
+use crate::control::responses::{ServiceKind, ServiceStatus};
 use crate::plan::checks::states::{Condition, ServiceState, of_state};
 use crate::plan::checks::{Check, Examination};
 use crate::supervise::{FailureReason, Id, Phase};
@@ -40,7 +41,7 @@ impl EventLoop<'_> {
         };
         let why = match matches!(phase, Phase::Spawning | Phase::Starting) {
             true => self.supervisor.not_ready(id).map(str::to_owned),
-            false => it.why.clone().or_else(ended),
+            false => it.why.as_ref().map(ToString::to_string).or_else(ended),
         };
         ServiceState {
             name: it.name.clone(),

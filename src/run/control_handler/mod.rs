@@ -13,6 +13,7 @@ use super::event_loop::EventLoop;
 use crate::config::service::{Kind, Ready};
 use crate::config::values::Uid;
 use crate::control::protocol::{Query, Until};
+use crate::control::reason::Reason;
 use crate::control::responses::{Accepted, HealthReport, Reloaded, Response, ServiceResult, Waited};
 use crate::control::server::Call;
 use crate::control::service_index::{CommandRefused, ManualChange};
@@ -271,8 +272,7 @@ impl EventLoop<'_> {
                 .map(|(_, on)| self.control_handler.service_index.name(*on).to_owned());
             let result = snapshot::service_result(it, wait_state_of(id) == Some(WaitState::Reached));
             let unscheduled = until == Until::Down && requested && result.reached && self.supervisor.runs_again(*id);
-            let unscheduled_note = unscheduled
-                .then(|| format!("no longer scheduled until `stepdown start {}`, which runs it at once", result.name));
+            let unscheduled_note = unscheduled.then(|| Reason::NoLongerScheduled(result.name.clone()));
             ServiceResult { requires, why: unscheduled_note.or(result.why), ..result }
         });
         Some(Waited { services: reached.collect() })

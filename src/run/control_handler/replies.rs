@@ -11,6 +11,7 @@ use super::super::service_entry::FileBytes;
 use super::waiters::response;
 use crate::config::values::Uid;
 use crate::control::protocol::milliseconds;
+use crate::control::reason::Reason;
 use crate::control::responses::{EnvResponse, EnvVariable, Response, ServiceKind, ServiceStatus, Snapshot};
 use crate::control::secret::looks_secret;
 use crate::control::server::Call;
@@ -85,7 +86,7 @@ impl EventLoop<'_> {
             why: status.why.as_ref().map(|why| {
                 let why = reasons::status_reason(id, why, &self.supervisor, self.processes.slots.refusal(id));
                 let out_of_memory = status.state == StatusState::Failed && self.processes.slots.is_out_of_memory(id);
-                if out_of_memory { format!("{why} (out of memory)") } else { why }
+                if out_of_memory { Reason::OutOfMemory(Box::new(why)) } else { why }
             }),
             log_trouble: self.processes.logs.write_error(id).map(str::to_owned),
             ..snapshot::service_status(status, now)
