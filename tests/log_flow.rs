@@ -97,6 +97,7 @@ fn live(entries: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
             reloader: None,
             host_channels: Default::default(),
             signal_rules: Vec::new(),
+            main_receives_signals: false,
             signals: &mut signals,
             control: None,
             control_context: ControlContext {

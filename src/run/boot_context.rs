@@ -95,6 +95,7 @@ impl BootContext {
             reloader: None,
             host_channels: HostChannels::default(),
             signal_rules: Vec::new(),
+            main_receives_signals: false,
         })?;
         if result.stop_reason != StopReason::NothingLeft {
             return Ok(Some((result.code, result.output_deadline)));
@@ -159,6 +160,7 @@ impl BootContext {
         let entries = service_entries(services, main.as_ref(), &self.plan);
         let control_context = self.control_context();
         let (started_at, tty) = (self.step_timer.started_at(), self.facts.tty);
+        let main_receives_signals = self.config.s6.as_ref().is_some_and(|s6| s6.main_receives_signals);
         let signal_rules = self.config.container.signals.clone();
         run::run(Stage {
             setup,
@@ -175,6 +177,7 @@ impl BootContext {
             reloader: Some(self),
             host_channels,
             signal_rules,
+            main_receives_signals,
         })
     }
 

@@ -125,7 +125,10 @@ pub fn as_words(all: &BTreeMap<OsString, OsString>) -> Result<Vec<CString>, NulE
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
+    use crate::boot::s6_layout::ExitCodeFile;
     use crate::config::s6_overlay::S6Origin;
     use crate::config::service::Command;
     use crate::config::values::{CapSet, Gid, ServiceName, Uid};
@@ -182,7 +185,11 @@ mod tests {
     #[test]
     fn the_directory_of_the_state_is_named_only_if_commands_would_not_find_it_otherwise() {
         let mut environment = Environment::new(given(), Some(&S6Overlay::default()));
-        let state = |base: &str| S6State { base: base.into(), directories: BTreeMap::new() };
+        let state = |base: &str| {
+            let directory = std::fs::File::open("/").unwrap().into();
+            let exit_code = Rc::new(ExitCodeFile::new(directory));
+            S6State { base: base.into(), directories: BTreeMap::new(), exit_code }
+        };
         environment.add_runtime_directory(&state("/run"));
         assert_eq!(names(&environment, Some(S6Origin::Script)).len(), 2);
         environment.add_runtime_directory(&state("/tmp/1/stepdown"));

@@ -17,6 +17,7 @@ use super::reloader::Reloader;
 use super::reports::{ReportContext, RunKind};
 use super::stage::Stage;
 use super::{event_fields, kill_report, reports};
+use crate::boot::s6_layout::S6State;
 use crate::config::container::SignalRule;
 use crate::config::values::Signal;
 use crate::control::server::{self, AllowedUsers, Call};
@@ -65,6 +66,10 @@ pub(super) struct EventLoop<'a> {
     pub(super) run_kind: RunKind,
     pub(super) stop_timeout: Duration,
     pub(super) callers: AllowedUsers,
+    /// In an image made for s6-overlay: its state.
+    pub(super) s6: Option<S6State>,
+    /// Whether signals that stop the container go to the main command instead.
+    pub(super) main_receives_signals: bool,
 }
 
 impl<'a> EventLoop<'a> {
@@ -81,7 +86,10 @@ impl<'a> EventLoop<'a> {
         let supervisor = Supervisor::new(stage.setup);
         let journal =
             Journal::begin(&supervisor, &stage.control_context.earlier_moments, Time(stage.started_at.elapsed()));
+        let s6 = stage.launch_context.s6.clone();
         let event_loop = Self {
+            s6,
+            main_receives_signals: stage.main_receives_signals,
             control_handler: ControlHandler::new(
                 stage.control_context.app,
                 stage.control_context.plan_status,

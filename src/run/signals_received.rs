@@ -25,6 +25,12 @@ impl EventLoop<'_> {
                         other => Event::Forward(other),
                     });
                 }
+                // Its end begins the stop.
+                Signal::TERM | Signal::INT | Signal::QUIT | Signal::PWR
+                    if self.main_receives_signals && self.main_is_running() =>
+                {
+                    self.queue.push_back(Event::Forward(signal));
+                }
                 Signal::TERM | Signal::INT | Signal::QUIT | Signal::PWR | Signal::RTMIN_3 => {
                     self.queue.push_back(Event::StopSignal(signal));
                 }
@@ -37,6 +43,10 @@ impl EventLoop<'_> {
                 }
             }
         }
+    }
+
+    fn main_is_running(&self) -> bool {
+        self.supervisor.id(&ServiceName::main()).is_some_and(|id| self.supervisor.live(id).is_some())
     }
 
     /// Logs, once for each signal, that it has no effect, and what to write where it was meant to have one. A resize of the

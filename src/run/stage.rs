@@ -44,6 +44,9 @@ pub struct Stage<'a> {
     pub host_channels: HostChannels,
     /// `[signals]`: which service gets a signal instead of the main command.
     pub signal_rules: Vec<SignalRule>,
+    /// Whether signals that stop the container go to the main command while it runs, whose end begins the stop
+    /// (`S6_CMD_RECEIVE_SIGNALS`).
+    pub main_receives_signals: bool,
     /// What a reload reads again; `None`: no reload in this stage.
     pub reloader: Option<&'a mut dyn Reloader>,
 }

@@ -7,8 +7,9 @@ use super::event_loop::EventLoop;
 use super::exit_report::{self, ResponsibleService};
 use super::reports::RunKind;
 use super::{StageResult, kill_remaining, main_blockers, panic_message, reasons};
-use crate::error::EXIT_REFUSED;
+use crate::error::{EXIT_REFUSED, cause_words};
 use crate::supervise::{Exit, StatusState, StopReason, StopShares};
+use crate::text::shown;
 
 impl EventLoop<'_> {
     /// Stops every service without the engine, which has panicked: the youngest first. Returns the exit code of a refused step.
@@ -35,6 +36,7 @@ impl EventLoop<'_> {
         let StopShares { lines, .. } = StopShares::of(self.stop_timeout);
         let output_deadline = self.deadline_before(|shares| shares.spare).min(Instant::now() + lines);
         self.processes.logs.finish(output_deadline);
+        let code = self.code_of_scripts(code);
         self.report_end(code);
         let lines = self.supervisor.status();
         let done = lines.iter().filter(|line| line.state == StatusState::Done).map(|line| line.name.clone()).collect();
@@ -43,6 +45,29 @@ impl EventLoop<'_> {
             .filter_map(|line| Some((line.name, self.control_handler.journal.moments.get(line.id.0).cloned()?)));
         let moments = moments.collect();
         StageResult { code, stop_reason: self.stop_reason, done, moments, output_deadline }
+    }
+
+    /// Returns the exit code after a requested stop of an image made for s6-overlay: the one that its scripts have written,
+    /// such as a finish script that called `halt` after it (FIELD §2.7). No script runs any more.
+    fn code_of_scripts(&self, code: u8) -> u8 {
+        let Some(s6) = self.s6.as_ref().filter(|_| self.supervisor.ended_on_request()) else { return code };
+        match s6.exit_code.read() {
+            // The main command never ran, which a 0 would hide.
+            Ok(0) if self.supervisor.main_blocked().is_some() => code,
+            Ok(0) => 0,
+            Ok(written) => {
+                tracing::error!(
+                    "the container ends with code {written}, as written into {}",
+                    shown(&s6.exit_code_path())
+                );
+                written
+            }
+            Err(cause) => {
+                let (path, cause) = (shown(&s6.exit_code_path()), cause_words(&cause));
+                tracing::warn!("cannot read the exit code in {path}: {cause}; it is {code}");
+                code
+            }
+        }
     }
 
     /// Logs the exit report, and writes it to the termination log.

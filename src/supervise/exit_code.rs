@@ -17,7 +17,7 @@
 //! that was left out in this mode stands for a step that the system refused, 111. One that ended for good without a
 //! failure, or that its finish script stopped with 125, keeps its own code, 0 included.
 
-use super::container::ExitCodeInputs;
+use super::container::{ContainerState, ExitCodeInputs};
 use super::supervisor::Supervisor;
 use super::{Exit, FailureReason, Id, StopReason};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED};
@@ -65,6 +65,20 @@ impl Supervisor {
             FailureReason::Requirement(lost) => failed(self.services[*lost].code),
             FailureReason::Skipped => EXIT_REFUSED,
         }
+    }
+
+    /// Returns whether a stop that was requested without a code has ended: an image made for s6-overlay says the code then.
+    pub fn ended_on_request(&self) -> bool {
+        let is_request = match &self.container {
+            ContainerState::Over(StopReason::Signal(_) | StopReason::Asked) => true,
+            ContainerState::Over(
+                StopReason::Main(_) | StopReason::Essential(..) | StopReason::Unhealthy(_) | StopReason::NothingLeft,
+            )
+            | ContainerState::Booting
+            | ContainerState::Running
+            | ContainerState::Stopping(_) => false,
+        };
+        is_request && self.exit_code_inputs.asked.is_none()
     }
 
     /// Returns the code of the container.

@@ -2,6 +2,7 @@
 //! writable by the app, which was there before this boot: all by handles, leftovers are removed and never followed. Must not
 //! decide where it lies.
 
+mod exit_code;
 mod new_tree;
 
 use std::collections::BTreeMap;
@@ -11,10 +12,12 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 
+pub use crate::boot::s6_layout::exit_code::ExitCodeFile;
 use crate::boot::s6_layout::new_tree::{NewTree, name_of};
 use crate::config::values::ServiceName;
 use crate::control::runtime_dir::RuntimeDir;
@@ -34,18 +37,31 @@ const RUN: &str = "/run";
 const COMMANDS: [&CStr; 4] = [c"halt", c"poweroff", c"reboot", c"init"];
 /// Names that s6-rc adds to, such as `s6-rc:s6-rc-init:AbCdEf`.
 const OF_S6_RC: &[u8] = b"s6-rc";
+/// The directory of the exit code.
+const RESULTS: &str = "s6-linux-init-container-results";
+/// The file of the exit code.
+const EXIT_CODE_FILE: &str = "exitcode";
 /// The contents of the exit code file until a script writes another one.
 const EXIT_CODE: &[u8] = b"0\n";
 /// The longest name of a file (NAME_MAX, pathconf(3)).
 const LONGEST_NAME: usize = 255;
 
 /// The state of s6-overlay in this container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct S6State {
     /// Where it lies: `/run`, or the runtime directory.
     pub base: PathBuf,
     /// The working directory of each service that has one.
     pub directories: BTreeMap<ServiceName, PathBuf>,
+    /// The exit code that its scripts write.
+    pub exit_code: Rc<ExitCodeFile>,
+}
+
+impl S6State {
+    /// Returns the path of the exit code, for messages.
+    pub fn exit_code_path(&self) -> PathBuf {
+        self.base.join(RESULTS).join(EXIT_CODE_FILE)
+    }
 }
 
 /// Creates the state. `environment`: the container's, for `with-contenv`. In `/run` where the plan says so and the kernel
@@ -131,8 +147,8 @@ fn create_in(
     tree.give(basedir.as_fd())?;
     let workdir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     tree.file(s6.as_fd(), c"workdir", &[workdir.as_os_str().as_bytes(), b"\n"].concat())?;
-    let results = tree.replace(base, c"s6-linux-init-container-results")?;
-    tree.file(results.as_fd(), c"exitcode", EXIT_CODE)?;
+    let results = tree.replace(base, &name_of(RESULTS)?)?;
+    tree.file(results.as_fd(), &name_of(EXIT_CODE_FILE)?, EXIT_CODE)?;
     tree.give(results.as_fd())?;
     let legacy = tree.directory(s6.as_fd(), c"legacy-services")?;
     tree.give(s6.as_fd())?;
@@ -158,7 +174,8 @@ fn create_in(
     for finished in [&legacy, &servicedirs, &scandir] {
         tree.give(finished.as_fd())?;
     }
-    Ok(S6State { base: path.to_owned(), directories })
+    let exit_code = Rc::new(ExitCodeFile::new(results));
+    Ok(S6State { base: path.to_owned(), directories, exit_code })
 }
 
 /// Creates the directory of a service: a link to each entry of its definition, so that `./data/check` is found there and

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::inputs::{PlanInputs, as_found, lacking, skip};
+use crate::config::container::DropPolicy;
 use crate::config::s6_overlay::S6Origin;
 use crate::config::service::Service;
 use crate::config::values::{CapSet, Capability, Uid};
@@ -60,17 +61,13 @@ fn directory(service: &Service) -> Option<S6Directory> {
     Some(S6Directory { name: service.name.clone(), kind, definition: definition.clone() })
 }
 
-/// The user of the scripts: all run as the same one.
+/// The user of the scripts: ourselves, or with `drop = "app"` the app user, as whom all of them run then.
 fn owner(inputs: &PlanInputs<'_>) -> Owner {
-    let facts = inputs.facts;
-    let mut scripts = inputs.config.services.iter().filter(|service| service.s6.is_some());
-    match inputs.switch_ability() {
-        SwitchAbility::User | SwitchAbility::LimitedRoot => Owner { uid: facts.uid, gid: facts.gid },
-        SwitchAbility::Root => scripts.next().map_or(Owner { uid: facts.uid, gid: facts.gid }, |service| {
-            // Problems of its user are reported where the service is planned.
-            let runs = inputs.resolver.service(service, &mut Notes::default());
-            Owner { uid: runs.uid, gid: runs.gid }
-        }),
+    let (facts, identity) = (inputs.facts, inputs.identity);
+    match (inputs.switch_ability(), inputs.config.container.drop) {
+        (SwitchAbility::Root, DropPolicy::App) => Owner { uid: identity.uid, gid: identity.gid },
+        (SwitchAbility::Root, DropPolicy::Auto | DropPolicy::Root)
+        | (SwitchAbility::User | SwitchAbility::LimitedRoot, _) => Owner { uid: facts.uid, gid: facts.gid },
     }
 }
 
