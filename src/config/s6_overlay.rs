@@ -12,15 +12,12 @@ use super::search_path::{DEFAULT_PATH, directories};
 /// Directories that s6-overlay's `/init` puts before PATH if they are not in it, the first one last.
 const PREFIX: [&str; 3] = ["/bin", "/usr/bin", "/command"];
 
+/// Names the hook.
+pub const HOOK: &str = "S6_STAGE2_HOOK";
+
 /// The variables that are read here.
-pub const VARIABLES: [&str; 6] = [
-    "S6_BEHAVIOUR_IF_STAGE2_FAILS",
-    "S6_CMD_ARG0",
-    "S6_CMD_RECEIVE_SIGNALS",
-    "S6_KEEP_ENV",
-    "S6_STAGE2_HOOK",
-    "S6_SYNC_DISKS",
-];
+pub const VARIABLES: [&str; 6] =
+    ["S6_BEHAVIOUR_IF_STAGE2_FAILS", "S6_CMD_ARG0", "S6_CMD_RECEIVE_SIGNALS", "S6_KEEP_ENV", HOOK, "S6_SYNC_DISKS"];
 
 /// What an image made for s6-overlay expects of the container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,7 +74,7 @@ impl S6Overlay {
             on_failure,
             main_receives_signals: number("S6_CMD_RECEIVE_SIGNALS") != 0,
             sync_disks: number("S6_SYNC_DISKS") != 0,
-            hook: words(env, "S6_STAGE2_HOOK"),
+            hook: words(env, HOOK),
             main_prefix: words(env, "S6_CMD_ARG0"),
         }
     }

@@ -44,6 +44,8 @@ pub struct BootContext {
     pub facts: Facts,
     /// The plan.
     pub plan: BootPlan,
+    /// The main command that the container was given.
+    pub given_main: Vec<OsString>,
     /// The environment that the container was given.
     pub given: BTreeMap<OsString, OsString>,
     /// What services find in their environment.
@@ -58,6 +60,20 @@ pub struct BootContext {
     pub not_done: BTreeSet<ServiceName>,
     /// The times of *prepare*.
     pub prepare_moments: Vec<(ServiceName, Moments)>,
+}
+
+/// Oneshots that run before the drop, and how.
+pub(super) struct EarlyStage<'a> {
+    /// The oneshots.
+    pub services: &'a [Service],
+    /// The plan that contains them.
+    pub plan: &'a BootPlan,
+    /// What PID 1 is.
+    pub parent: Parent,
+    /// The bound control socket.
+    pub listener: Option<&'a UnixListener>,
+    /// The handlers.
+    pub signals: &'a mut Signals,
 }
 
 impl BootContext {
@@ -79,24 +95,8 @@ impl BootContext {
         let first: BTreeSet<_> = self.plan.prepare.iter().cloned().collect();
         let services: Vec<_> = self.config.services.iter().filter(|service| first.contains(&service.name)).collect();
         let services: Vec<Service> = services.into_iter().cloned().collect();
-        let setup = Setup::new(&services, &self.done, &BTreeSet::new(), None, self.config.container.stop_timeout);
-        let result = run::run(Stage {
-            setup,
-            stop_timeout: self.config.container.stop_timeout,
-            entries: service_entries(&services, None, &self.plan),
-            launch_context: self.launch_context(Parent::Root, Some(self.plan.identity.groups.clone())),
-            sockets: Sockets::new(),
-            signals,
-            control: listener.and_then(|listener| listener.try_clone().ok()),
-            control_context: self.control_context(),
-            preparing: true,
-            started_at: self.step_timer.started_at(),
-            tty: self.facts.tty,
-            reloader: None,
-            host_channels: HostChannels::default(),
-            signal_rules: Vec::new(),
-            main_receives_signals: false,
-        })?;
+        let early = EarlyStage { services: &services, plan: &self.plan, parent: Parent::Root, listener, signals };
+        let result = self.run_early(early)?;
         if result.stop_reason != StopReason::NothingLeft {
             return Ok(Some((result.code, result.output_deadline)));
         }
@@ -106,13 +106,7 @@ impl BootContext {
         self.facts = facts::read(&self.config);
         let mut second = plan::boot(&self.config, &self.facts)?;
         locate_all(&mut second, doctor::host_context);
-        let first = std::mem::replace(&mut self.plan, second);
-        let reported = plan::show::report(&first);
-        for ReportLine { level, text, .. } in
-            plan::show::report(&self.plan).into_iter().filter(|line| !reported.contains(line))
-        {
-            own_messages::say(level, &format!("after the root oneshots: {text}"));
-        }
+        let first = self.replace_plan(second, "after the root oneshots");
         if let Some((why, code)) = plan::main_is_still_missing(&self.plan, &self.facts) {
             tracing::error!("main command: {why}; nothing was started after the root oneshots");
             return Ok(Some((code, result.output_deadline)));
@@ -126,6 +120,45 @@ impl BootContext {
             }
             Err(BootEnded::Refused(refused)) => Err(refused.into()),
         }
+    }
+
+    /// Runs oneshots before the drop.
+    ///
+    /// # Errors
+    /// When no loop can be had.
+    pub(super) fn run_early(&self, early: EarlyStage<'_>) -> Result<StageResult, Refused> {
+        let EarlyStage { services, plan, parent, listener, signals } = early;
+        let stop_timeout = self.config.container.stop_timeout;
+        let groups = (parent == Parent::Root).then(|| plan.identity.groups.clone());
+        run::run(Stage {
+            setup: Setup::new(services, &self.done, &BTreeSet::new(), None, stop_timeout),
+            stop_timeout,
+            entries: service_entries(services, None, plan),
+            launch_context: self.launch_context(parent, groups),
+            sockets: Sockets::new(),
+            signals,
+            control: listener.and_then(|listener| listener.try_clone().ok()),
+            control_context: self.control_context(),
+            preparing: true,
+            started_at: self.step_timer.started_at(),
+            tty: self.facts.tty,
+            reloader: None,
+            host_channels: HostChannels::default(),
+            signal_rules: Vec::new(),
+            main_receives_signals: false,
+        })
+    }
+
+    /// Replaces the plan, and says what is different. Returns the one before.
+    pub(super) fn replace_plan(&mut self, plan: BootPlan, when: &str) -> BootPlan {
+        let before = std::mem::replace(&mut self.plan, plan);
+        let reported = plan::show::report(&before);
+        for ReportLine { level, text, .. } in
+            plan::show::report(&self.plan).into_iter().filter(|line| !reported.contains(line))
+        {
+            own_messages::say(level, &format!("{when}: {text}"));
+        }
+        before
     }
 
     /// Runs everything else until the container ends.

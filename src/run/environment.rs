@@ -5,7 +5,6 @@ use std::ffi::{CString, NulError, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::boot::s6_layout::S6State;
 use crate::config::s6_overlay::{self, S6Overlay};
 use crate::config::search_path::DEFAULT_PATH;
 use crate::config::service::Service;
@@ -49,10 +48,10 @@ impl Environment {
         &self.all
     }
 
-    /// Lets commands of services that get PATH alone find the state of s6-overlay in the runtime directory.
-    pub fn add_runtime_directory(&mut self, state: &S6State) {
+    /// Lets commands of services that get PATH alone find the state of s6-overlay; `base`: where it lies.
+    pub fn add_runtime_directory(&mut self, base: &Path) {
         let given = self.all.get(OsStr::new(RUNTIME));
-        if let Some(directory) = given.filter(|directory| state.base.starts_with(Path::new(directory))) {
+        if let Some(directory) = given.filter(|directory| base.starts_with(Path::new(directory))) {
             self.of_s6.insert(RUNTIME.into(), directory.clone());
         }
     }
@@ -125,10 +124,7 @@ pub fn as_words(all: &BTreeMap<OsString, OsString>) -> Result<Vec<CString>, NulE
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use super::*;
-    use crate::boot::s6_layout::ExitCodeFile;
     use crate::config::s6_overlay::S6Origin;
     use crate::config::service::Command;
     use crate::config::values::{CapSet, Gid, ServiceName, Uid};
@@ -185,14 +181,9 @@ mod tests {
     #[test]
     fn the_directory_of_the_state_is_named_only_if_commands_would_not_find_it_otherwise() {
         let mut environment = Environment::new(given(), Some(&S6Overlay::default()));
-        let state = |base: &str| {
-            let directory = std::fs::File::open("/").unwrap().into();
-            let exit_code = Rc::new(ExitCodeFile::new(directory));
-            S6State { base: base.into(), directories: BTreeMap::new(), exit_code }
-        };
-        environment.add_runtime_directory(&state("/run"));
+        environment.add_runtime_directory(Path::new("/run"));
         assert_eq!(names(&environment, Some(S6Origin::Script)).len(), 2);
-        environment.add_runtime_directory(&state("/tmp/1/stepdown"));
+        environment.add_runtime_directory(Path::new("/tmp/1/stepdown"));
         assert!(names(&environment, Some(S6Origin::Script)).contains(&"XDG_RUNTIME_DIR=/tmp/1".to_owned()));
     }
 }

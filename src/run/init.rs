@@ -21,6 +21,7 @@ use crate::plan::{self, BootPlan};
 use crate::rehearse::{ServicesTree, TREE_ORIGIN};
 use crate::run::boot_context::{self, BootContext};
 use crate::run::host_notify::HostNotify;
+use crate::run::stage2_hook::Stage2Hook;
 use crate::run::step_timer::StepTimer;
 use crate::run::termination_log::{self, TerminationLog};
 use crate::run::{Environment, HostChannels, LAST_LINES, notify, panic_message};
@@ -67,7 +68,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let origin = environment.remove(OsStr::new(TREE_ORIGIN)).map(ServicesTree::copied_from);
     #[cfg(debug_assertions)]
     panic_message::inject_faults(&environment);
-    let sources = source::read(&source::ConfigPaths::installed(), environment.clone(), main);
+    let sources = source::read(&source::ConfigPaths::installed(), environment.clone(), main.clone());
     let config = config::read(&sources).map_err(|problems| match &origin {
         Some(tree) => problems.files_at(|path| tree.on_host(path)),
         None => problems,
@@ -80,7 +81,9 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     locate_all(&mut plan, doctor::host_context);
     boot_context::format_own_messages(&plan);
     report(&config, &plan);
-    if let Some((why, code)) = plan::main_is_missing(&plan, &facts) {
+    let hook = Stage2Hook::plan(&config)?;
+    // The hook may provide the main command.
+    if let Some((why, code)) = plan::main_is_missing(&plan, &facts).filter(|_| hook.is_none()) {
         tracing::error!("main command: {why}; nothing was done or started");
         return Ok(ended_early(code));
     }
@@ -104,7 +107,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         Err(BootEnded::Refused(refused)) => return Err(refused.into()),
     };
     if let Some(s6) = &s6 {
-        environment.add_runtime_directory(s6);
+        environment.add_runtime_directory(&s6.base);
     }
     let host_channels = host_channels(&given);
     let (listener, directory) = endpoint.map(|endpoint| (endpoint.listener, endpoint.directory)).unzip();
@@ -118,6 +121,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         config,
         facts,
         plan,
+        given_main: main,
         given,
         environment,
         s6,
@@ -126,6 +130,12 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         not_done,
         prepare_moments,
     };
+    if let Some(hook) = &hook {
+        if let Some(ended_early) = boot.run_hook(hook, &user, listener.as_ref(), &mut signals)? {
+            return Ok(ended_early);
+        }
+        boot.step_timer.done("stage 2 hook");
+    }
     if matches!(user, EffectiveUser::Root(_)) {
         if let Some(ended_early) = boot.prepare(&user, listener.as_ref(), &mut signals)? {
             return Ok(ended_early);

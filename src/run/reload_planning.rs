@@ -97,7 +97,7 @@ impl Reloader for BootContext {
 
 impl BootContext {
     fn sources(&self, container: Option<(PathBuf, Content)>, trees: Vec<Tree>, s6: S6Sources) -> Sources {
-        Sources { env: self.given.clone(), container, trees, s6, main: self.config.main.clone() }
+        Sources { env: self.given.clone(), container, trees, s6, main: self.given_main.clone() }
     }
 
     /// Adds to problems of reading which user reads now: root could read at the boot.

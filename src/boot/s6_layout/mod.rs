@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsString};
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -55,12 +55,38 @@ pub struct S6State {
     pub directories: BTreeMap<ServiceName, PathBuf>,
     /// The exit code that its scripts write.
     pub exit_code: Rc<ExitCodeFile>,
+    handles: Rc<ServiceHandles>,
+}
+
+/// The directories in which services get theirs.
+#[derive(Debug)]
+struct ServiceHandles {
+    tree: NewTree,
+    longruns: OwnedFd,
+    legacy: OwnedFd,
+    /// Links by which s6-svc and the like find them.
+    scandir: OwnedFd,
 }
 
 impl S6State {
     /// Returns the path of the exit code, for messages.
     pub fn exit_code_path(&self) -> PathBuf {
         self.base.join(RESULTS).join(EXIT_CODE_FILE)
+    }
+
+    /// Creates the directories of services that have none yet. One that cannot be created is reported: its service runs in
+    /// the directory of its definition.
+    pub fn add(&mut self, services: &[S6Directory]) {
+        for service in services {
+            if self.directories.contains_key(&service.name) {
+                continue;
+            }
+            let at = self.base.join(service.kind.parent()).join(service.name.as_str());
+            match self.handles.create(service, &at) {
+                Ok(()) => drop(self.directories.insert(service.name.clone(), at)),
+                Err(cause) => tracing::warn!("cannot make {}: {}", shown(&at), cause_words(&cause)),
+            }
+        }
     }
 }
 
@@ -156,37 +182,36 @@ fn create_in(
     let servicedirs = tree.directory(s6_rc.as_fd(), c"servicedirs")?;
     tree.give(s6_rc.as_fd())?;
     let scandir = tree.replace(base, c"service")?;
-    let mut directories = BTreeMap::new();
-    for service in &layout.services {
-        let parent = match service.kind {
-            S6DirectoryKind::Longrun => servicedirs.as_fd(),
-            S6DirectoryKind::Legacy => legacy.as_fd(),
-        };
-        let at = path.join(service.kind.parent()).join(service.name.as_str());
-        let made = service_directory(tree, parent, service)
-            .and_then(|()| tree.link(scandir.as_fd(), &name_of(service.name.as_str())?, &at));
-        match made {
-            Ok(()) => drop(directories.insert(service.name.clone(), at)),
-            // It runs in the directory of its definition instead.
-            Err(cause) => tracing::warn!("cannot make {}: {}", shown(&at), cause_words(&cause)),
-        }
-    }
     for finished in [&legacy, &servicedirs, &scandir] {
         tree.give(finished.as_fd())?;
     }
-    let exit_code = Rc::new(ExitCodeFile::new(results));
-    Ok(S6State { base: path.to_owned(), directories, exit_code })
+    let mut state = S6State {
+        base: path.to_owned(),
+        directories: BTreeMap::new(),
+        exit_code: Rc::new(ExitCodeFile::new(results)),
+        handles: Rc::new(ServiceHandles { tree, longruns: servicedirs, legacy, scandir }),
+    };
+    state.add(&layout.services);
+    Ok(state)
 }
 
-/// Creates the directory of a service: a link to each entry of its definition, so that `./data/check` is found there and
-/// nothing is executed from `/run`, which may be noexec.
-fn service_directory(tree: NewTree, parent: BorrowedFd<'_>, service: &S6Directory) -> io::Result<()> {
-    let made = tree.directory(parent, &name_of(service.name.as_str())?)?;
-    for entry in fs::read_dir(&service.definition)? {
-        let entry = entry?;
-        tree.link(made.as_fd(), &name_of(entry.file_name())?, &entry.path())?;
+impl ServiceHandles {
+    /// Creates the directory of a service: a link to each entry of its definition, so that `./data/check` is found there and
+    /// nothing is executed from `/run`, which may be noexec.
+    fn create(&self, service: &S6Directory, path: &Path) -> io::Result<()> {
+        let parent = match service.kind {
+            S6DirectoryKind::Longrun => &self.longruns,
+            S6DirectoryKind::Legacy => &self.legacy,
+        };
+        let name = name_of(service.name.as_str())?;
+        let made = self.tree.directory(parent.as_fd(), &name)?;
+        for entry in fs::read_dir(&service.definition)? {
+            let entry = entry?;
+            self.tree.link(made.as_fd(), &name_of(entry.file_name())?, &entry.path())?;
+        }
+        self.tree.give(made.as_fd())?;
+        self.tree.link(self.scandir.as_fd(), &name, path)
     }
-    tree.give(made.as_fd())
 }
 
 /// Writes one file for each variable. Readers cut one final newline, and an empty file unsets a variable: where that would

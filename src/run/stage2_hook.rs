@@ -1,0 +1,166 @@
+//! `S6_STAGE2_HOOK`: the program that an image made for s6-overlay runs before its definitions are final (FIELD §2.2).
+//! LinuxServer's `/docker-mods` adds services there. It runs by the engine, like *prepare*; afterwards configuration and facts
+//! are read again. Must not know what it does.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::net::UnixListener;
+use std::time::Instant;
+
+use nix::unistd::AccessFlags;
+
+use super::boot_context::{BootContext, EarlyStage};
+use crate::boot::steps::{self, BootEnded, StepContext};
+use crate::config::container::DropPolicy;
+use crate::config::s6_overlay::{HOOK, OnFailure, S6Origin, S6Overlay};
+use crate::config::service::{Command, Kind, RunAs, Service};
+use crate::config::values::ServiceName;
+use crate::config::{self, Config, key_lines};
+use crate::error::{Error, Place};
+use crate::inspect::{doctor, facts, source};
+use crate::plan::checks::locate_all;
+use crate::plan::facts::Facts;
+use crate::plan::{self, BootPlan, Step};
+use crate::supervise::StopReason;
+use crate::sys::privilege::EffectiveUser;
+use crate::sys::process::launch::Parent;
+use crate::sys::signals::Signals;
+use crate::sys::{access, interpreter};
+
+/// The name under which it runs.
+const NAME: &str = "stage2-hook";
+
+/// The hook of an image, planned before anything is touched.
+pub struct Stage2Hook {
+    service: Service,
+    plan: BootPlan,
+}
+
+impl Stage2Hook {
+    /// Plans the hook, as the user of all scripts. `None`: there is none, or it cannot be run, which is reported.
+    ///
+    /// # Errors
+    /// When it cannot be run, and the image asks to stop then.
+    pub fn plan(config: &Config) -> Result<Option<Self>, Error> {
+        let Some(s6) = &config.s6 else { return Ok(None) };
+        let user = match config.container.drop {
+            DropPolicy::App => RunAs::App,
+            DropPolicy::Auto | DropPolicy::Root => RunAs::Root,
+        };
+        let Some(service) = service(s6, user) else { return Ok(None) };
+        let mut config = Config { services: vec![service.clone()], main: Vec::new(), ..config.clone() };
+        let mut facts = facts::read(&config);
+        if let Some(command) = through_interpreter(&service, &facts) {
+            config.services = vec![Service { command, ..service }];
+            facts = facts::read(&config);
+        }
+        match (plan::boot(&config, &facts), s6.on_failure) {
+            (Ok(plan), _) => Ok(config.services.pop().map(|service| Self { service, plan })),
+            (Err(error), OnFailure::Stop) => Err(error),
+            (Err(error), OnFailure::Continue | OnFailure::Warn) => {
+                tracing::warn!("S6_STAGE2_HOOK is not run: {error}");
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Returns the hook as a oneshot of that user; `None`: there is none.
+fn service(s6: &S6Overlay, user: RunAs) -> Option<Service> {
+    if s6.hook.is_empty() {
+        return None;
+    }
+    let value = s6.hook.join(OsStr::new(" ")).to_string_lossy().into_owned();
+    Some(Service {
+        at: Place::Variable { name: HOOK.to_owned(), value },
+        kind: Kind::Oneshot,
+        user,
+        no_new_privileges: false,
+        s6: Some(S6Origin::Script),
+        ..Service::plain(ServiceName::new(NAME)?, Command::Argv(s6.hook.clone()))
+    })
+}
+
+/// A script that may be read and not executed (LinuxServer's `/docker-mods` is 0744) runs through its interpreter.
+fn through_interpreter(service: &Service, facts: &Facts) -> Option<Command> {
+    let Command::Argv(words) = &service.command else { return None };
+    let path = facts.named.programs.get(service.name.as_str())?.path()?;
+    if access::check(path, AccessFlags::X_OK).is_ok() {
+        return None;
+    }
+    let mut head = Vec::new();
+    let size = u64::try_from(interpreter::HEAD_SIZE).ok()?;
+    File::open(path)
+        .ok()
+        .filter(|file| file.metadata().is_ok_and(|it| it.is_file()))?
+        .take(size)
+        .read_to_end(&mut head)
+        .ok()?;
+    let mut run = interpreter::words(&head)?;
+    run.push(path.clone().into());
+    run.extend(words.iter().skip(1).cloned());
+    Some(Command::Argv(run))
+}
+
+impl BootContext {
+    /// Runs the hook, reads the configuration again, plans again, and does what that plan says besides the first one. Returns
+    /// a code and the deadline for the last lines only if the container ends.
+    ///
+    /// # Errors
+    /// When no loop can be had; when what the hook left is wrong, or a required step is refused.
+    pub fn run_hook(
+        &mut self,
+        hook: &Stage2Hook,
+        user: &EffectiveUser,
+        listener: Option<&UnixListener>,
+        signals: &mut Signals,
+    ) -> Result<Option<(u8, Instant)>, Error> {
+        let parent = match user {
+            EffectiveUser::Root(_) => Parent::Root,
+            EffectiveUser::Unprivileged => Parent::App,
+        };
+        let services = std::slice::from_ref(&hook.service);
+        let result = self.run_early(EarlyStage { services, plan: &hook.plan, parent, listener, signals })?;
+        if result.stop_reason != StopReason::NothingLeft {
+            return Ok(Some((result.code, result.output_deadline)));
+        }
+        let stops = self.config.s6.as_ref().is_some_and(|s6| s6.on_failure == OnFailure::Stop);
+        match (result.code, stops) {
+            (0, _) => {}
+            (code, true) => {
+                tracing::error!(
+                    "S6_STAGE2_HOOK ended with code {code}: the container ends (S6_BEHAVIOUR_IF_STAGE2_FAILS)"
+                );
+                return Ok(Some((code, result.output_deadline)));
+            }
+            (code, false) => tracing::warn!("S6_STAGE2_HOOK ended with code {code}"),
+        }
+        let sources = source::read(&source::ConfigPaths::installed(), self.given.clone(), self.given_main.clone());
+        self.config = config::read(&sources)?;
+        self.facts = facts::read(&self.config);
+        let mut second = plan::boot(&self.config, &self.facts).map_err(|error| key_lines::placed(error, &sources))?;
+        locate_all(&mut second, doctor::host_context);
+        let first = self.replace_plan(second, "after S6_STAGE2_HOOK");
+        let layouts = self.plan.steps.iter().filter_map(|planned| match &planned.step {
+            Step::S6Layout(layout) => Some(layout),
+            _ => None,
+        });
+        for (s6, layout) in self.s6.iter_mut().zip(layouts) {
+            s6.add(&layout.services);
+        }
+        if let Some((why, code)) = plan::main_is_missing(&self.plan, &self.facts) {
+            tracing::error!("main command: {why}; nothing was started after S6_STAGE2_HOOK");
+            return Ok(Some((code, result.output_deadline)));
+        }
+        let context = StepContext { user, signals, environment: self.environment.all() };
+        match steps::perform_again(&first, &self.plan, context) {
+            Ok(()) => Ok(None),
+            Err(BootEnded::Stopped(signal)) => {
+                tracing::info!("got {signal} during the boot: no service was started");
+                Ok(Some((0, result.output_deadline)))
+            }
+            Err(BootEnded::Refused(refused)) => Err(refused.into()),
+        }
+    }
+}
