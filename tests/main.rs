@@ -52,6 +52,7 @@ mod rehearse;
 mod reload;
 mod runtimes;
 mod s6_commands;
+mod s6_overlay;
 mod service_features;
 mod stress;
 mod support;

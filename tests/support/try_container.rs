@@ -61,6 +61,9 @@ pub fn pass_elsewhere(tests: &[&str]) {
 /// `nobody`: newuidmap(1) wants a name, and this one is everywhere.
 const NOBODY: u32 = 65_534;
 
+/// The directory of definitions, in the tree.
+const S6_OVERLAY: &str = "s6-overlay";
+
 /// Who runs `try`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Caller {
@@ -113,6 +116,23 @@ impl TryContainer {
     /// Where its services are on this machine.
     pub fn services(&self) -> PathBuf {
         self.home.path().join("tree/services.d")
+    }
+
+    /// An executable file of `/etc/s6-overlay`: `s6-rc.d/web/run`.
+    pub fn s6(self, path: &str, text: &str) -> Self {
+        self.s6_with_mode(path, text, 0o755)
+    }
+
+    /// The same with another mode.
+    pub fn s6_with_mode(self, path: &str, text: &str, mode: u32) -> Self {
+        self.file(Path::new(S6_OVERLAY).join(path), text, mode)
+    }
+
+    /// A service of s6-rc with these files, which is started.
+    pub fn s6_service(self, name: &str, files: &[(&str, &str)]) -> Self {
+        let path = |file: &str| format!("s6-rc.d/{name}/{file}");
+        let all = files.iter().fold(self, |this, (file, text)| this.s6(&path(file), text));
+        all.s6(&format!("s6-rc.d/user/contents.d/{name}"), "").s6("s6-rc.d/user/type", "bundle\n")
     }
 
     pub fn container_toml(self, text: &str) -> Self {
@@ -261,6 +281,12 @@ impl TryContainer {
             .arg("--volume")
             .arg(volume)
             .args(&self.flags);
+        let s6_overlay = self.home.path().join("tree").join(S6_OVERLAY);
+        if s6_overlay.exists() {
+            let mut volume = s6_overlay.into_os_string();
+            volume.push(":/etc/s6-overlay");
+            command.arg("--volume").arg(volume);
+        }
         if !self.command.is_empty() {
             command.arg("--").args(&self.command);
         }

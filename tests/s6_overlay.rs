@@ -1,0 +1,256 @@
+//! The real binary as PID 1 of an image made for s6-overlay (DESIGN §10): what its scripts find at run time, in every mode;
+//! the hook; the exit code.
+
+use serde_json::Value;
+
+use crate::support::try_container::{LIMIT, Origin, Running, TryContainer, possible};
+
+fn container() -> TryContainer {
+    TryContainer::new().env("STEPDOWN_LOG_FORMAT", "tagged")
+}
+
+/// A longrun that writes down what it sees.
+const PROBE: &[(&str, &str)] = &[
+    ("type", "longrun\n"),
+    ("run", "#!/bin/sh\nexec probe --stay\n"),
+    ("notification-fd", "3\n"),
+    ("data/check", "#!/bin/sh\ntrue\n"),
+];
+
+fn probe() -> TryContainer {
+    // Without readiness, which the probe does not announce.
+    let files: Vec<_> = PROBE.iter().filter(|(name, _)| *name != "notification-fd").copied().collect();
+    container().env("SECRET", "x y").s6_service("svc-probe", &files)
+}
+
+/// A oneshot that runs this script.
+fn script(container: TryContainer, name: &str, text: &str) -> TryContainer {
+    let at = format!("/etc/s6-overlay/scripts/{name}");
+    container
+        .s6(&format!("scripts/{name}"), &format!("#!/bin/sh\n{text}\n"))
+        .s6_service(name, &[("type", "oneshot\n"), ("up", &format!("{at}\n"))])
+}
+
+fn directory(record: &Value) -> &str {
+    record["directory"].as_str().unwrap()
+}
+
+fn variables(record: &Value) -> Vec<String> {
+    // A shell exports PWD.
+    record["environment"].as_object().unwrap().keys().filter(|name| *name != "PWD").cloned().collect()
+}
+
+fn stopped(running: Running, code: i32) -> String {
+    let ended = running.stop().expect(code);
+    ended.text(Origin::Err)
+}
+
+#[test]
+fn a_longrun_runs_as_root_with_path_alone_in_a_directory_of_its_own_below_run() {
+    if !possible() {
+        return;
+    }
+    let running = probe().start();
+    let record = running.record();
+    assert_eq!(record["self"]["uids"][0], 0, "{record}");
+    assert_eq!(directory(&record), "/run/s6-rc/servicedirs/svc-probe");
+    assert_eq!(variables(&record), ["PATH"]);
+    assert_eq!(record["environment"]["PATH"].as_str().unwrap().split(':').next(), Some("/command"));
+    stopped(running, 0);
+}
+
+#[test]
+fn scripts_find_the_layout_of_s6_overlay_and_what_those_before_them_wrote() {
+    if !possible() {
+        return;
+    }
+    let first = "cd /run/s6/container_environment && cat SECRET && printf later > WRITTEN && stat -c '%a %U' .";
+    let second = "cat /var/run/s6/container_environment/WRITTEN; echo; readlink /run/service/svc-probe; \
+                  cat /run/s6-linux-init-container-results/exitcode; readlink /run/s6/basedir/bin/halt; \
+                  cd /run/service/svc-probe && ./data/check && cat type";
+    let container = script(script(probe(), "init-a", first), "init-b", second)
+        .s6("s6-rc.d/init-b/dependencies.d/init-a", "")
+        .s6("s6-rc.d/svc-probe/dependencies.d/init-b", "");
+    let running = container.start();
+    running.record();
+    let lines: Vec<_> = running.lines().into_iter().filter(|line| line.origin == Origin::Out).collect();
+    let text: String =
+        lines.iter().filter(|line| !line.text.contains("PROBE")).map(|line| line.text.clone() + "\n").collect();
+    for expected in
+        ["x y755 root", "| later", "/run/s6-rc/servicedirs/svc-probe", "| 0\n", "/usr/bin/stepdown", "| longrun"]
+    {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    stopped(running, 0);
+}
+
+#[test]
+fn s6_keep_env_gives_services_everything_and_a_native_service_beside_them_has_it_anyway() {
+    if !possible() {
+        return;
+    }
+    let running = probe().env("S6_KEEP_ENV", "1").start();
+    let record = running.record();
+    assert!(variables(&record).contains(&"SECRET".to_owned()), "{record}");
+    stopped(running, 0);
+    let native = container().env("SECRET", "x").s6("s6-rc.d/user/type", "bundle\n");
+    let running = native.service("web.toml", "command = [\"probe\", \"--stay\"]\n").start();
+    let record = running.record();
+    assert!(variables(&record).contains(&"SECRET".to_owned()), "{record}");
+    assert_ne!(record["self"]["uids"][0], 0, "a native service is the app user's");
+    stopped(running, 0);
+}
+
+#[test]
+fn the_main_command_has_the_whole_environment() {
+    if !possible() {
+        return;
+    }
+    let ended = script(container().env("SECRET", "x"), "init", "true").command(&["probe", "--exit", "5"]).run();
+    let ended = ended.expect(5);
+    assert!(variables(&ended.records()[0]).contains(&"SECRET".to_owned()), "{ended:#?}");
+}
+
+#[test]
+fn without_root_all_of_it_is_the_users_in_a_run_of_its_own() {
+    if !possible() {
+        return;
+    }
+    let running = probe().user("1234:1234").tmpfs("/run:uid=1234,gid=1234,mode=0755").start();
+    let record = running.record();
+    assert_eq!(
+        (record["self"]["uids"][0].clone(), directory(&record)),
+        (1234.into(), "/run/s6-rc/servicedirs/svc-probe")
+    );
+    stopped(running, 0);
+}
+
+#[test]
+fn without_root_and_without_run_it_lies_in_the_runtime_directory_and_the_missing_paths_are_named() {
+    if !possible() {
+        return;
+    }
+    let running = probe().user("1234:1234").tmpfs("/run:mode=0755").start();
+    let record = running.record();
+    assert!(directory(&record).ends_with("/stepdown/s6-rc/servicedirs/svc-probe"), "{record}");
+    assert_eq!(record["self"]["uids"][0], 1234);
+    let told = stopped(running, 0);
+    assert!(told.contains("/run/s6/container_environment") && told.contains("--tmpfs /run:uid=1234"), "{told}");
+}
+
+#[test]
+fn read_only_noexec_no_new_privileges_few_capabilities_and_an_init_above_it_change_nothing() {
+    if !possible() {
+        return;
+    }
+    let modes = [
+        probe().read_only().tmpfs("/run:noexec,mode=0755"),
+        probe().no_new_privileges(),
+        probe().cap_drop("ALL").cap_add("SETUID").cap_add("SETGID").cap_add("CHOWN"),
+        probe().init(),
+    ];
+    for container in modes {
+        let running = container.start();
+        let record = running.record();
+        let seen = (record["self"]["uids"][0].clone(), directory(&record));
+        assert_eq!(seen, (0.into(), "/run/s6-rc/servicedirs/svc-probe"), "{record}");
+        stopped(running, 0);
+    }
+}
+
+#[test]
+fn drop_app_runs_it_as_the_app_user_who_owns_what_scripts_write() {
+    if !possible() {
+        return;
+    }
+    let write =
+        "id -u; echo 3 > /run/s6-linux-init-container-results/exitcode; echo x > /run/s6/container_environment/X";
+    let container = script(probe(), "init-a", write).s6("s6-rc.d/svc-probe/dependencies.d/init-a", "");
+    let running = container.env("PUID", "1234").env("PGID", "1234").container_toml("drop = \"app\"\n").start();
+    let record = running.record();
+    assert_eq!(record["self"]["uids"][0], 1234);
+    assert_eq!(record["starter"]["uids"][0], 1234, "{record}");
+    stopped(running, 3);
+}
+
+#[test]
+fn a_requested_stop_ends_with_the_code_that_a_finish_script_wrote() {
+    if !possible() {
+        return;
+    }
+    let finish = "#!/bin/sh\necho $((128 + $2)) > /run/s6-linux-init-container-results/exitcode\n";
+    let running = probe().s6("s6-rc.d/svc-probe/finish", finish).start();
+    running.record();
+    let told = stopped(running, 143);
+    assert!(told.contains("code 143, as written into /run/s6-linux-init-container-results/exitcode"), "{told}");
+}
+
+#[test]
+fn an_exit_code_that_is_none_is_reported_and_does_not_count() {
+    if !possible() {
+        return;
+    }
+    let finish = "#!/bin/sh\ncd /run/s6-linux-init-container-results && rm exitcode && mkfifo exitcode\n";
+    let running = probe().s6("s6-rc.d/svc-probe/finish", finish).start();
+    running.record();
+    assert!(stopped(running, 0).contains("cannot read the exit code in /run/s6-linux-init-container-results/exitcode"));
+}
+
+#[test]
+fn s6_cmd_receive_signals_has_the_main_command_end_the_container() {
+    if !possible() {
+        return;
+    }
+    let container = script(container(), "init", "true").env("S6_CMD_RECEIVE_SIGNALS", "1");
+    let running = container.command(&["probe", "--until-term", "9"]).start();
+    running.record();
+    stopped(running, 9);
+}
+
+#[test]
+fn the_hook_adds_services_before_the_tree_is_final() {
+    if !possible() {
+        return;
+    }
+    let hook = "#!/bin/sh\nid -u\ncd /etc/s6-overlay/s6-rc.d\nmkdir svc-mod && echo longrun > svc-mod/type\n\
+                printf '#!/bin/sh\\nexec probe --stay\\n' > svc-mod/run && touch user/contents.d/svc-mod\n\
+                printf 1 > /run/s6/container_environment/MODDED\n";
+    let container = script(container(), "init", "cat /run/s6/container_environment/MODDED");
+    let running = container.s6("hook", hook).env("S6_STAGE2_HOOK", "/etc/s6-overlay/hook with words").start();
+    let record = running.record();
+    assert_eq!(directory(&record), "/run/s6-rc/servicedirs/svc-mod");
+    running.wait_for_line(|line| line.starts_with("init ") && line.ends_with("| 1"), LIMIT);
+    running.wait_for_line(|line| line.contains("stage2-hook") && line.ends_with("| 0"), LIMIT);
+    stopped(running, 0);
+}
+
+#[test]
+fn a_hook_that_fails_is_a_warning_unless_the_image_stops_then() {
+    if !possible() {
+        return;
+    }
+    let failing = |behaviour| {
+        probe()
+            .s6("hook", "#!/bin/sh\nexit 7\n")
+            .env("S6_STAGE2_HOOK", "/etc/s6-overlay/hook")
+            .env("S6_BEHAVIOUR_IF_STAGE2_FAILS", behaviour)
+    };
+    let running = failing("1").start();
+    running.record();
+    assert!(stopped(running, 0).contains("S6_STAGE2_HOOK ended with code 7"));
+    let ended = failing("2").run().expect(7);
+    assert!(ended.records().is_empty(), "{ended:#?}");
+}
+
+#[test]
+fn a_hook_that_the_user_may_only_read_runs_through_its_interpreter() {
+    if !possible() {
+        return;
+    }
+    let container = probe().s6_with_mode("hook", "#!/bin/sh -e\necho hooked $1\n", 0o744);
+    let run = "/run:uid=1234,gid=1234,mode=0755";
+    let running = container.env("S6_STAGE2_HOOK", "/etc/s6-overlay/hook now").user("1234:1234").tmpfs(run).start();
+    running.wait_for_line(|line| line.ends_with("| hooked now"), LIMIT);
+    running.record();
+    stopped(running, 0);
+}
