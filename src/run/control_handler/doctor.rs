@@ -65,13 +65,13 @@ impl EventLoop<'_> {
 
 fn condition(phase: Phase, is_oneshot: bool) -> Condition {
     match phase {
-        Phase::Down | Phase::Lost => Condition::Down,
+        Phase::Down => Condition::Down,
         Phase::Waiting | Phase::Awaiting => Condition::Waiting,
         Phase::Spawning | Phase::Starting if is_oneshot => Condition::Running,
         Phase::Spawning | Phase::Starting => Condition::NotReady,
         Phase::Up | Phase::Scheduled | Phase::Resting | Phase::Done => Condition::Up,
         Phase::Stopping | Phase::Draining | Phase::FinishSpawning | Phase::Finishing => Condition::Ending,
-        Phase::StopCommandSpawning | Phase::StopCommandRunning => Condition::Ending,
+        Phase::Lost | Phase::StopCommandSpawning | Phase::StopCommandRunning => Condition::Ending,
         Phase::Backoff if is_oneshot => Condition::RunsAgain,
         Phase::Backoff => Condition::BackOff,
         Phase::Failed => Condition::Failed,
