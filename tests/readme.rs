@@ -22,14 +22,15 @@ fn with_part(text: &str, part: &str, body: &str) -> String {
     format!("{before}{begin}{body}<!-- end -->{after}")
 }
 
-fn container(text: &str) -> String {
+/// Returns a text as the cell of a table.
+fn escape_cell(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;")
 }
 
 fn variables() -> String {
     let mut out = String::from("\n| variable | meaning |\n|---|---|\n");
     for (name, meaning) in config::VARIABLES {
-        writeln!(out, "| `{name}` | {} |", container(meaning)).unwrap();
+        writeln!(out, "| `{name}` | {} |", escape_cell(meaning)).unwrap();
     }
     out + "\n"
 }
@@ -46,9 +47,9 @@ fn keys(file: ConfigFile) -> String {
                     out,
                     "| `{}` | {} | {} | {} |",
                     key.name,
-                    container(key.expects),
+                    escape_cell(key.expects),
                     default(key.default),
-                    container(key.meaning)
+                    escape_cell(key.meaning)
                 )
                 .unwrap(),
                 KeyStatus::Later(_) if table.name.is_empty() => later.push(format!("`{}`", key.name)),
@@ -63,13 +64,13 @@ fn keys(file: ConfigFile) -> String {
 }
 
 fn default(text: &str) -> String {
-    if text.is_empty() || text.starts_with('(') { container(text) } else { format!("`{}`", container(text)) }
+    if text.is_empty() || text.starts_with('(') { escape_cell(text) } else { format!("`{}`", escape_cell(text)) }
 }
 
 fn helper_commands() -> String {
     let mut out = String::from("\n| command | of | does |\n|---|---|---|\n");
     for command in s6_commands::COMMANDS {
-        writeln!(out, "| `{}` | {} | {} |", command.name, command.origin.name(), container(command.summary)).unwrap();
+        writeln!(out, "| `{}` | {} | {} |", command.name, command.origin.name(), escape_cell(command.summary)).unwrap();
     }
     out + "\n"
 }

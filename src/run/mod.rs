@@ -1,6 +1,5 @@
-//! The event loop: events in, actions out, until the engine says exit. One thread, one waiter, one deadline (DESIGN §11).
-//!
-//! Nothing in here is fatal: what goes wrong comes back to the engine as an event or is logged.
+//! The life of PID 1: `init` boots and drops privileges (`boot_context`), runs the engine twice (`prepare`, then the services)
+//! in an event loop (`event_loop`), and ends what is left (`teardown`). Must not know what a state transition is.
 #![allow(clippy::disallowed_methods)] // the engine's clock
 
 mod async_fd;

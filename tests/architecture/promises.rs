@@ -23,12 +23,12 @@ pub struct Row<'a> {
 
 /// Returns the rows of all tables.
 pub fn rows(text: &str) -> Vec<Row<'_>> {
-    let containers = text.lines().filter_map(|line| {
-        let mut containers = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim);
-        let (id, _, tests) = (containers.next()?, containers.next()?, containers.next()?);
+    let rows = text.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim);
+        let (id, _, tests) = (cells.next()?, cells.next()?, cells.next()?);
         (id != "id" && !id.starts_with("--")).then_some(Row { id, tests })
     });
-    containers.collect()
+    rows.collect()
 }
 
 /// Returns what is wrong with the table; `read` gives the text of a file below the top of the checkout.

@@ -1,5 +1,5 @@
-//! The only place that waits for children (STYLE finding 8). An exit is first peeked at, then reaped, so that the process
-//! group can be pinned while the zombie still has the pid.
+//! Where PID 1 reaps services and orphans: an exit is first peeked at, then reaped, so that the process group can be pinned
+//! while the zombie still has the pid. Children that no service has (access tests, `try`) are waited for where they are made.
 #![allow(unsafe_code)] // waitid(2): nix's wrapper returns EINVAL for an exit by a real-time signal
 
 use nix::errno::Errno;
