@@ -251,6 +251,16 @@ pub enum OwnWhen {
     Never,
 }
 
+impl OwnWhen {
+    /// Returns whether the boot may change the owner.
+    pub fn may_change(self) -> bool {
+        match self {
+            Self::Always | Self::Mismatch | Self::RootMismatch => true,
+            Self::Never => false,
+        }
+    }
+}
+
 /// What happens to files with more than one link (SECURITY 1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HardLinks {

@@ -8,7 +8,7 @@ use super::facts::{Access, Facts, PathFact};
 use super::notes::Notes;
 use super::{Identity, words};
 use crate::config::Config;
-use crate::config::container::{Container, Directory, Own, OwnWhen, UserRef};
+use crate::config::container::{Container, Directory, Own, UserRef};
 use crate::config::paths::is_passwd_field;
 use crate::config::service::{Kind, RunAs};
 use crate::config::values::Uid;
@@ -160,7 +160,7 @@ fn is_given(container: &Container, identity: &Identity, home: &Path, facts: &Fac
             (Some(within), false) => within.as_os_str().is_empty() || own.options.recursive,
             (None, _) => false,
         };
-        is_apps(&own.user) && own.options.when != OwnWhen::Never && fits && !is_left_out
+        is_apps(&own.user) && own.options.when.may_change() && fits && !is_left_out
     };
     let makes = |made: &&Directory| made.path == home && is_apps(&made.user) && made.mode & 0o300 == 0o300;
     container.own.iter().any(|own| gives(&own)) || container.directories.iter().any(|made| makes(&made))

@@ -12,7 +12,7 @@ use super::switch::{RunsAs, SwitchAbility};
 use super::trusted_writers::{TrustedWriters, entry, of_root, path_of};
 use super::{BootPlan, Identity, arguments, words};
 use crate::config::Config;
-use crate::config::container::{OwnWhen, UserRef};
+use crate::config::container::UserRef;
 use crate::config::service::Service;
 use crate::config::values::{Gid, ServiceName, Uid};
 use crate::error::Place;
@@ -195,7 +195,7 @@ impl<'a> TrustCheck<'a> {
                 let excluded = own.options.exclude.iter().any(|name| place.starts_with(given.join(name)));
                 !excluded && if own.options.recursive { place.starts_with(given) } else { place == given }
             };
-            own.options.when != OwnWhen::Never && !is_safe(&own.user) && lies_in(&own.path, &is_reached)
+            own.options.when.may_change() && !is_safe(&own.user) && lies_in(&own.path, &is_reached)
         });
         let made = container.directories.iter().filter(|made| {
             !is_safe(&made.user) && lies_in(&made.path, &|place: &Path, given: &Path| place.starts_with(given))

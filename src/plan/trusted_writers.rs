@@ -71,15 +71,24 @@ pub fn paths_to_check(config: &Config) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>)
     (whole, files)
 }
 
-/// Returns whether a service may have more rights than the app user, without resolving accounts.
+/// Returns whether a service may have more rights than the app user, without resolving accounts. Every key is named, so that
+/// a new one is judged: what gives rights belongs here and into `TrustCheck::extra_rights`.
 pub fn may_have_more(service: &Service) -> bool {
-    service.user != RunAs::App
-        || service.groups.is_some()
-        || !service.capabilities.is_empty()
-        || !service.no_new_privileges
-        || service.nice.is_some()
-        || service.oom_score_adj.is_some()
-        || !service.limits.is_empty()
+    #[rustfmt::skip] // those that give rights, and the others
+    let Service {
+        user, groups, capabilities, no_new_privileges, nice, oom_score_adj, limits,
+        name: _, at: _, kind: _, command: _, requires: _, after: _, directory: _, environment: _, clear_environment: _,
+        environment_file: _, restart: _, success_codes: _, essential: _, ready: _, wait_for: _, every: _, calendar: _,
+        health: _, reload: _, pipe_to: _, log: _, stop: _, stop_command: _, finish: _, umask: _, without_root: _, s6: _,
+        enabled: _,
+    } = service;
+    *user != RunAs::App
+        || groups.is_some()
+        || !capabilities.is_empty()
+        || !no_new_privileges
+        || nice.is_some()
+        || oom_score_adj.is_some()
+        || !limits.is_empty()
 }
 
 /// Returns the keys of the container file that make root do something.

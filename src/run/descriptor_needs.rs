@@ -28,7 +28,10 @@ impl ProcessManager {
 
     fn needs_of(&self, id: Id, entry: &ServiceEntry) -> ProgramNeeds {
         let service = &entry.service;
-        let says_ready = matches!(service.ready, Ready::Fd { .. });
+        let has_notify_pipe = match service.ready {
+            Ready::Fd { .. } => true,
+            Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => false,
+        };
         let pipes = match (self.logs.captures(id), self.slots.output(id)) {
             (false, _) => 0,
             (true, None) => 2,
@@ -36,12 +39,12 @@ impl ProcessManager {
         };
         let start = EXEC_PIPE
             + 2 * pipes
-            + if says_ready { NOTIFY_PIPE } else { 0 }
+            + if has_notify_pipe { NOTIFY_PIPE } else { 0 }
             // The child has all of them open, and reads a file.
             + usize::from(service.environment_file.is_some());
         let stays = service.kind == Kind::Longrun || entry.is_main();
         let writer_socket = usize::from(service.log.directory.is_some());
-        let kept = pipes + usize::from(says_ready) + writer_socket;
+        let kept = pipes + usize::from(has_notify_pipe) + writer_socket;
         ProgramNeeds { start, kept: if stays { kept } else { 0 } }
     }
 }

@@ -1,5 +1,6 @@
 //! [`EventLoop`]: events in, actions out, until the engine says exit. One thread, one waiter, one deadline (DESIGN §11). Must not
-//! know what an event means: it routes each to the module that handles it.
+//! know what an event means: it routes each to the module that handles it. Those modules add `impl EventLoop` blocks:
+//! `control_handler`, `detached`, `reload`, `service_probes`, `signals_received`, `teardown`.
 //!
 //! Nothing in here is fatal: what goes wrong comes back to the engine as an event or is logged.
 #![allow(clippy::disallowed_methods)] // the engine's clock

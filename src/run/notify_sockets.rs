@@ -126,7 +126,11 @@ pub fn open<'a>(
 }
 
 fn uses_notify_socket(service: &Service) -> bool {
-    matches!(service.ready, Ready::Notify { .. }) && service.kind == Kind::Longrun
+    service.kind == Kind::Longrun
+        && match service.ready {
+            Ready::Notify { .. } => true,
+            Ready::Started | Ready::Fd { .. } | Ready::Probe { .. } | Ready::Delay(_) => false,
+        }
 }
 
 fn variables(service: &Service, address: &OsStr) -> Vec<(&'static str, OsString)> {

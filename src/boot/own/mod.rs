@@ -63,7 +63,7 @@ pub fn apply(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<OwnReport, Refused> {
     let shown = shown(&tree.path);
-    if tree.options.when == OwnWhen::Never {
+    if !tree.options.when.may_change() {
         let report = OwnReport { usable: usable::by_user(app, &tree.path, stop), ..OwnReport::empty() };
         if report.usable == Usability::Missing && tree.options.optional {
             return Ok(report);

@@ -249,7 +249,7 @@ impl EventLoop<'_> {
     fn settles_at(&self, ids: &[Id]) -> Option<Instant> {
         let has_no_check = |id: &&Id| {
             let service = self.processes.slots.entry(**id).map(|entry| &entry.service);
-            service.is_some_and(|service| service.ready == Ready::Started && service.kind == Kind::Longrun)
+            service.is_some_and(|service| service.kind == Kind::Longrun && is_up_once_executed(&service.ready))
         };
         let up = ids.iter().filter(|id| self.supervisor.phase(**id) == Some(Phase::Up)).filter(has_no_check);
         up.filter_map(|id| Some(self.started_at + self.supervisor.since(*id)?.0 + SETTLE_TIME)).max()
@@ -276,5 +276,12 @@ impl EventLoop<'_> {
             ServiceResult { requires, why: unscheduled_note.or(result.why), ..result }
         });
         Some(Waited { services: reached.collect() })
+    }
+}
+
+fn is_up_once_executed(ready: &Ready) -> bool {
+    match ready {
+        Ready::Started => true,
+        Ready::Fd { .. } | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => false,
     }
 }
