@@ -1,5 +1,5 @@
 //! The kernel, wrapped: files, processes, privilege, signals, descriptors, and most `unsafe` code. Decides nothing that the
-//! pure rooms can decide.
+//! pure rooms can decide; speaks in their plain values (`supervise::Pid`, `plan::Credentials`).
 
 pub mod access;
 pub mod chain;
