@@ -35,8 +35,8 @@
 //! | 4 | [`sys`] | the kernel: files by handle, processes, privilege, signals; most `unsafe` code | what any of it is used for |
 //! | 3 | [`mod@plan`] | what a boot will do, as values. Pure | how it is done, or where facts come from |
 //! | 3 | [`supervise`] | what happens next to each service. Pure, with a number for a clock | processes, files, users |
-//! | 2 | [`execline`] | the execline language: scripts and substitutions to argument vectors. Pure | which programs there are |
 //! | 2 | [`config`] | what was asked for. Pure: bytes in, values or problems out | the machine |
+//! | 1 | [`execline`] | the execline language: scripts and substitutions to argument vectors. Pure | which programs there are |
 //! | 1 | [`error`] | problems with place and fix, refusals, exit codes | what they are about |
 //! | 0 | [`text`] | how the text of others is made safe to print | every other room |
 //!

@@ -39,8 +39,8 @@ const EFFECTS: [&str; 11] = [
 /// know each other (`src/lib.rs` says what each is for).
 const FLOORS: [&[&str]; 11] = [
     &["text"],
-    &["error"],
-    &["config", "execline"],
+    &["error", "execline"],
+    &["config"],
     &["plan", "supervise"],
     &["sys"],
     &["log", "inspect"],

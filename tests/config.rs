@@ -12,6 +12,7 @@ mod s6;
 mod s6_bundles;
 mod s6_definitions;
 mod s6_image;
+mod s6_legacy;
 mod service;
 mod service_bad;
 mod service_features;

@@ -243,19 +243,6 @@ fn a_flag_in_the_place_of_the_main_command_is_refused_with_where_it_belongs() {
 }
 
 #[test]
-fn what_was_made_for_s6_overlay_is_named_once_at_boot() {
-    if possible() {
-        let place = tempfile::tempdir().unwrap();
-        let told = "/etc/cont-init.d is not read yet: write a oneshot for each script";
-        let ended = app().volume(place.path(), "/etc/cont-init.d").command(&["/bin/true"]).run();
-        assert_eq!(ended.text(Origin::Err).matches(told).count(), 1, "{ended:#?}");
-        ended.expect(0);
-        let ended = app().command(&["/bin/true"]).run();
-        assert!(!ended.text(Origin::Err).contains("s6-overlay"), "{ended:#?}");
-    }
-}
-
-#[test]
 fn a_wrong_uid_ends_with_100_before_anything_runs() {
     if possible() {
         let ended = TryContainer::new().env("PUID", "1000x").service("web.toml", WEB).run();

@@ -94,6 +94,16 @@ pub struct S6Sources {
     pub definitions: Tree,
     /// `s6-overlay/user-bundles.d`: more of them, which are only read if the others do not contain `user`.
     pub user_bundles: Tree,
+    /// `cont-init.d`: scripts of the start.
+    pub init_scripts: Tree,
+    /// `cont-finish.d`: scripts of the stop.
+    pub finish_scripts: Tree,
+    /// `fix-attrs.d`: paths and their owners.
+    pub fix_attrs: Tree,
+    /// `/custom-cont-init.d`: scripts of the user of a LinuxServer image.
+    pub custom_scripts: Tree,
+    /// `/custom-services.d`: services of that user.
+    pub custom_services: Tree,
 }
 
 /// One services tree.

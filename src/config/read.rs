@@ -40,7 +40,7 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
         tree::read(tree, env::of_tree(&sources.env, &tree.path), image.as_ref(), &mut found, &mut problems);
     }
     if let Some(image) = &image {
-        s6::read_definitions(image, &sources.s6, &mut found, &mut problems);
+        s6::read_image(image, &sources.s6, &mut found, &mut container, &mut problems);
     }
     for (path, names) in &found.foreign {
         let (verb, path) = (if names.len() == 1 { "is not a service" } else { "are not services" }, shown(path));

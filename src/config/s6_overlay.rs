@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::quote::shown_value;
 use super::search_path::{DEFAULT_PATH, directories};
@@ -16,8 +17,15 @@ const PREFIX: [&str; 3] = ["/bin", "/usr/bin", "/command"];
 pub const HOOK: &str = "S6_STAGE2_HOOK";
 
 /// The variables that are read here.
-pub const VARIABLES: [&str; 6] =
-    ["S6_BEHAVIOUR_IF_STAGE2_FAILS", "S6_CMD_ARG0", "S6_CMD_RECEIVE_SIGNALS", "S6_KEEP_ENV", HOOK, "S6_SYNC_DISKS"];
+pub const VARIABLES: [&str; 7] = [
+    "S6_BEHAVIOUR_IF_STAGE2_FAILS",
+    "S6_CMD_ARG0",
+    "S6_CMD_RECEIVE_SIGNALS",
+    "S6_KEEP_ENV",
+    "S6_KILL_FINISH_MAXTIME",
+    HOOK,
+    "S6_SYNC_DISKS",
+];
 
 /// What an image made for s6-overlay expects of the container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +42,8 @@ pub struct S6Overlay {
     pub main_prefix: Vec<OsString>,
     /// Disks are synchronized at the end (`S6_SYNC_DISKS`).
     pub sync_disks: bool,
+    /// How long each script of the stop may take (`S6_KILL_FINISH_MAXTIME`); `None`: as long as the whole stop.
+    pub finish_timeout: Option<Duration>,
 }
 
 /// `S6_BEHAVIOUR_IF_STAGE2_FAILS`.
@@ -74,6 +84,7 @@ impl S6Overlay {
             on_failure,
             main_receives_signals: number("S6_CMD_RECEIVE_SIGNALS") != 0,
             sync_disks: number("S6_SYNC_DISKS") != 0,
+            finish_timeout: milliseconds(number("S6_KILL_FINISH_MAXTIME")),
             hook: words(env, HOOK),
             main_prefix: words(env, "S6_CMD_ARG0"),
         }
@@ -100,6 +111,11 @@ fn number(env: &BTreeMap<OsString, OsString>, name: &str, notices: &mut Vec<Stri
         notices.push(format!("{name}={} is not a number: ignored, as if it were 0", shown_value(value)));
     }
     number.unwrap_or_default()
+}
+
+/// Returns a time; 0 is none, as for s6-overlay.
+fn milliseconds(number: i64) -> Option<Duration> {
+    u64::try_from(number).ok().filter(|number| *number > 0).map(Duration::from_millis)
 }
 
 /// Returns the words of a variable, split at blanks as s6-overlay does: no quotes, no shell.

@@ -41,17 +41,22 @@ impl SyntaxErrorKind {
     }
 }
 
+impl fmt::Display for SyntaxErrorKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::UnmatchedClose => "this `}` closes no block",
+            Self::UnmatchedOpen => "this `{` is not closed",
+            Self::OpenQuote => "this `\"` is not closed",
+            Self::NoNumber => "`\\0` in quotes needs a number: `\\0xHH` or `\\0ooo`",
+            Self::NotAByte => "a number in quotes must be between 1 and 255",
+            Self::EndsEarly => "the text ends in the middle of a word",
+        })
+    }
+}
+
 impl fmt::Display for SyntaxError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            SyntaxErrorKind::UnmatchedClose => "this `}` closes no block",
-            SyntaxErrorKind::UnmatchedOpen => "this `{` is not closed",
-            SyntaxErrorKind::OpenQuote => "this `\"` is not closed",
-            SyntaxErrorKind::NoNumber => "`\\0` in quotes needs a number: `\\0xHH` or `\\0ooo`",
-            SyntaxErrorKind::NotAByte => "a number in quotes must be between 1 and 255",
-            SyntaxErrorKind::EndsEarly => "the text ends in the middle of a word",
-        };
-        write!(out, "line {}: {what}", self.line)
+        write!(out, "line {}: {}", self.line, self.kind)
     }
 }
 

@@ -19,28 +19,41 @@ use crate::text::shown;
 /// The files of the rehearsed tree, held open.
 #[derive(Debug)]
 pub(super) struct OpenTree {
-    services: Handle,
+    services: Option<Handle>,
     container: Option<Handle>,
+    s6: Vec<(&'static str, Handle)>,
 }
 
 impl OpenTree {
     /// Opens them.
     pub(super) fn open(tree: &services_tree::ServicesTree) -> Result<Self, Refused> {
         let container = tree.container.as_deref().map(Handle::open).transpose()?;
-        Ok(Self { services: Handle::open(&tree.services)?, container })
+        // Only an image made for s6-overlay may have none.
+        let services = Some(&tree.services).filter(|path| tree.s6.is_empty() || path.is_dir());
+        let services = services.map(|path| Handle::open(path)).transpose()?;
+        let s6 = tree.s6.iter().map(|(name, path)| Ok((*name, Handle::open(path)?)));
+        Ok(Self { services, container, s6: s6.collect::<Result<_, Refused>>()? })
     }
 
     /// Copies them to where an image has them.
     pub(super) fn install(&self, reporter: &Reporter) -> Result<(), Refused> {
-        let refused = |cause: io::Error| Refused::new("cannot copy the services tree to /etc/services.d", cause);
         create_directory(Path::new("/etc"))?;
-        let left_out = services_tree::copy(&self.services.path(), Path::new("/etc/services.d")).map_err(refused)?;
-        for path in left_out {
-            let name = path.strip_prefix(self.services.path()).unwrap_or(&path);
-            reporter.notice(format!(
-                "{} is left out of the tree: it cannot be read, or is neither file nor directory",
-                shown(name)
-            ));
+        let trees = self.services.iter().map(|handle| ("services.d", handle));
+        if self.services.is_none() {
+            services_tree::remove(Path::new("/etc/services.d"))
+                .map_err(|cause| Refused::new("cannot remove /etc/services.d", cause))?;
+        }
+        for (name, handle) in trees.chain(self.s6.iter().map(|(name, handle)| (*name, handle))) {
+            let at = Path::new("/etc").join(name);
+            let left_out = services_tree::copy(&handle.path(), &at)
+                .map_err(|cause| Refused::new(format!("cannot copy the services tree to {}", shown(&at)), cause))?;
+            for path in left_out {
+                let name = path.strip_prefix(handle.path()).unwrap_or(&path);
+                reporter.notice(format!(
+                    "{} is left out of the tree: it cannot be read, or is neither file nor directory",
+                    shown(name)
+                ));
+            }
         }
         let container = Path::new("/etc/stepdown.toml");
         match &self.container {

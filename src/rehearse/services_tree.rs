@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::error::Problem;
-use crate::inspect::source::{self, CONTAINER_FILE, DEFAULT_TREE};
+use crate::inspect::source::{self, CONTAINER_FILE, DEFAULT_TREE, S6_DIRECTORIES};
 
 /// Tells the process inside where its tree was copied from, for commands that the user can paste.
 pub const TREE_ORIGIN: &str = "STEPDOWN_TRY_TREE";
@@ -21,11 +21,14 @@ pub struct ServicesTree {
     pub services: PathBuf,
     /// Becomes `/etc/stepdown.toml`; `None`: there is none inside.
     pub container: Option<PathBuf>,
+    /// What an image made for s6-overlay has beside it, by its name: becomes the same below `/etc`.
+    pub s6: Vec<(&'static str, PathBuf)>,
 }
 
 impl ServicesTree {
     /// Returns the tree that `given` means: a directory that holds `services.d` (and `stepdown.toml`, if there is one), or a
-    /// services tree itself. Nothing given: the current directory if it has a `services.d`; else `None`, for `/etc` as it is
+    /// services tree itself. Nothing given: the current directory if it has a `services.d` or is of an image made for
+    /// s6-overlay; else `None`, for `/etc` as it is
     /// inside.
     ///
     /// # Errors
@@ -35,28 +38,33 @@ impl ServicesTree {
             return Ok(Self::in_directory(Path::new(".")));
         };
         source::check_given(given)?;
-        let itself = Self { services: given.to_owned(), container: None };
+        let itself = Self { services: given.to_owned(), container: None, s6: Vec::new() };
         Ok(Some(Self::in_directory(given).unwrap_or(itself)))
     }
 
     /// Returns the tree whose services were copied from that directory.
     pub fn copied_from(services: OsString) -> Self {
         let services = PathBuf::from(services);
-        Self { container: services.parent().map(|directory| directory.join("stepdown.toml")), services }
+        let beside = |name: &str| services.parent().map(|directory| directory.join(name));
+        let s6 = S6_DIRECTORIES.iter().filter_map(|name| Some((*name, beside(name)?)));
+        Self { container: beside("stepdown.toml"), s6: s6.collect(), services }
     }
 
     /// Returns where the file is that was copied to a path inside.
     pub fn on_host(&self, inside: &Path) -> Option<PathBuf> {
-        match inside.strip_prefix(DEFAULT_TREE) {
-            Ok(name) => Some(self.services.join(name)),
-            Err(_) => self.container.clone().filter(|_| inside == Path::new(CONTAINER_FILE)),
-        }
+        let s6 = self.s6.iter().map(|(name, outside)| (Path::new("/etc").join(name), outside));
+        let mut all = std::iter::once((PathBuf::from(DEFAULT_TREE), &self.services)).chain(s6);
+        let found = all.find_map(|(at, outside)| Some(outside.join(inside.strip_prefix(at).ok()?)));
+        found.or_else(|| self.container.clone().filter(|_| inside == Path::new(CONTAINER_FILE)))
     }
 
     fn in_directory(directory: &Path) -> Option<Self> {
         let services = directory.join("services.d");
         let container = directory.join("stepdown.toml");
-        services.is_dir().then(|| Self { services, container: container.is_file().then_some(container) })
+        let s6 = S6_DIRECTORIES.iter().map(|name| (*name, directory.join(name))).filter(|(_, path)| path.is_dir());
+        let s6: Vec<_> = s6.collect();
+        let is_tree = services.is_dir() || !s6.is_empty();
+        is_tree.then(|| Self { services, container: container.is_file().then_some(container), s6 })
     }
 }
 
@@ -136,7 +144,7 @@ mod tests {
     fn any_other_directory_is_a_services_tree_itself() {
         let top = tempfile::tempdir().unwrap();
         let tree = ServicesTree::find(Some(top.path())).unwrap().unwrap();
-        assert_eq!(tree, ServicesTree { services: top.path().to_owned(), container: None });
+        assert_eq!(tree, ServicesTree { services: top.path().to_owned(), container: None, s6: Vec::new() });
     }
 
     #[test]
@@ -145,6 +153,7 @@ mod tests {
         let on_host = |inside: &str| tree.on_host(Path::new(inside));
         assert_eq!(on_host("/etc/services.d/web/run"), Some("app/services.d/web/run".into()));
         assert_eq!(on_host("/etc/stepdown.toml"), Some("app/stepdown.toml".into()));
+        assert_eq!(on_host("/etc/s6-overlay/s6-rc.d/web/run"), Some("app/s6-overlay/s6-rc.d/web/run".into()));
         assert_eq!(on_host("/etc/services.d.old/run"), None);
     }
 

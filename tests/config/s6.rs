@@ -210,17 +210,17 @@ fn an_up_line_is_a_path_a_script_or_nothing() {
 }
 
 #[test]
-fn an_up_file_that_needs_execline_is_refused_with_what_to_write() {
+fn an_up_file_is_execline_unless_its_interpreter_is_another() {
+    let command = |up: Content| web(oneshot([("up", up)])).service().command;
+    let argv = |words: &[&str]| Command::Argv(words.iter().map(Into::into).collect());
+    assert_eq!(command(file("echo \"hi you\"\n")), argv(&["echo", "hi you"]));
+    assert_eq!(command(file("foreground { true }\n/bin/x $y\n")), argv(&["foreground", " true", "", "/bin/x", "$y"]));
+    assert_eq!(command(file("#!/bin/execlineb -P\nexec /bin/x\n")), argv(&["/bin/x"]));
+    says(oneshot([("up", file("#!/bin/sh\necho \"hi\"\n"))]), &["W/up: is not executable; chmod +x W/up"]);
     says(
-        oneshot([("up", file("echo \"hi\"\n"))]),
-        &[
-            "W/up: needs execline, which is not available: only the absolute path of a program and plain words (letters, \
-        digits, `/._-+=:,@%`) are understood, no quotes, blocks, variables or builtins but `exec`; write the path of a \
-        script there, such as W/script; or make it one: begin it with `#!/bin/sh`, write the commands as shell, and \
-        chmod +x W/up",
-        ],
+        oneshot([("up", file("\n# comment\nif { true\n"))]),
+        &["W/up:3: this `{` is not closed; correct it: s6-rc reads execline here, not a shell script"],
     );
-    says(oneshot([("up", file("#!/bin/sh\necho \"hi\"\n"))]), &["W/up: is a script and not executable; chmod +x W/up"]);
 }
 
 #[test]

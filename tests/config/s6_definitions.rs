@@ -54,7 +54,7 @@ fn an_up_file_is_a_path_or_nothing_and_may_be_a_shell_script() {
     assert_eq!(up("/etc/x/run\n"), argv(&["/etc/x/run"]));
     assert_eq!(up("# nothing\n"), Command::Nothing);
     assert_eq!(up(""), Command::Nothing);
-    assert_eq!(up("#!/bin/sh\nexec /etc/x/run\n"), argv(&["/etc/x/run"]));
+    assert_eq!(up("#!/bin/sh\nexec /etc/x/run\n"), argv(&["/bin/sh", &path("up"), "web"]));
     assert_eq!(up("#!/bin/sh\necho \"$HOME\"\n"), argv(&["/bin/sh", &path("up"), "web"]));
 }
 

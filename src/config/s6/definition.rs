@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::time::Duration;
+use std::os::unix::ffi::OsStringExt;
 
-use super::files::{ServiceDir, make_executable};
+use super::files::{self, ServiceDir};
 use super::format::DirectoryFormat;
-use super::up::{self, UpLine};
+use super::format::START_INTERVAL;
 use super::{pipes, slips};
 use crate::config::Content;
 use crate::config::draft::{Draft, Ignored, Link, Origin, Relation};
@@ -16,10 +16,9 @@ use crate::config::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Resta
 use crate::config::service_parts::SIGNALS;
 use crate::config::values::{ServiceName, Signal};
 use crate::error::{Place, Problems};
+use crate::execline;
+use crate::execline::lexer::SyntaxError;
 use crate::text::shown;
-
-/// s6-supervise waits one second between two starts, never more.
-const START_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The most deaths that s6-supervise records.
 const MAX_TALLY: u32 = 4096;
@@ -275,47 +274,37 @@ impl Reader<'_> {
         }
     }
 
-    /// `up` or `down`.
+    /// `up` or `down`: the text of an execline script, for s6-rc; a script of another interpreter is executed as one.
     fn line(&mut self, name: &str) -> Option<Command> {
         let dir = &mut self.dir;
-        let script = match dir.entry(name)? {
-            Content::File { bytes, executable } => bytes.starts_with(b"#!").then_some(*executable),
-            Content::TooLarge(_) => Some(true),
-            Content::Dir(_) | Content::Unreadable(_) | Content::Other(_) => None,
-        };
-        if script == Some(true) {
-            dir.check_program(name);
-            return Some(Command::File(dir.path(name)));
-        }
-        match up::line(dir.text(name)?) {
-            UpLine::Nothing => Some(Command::Nothing),
-            UpLine::Run(command) => Some(command),
-            UpLine::Execline if script.is_some() && self.format == DirectoryFormat::Definition => {
-                Some(self.program(name))
-            }
-            UpLine::Execline => {
-                let path = dir.path(name);
-                match script {
-                    Some(_) => dir.problem(name, "is a script and not executable", make_executable("", path)),
-                    None => dir.problem(
-                        name,
-                        "needs execline, which is not available: only the absolute path of a program and plain words \
-                         (letters, digits, `/._-+=:,@%`) are understood, no quotes, blocks, variables or builtins but \
-                         `exec`",
-                        make_executable(
-                            // The path in the image: it becomes the content of the file.
-                            format!(
-                                "write the path of a script there, such as {}; or make it one: begin it with `#!/bin/sh`, \
-                                 write the commands as shell, and ",
-                                shown(dir.path("script").as_os_str())
-                            ),
-                            path,
-                        ),
-                    ),
+        match dir.entry(name)? {
+            Content::File { bytes, executable } if files::is_script(bytes) && !files::is_execline(bytes) => {
+                if *executable || !self.is_definition() {
+                    self.dir.check_program(name);
+                    return Some(Command::File(self.dir.path(name)));
                 }
-                None
+                return Some(self.program(name));
             }
+            Content::TooLarge(_) => {
+                dir.check_program(name);
+                return Some(Command::File(dir.path(name)));
+            }
+            Content::File { .. } | Content::Dir(_) | Content::Unreadable(_) | Content::Other(_) => {}
         }
+        let mut words = match execline::lex(dir.text(name)?.as_bytes()) {
+            Ok(words) => words,
+            Err(SyntaxError { line, kind }) => {
+                let at = Place::line(dir.path(name), line);
+                dir.problem_at(at, kind.to_string(), "correct it: s6-rc reads execline here, not a shell script");
+                return None;
+            }
+        };
+        // It executes the rest, as we do.
+        if words.first().is_some_and(|word| word == b"exec") {
+            words.remove(0);
+        }
+        let words: Vec<OsString> = words.into_iter().map(OsString::from_vec).collect();
+        Some(if words.is_empty() { Command::Nothing } else { Command::Argv(words) })
     }
 
     /// `dependencies.d/NAME`, else the lines of `dependencies`.

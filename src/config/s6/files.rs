@@ -6,11 +6,11 @@ use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::file_report::FileReport;
-use crate::config::quote::quoted;
+use crate::config::quote::{quoted, quoted_os};
 use crate::config::{Content, bytes, line_endings};
 use crate::error::{FileCommand, Place, Problem, Problems, Remedy};
 
@@ -60,6 +60,11 @@ impl<'c> ServiceDir<'c> {
     /// Adds a problem of one entry.
     pub fn problem(&mut self, name: &str, what: impl Into<String>, remedy: impl Into<Remedy>) {
         self.problems.push(Problem::new(Place::file(self.path(name)), what, remedy));
+    }
+
+    /// Adds a problem of one place.
+    pub fn problem_at(&mut self, at: Place, what: impl Into<String>, remedy: impl Into<Remedy>) {
+        self.problems.push(Problem::new(at, what, remedy));
     }
 
     /// Adds a problem of the whole directory.
@@ -120,14 +125,10 @@ impl<'c> ServiceDir<'c> {
     /// Returns the words of a script's first line, if the script has no execute bit and can only be run by them: the
     /// interpreter, and what the kernel would give it as one argument.
     pub fn interpreter(&self, name: &str) -> Option<Vec<OsString>> {
-        let Some(Content::File { bytes, executable: false }) = self.entry(name) else { return None };
-        let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let line = first.strip_prefix(b"#!")?.trim_ascii();
-        let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
-        let (program, argument) = line.split_at_checked(end)?;
-        let words = [program, argument.trim_ascii()].into_iter().filter(|word| !word.is_empty());
-        Some(words.map(|word| OsStr::from_bytes(word).to_owned()).collect())
-            .filter(|words: &Vec<OsString>| !words.is_empty())
+        match self.entry(name) {
+            Some(Content::File { bytes, executable: false }) => interpreter(bytes),
+            Some(_) | None => None,
+        }
     }
 
     /// Returns a file's number, within the range.
@@ -146,6 +147,17 @@ impl<'c> ServiceDir<'c> {
     pub fn millis(&mut self, name: &str) -> Option<Option<Duration>> {
         let number = self.number(name, 0..=u32::MAX)?;
         Some((number > 0).then(|| Duration::from_millis(u64::from(number))))
+    }
+
+    /// The same as [`Self::check_program`] for any file name.
+    pub fn check_program_os(&mut self, name: &OsStr) {
+        match name.to_str() {
+            Some(name) => self.check_program(name),
+            None => {
+                let what = format!("{}: is not a name in UTF-8", quoted_os(name));
+                self.problem_of_all(what, "rename it in plain letters");
+            }
+        }
     }
 
     /// Returns whether a file can be executed as it is: an execute bit, and a first line that names its interpreter.
@@ -191,6 +203,28 @@ impl<'c> ServiceDir<'c> {
             self.problems.push(Problem::new(Place::line(path, line), "has Windows line endings (CRLF)", remedy));
         }
     }
+}
+
+/// Returns whether a file begins with `#!`.
+pub fn is_script(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"#!")
+}
+
+/// Returns whether a script's interpreter is execlineb.
+pub fn is_execline(bytes: &[u8]) -> bool {
+    let words = interpreter(bytes).unwrap_or_default();
+    words.first().is_some_and(|program| Path::new(program).file_name() == Some(OsStr::new("execlineb")))
+}
+
+/// Returns the words of a script's first line, as the kernel splits it.
+pub fn interpreter(bytes: &[u8]) -> Option<Vec<OsString>> {
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = first.strip_prefix(b"#!")?.trim_ascii();
+    let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+    let (program, argument) = line.split_at_checked(end)?;
+    let words = [program, argument.trim_ascii()].into_iter().filter(|word| !word.is_empty());
+    Some(words.map(|word| OsStr::from_bytes(word).to_owned()).collect())
+        .filter(|words: &Vec<OsString>| !words.is_empty())
 }
 
 /// Returns the remedy for a script that lacks its execute bit, after these words.

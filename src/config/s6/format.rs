@@ -1,5 +1,10 @@
 //! [`DirectoryFormat`]: which rules the directory of a service follows. Must not know its files.
 
+use std::time::Duration;
+
+/// s6-supervise waits one second between two starts, never more.
+pub const START_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Which of the formats a directory has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DirectoryFormat {

@@ -21,14 +21,6 @@ impl Image {
     /// Returns the image, if it is one: by its directories, or by the container file.
     pub fn recognise(sources: &Sources, container: &Container, notices: &mut Vec<String>) -> Option<Self> {
         let marks: Vec<_> = sources.s6.marks.iter().map(shown).collect();
-        if container.s6 != Some(false) {
-            let unread = marks.iter().filter(|mark| mark.ends_with("cont-init.d"));
-            notices.extend(unread.map(|mark| {
-                format!(
-                    "{mark} is not read yet: write a oneshot for each script (`user = \"root\"` where it needs root)"
-                )
-            }));
-        }
         match container.s6 {
             Some(false) => {
                 if !marks.is_empty() {
@@ -66,7 +58,8 @@ impl Image {
         service.environment.insert("PATH".to_owned(), self.path.clone());
         service.essential = service.kind == Kind::Oneshot && self.overlay.on_failure == OnFailure::Stop;
         if service.kind == Kind::Oneshot {
-            service.environment.insert("RC_NAME".to_owned(), service.name.to_string());
+            let name = service.name.to_string();
+            service.environment.entry("RC_NAME".to_owned()).or_insert(name);
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::sys::files::owners;
 use crate::text::shown;
 
 pub use entry::KINDS;
+pub use s6::DIRECTORIES as S6_DIRECTORIES;
 
 /// The services tree of an image.
 pub const DEFAULT_TREE: &str = "/etc/services.d";
@@ -145,7 +146,7 @@ type Files = (Option<(PathBuf, Content)>, Vec<Tree>, S6Sources);
 fn read_files(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Files {
     let container = tree::read_file(&place.container_file).map(|content| (place.container_file.clone(), content));
     let mut trees: Vec<Tree> = Vec::new();
-    for (at, path) in place.trees.iter().enumerate() {
+    for (at, path) in trees_of(place, env).iter().enumerate() {
         trees.push(tree::read_tree(path, place.is_explicit || at > 0));
     }
     for path in more_trees(env.get(OsStr::new(MORE_TREES))) {
@@ -153,7 +154,22 @@ fn read_files(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Files 
             trees.push(tree::read_tree(&path, true));
         }
     }
-    (container, trees, s6::read(beside(place)))
+    (container, trees, image_paths(place, env).read())
+}
+
+/// Returns the services trees of the place; the first one is the profile's, if an image made for s6-overlay is to run one.
+fn trees_of(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
+    let mut trees = place.trees.clone();
+    if let (Some(first), true) = (trees.first_mut(), s6::is_image(beside(place)))
+        && let Some(profile) = s6::profile(beside(place), env)
+    {
+        *first = profile.join("services.d");
+    }
+    trees
+}
+
+fn image_paths(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> s6::ImagePaths {
+    s6::ImagePaths::new(beside(place), env, place.is_installed())
 }
 
 /// Returns the directory that contains the services tree: `/etc` in an image.
@@ -164,8 +180,8 @@ fn beside(place: &ConfigPaths) -> &Path {
 /// Returns everything that [`read`] would read.
 pub fn paths(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
     let more = more_trees(env.get(OsStr::new(MORE_TREES)));
-    let all = std::iter::once(place.container_file.clone()).chain(place.trees.clone()).chain(more);
-    all.chain(s6::paths(beside(place))).collect()
+    let all = std::iter::once(place.container_file.clone()).chain(trees_of(place, env)).chain(more);
+    all.chain(image_paths(place, env).all()).collect()
 }
 
 fn more_trees(value: Option<&OsString>) -> Vec<PathBuf> {

@@ -1,30 +1,86 @@
 //! Reads what an image made for s6-overlay has beside its services tree, as bytes. Must not know what the files mean.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::tree::read_tree;
 use crate::config::S6Sources;
 
-/// The directories by which such an image is recognised.
+/// What such an image may have beside its services tree.
+pub const DIRECTORIES: [&str; 5] = ["s6-overlay", "cont-init.d", "cont-finish.d", "fix-attrs.d", "cont-profile.d"];
+/// Those by which it is recognised.
 const MARKS: [&str; 2] = ["s6-overlay", "cont-init.d"];
-/// The definitions of services.
-const DEFINITIONS: &str = "s6-overlay/s6-rc.d";
-/// More of them.
-const USER_BUNDLES: &str = "s6-overlay/user-bundles.d";
+/// Services and scripts of the user of a LinuxServer image.
+const CUSTOM: [&str; 2] = ["/custom-services.d", "/custom-cont-init.d"];
+
+/// Chooses another set of directories.
+const PROFILE: &str = "S6_RUNTIME_PROFILE";
+/// Names another directory of user bundles.
+const BUNDLES: &str = "S6_RUNTIME_BUNDLEDIR";
+
+type Environment = BTreeMap<OsString, OsString>;
+
+/// Where such an image has its files.
+pub(super) struct ImagePaths {
+    /// The directory that contains the services tree: `/etc`.
+    beside: PathBuf,
+    /// The same, of the profile if there is one.
+    etc: PathBuf,
+    user_bundles: PathBuf,
+    /// Only the image itself has them: they do not lie beside the services tree.
+    custom: Option<[PathBuf; 2]>,
+}
 
 /// Returns whether a directory, such as `/etc`, is that of such an image.
 pub(super) fn is_image(directory: &Path) -> bool {
     MARKS.iter().any(|mark| directory.join(mark).is_dir())
 }
 
-/// Reads all of it, beside the services tree.
-pub(super) fn read(beside: &Path) -> S6Sources {
-    let marks = MARKS.iter().map(|mark| beside.join(mark)).filter(|path| path.is_dir());
-    let tree = |path: &str| read_tree(&beside.join(path), false);
-    S6Sources { marks: marks.collect(), definitions: tree(DEFINITIONS), user_bundles: tree(USER_BUNDLES) }
+/// Returns the directory of the profile that the environment names, as s6-overlay forms it.
+pub(super) fn profile(beside: &Path, env: &Environment) -> Option<PathBuf> {
+    let name = env.get(OsStr::new(PROFILE)).filter(|name| !name.is_empty() && !name.as_bytes().contains(&b'/'))?;
+    Some(beside.join("cont-profile.d").join(name))
 }
 
-/// Returns every path that is read.
-pub(super) fn paths(beside: &Path) -> impl Iterator<Item = PathBuf> {
-    [DEFINITIONS, USER_BUNDLES].into_iter().map(|path| beside.join(path))
+impl ImagePaths {
+    /// Returns them; `is_installed`: whether this is the configuration of the present image.
+    pub(super) fn new(beside: &Path, env: &Environment, is_installed: bool) -> Self {
+        let etc = profile(beside, env).unwrap_or_else(|| beside.to_owned());
+        let bundles = env.get(OsStr::new(BUNDLES)).filter(|path| !path.is_empty()).map(PathBuf::from);
+        Self {
+            beside: beside.to_owned(),
+            user_bundles: bundles.unwrap_or_else(|| etc.join("s6-overlay/user-bundles.d")),
+            etc,
+            custom: is_installed.then(|| CUSTOM.map(PathBuf::from)),
+        }
+    }
+
+    /// Reads all of it.
+    pub(super) fn read(&self) -> S6Sources {
+        let marks = MARKS.iter().map(|mark| self.beside.join(mark)).filter(|path| path.is_dir()).collect::<Vec<_>>();
+        let tree = |path: &str| read_tree(&self.etc.join(path), false);
+        let [services, scripts] = match &self.custom {
+            Some(paths) => paths.each_ref().map(|path| read_tree(path, false)),
+            None => Default::default(),
+        };
+        S6Sources {
+            marks,
+            definitions: tree("s6-overlay/s6-rc.d"),
+            user_bundles: read_tree(&self.user_bundles, false),
+            init_scripts: tree("cont-init.d"),
+            finish_scripts: tree("cont-finish.d"),
+            fix_attrs: tree("fix-attrs.d"),
+            custom_services: services,
+            custom_scripts: scripts,
+        }
+    }
+
+    /// Returns every path that is read.
+    pub(super) fn all(&self) -> impl Iterator<Item = PathBuf> {
+        let beside = ["s6-overlay/s6-rc.d", "cont-init.d", "cont-finish.d", "fix-attrs.d"];
+        let beside = beside.map(|path| self.etc.join(path)).into_iter();
+        beside.chain([self.user_bundles.clone()]).chain(self.custom.clone().into_iter().flatten())
+    }
 }

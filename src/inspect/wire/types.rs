@@ -79,7 +79,9 @@ structs! {
     Gid { 0 }
     CapSet { 0 }
     ReloadSources { untrusted, container, trees, s6 }
-    S6Sources { marks, definitions, user_bundles }
+    S6Sources {
+        marks, definitions, user_bundles, init_scripts, finish_scripts, fix_attrs, custom_scripts, custom_services,
+    }
     Tree { path, entries, unreadable }
     NamedPaths { files, paths }
     NamedFiles { programs, helpers, candidates, interpreters, by_env, executables, resolved, file_owners, search }
@@ -139,6 +141,8 @@ mod tests {
                 marks: vec!["/etc/s6-overlay".into()],
                 definitions: Tree { path: "/d".into(), ..Tree::default() },
                 user_bundles: Tree { unreadable: Some(String::new()), ..Tree::default() },
+                init_scripts: Tree { path: "/i".into(), ..Tree::default() },
+                ..S6Sources::default()
             },
         }
     }

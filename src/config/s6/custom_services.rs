@@ -1,0 +1,73 @@
+//! `/custom-services.d` of a LinuxServer image → longruns, as its own script makes them. Must not know the machine.
+
+use super::files;
+use super::format::START_INTERVAL;
+use super::image::Image;
+use super::scripts;
+use crate::config::draft::{Draft, Link, Origin, Relation};
+use crate::config::quote::quoted_os;
+use crate::config::s6_overlay::S6Origin;
+use crate::config::service::{Command, Kind, Restart, RestartPolicy, Service};
+use crate::config::tree::{self, TreeContents};
+use crate::config::values::ServiceName;
+use crate::config::{Content, Tree};
+use crate::error::{Place, Problems};
+use crate::text::shown;
+
+/// What LinuxServer's own script calls them.
+const PREFIX: &str = "custom-svc-";
+/// The last oneshot of a LinuxServer image, which every service of it is started after.
+const LAST_INIT: &str = "init-services";
+
+/// Reads the services. One that the image's script has made already, at an earlier start, is left to that definition.
+pub fn read(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &mut Problems) {
+    let mut skipped = Vec::new();
+    for (file, content) in &tree.entries {
+        let path = tree.path.join(file);
+        let Some(name) = scripts::service_name(PREFIX, file).filter(|name| !found.declared.contains_key(name)) else {
+            continue;
+        };
+        let command = match content {
+            Content::File { bytes, .. } if !bytes.starts_with(b"#!") && !bytes.starts_with(b"\x7fELF") => {
+                skipped.push(quoted_os(file));
+                continue;
+            }
+            Content::File { executable: false, bytes } => {
+                let words = files::interpreter(bytes).into_iter().flatten();
+                Command::Argv(words.chain([path.clone().into(), name.as_str().into()]).collect())
+            }
+            Content::File { executable: true, .. } | Content::TooLarge(_) | Content::Other(_) => {
+                Command::File(path.clone())
+            }
+            Content::Dir(_) | Content::Unreadable(_) => {
+                skipped.push(quoted_os(file));
+                continue;
+            }
+        };
+        if tree::declare(&name, &path, found, problems) {
+            let service = service(name, Place::file(&path), command);
+            add(image, service, S6Origin::Longrun(tree.path.clone()), found);
+        }
+    }
+    if !skipped.is_empty() {
+        let (names, path) = (skipped.join(", "), shown(&tree.path));
+        found.s6_notices.push(format!("{path}: {names}: not a program, not started; begin a script with `#!/bin/sh`"));
+    }
+}
+
+fn service(name: ServiceName, at: Place, command: Command) -> Service {
+    let delay = START_INTERVAL;
+    let restart = Restart { policy: RestartPolicy::Always, delay, max_delay: delay, limit: None };
+    Service { at, kind: Kind::Longrun, restart, ..Service::plain(name, command) }
+}
+
+fn add(image: &Image, mut service: Service, origin: S6Origin, found: &mut TreeContents) {
+    image.adopt(&mut service, origin);
+    let has_init = ServiceName::new(LAST_INIT).is_some_and(|name| found.declared.contains_key(&name));
+    let to = if has_init { LAST_INIT } else { "base" };
+    let at = service.at.clone();
+    let links = vec![Link { relation: Relation::Requires, to: to.to_owned(), at, written: "order".to_owned() }];
+    found.anything = true;
+    let (notices, ignored) = (Vec::new(), Vec::new());
+    found.drafts.push(Draft { service, links, stop_timeout_at: None, notices, ignored, origin: Origin::Tree });
+}

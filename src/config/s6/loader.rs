@@ -1,0 +1,85 @@
+//! Everything of an image made for s6-overlay, and the order of it (FIELD §2.2, §2.5): `base` is what `cont-init.d` does,
+//! the services of `services.d` come after `base` and `user`, and `cont-finish.d` is the last at the stop. Must not know the
+//! machine.
+
+use super::image::Image;
+use super::{custom_services, definitions, fix_attrs, scripts};
+use crate::config::S6Sources;
+use crate::config::container::Container;
+use crate::config::draft::{Link, Relation};
+use crate::config::s6_overlay::{OnFailure, S6Origin};
+use crate::config::tree::TreeContents;
+use crate::config::values::ServiceName;
+use crate::error::Problems;
+
+/// Names of the scripts by which LinuxServer's images run those of their users themselves.
+const OWN_SCRIPTS: [&str; 3] = ["init-custom-files", "cont-init-99-custom-files", "cont-init-99-custom-scripts"];
+
+/// Reads an image into `found`, whose services tree was read already.
+pub fn read(
+    image: &Image,
+    sources: &S6Sources,
+    found: &mut TreeContents,
+    container: &mut Container,
+    problems: &mut Problems,
+) {
+    let legacy = services_of_tree(found);
+    definitions::read(image, sources, found, problems);
+    fix_attrs::read(&sources.fix_attrs, container, problems, &mut found.s6_notices);
+    let mut init = scripts::init(image, &sources.init_scripts, found, problems);
+    let is_declared = |name: &&str| ServiceName::new(name).is_some_and(|name| found.declared.contains_key(&name));
+    if !OWN_SCRIPTS.iter().any(is_declared) {
+        let last = init.last().cloned();
+        init.extend(scripts::custom(image, &sources.custom_scripts, last.as_ref(), found, problems));
+    }
+    custom_services::read(image, &sources.custom_services, found, problems);
+    bundles(image, &init, &legacy, found);
+    let finish = scripts::finish(image, &sources.finish_scripts, found, problems);
+    stop_before(&finish, found);
+}
+
+/// Returns the services that `services.d` has in s6's format, and makes them depend on `base` and `user`.
+fn services_of_tree(found: &mut TreeContents) -> Vec<ServiceName> {
+    let mut names = Vec::new();
+    for draft in &mut found.drafts {
+        let Some(S6Origin::Legacy(_)) = &draft.service.s6 else { continue };
+        names.push(draft.service.name.clone());
+        let link = |to: &str| Link {
+            relation: Relation::Requires,
+            to: to.to_owned(),
+            at: draft.service.at.clone(),
+            written: "legacy-services".to_owned(),
+        };
+        draft.links.extend(["base", "user"].map(link));
+    }
+    names
+}
+
+/// Declares what s6-overlay itself has. A failed script of `cont-init.d` only keeps others from starting if it ends the
+/// container.
+fn bundles(image: &Image, init: &[ServiceName], legacy: &[ServiceName], found: &mut TreeContents) {
+    let relation = match image.overlay.on_failure {
+        OnFailure::Stop => Relation::Requires,
+        OnFailure::Continue | OnFailure::Warn => Relation::After,
+    };
+    let strings = |names: &[ServiceName]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let bundles = &mut found.bundles;
+    bundles.add_built_in("fix-attrs", [], Relation::After);
+    bundles.add_built_in("legacy-cont-init", strings(init), relation);
+    bundles.add_built_in("base", ["fix-attrs", "legacy-cont-init"].map(str::to_owned), Relation::Requires);
+    for name in ["user", "user2"] {
+        bundles.add_built_in(name, [], Relation::Requires);
+    }
+    bundles.add_built_in("legacy-services", strings(legacy), Relation::After);
+    let top = ["base", "user", "legacy-services", "user2"].map(str::to_owned);
+    bundles.add_built_in("top", top, Relation::Requires);
+}
+
+/// Makes everything else stop before the scripts of the stop, whose first one comes last in the list.
+fn stop_before(scripts: &[ServiceName], found: &mut TreeContents) {
+    let Some(first) = scripts.last() else { return };
+    for draft in found.drafts.iter_mut().filter(|draft| !scripts.contains(&draft.service.name)) {
+        let (relation, at, written) = (Relation::After, draft.service.at.clone(), "order".to_owned());
+        draft.links.push(Link { relation, to: first.to_string(), at, written });
+    }
+}
