@@ -1,6 +1,7 @@
 //! [`read`]: every source in, one [`Config`] or every problem of every source out. This file only has the order.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -83,10 +84,16 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     problems.or(Config {
         container,
         services,
-        main: sources.main.clone(),
+        main: main_command(sources, image.as_ref()),
         s6: image.map(|image| image.overlay),
         notices,
     })
+}
+
+/// Returns the main command, with what an image made for s6-overlay puts before it.
+fn main_command(sources: &Sources, image: Option<&Image>) -> Vec<OsString> {
+    let prefix = image.filter(|_| !sources.main.is_empty()).map(|image| image.overlay.main_prefix.clone());
+    prefix.into_iter().flatten().chain(sources.main.iter().cloned()).collect()
 }
 
 fn container_file(sources: &Sources, problems: &mut Problems) -> ContainerFile {

@@ -153,6 +153,10 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         directory.remove();
     }
     let result = result?;
+    if boot.config.s6.as_ref().is_some_and(|s6| s6.sync_disks) {
+        // Nothing runs any more that it could keep waiting.
+        nix::unistd::sync();
+    }
     Ok((result.code, result.output_deadline))
 }
 
