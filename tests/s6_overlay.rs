@@ -254,3 +254,29 @@ fn a_hook_that_the_user_may_only_read_runs_through_its_interpreter() {
     running.record();
     stopped(running, 0);
 }
+
+#[test]
+fn a_finish_script_that_halts_ends_the_container_with_its_code() {
+    if !possible() {
+        return;
+    }
+    // As Home Assistant's and frigate's finish scripts: only the first failure counts.
+    let finish = "#!/bin/sh\ncode=/run/s6-linux-init-container-results/exitcode\n\
+                  [ \"$(cat $code)\" = 0 ] && [ $1 -ne 0 ] && echo $1 > $code\nexec /run/s6/basedir/bin/halt\n";
+    let failing = [("type", "longrun\n"), ("run", "#!/bin/sh\nexit 42\n"), ("finish", finish)];
+    let ended = probe().s6_service("svc-failing", &failing).run().expect(42);
+    assert!(ended.text(Origin::Err).contains("code 42, as written into"), "{ended:#?}");
+    let run = "/run:uid=1234,gid=1234,mode=0755";
+    probe().s6_service("svc-failing", &failing).user("1234:1234").tmpfs(run).run().expect(42);
+}
+
+#[test]
+fn s6_cmd_arg0_is_put_before_the_main_command() {
+    if !possible() {
+        return;
+    }
+    let container =
+        script(container(), "init", "true").env("S6_CMD_ARG0", "/bin/echo before").env("S6_SYNC_DISKS", "1");
+    let ended = container.command(&["the command"]).run().expect(0);
+    assert!(ended.text(Origin::Out).contains("before the command"), "{ended:#?}");
+}

@@ -73,7 +73,8 @@ pub fn install(image: &Image<'_>) -> Result<Vec<Link>, Refused> {
         (Path::new("/usr/bin").join(command.name), if is_word { Claim::IfFree } else { Claim::Needed })
     };
     let init = (PathBuf::from("/init"), Claim::Needed);
-    let all = [init].into_iter().chain(COMMANDS.iter().map(command)).chain(COMMANDS.iter().map(usr));
+    let linked = || COMMANDS.iter().filter(|command| command.origin != Origin::S6LinuxInit);
+    let all = [init].into_iter().chain(linked().map(command)).chain(linked().map(usr));
     all.map(|(path, claim)| make(image, path, claim)).collect()
 }
 

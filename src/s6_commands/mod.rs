@@ -7,6 +7,7 @@
 mod call;
 mod chain;
 mod container_environment;
+mod control;
 mod envdir;
 mod environment;
 mod failure;

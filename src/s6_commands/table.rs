@@ -1,7 +1,7 @@
 //! All commands by name: who is called by which, what `stepdown install-links` makes, and what the documentation lists.
 
 use crate::s6_commands::call::{Call, Command, Origin, Outcome};
-use crate::s6_commands::{container_environment, envdir, ids, words};
+use crate::s6_commands::{container_environment, control, envdir, ids, words};
 
 /// The commands, grouped by what they are for.
 pub const COMMANDS: &[Command] = &[
@@ -131,6 +131,9 @@ pub const COMMANDS: &[Command] = &[
     command("cd", Origin::Execline, "executes the rest in another directory", words::directory::cd),
     command("umask", Origin::Execline, "executes the rest with another umask", words::directory::umask),
     command("posix-cd", Origin::Execline, "cd as POSIX has it", words::directory::posix_cd),
+    command("halt", Origin::S6LinuxInit, "ends the container", control::halt),
+    command("poweroff", Origin::S6LinuxInit, "ends the container", control::halt),
+    command("reboot", Origin::S6LinuxInit, "ends the container", control::halt),
     command("posix-umask", Origin::Execline, "umask as POSIX has it", words::directory::posix_umask),
 ];
 

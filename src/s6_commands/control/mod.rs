@@ -1,0 +1,27 @@
+//! The commands that ask PID 1 for something by the control socket, as scripts know them from s6, s6-rc and s6-linux-init. Must
+//! not know what PID 1 does about it.
+
+mod halt;
+
+pub(super) use halt::halt;
+
+use crate::control::client::ClientError;
+use crate::error::{EXIT_REFUSED, EXIT_WRONG};
+use crate::s6_commands::failure::Failure;
+use crate::text::shown;
+
+/// Returns the failure of a query; `what` follows "unable to".
+fn failed(what: &str, error: &ClientError) -> Failure {
+    let (code, why) = match error {
+        ClientError::NoServer(_) => (EXIT_WRONG, "stepdown does not answer".to_owned()),
+        ClientError::Untrusted(path) => (EXIT_REFUSED, format!("{} may be another user's", shown(path))),
+        ClientError::Foreign(path) => (EXIT_REFUSED, format!("{} is of another container", shown(path))),
+        ClientError::Io(path, cause) => {
+            (EXIT_REFUSED, format!("{}: {}", shown(path), crate::error::cause_words(cause)))
+        }
+        ClientError::Protocol(path, why) => (EXIT_REFUSED, format!("{}: {why}", shown(path))),
+        ClientError::Refused(why) => (EXIT_REFUSED, why.clone()),
+        ClientError::BadRequest(why) => (EXIT_WRONG, why.clone()),
+    };
+    Failure::fatal(code, format!("unable to {what}: {why}"))
+}
