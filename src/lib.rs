@@ -33,6 +33,7 @@
 //! | 5 | [`inspect`] | how facts, sources and `doctor`'s observations are read | what follows from them |
 //! | 5 | [`log`] | from a service's pipe to the output and to files | when services run |
 //! | 4 | [`sys`] | the kernel: files by handle, processes, privilege, signals; most `unsafe` code | what any of it is used for |
+//! | 3 | [`import`] | services of other supervisors as texts of our own files. Pure | where those lie, who reads them |
 //! | 3 | [`mod@plan`] | what a boot will do, as values. Pure | how it is done, or where facts come from |
 //! | 3 | [`supervise`] | what happens next to each service. Pure, with a number for a clock | processes, files, users |
 //! | 2 | [`config`] | what was asked for. Pure: bytes in, values or problems out | the machine |
@@ -75,6 +76,7 @@ pub mod config;
 pub mod control;
 pub mod error;
 pub mod execline;
+pub mod import;
 pub mod inspect;
 pub mod log;
 pub mod plan;

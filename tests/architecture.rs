@@ -20,7 +20,7 @@ use code::{bare, has_word, paths_after};
 const MAX_LINES: usize = 400;
 
 /// Plain values in, plain values out: no effect is named in these folders.
-const PURE: [&str; 4] = ["config", "execline", "plan", "supervise"];
+const PURE: [&str; 5] = ["config", "execline", "import", "plan", "supervise"];
 const EFFECTS: [&str; 11] = [
     "nix::",
     "tokio::",
@@ -41,7 +41,7 @@ const FLOORS: [&[&str]; 11] = [
     &["text"],
     &["error", "execline"],
     &["config"],
-    &["plan", "supervise"],
+    &["import", "plan", "supervise"],
     &["sys"],
     &["log", "inspect"],
     &["control", "run_as"],

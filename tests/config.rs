@@ -2,7 +2,7 @@
 
 mod container;
 mod env;
-mod given;
+pub mod given;
 mod graph;
 mod hostile;
 mod main_command;

@@ -4,7 +4,7 @@
 //! | modules | what is tested | needs |
 //! |---|---|---|
 //! | `readme` | the generated parts of the README | nothing |
-//! | `config`, `plan` | texts in, values and messages out | nothing |
+//! | `config`, `import`, `plan` | texts in, values and messages out | nothing |
 //! | `lifecycle`, `properties` | the engine in simulated worlds | nothing |
 //! | `cli` | the binary, called at a prompt | nothing |
 //! | `own`, `files`, `log_*`, `probes` | what acts on the kernel, called as a library | root |
@@ -30,6 +30,7 @@ mod files;
 mod fixes;
 mod flood;
 mod hostile;
+mod import;
 mod init;
 mod init_compat;
 mod leftovers;
