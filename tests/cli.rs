@@ -6,6 +6,7 @@ mod control;
 mod doctor;
 mod foreign;
 mod help;
+mod import;
 mod install_links;
 mod plan;
 mod run_as;

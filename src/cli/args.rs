@@ -32,6 +32,9 @@ pub(super) enum Verb {
     /// Print what a boot would do here, without doing any of it
     #[command(after_help = help::plan())]
     Plan(PlanArgs),
+    /// Translate the services of another supervisor into TOML files
+    #[command(after_help = help::import())]
+    Import(ImportArgs),
     /// Rehearse a container's whole life on this machine, without Docker
     #[command(after_help = help::rehearsal())]
     Try(Box<rehearse::Args>),
@@ -115,6 +118,17 @@ pub(super) struct PlanArgs {
     /// The main command, as after `init --`
     #[arg(last = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
+}
+
+/// `import`
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// A root filesystem, its `/etc`, or a services tree, of s6 or s6-overlay
+    #[arg(value_name = "PATH", required = true)]
+    pub(super) paths: Vec<PathBuf>,
+    /// Write the files below this directory instead of printing them; none is replaced
+    #[arg(long, value_name = "DIR")]
+    pub(super) to: Option<PathBuf>,
 }
 
 /// `status`

@@ -20,9 +20,9 @@ const CODES: &[(&str, &str)] = &[
     (
         "1",
         "a service is not in the state that it should be in or that was asked for; `doctor`: the container works, but less \
-         than intended",
+         than intended; `import`: something could not be translated",
     ),
-    ("2", "`doctor`: the container would not start, or a part of it does not work"),
+    ("2", "`doctor`: the container would not start, or a part of it does not work; `import`: an argument is wrong"),
     ("100", "something that you wrote is wrong: the configuration, a variable, an argument"),
     ("111", "the system refused a step that is required, or PID 1 did not answer"),
     NOT_EXECUTABLE,
@@ -123,6 +123,25 @@ pub(super) fn rehearsal() -> String {
         table("Examples:", &examples),
         table("Exit codes:", &codes)
     )
+}
+
+pub(super) fn import() -> String {
+    let about = "What cannot be translated is a comment in the file, and a line on standard error. Paths are those of the image: \
+                 a services tree becomes /etc/services.d, and what lies beside it /etc. Scripts are not copied. Of the \
+                 environment only S6_* is read.";
+    let examples = [
+        ("stepdown import rootfs/", "print all files that rootfs/etc comes to"),
+        ("stepdown import --to new/ services.d/", "write new/services.d and new/stepdown.toml"),
+        ("stepdown check new/", "and check them"),
+    ];
+    let codes = [
+        ("0", "everything was translated"),
+        ("1", "something was not; the rest was"),
+        ("2", "an argument is wrong"),
+        ("100", "a source is wrong or cannot be read, or a file exists already; nothing was written"),
+        ("111", "the system refused to write a file"),
+    ];
+    format!("{about}\n\n{}\n{}", table("Examples:", &examples), table("Exit codes:", &codes))
 }
 
 /// The help of commands that query the running PID 1.

@@ -7,6 +7,7 @@ mod control;
 mod doctor;
 mod grid;
 mod help;
+mod import;
 mod install_links;
 mod invocation;
 mod output;
@@ -52,7 +53,10 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         Invocation::UsageError(problem) => output::usage_error(&problem),
         Invocation::Verb => match Cli::try_parse_from(&argv) {
             Ok(cli) => verb(cli.verb),
-            Err(error) => usage(&error, argv.get(1)),
+            Err(error) => match usage(&error, argv.get(1)) {
+                EXIT_WRONG if argv.get(1).is_some_and(|verb| verb == "import") => import::EXIT_USAGE,
+                code => code,
+            },
         },
     }
 }
@@ -68,6 +72,7 @@ fn verb(verb: Verb) -> u8 {
             Ok(place) => plan::run(&place, args.command, args.json),
             Err(problem) => return output::usage_error(&problem),
         },
+        Verb::Import(args) => return import::run(&args),
         Verb::Try(args) => return rehearse::run(&args).unwrap_or_else(|error| output::failed(&error)),
         Verb::Status(args) => return control::status(&args),
         Verb::Health => return control::health(),

@@ -13,7 +13,9 @@ fn help_goes_to_standard_output_and_is_no_error() {
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments:?}");
         assert!(said.out.contains("Usage: stepdown"), "{arguments:?}");
     }
-    for verb in [&["init", "check", "plan", "try", "doctor", "run-as", "install-links"][..], &TALKING].concat() {
+    for verb in
+        [&["init", "check", "plan", "import", "try", "doctor", "run-as", "install-links"][..], &TALKING].concat()
+    {
         let said = run(&[verb, "--help"]);
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{verb}");
         assert!(said.out.contains(&format!("Usage: stepdown {verb}")), "{verb}: {}", said.out);
@@ -58,8 +60,10 @@ fn each_verb_names_its_own_codes_and_variables_only() {
 
 #[test]
 fn no_line_of_help_is_wider_than_a_page() {
-    let others =
-        ["init", "check", "plan", "try", "doctor", "run-as", "install-links"].into_iter().chain(TALKING).map(Some);
+    let others = ["init", "check", "plan", "import", "try", "doctor", "run-as", "install-links"]
+        .into_iter()
+        .chain(TALKING)
+        .map(Some);
     for verb in [None].into_iter().chain(others) {
         let text = run(&verb.into_iter().chain(["--help"]).collect::<Vec<_>>()).out;
         let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > 80).collect();

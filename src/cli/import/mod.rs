@@ -1,0 +1,77 @@
+//! `import`: services of other supervisors as our own files, printed or written. What cannot be translated is a comment in
+//! the files, and a line on standard error.
+
+mod output_directory;
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use super::args::ImportArgs;
+use super::{output, source};
+use crate::error::{EXIT_WRONG, Place, Problem, Problems};
+use crate::import::{self, Imported, TextFile};
+use crate::inspect::source::{self as files, ConfigPaths};
+use crate::text::shown;
+
+/// Something was left out.
+const EXIT_INCOMPLETE: u8 = 1;
+/// An argument is wrong: 100 is for sources.
+pub(super) const EXIT_USAGE: u8 = 2;
+/// Variables of an image made for s6-overlay that the loader may read; no other one is the image's.
+const OF_IMAGE: &str = "S6_";
+
+/// Reads every source, and prints or writes what comes of it.
+pub(super) fn run(args: &ImportArgs) -> u8 {
+    let mut imported = Imported::default();
+    let mut problems = Problems::default();
+    for path in &args.paths {
+        match read(path) {
+            Ok(more) => imported.extend(more),
+            Err(more) => problems.extend(more),
+        }
+    }
+    if !problems.is_empty() {
+        output::err(&problems.into_sorted().iter().map(|problem| format!("{problem}\n")).collect::<String>());
+        return EXIT_WRONG;
+    }
+    let texts = imported.files();
+    match &args.to {
+        None => drop(output::out(&printed(&texts))),
+        Some(to) => match output_directory::write(to, &texts) {
+            Ok(written) => drop(output::out(&written)),
+            Err(error) => return output::failed(&error),
+        },
+    }
+    let omissions = imported.all_omissions().map(|(at, it)| format!("{at}: {}: not translated: {}\n", it.what, it.why));
+    let omissions: String = omissions.collect();
+    output::err(&omissions);
+    if omissions.is_empty() { 0 } else { EXIT_INCOMPLETE }
+}
+
+/// All files in one stream, each below its name.
+fn printed(texts: &[TextFile]) -> String {
+    let file = |TextFile { path, text }: &TextFile| format!("# {}\n{text}", shown(path));
+    texts.iter().map(file).collect::<Vec<_>>().join("\n")
+}
+
+fn read(path: &Path) -> Result<Imported, Problems> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let root = path.join("etc");
+    let path =
+        if ["services.d", "s6-overlay", "cont-init.d"].iter().any(|it| root.join(it).is_dir()) { root } else { path };
+    files::check_given(&path)?;
+    let sources = files::read(&ConfigPaths::from_path(Some(path.clone())), image_environment(), Vec::new());
+    let imported = import::s6::import(&sources)?;
+    if imported.services.is_empty() {
+        let remedy = "give the tree of another supervisor";
+        return Err(Problem::new(Place::file(&path), "every service here has a TOML file already", remedy).into());
+    }
+    Ok(imported)
+}
+
+/// What the image's Dockerfile may set, as far as the caller sets the same: PATH and the rest are those of this machine.
+fn image_environment() -> BTreeMap<OsString, OsString> {
+    let is_of_image = |name: &OsStr| name.to_string_lossy().starts_with(OF_IMAGE);
+    source::environment().into_iter().filter(|(name, _)| is_of_image(name)).collect()
+}
