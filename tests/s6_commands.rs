@@ -4,4 +4,7 @@ mod both;
 mod container_environment;
 mod ids;
 mod lexer;
+mod lock;
+mod log;
+mod notify_on_check;
 mod words;

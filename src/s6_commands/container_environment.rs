@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use crate::control::locate;
-use crate::s6_commands::call::{Call, Outcome, number, print};
+use crate::s6_commands::call::{Call, Outcome, Word, print};
 use crate::s6_commands::envdir::{self, Reading};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
@@ -43,28 +43,32 @@ pub(super) fn with_contenv(mut call: Call) -> Outcome {
 /// Prints the value of one variable of the container environment; exit 1 if it has none.
 pub(super) fn printcontenv(call: Call) -> Outcome {
     let Some(name) = call.words.first() else { return Err(Failure::wrong("too few arguments")) };
-    let directory = if keeps_environment(&call.environment) { None } else { directory() };
-    let value = match directory {
-        None => call.environment.get(name).filter(|value| !value.is_empty()).map(<[u8]>::to_vec),
-        Some(directory) => {
-            envdir::value(&[directory.into_os_string().into_vec().as_slice(), b"/", name].concat(), Reading::CONTAINER)
-                .ok()
-                .flatten()
-        }
-    };
-    match value {
+    match value_of(&call.environment, name) {
         Some(value) => print(&[value.as_slice(), b"\n"].concat()).map(|()| 0),
         None => Ok(1),
     }
 }
 
-/// `S6_KEEP_ENV` is anything but a 0: what is no number is no 0 either (the original asks eltest).
+/// Returns the value of a variable of the container environment, or of the present one where that is kept.
+pub(super) fn value_of(environment: &Environment, name: &[u8]) -> Option<Word> {
+    match if keeps_environment(environment) { None } else { directory() } {
+        None => environment.get(name).filter(|value| !value.is_empty()).map(<[u8]>::to_vec),
+        Some(directory) => {
+            let path = [directory.into_os_string().into_vec().as_slice(), b"/", name].concat();
+            envdir::value(&path, Reading::CONTAINER).ok().flatten()
+        }
+    }
+}
+
+/// `S6_KEEP_ENV` begins with a number that is not 0: the original asks `eltest 0$S6_KEEP_ENV -eq 0`, which reads the digits
+/// that there are.
 fn keeps_environment(environment: &Environment) -> bool {
-    environment.get(b"S6_KEEP_ENV").is_some_and(|value| !value.is_empty() && number(value) != Some(0))
+    let digits = environment.get(b"S6_KEEP_ENV").unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit());
+    digits.into_iter().any(|digit| *digit != b'0')
 }
 
 /// Where the container environment is.
-pub(super) fn directory() -> Option<PathBuf> {
+fn directory() -> Option<PathBuf> {
     let standard = PathBuf::from(DIRECTORY);
     if standard.is_dir() {
         return Some(standard);
@@ -77,10 +81,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_zero_or_nothing_means_that_the_environment_is_not_kept() {
+    fn a_number_that_is_not_zero_means_that_the_environment_is_kept() {
         let keeps =
             |value: &str| keeps_environment(&Environment::of(vec![format!("S6_KEEP_ENV={value}").into_bytes()]));
-        assert_eq!(["", "0", "00", "1", "yes", "-1"].map(keeps), [false, false, false, true, true, true]);
+        assert_eq!(["", "0", "00", "1", "yes", "-1"].map(keeps), [false, false, false, true, false, false]);
         assert!(!keeps_environment(&Environment::default()));
     }
 }

@@ -16,6 +16,8 @@ use crate::text::shown_bytes;
 
 const APPLY: &str = "s6-applyuidgid";
 const APPLY_SYNOPSIS: &str = "s6-applyuidgid [ -z ] [ -u uid ] [ -g gid ] [ -G gidlist ] [ -U ] prog...";
+/// As the kernel calls it (overflowuid).
+const NOBODY: u32 = 65_534;
 const UID: &[u8] = b"UID";
 const GID: &[u8] = b"GID";
 const GIDLIST: &[u8] = b"GIDLIST";
@@ -52,6 +54,12 @@ pub(super) fn s6_setuidgid(mut call: Call) -> Outcome {
     };
     // The original has that program in the chain.
     apply(&call, &ids).and_then(|()| call.exec_with(&environment)).map_err(|failure| failure.by(APPLY))
+}
+
+/// Becomes an account, or 65534 where there is none of that name.
+pub(super) fn become_account(call: &Call, name: &[u8]) -> Result<(), Failure> {
+    let none = Ids { uid: Some(NOBODY), gid: Some(NOBODY), groups: Some(Vec::new()) };
+    apply(call, &account(name).unwrap_or(none))
 }
 
 /// Puts the ids of an account into the environment.

@@ -13,9 +13,13 @@ mod environment;
 mod failure;
 mod ids;
 pub mod links;
+mod lock;
+mod log;
 mod notice;
+mod notify_on_check;
 mod options;
 mod table;
+mod waiting;
 mod words;
 
 use std::ffi::{OsStr, OsString};

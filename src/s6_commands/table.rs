@@ -1,7 +1,7 @@
 //! All commands by name: who is called by which, what `stepdown install-links` makes, and what the documentation lists.
 
 use crate::s6_commands::call::{Call, Command, Origin, Outcome};
-use crate::s6_commands::{container_environment, control, envdir, ids, words};
+use crate::s6_commands::{container_environment, control, envdir, ids, lock, log, notify_on_check, words};
 
 /// The commands, grouped by what they are for.
 pub const COMMANDS: &[Command] = &[
@@ -26,6 +26,15 @@ pub const COMMANDS: &[Command] = &[
         "executes a program with the ids of its options or of UID, GID and GIDLIST",
         ids::s6_applyuidgid,
     ),
+    command(
+        "s6-notifyoncheck",
+        Origin::S6,
+        "executes a service, and says that it is ready when a check succeeds",
+        notify_on_check::s6_notifyoncheck,
+    ),
+    command("s6-setlock", Origin::S6, "executes a program with a lock on a file", lock::s6_setlock),
+    command("s6-log", Origin::S6, "writes lines into directories of rotated files", log::s6_log),
+    command("logutil-service", Origin::S6Overlay, "runs s6-log for a service", log::logutil_service),
     command("execlineb", Origin::Execline, "runs an execline script", words::script::execlineb),
     command("exec", Origin::Execline, "executes a program", words::sequence::exec),
     command("foreground", Origin::Execline, "runs a program, then the rest", words::sequence::foreground),

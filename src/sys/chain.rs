@@ -7,10 +7,12 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::libc;
-use nix::unistd::{ForkResult, fork};
+use nix::unistd::{ForkResult, fork, pipe2, read, write};
 
+use crate::supervise::Pid;
+use crate::sys::process::pidfd;
 use crate::sys::{descriptors, sigpipe_at_start, stdio_at_start};
 
 /// How a child ended.
@@ -62,6 +64,26 @@ pub fn fork_chain(work: impl FnOnce() -> u8) -> Result<i32, Errno> {
             // SAFETY: ends the child without the parent's exit handlers.
             unsafe { libc::_exit(i32::from(code)) }
         }
+    }
+}
+
+/// Forks twice, so that the process that does `work` is a child of init; returns its process id.
+///
+/// # Errors
+/// When no process can be created.
+pub fn fork_twice(work: impl FnOnce() -> u8) -> Result<i32, Errno> {
+    let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC)?;
+    let child = fork_chain(|| {
+        let answer = fork_chain(work).unwrap_or_else(|errno| -(errno as i32));
+        let _told = write(&write_end, &answer.to_ne_bytes());
+        0
+    })?;
+    let _ended = wait(child, true);
+    let mut answer = [0; 4];
+    let length = read(&read_end, &mut answer)?;
+    match i32::from_ne_bytes(answer) {
+        pid if length == answer.len() && pid > 0 => Ok(pid),
+        errno => Err(Errno::from_raw(-errno)),
     }
 }
 
@@ -141,6 +163,11 @@ pub fn duplicate(fd: i32, least: i32) -> Result<OwnedFd, Errno> {
     let new = Errno::result(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) })?;
     // SAFETY: it was made here, and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(new) })
+}
+
+/// Returns a descriptor that is readable when a process has ended; `None` where there are none (before Linux 5.3, seccomp).
+pub fn end_of(pid: i32) -> Option<OwnedFd> {
+    pidfd::open(Pid(pid))
 }
 
 /// Returns a descriptor that this process was started with, by its number; the caller has checked that it is open.

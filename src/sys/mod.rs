@@ -15,6 +15,7 @@ pub mod plain_init;
 pub mod privilege;
 pub mod process;
 pub mod read_file;
+pub mod regex;
 pub mod signals;
 pub mod sigpipe_at_start;
 pub mod stdio_at_start;

@@ -100,8 +100,21 @@ fn run(case: &Case<'_>, path: &str) -> Seen {
         lines.sort_unstable();
         out = lines.join("\n");
     }
-    let files = files_in(place.path());
+    let files = numbered(files_in(place.path()));
     Seen { code: output.status.code(), out, err: text(output.stderr), files }
+}
+
+/// The names of archived log files are moments: their number takes the place.
+fn numbered(files: BTreeMap<String, (u32, String)>) -> BTreeMap<String, (u32, String)> {
+    let mut count = 0;
+    let mut rename = |name: String| match name.find('@') {
+        Some(at) if name.len() == at + 27 => {
+            count += 1;
+            format!("{}@{count}{}", &name[..at], &name[at + 25..])
+        }
+        _ => name,
+    };
+    files.into_iter().map(|(name, file)| (rename(name), file)).collect()
 }
 
 fn files_in(top: &Path) -> BTreeMap<String, (u32, String)> {

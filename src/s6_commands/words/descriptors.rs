@@ -66,6 +66,13 @@ pub(in crate::s6_commands) fn redirfd(mut call: Call) -> Outcome {
     call.exec()
 }
 
+/// Makes a FIFO standard input, without waiting for a writer.
+pub(in crate::s6_commands) fn open_fifo(path: &[u8]) -> Result<(), Errno> {
+    let file = open(OsStr::from_bytes(path), OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())?;
+    place(file, 0)?;
+    set_blocking(0, true)
+}
+
 fn set_blocking(fd: i32, blocks: bool) -> Result<(), Errno> {
     let file = inherited(fd);
     let present = OFlag::from_bits_retain(fcntl(file.as_fd(), FcntlArg::F_GETFL)?);

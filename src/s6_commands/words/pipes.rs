@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, write};
 
-use super::sequence::{fork_twice, name_of};
+use super::sequence::{name_of, start_twice};
 use crate::s6_commands::call::{Call, Outcome, Word, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::failure::Failure;
@@ -47,7 +47,7 @@ pub(in crate::s6_commands) fn pipeline(mut call: Call) -> Outcome {
         if rest_writes { (read_end, write_end, 0, 1) } else { (write_end, read_end, 1, 0) };
     let theirs = theirs.as_raw_fd();
     let pid = match is_double {
-        true => fork_twice("pipeline (grandchild)", || {
+        true => start_twice("pipeline (grandchild)", || {
             copy_fd(at_theirs, theirs, false).map_err(|errno| Failure::unable("fd_move", errno))?;
             call.execute(&block, &environment)
         })?,
@@ -109,7 +109,7 @@ pub(in crate::s6_commands) fn heredoc(mut call: Call) -> Outcome {
         Ok(0)
     };
     match is_double {
-        true => fork_twice("heredoc (child)", print).map(drop)?,
+        true => start_twice("heredoc (child)", print).map(drop)?,
         false => fork_chain(|| match print() {
             Ok(code) => code,
             Err(failure) => {

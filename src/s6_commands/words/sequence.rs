@@ -1,15 +1,10 @@
 //! Words that order programs: `exec`, `foreground`, `background`, `exit`, `tryexec`.
 
-use std::os::fd::AsFd;
-
-use nix::fcntl::OFlag;
-use nix::unistd::{pipe2, read, write};
-
 use crate::s6_commands::call::{Call, Outcome, Word, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::{Failure, words};
-use crate::sys::chain::fork_chain;
+use crate::sys::chain::fork_twice;
 use crate::text::shown_bytes;
 
 /// The exit code of a program that cannot be started, in `?`.
@@ -101,7 +96,7 @@ pub(in crate::s6_commands) fn background(mut call: Call) -> Outcome {
     }
     let mut environment = call.environment.clone();
     let pid = match is_double && !call.words.is_empty() {
-        true => fork_twice("background (grandchild)", || call.execute(&block, &environment))?,
+        true => start_twice("background (grandchild)", || call.execute(&block, &environment))?,
         false => call
             .spawn(&block, &environment, || Ok(()))
             .map_err(|errno| Failure::unable(format!("spawn {}", name_of(&block)), errno))?,
@@ -111,29 +106,15 @@ pub(in crate::s6_commands) fn background(mut call: Call) -> Outcome {
 }
 
 /// Does `work` in a child of init; returns its process id.
-pub(super) fn fork_twice(name: &'static str, work: impl FnOnce() -> Outcome) -> Result<i32, Failure> {
-    let refused = |errno| Failure::unable("doublefork", errno);
-    let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC).map_err(refused)?;
-    let child = fork_chain(|| {
-        let grandchild = fork_chain(|| match work() {
-            Ok(code) => code,
-            Err(failure) => {
-                chain::report(name, &failure);
-                failure.code
-            }
-        });
-        let answer = grandchild.unwrap_or_else(|errno| -(errno as i32));
-        let _told = write(write_end.as_fd(), &answer.to_ne_bytes());
-        0
-    })
-    .map_err(refused)?;
-    let _ended = chain::wait_for(child);
-    let mut answer = [0; 4];
-    let length = read(&read_end, &mut answer).map_err(refused)?;
-    match i32::from_ne_bytes(answer) {
-        pid if length == answer.len() && pid > 0 => Ok(pid),
-        errno => Err(refused(nix::errno::Errno::from_raw(-errno))),
-    }
+pub(super) fn start_twice(name: &'static str, work: impl FnOnce() -> Outcome) -> Result<i32, Failure> {
+    let work = || match work() {
+        Ok(code) => code,
+        Err(failure) => {
+            chain::report(name, &failure);
+            failure.code
+        }
+    };
+    fork_twice(work).map_err(|errno| Failure::unable("doublefork", errno))
 }
 
 /// Ends with an exit code.

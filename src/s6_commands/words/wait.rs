@@ -1,15 +1,12 @@
 //! `wait`: for children that earlier programs of the chain have left.
 
-use std::os::fd::AsFd;
-
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::time::{ClockId, clock_gettime};
+use nix::poll::PollFlags;
+use nix::sys::signal::Signal;
 
 use crate::s6_commands::call::{Call, Outcome, number};
 use crate::s6_commands::failure::Failure;
+use crate::s6_commands::waiting::{self, Moment, Signals};
 use crate::sys::chain;
 
 const SYNOPSIS: &str = "wait [ -I | -i ] [ -a | -o ] [ -r | -t timeout ] { pids... } [ prog... ]";
@@ -61,7 +58,8 @@ pub(in crate::s6_commands) fn wait(mut call: Call) -> Outcome {
 /// Returns the child that ended: of several that are all waited for the last one named.
 fn wait_for(wanted: &Wanted, insists: bool) -> Result<Found, Failure> {
     let refused = |errno| Failure::unable("wait", errno);
-    let signals = Waker::new(wanted.timeout).map_err(refused)?;
+    let end = wanted.timeout.map(waiting::after).transpose().map_err(refused)?.flatten();
+    let signals = Signals::block(&[Signal::SIGCHLD]).map_err(refused)?;
     let mut left = wanted.pids.clone();
     // Waiting for all children always succeeds.
     let mut last = if wanted.pids.is_empty() && !wanted.is_one_enough { Some((0, 0)) } else { None };
@@ -69,7 +67,7 @@ fn wait_for(wanted: &Wanted, insists: bool) -> Result<Found, Failure> {
         match chain::wait(-1, wanted.timeout.is_none()) {
             Err(Errno::ECHILD) => return Ok(last),
             Err(errno) => return Err(refused(errno)),
-            Ok(None) => match signals.sleep().map_err(refused)? {
+            Ok(None) => match sleep(&signals, end).map_err(refused)? {
                 true => {}
                 false if insists => return Err(Failure { code: 99, ..Failure::unable("wait", Errno::ETIMEDOUT) }),
                 false => return Ok(None),
@@ -88,47 +86,9 @@ fn wait_for(wanted: &Wanted, insists: bool) -> Result<Found, Failure> {
     }
 }
 
-/// Sleeps until a child ends, or until the time is over.
-struct Waker {
-    signals: Option<SignalFd>,
-    end: u64,
-    before: SigSet,
-}
-
-impl Waker {
-    fn new(timeout: Option<u64>) -> Result<Self, Errno> {
-        let before = SigSet::thread_get_mask()?;
-        let Some(timeout) = timeout else { return Ok(Self { signals: None, end: 0, before }) };
-        let mut children = SigSet::empty();
-        children.add(Signal::SIGCHLD);
-        children.thread_block()?;
-        let signals = SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        Ok(Self { signals: Some(signals), end: now()?.saturating_add(timeout), before })
-    }
-
-    /// Returns `false` when the time is over.
-    fn sleep(&self) -> Result<bool, Errno> {
-        let Some(signals) = &self.signals else { return Ok(true) };
-        while signals.read_signal()?.is_some() {}
-        let left = self.end.saturating_sub(now()?);
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout) {
-            Ok(0) => Ok(false),
-            Ok(_) | Err(Errno::EINTR) => Ok(true),
-            Err(errno) => Err(errno),
-        }
-    }
-}
-
-impl Drop for Waker {
-    fn drop(&mut self) {
-        let _restored = self.before.thread_set_mask();
-    }
-}
-
-/// Milliseconds of a clock that no step of the system's moves.
-fn now() -> Result<u64, Errno> {
-    let time = clock_gettime(ClockId::CLOCK_MONOTONIC)?;
-    let seconds = u64::try_from(time.tv_sec()).unwrap_or_default();
-    Ok(seconds * 1000 + u64::try_from(time.tv_nsec()).unwrap_or_default() / 1_000_000)
+/// Sleeps until a child ends; returns `false` when the time is over.
+fn sleep(signals: &Signals, end: Moment) -> Result<bool, Errno> {
+    while signals.next()?.is_some() {}
+    let [is_ended] = waiting::until([(signals.descriptor(), PollFlags::POLLIN)], end)?;
+    Ok(is_ended || end.is_none_or(|end| waiting::now().is_ok_and(|now| now < end)))
 }

@@ -13,7 +13,7 @@ pub mod group;
 pub mod launch;
 pub mod mark;
 pub mod oom_score;
-mod pidfd;
+pub(in crate::sys) mod pidfd;
 pub mod program;
 pub mod reap;
 pub mod resource;

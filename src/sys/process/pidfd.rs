@@ -10,7 +10,7 @@ use crate::config::values::Signal;
 use crate::supervise::Pid;
 
 /// Opens a pidfd; `None`: the process is gone, or there are no pidfds (before Linux 5.3, seccomp).
-pub(super) fn open(pid: Pid) -> Option<OwnedFd> {
+pub(in crate::sys) fn open(pid: Pid) -> Option<OwnedFd> {
     // SAFETY: takes numbers only.
     let answer = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.0, 0) };
     let fd = RawFd::try_from(answer).ok().filter(|fd| *fd >= 0)?;
