@@ -359,10 +359,10 @@ fn tests_name_the_binary_by_the_place_where_everybody_reaches_it() {
 #[test]
 fn the_oracle_has_its_own_constants() {
     let path = "support/engine/oracle.rs";
-    assert!(breaks(judges_by_its_own_rules, path, "use stepdown::supervise::{Action, REAP_GRACE,\n    Time};\n"));
+    assert!(breaks(judges_by_its_own_rules, path, "use stepdown::supervise::{Action, REAP_GRACE,\n    EngineTime};\n"));
     assert!(breaks(judges_by_its_own_rules, path, "use stepdown::supervise::REAP_GRACE;\n"));
     assert!(breaks(judges_by_its_own_rules, path, "use stepdown::supervise;\n"));
-    assert!(!breaks(judges_by_its_own_rules, path, "use stepdown::supervise::{\n    Action,\n    Time,\n};\n"));
+    assert!(!breaks(judges_by_its_own_rules, path, "use stepdown::supervise::{\n    Action,\n    EngineTime,\n};\n"));
     let broken: Vec<_> = files_of("tests").iter().flat_map(judges_by_its_own_rules).collect();
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }

@@ -16,7 +16,7 @@ use crate::support::skip::skipped;
 use nix::errno::Errno;
 use stepdown::config::probe::Probe;
 use stepdown::run::probe::ProbeStartError;
-use stepdown::supervise::{ProbeResult, SpawnError, SpawnStage};
+use stepdown::supervise::{ProbeResult, SpawnError, SpawnStep};
 use targets::{ProbeLoop, fail, http, http_over, launch, launch_as, serve, slow_server, tcp};
 
 const LONG: Duration = Duration::from_secs(30);
@@ -346,14 +346,14 @@ fn no_process_and_no_descriptor_are_refusals_that_leave_nothing_behind() {
         let (soft, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap();
         nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, 3, hard).unwrap();
         let refused = probe_loop.start(1, &command(&["true"]), LONG).unwrap_err();
-        assert_eq!(refused, SpawnError::new(SpawnStage::Pipe, Errno::EMFILE as i32).into());
+        assert_eq!(refused, SpawnError::new(SpawnStep::Pipe, Errno::EMFILE as i32).into());
         nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, soft, hard).unwrap();
         child::forbid(&[
             child::Forbidden::all(nix::libc::SYS_clone, Errno::EAGAIN as i32),
             child::Forbidden::all(nix::libc::SYS_clone3, Errno::EAGAIN as i32),
         ]);
         let refused = probe_loop.start(1, &command(&["true"]), LONG).unwrap_err();
-        assert_eq!(refused, SpawnError::new(SpawnStage::Fork, Errno::EAGAIN as i32).into());
+        assert_eq!(refused, SpawnError::new(SpawnStep::Fork, Errno::EAGAIN as i32).into());
         assert!(!probe_loop.probes.is_running(1) && probe_loop.probes.deadline().is_none());
         assert_eq!(fs::read_dir("/proc/self/fd").unwrap().count(), before);
     });

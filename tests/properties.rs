@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, Event, Exit, Id, Phase, Pid, ProbeResult, Request, SpawnError, SpawnStage, Supervisor, Time,
+    Action, EngineTime, Event, Exit, Id, Phase, Pid, ProbeResult, Request, SpawnError, SpawnStep, Supervisor,
 };
 
 use crate::support::engine::oracle::Property;
@@ -188,18 +188,18 @@ fn the_world_of_a_seed() {
 /// An event that need not make sense.
 fn nonsense(rng: &mut Rng) -> Event {
     let id = if rng.percent(95) { Id(usize::try_from(rng.below(5)).expect("small")) } else { Id(usize::MAX) };
-    let why = SpawnError::new(SpawnStage::Unknown, i32::MIN);
+    let why = SpawnError::new(SpawnStep::Unknown, i32::MIN);
     let exit = if rng.percent(50) { Exit::Signal(Signal::KILL) } else { Exit::Code(rng.pick(&[0, 1, 125, 255])) };
     match rng.below(48) {
-        40 => Event::Ask(Request::Start(id)),
-        41 => Event::Ask(Request::Stop(id)),
-        42 => Event::Ask(Request::Restart(id)),
+        40 => Event::Request(Request::Start(id)),
+        41 => Event::Request(Request::Stop(id)),
+        42 => Event::Request(Request::Restart(id)),
         43..=44 => Event::ProbeResult { id, result: ProbeResult::Pass },
         45 => Event::ProbeResult { id, result: ProbeResult::Fail(String::new()) },
         46 => Event::KeepAlive { id, within: Some(Duration::from_secs(rng.below(9))) },
-        47 => Event::Extend { id, by: Duration::from_secs(rng.below(9)) },
+        47 => Event::ExtendTimeout { id, by: Duration::from_secs(rng.below(9)) },
         0 => Event::StopSignal(Signal::TERM),
-        1 => Event::Ask(Request::Shutdown { code: Some(3) }),
+        1 => Event::Request(Request::Shutdown { code: Some(3) }),
         2..=4 => Event::Begin,
         5..=6 => Event::Forward(Signal::HUP),
         7..=16 => Event::Spawned { id, pid: Pid(i32::try_from(rng.below(9)).expect("small")) },
@@ -227,13 +227,13 @@ fn events_that_make_no_sense_do_no_harm() {
                 1 => now + Duration::from_secs(rng.below(100)),
                 _ => now + Duration::from_millis(rng.below(500)),
             };
-            let actions = engine.step(Time(now), nonsense(&mut rng));
+            let actions = engine.step(EngineTime(now), nonsense(&mut rng));
             assert!(exits == 0 || actions.is_empty(), "seed {seed}: {actions:?} after the exit");
             exits += actions.iter().filter(|action| matches!(action, Action::Exit(_))).count();
             let last = actions.iter().position(|action| matches!(action, Action::Exit(_)));
             assert!(last.is_none_or(|at| at + 1 == actions.len()), "seed {seed}: {actions:?}");
             latest = latest.max(now);
-            assert!(engine.deadline().is_none_or(|at| at > Time(latest)), "seed {seed}: {:?}", engine.deadline());
+            assert!(engine.deadline().is_none_or(|at| at > EngineTime(latest)), "seed {seed}: {:?}", engine.deadline());
             assert_eq!(engine.status().len(), services, "seed {seed}: only a reload adds or removes a service");
         }
         assert!(exits <= 1, "seed {seed}: {exits} exits");
@@ -245,7 +245,7 @@ fn the_container_ends_in_time_even_if_no_event_comes_any_more() {
     for seed in 0..3_000 {
         let mut rng = Rng::new(seed);
         let mut engine = World::new(seed).engine;
-        let mut now = Time::default();
+        let mut now = EngineTime::default();
         let mut over = false;
         for event in (0..rng.below(100)).map(|_| nonsense(&mut rng)).chain([Event::StopSignal(Signal::TERM)]) {
             over |= engine.step(now, event).iter().any(|action| matches!(action, Action::Exit(_)));
@@ -265,7 +265,7 @@ fn bring_up(engine: &mut Supervisor) -> Vec<Id> {
     let mut events = vec![Event::Begin];
     let mut order = Vec::new();
     while let Some(event) = events.pop() {
-        for action in engine.step(Time::default(), event) {
+        for action in engine.step(EngineTime::default(), event) {
             if let Action::Spawn { id, .. } = action {
                 order.push(id);
                 events.push(Event::Executed { id });
@@ -297,7 +297,7 @@ fn a_chain_of_ten_thousand_services_starts_and_stops_in_order_without_recursion(
     let mut stopped = Vec::new();
     let mut code = None;
     while let Some(event) = events.pop() {
-        for action in engine.step(Time::default(), event) {
+        for action in engine.step(EngineTime::default(), event) {
             match action {
                 Action::Signal { id, signal: Signal::TERM, .. } => {
                     stopped.push(id);
@@ -309,7 +309,7 @@ fn a_chain_of_ten_thousand_services_starts_and_stops_in_order_without_recursion(
                 | Action::CancelProbe { .. }
                 | Action::EndInput { .. }
                 | Action::ApplyReload { .. } => {}
-                Action::UntrackGroup { .. } | Action::Retire { .. } => {}
+                Action::UntrackGroup { .. } | Action::Remove { .. } => {}
             }
         }
     }
@@ -323,8 +323,9 @@ fn a_cycle_that_got_past_the_configuration_neither_starts_nor_hangs_the_stop() {
         [longrun("a").requires("b"), longrun("b").requires("a"), longrun("c"), oneshot("d").after("a"), main_command()];
     let mut engine = Supervisor::new(setup(&builders, Duration::from_secs(8)));
     assert_eq!(bring_up(&mut engine), [Id(2)]);
-    engine.step(Time::default(), Event::StopSignal(Signal::TERM));
-    let actions = engine.step(Time::default(), Event::Exited { id: Id(2), exit: Exit::Code(0), group_left: false });
+    engine.step(EngineTime::default(), Event::StopSignal(Signal::TERM));
+    let actions =
+        engine.step(EngineTime::default(), Event::Exited { id: Id(2), exit: Exit::Code(0), group_left: false });
     assert_eq!(actions.last(), Some(&Action::Exit(0)));
 }
 
@@ -336,11 +337,11 @@ fn after_a_reload_that_reverses_a_dependency_those_below_still_get_their_stop_si
     bring_up(&mut engine);
     let after = setup(&[longrun("x").requires("z"), longrun("y").requires("x"), longrun("z")], budget);
     let changed = ["x", "y"].map(|name| stepdown::config::values::ServiceName::new(name).expect("a name"));
-    engine.reload(Time::default(), after, &changed.into());
+    engine.reload(EngineTime::default(), after, &changed.into());
     let ended = |id| Event::Exited { id, exit: Exit::Code(0), group_left: false };
-    engine.step(Time::default(), ended(Id(1)));
-    engine.step(Time::default(), Event::StopSignal(Signal::TERM));
-    let actions = engine.step(Time::default(), ended(Id(0)));
+    engine.step(EngineTime::default(), ended(Id(1)));
+    engine.step(EngineTime::default(), Event::StopSignal(Signal::TERM));
+    let actions = engine.step(EngineTime::default(), ended(Id(0)));
     let signalled =
         actions.iter().any(|action| matches!(action, Action::Signal { id: Id(2), signal: Signal::TERM, .. }));
     assert!(signalled, "{actions:?}");

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::state_word;
 use crate::config::units::duration_words;
-use crate::supervise::{Exit, Role, SpawnError, SpawnStage, StatusState};
+use crate::supervise::{Exit, Role, SpawnError, SpawnStep, StatusState};
 use crate::sys::process::spawn_words;
 use crate::text::shown;
 
@@ -26,7 +26,8 @@ pub enum Reason {
         unlisted: Option<Declared>,
     },
     /// Its run was ended for this.
-    GivenUp(GivenUp),
+    #[serde(rename = "given_up")]
+    EndedByUs(EndedByUs),
     /// Failures in a row reached the limit.
     Limit {
         /// How many.
@@ -35,7 +36,8 @@ pub enum Reason {
         last: LastRun,
     },
     /// Its finish script ended with 125.
-    FinishSaidStop,
+    #[serde(rename = "finish_said_stop")]
+    FinishPermanentFailure,
     /// A service that it requires is not there.
     Requirement {
         /// That service.
@@ -99,7 +101,7 @@ pub enum Declared {
 /// Why a run was ended although nobody asked for that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum GivenUp {
+pub enum EndedByUs {
     /// It was not ready in time.
     NotReady {
         /// For how long was waited, in microseconds.
@@ -125,7 +127,8 @@ pub enum GivenUp {
 #[serde(rename_all = "snake_case")]
 pub enum LastRun {
     /// It was ended for this.
-    GivenUp(GivenUp),
+    #[serde(rename = "given_up")]
+    EndedByUs(EndedByUs),
     /// It ended so.
     Ended(LastExit),
     /// There was none, for this.
@@ -143,10 +146,10 @@ impl fmt::Display for Reason {
             Self::Ended { exit: LastExit::Code(code), unlisted: Some(declared) } => {
                 write!(out, "ended with code {code}, which `{}` does not include", declared.key("success_codes"))
             }
-            Self::GivenUp(why) => why.fmt(out),
+            Self::EndedByUs(why) => why.fmt(out),
             Self::Limit { failures: 1, last } => write!(out, "1 failure in a row, last: {last}"),
             Self::Limit { failures, last } => write!(out, "{failures} failures in a row, last: {last}"),
-            Self::FinishSaidStop => {
+            Self::FinishPermanentFailure => {
                 out.write_str("its finish script ended with code 125, which says not to start it again")
             }
             Self::Requirement { service, state } => write!(out, "requires {service}, which is {state}"),
@@ -169,7 +172,7 @@ impl fmt::Display for Reason {
     }
 }
 
-impl fmt::Display for GivenUp {
+impl fmt::Display for EndedByUs {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = |micros: &u64| duration_words(Duration::from_micros(*micros));
         match self {
@@ -189,7 +192,7 @@ impl fmt::Display for GivenUp {
 impl fmt::Display for LastRun {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::GivenUp(why) => why.fmt(out),
+            Self::EndedByUs(why) => why.fmt(out),
             Self::Ended(LastExit::Code(code)) => write!(out, "code {code}"),
             Self::Ended(LastExit::Signal(signal)) => out.write_str(signal),
             Self::CannotStart(why) => out.write_str(&spawn_words::words(why)),
@@ -214,8 +217,8 @@ impl Declared {
 struct SpawnErrorOnWire {
     #[serde(with = "RoleOnWire")]
     role: Role,
-    #[serde(with = "StageOnWire")]
-    stage: SpawnStage,
+    #[serde(rename = "stage", with = "StepOnWire")]
+    step: SpawnStep,
     #[serde(serialize_with = "write_path", deserialize_with = "read_path")]
     object: Option<PathBuf>,
     errno: i32,
@@ -231,10 +234,10 @@ enum RoleOnWire {
     StopCommand,
 }
 
-/// [`SpawnStage`].
+/// [`SpawnStep`].
 #[derive(Serialize, Deserialize)]
-#[serde(remote = "SpawnStage", rename_all = "snake_case")]
-enum StageOnWire {
+#[serde(remote = "SpawnStep", rename_all = "snake_case")]
+enum StepOnWire {
     FindService,
     FindCommand,
     Words,
@@ -276,16 +279,16 @@ mod tests {
 
     use super::*;
 
-    fn refused(object: &OsStr, stage: SpawnStage) -> SpawnError {
-        SpawnError { object: Some(object.into()), ..SpawnError::new(stage, 13) }
+    fn refused(object: &OsStr, step: SpawnStep) -> SpawnError {
+        SpawnError { object: Some(object.into()), ..SpawnError::new(step, 13) }
     }
 
     #[test]
     fn a_reason_arrives_as_it_was_sent_and_has_its_words_there() {
-        let (exit, watchdog) = (LastExit::Code(3), GivenUp::WatchdogTimeout { after_us: 2_500_000 });
+        let (exit, watchdog) = (LastExit::Code(3), EndedByUs::WatchdogTimeout { after_us: 2_500_000 });
         let not_ready =
-            GivenUp::NotReady { after_us: 3_000_000, last_result: Some("refused".into()), declared: Declared::Main };
-        let no_exec = refused(OsStr::new("/x"), SpawnStage::Exec);
+            EndedByUs::NotReady { after_us: 3_000_000, last_result: Some("refused".into()), declared: Declared::Main };
+        let no_exec = refused(OsStr::new("/x"), SpawnStep::Exec);
         for (reason, words) in [
             (Reason::Ended { exit: exit.clone(), unlisted: None }, "ended with code 3"),
             (
@@ -299,9 +302,9 @@ mod tests {
                 })),
                 "was killed by SIGKILL (out of memory)",
             ),
-            (Reason::GivenUp(not_ready), "not ready within 3s (`main.ready.timeout`); the last answer: refused"),
+            (Reason::EndedByUs(not_ready), "not ready within 3s (`main.ready.timeout`); the last answer: refused"),
             (
-                Reason::Limit { failures: 10, last: LastRun::GivenUp(watchdog) },
+                Reason::Limit { failures: 10, last: LastRun::EndedByUs(watchdog) },
                 "10 failures in a row, last: did not say for 2.5s that it is alive (WATCHDOG=1)",
             ),
             (
@@ -317,16 +320,16 @@ mod tests {
             let taken: Reason = serde_json::from_str(&sent).unwrap();
             assert_eq!((&taken, taken.to_string().as_str()), (&reason, words), "{sent}");
         }
-        assert_eq!(serde_json::to_string(&Reason::FinishSaidStop).unwrap(), "\"finish_said_stop\"");
+        assert_eq!(serde_json::to_string(&Reason::FinishPermanentFailure).unwrap(), "\"finish_said_stop\"");
     }
 
     #[test]
-    fn every_stage_and_a_path_that_is_no_text_can_be_sent() {
-        for stage in SpawnStage::ALL {
-            let reason = Reason::CannotStart(refused(OsStr::from_bytes(b"/\xff"), stage));
+    fn every_step_and_a_path_that_is_no_text_can_be_sent() {
+        for step in SpawnStep::ALL {
+            let reason = Reason::CannotStart(refused(OsStr::from_bytes(b"/\xff"), step));
             let sent = serde_json::to_string(&reason).unwrap();
             let taken: Reason = serde_json::from_str(&sent).unwrap();
-            assert!(matches!(taken, Reason::CannotStart(SpawnError { stage: found, .. }) if found == stage), "{sent}");
+            assert!(matches!(taken, Reason::CannotStart(SpawnError { step: found, .. }) if found == step), "{sent}");
             assert!(sent.contains(r"/\\xff"), "{sent}");
         }
     }

@@ -9,7 +9,7 @@ use super::service_index::ServiceIndex;
 use crate::inspect::usage::Usage;
 use crate::plan::BootPlan;
 use crate::plan::show::words::mode_key;
-use crate::supervise::{Id, Phase, Status, StatusState, Supervisor, Time};
+use crate::supervise::{EngineTime, Id, Phase, Status, StatusState, Supervisor};
 
 /// Returns the part that does not change once services run.
 pub fn from_plan(plan: &BootPlan) -> Snapshot {
@@ -32,7 +32,7 @@ pub fn from_plan(plan: &BootPlan) -> Snapshot {
 }
 
 /// Returns a service as the engine sees it; why it is as it is is told by whoever knows the words.
-pub fn service_status(line: &Status, now: Time) -> ServiceStatus {
+pub fn service_status(line: &Status, now: EngineTime) -> ServiceStatus {
     ServiceStatus {
         name: line.name.to_string(),
         state: line.state,

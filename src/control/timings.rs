@@ -6,26 +6,26 @@ use std::time::Duration;
 
 use super::responses::{ChainLink, ServiceTime, Timings, UnfinishedService};
 use super::service_index::ServiceIndex;
-use crate::supervise::{Id, Time};
+use crate::supervise::{EngineTime, Id};
 
 /// When events happened to one service for the first time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moments {
     /// Its start was requested.
-    pub asked: Option<Time>,
+    pub asked: Option<EngineTime>,
     /// It began to wait for `wait_for` addresses.
-    pub outside: Option<Time>,
+    pub outside: Option<EngineTime>,
     /// Its process was started.
-    pub started: Option<Time>,
+    pub started: Option<EngineTime>,
     /// It was up, or done.
-    pub ready: Option<Time>,
+    pub ready: Option<EngineTime>,
     /// It failed, before it was ever ready.
-    pub failed: Option<Time>,
+    pub failed: Option<EngineTime>,
 }
 
 impl Moments {
     /// Returns when services after it needed to wait no longer.
-    fn settled(&self) -> Option<Time> {
+    fn settled(&self) -> Option<EngineTime> {
         self.ready.or(self.failed)
     }
 }
@@ -47,10 +47,10 @@ pub enum Progress {
 pub fn timings(
     service_index: &ServiceIndex,
     moments_of: &[Moments],
-    (boot, now): (Time, Time),
+    (boot, now): (EngineTime, EngineTime),
     progress: impl Fn(Id) -> Progress,
 ) -> Timings {
-    let mut asked: Vec<(Id, Moments, Time)> =
+    let mut asked: Vec<(Id, Moments, EngineTime)> =
         service_index.ids().zip(moments_of).filter_map(|(id, moments)| Some((id, *moments, moments.asked?))).collect();
     let last = asked.iter().filter(|(_, _, asked)| *asked <= boot).max_by_key(|(_, moments, _)| moments.ready);
     let critical_chain = last
@@ -68,7 +68,7 @@ pub fn timings(
 fn unfinished(
     service_index: &ServiceIndex,
     moments_of: &[Moments],
-    (boot, now): (Time, Time),
+    (boot, now): (EngineTime, EngineTime),
     progress: impl Fn(Id) -> Progress,
 ) -> Vec<UnfinishedService> {
     let moments = |id: Id| moments_of.get(id.0).copied().unwrap_or_default();
@@ -88,8 +88,8 @@ fn unfinished(
     found.into_iter().map(unfinished).collect()
 }
 
-fn service(name: &str, moments: &Moments, asked: Time) -> ServiceTime {
-    let since = |moment: Option<Time>| moment.map(|Time(after)| microseconds(after));
+fn service(name: &str, moments: &Moments, asked: EngineTime) -> ServiceTime {
+    let since = |moment: Option<EngineTime>| moment.map(|EngineTime(after)| microseconds(after));
     ServiceTime {
         name: name.to_owned(),
         asked_us: microseconds(asked.0),
@@ -138,14 +138,14 @@ mod tests {
     use super::*;
     use crate::supervise::{Spec, Start};
 
-    const BOOT: Time = Time(Duration::from_millis(5));
+    const BOOT: EngineTime = EngineTime(Duration::from_millis(5));
 
     fn settled(_: Id) -> Progress {
         Progress::Settled
     }
 
-    fn at(millis: u64) -> Option<Time> {
-        Some(Time(Duration::from_millis(millis)))
+    fn at(millis: u64) -> Option<EngineTime> {
+        Some(EngineTime(Duration::from_millis(millis)))
     }
 
     fn moments(asked: u64, started: u64, ready: u64) -> Moments {
@@ -187,7 +187,7 @@ mod tests {
         after.after = vec![Id(0)];
         let service_index = ServiceIndex::new(&[spec("slow", &[], Start::Wanted), after]);
         let failed = Moments { asked: at(0), started: at(1), failed: at(500), ..Moments::default() };
-        let timings = timings(&service_index, &[failed, moments(0, 501, 510)], (Time::default(), BOOT), settled);
+        let timings = timings(&service_index, &[failed, moments(0, 501, 510)], (EngineTime::default(), BOOT), settled);
         assert_eq!(chain(&timings), [("slow", 500), ("web", 10)]);
         assert_eq!((timings.services[0].ready_us, timings.services[0].failed_us), (None, Some(500_000)));
     }
@@ -228,7 +228,7 @@ mod tests {
             4 => Progress::WaitsFor(vec![Id(1), Id(2), Id(3)]),
             _ => Progress::Settled,
         };
-        let now = Time(Duration::from_millis(1_020));
+        let now = EngineTime(Duration::from_millis(1_020));
         let unfinished = timings(&service_index, &moments_of, (BOOT, now), progress).unfinished;
         let said: Vec<_> = unfinished.iter().map(|it| (it.name.as_str(), it.waited_us / 1000)).collect();
         assert_eq!(said, [("starts", 1000), ("crashed", 1015)]);

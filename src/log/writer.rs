@@ -15,7 +15,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, re
 use super::clock::Now;
 use super::store::Store;
 use super::writer_report::{MAX_MESSAGE, WriterReport};
-use crate::supervise::{Pid, SpawnError, SpawnStage};
+use crate::supervise::{Pid, SpawnError, SpawnStep};
 use crate::sys::process::spawn;
 
 /// PID 1's end of a writer's socket.
@@ -43,7 +43,7 @@ impl Writer {
     /// # Errors
     /// When no socket or process can be created.
     pub fn start(store: Store, reopening: bool) -> Result<Self, SpawnError> {
-        let refused = |errno: Errno| SpawnError::new(SpawnStage::Socket, errno as i32);
+        let refused = |errno: Errno| SpawnError::new(SpawnStep::Socket, errno as i32);
         let flags = SockFlag::SOCK_CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).map_err(refused)?;
         let pid = spawn::fork_helper(theirs, |socket| {

@@ -13,7 +13,7 @@ use nix::unistd::{self, pipe2};
 
 use super::fd_watcher::{FdWatcher, Key};
 use super::reload_error::ReloadError;
-use crate::supervise::{Pid, SpawnError, SpawnStage};
+use crate::supervise::{Pid, SpawnError, SpawnStep};
 use crate::sys::process::spawn;
 
 /// Long enough for a disk that has to spin up.
@@ -44,7 +44,7 @@ impl ConfigReader {
     /// # Errors
     /// When no process can be forked.
     pub fn start(&mut self, fd_watcher: &mut FdWatcher, read: impl FnOnce() -> Vec<u8>) -> Result<(), ReloadError> {
-        let refused = |errno: Errno| SpawnError::new(SpawnStage::Pipe, errno as i32);
+        let refused = |errno: Errno| SpawnError::new(SpawnStep::Pipe, errno as i32);
         let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC).map_err(refused)?;
         fcntl(&read_end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(refused)?;
         let pid = spawn::fork_helper(write_end, |write_end| {

@@ -19,10 +19,10 @@ impl ProcessManager {
             let is_started = service.enabled && service.calendar.is_none() && entry.plan.skipped.is_none();
             entry.is_main() || is_started
         };
-        let entries = self.slots.entries().filter(|(_, entry)| starts(entry));
+        let entries = self.records.entries().filter(|(_, entry)| starts(entry));
         DescriptorNeeds {
             programs: entries.map(|(id, entry)| self.needs_of(id, entry)).collect(),
-            has_main: self.slots.entries().any(|(_, entry)| entry.is_main()),
+            has_main: self.records.entries().any(|(_, entry)| entry.is_main()),
         }
     }
 
@@ -32,7 +32,7 @@ impl ProcessManager {
             Ready::Fd { .. } => true,
             Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => false,
         };
-        let pipes = match (self.logs.captures(id), self.slots.output(id)) {
+        let pipes = match (self.logs.captures(id), self.records.output(id)) {
             (false, _) => 0,
             (true, None) => 2,
             (true, Some(_)) => 1,

@@ -23,7 +23,7 @@ impl ProcessManager {
             return;
         }
         let unmarked = self.process_table.attribute_adopted();
-        let mut services = ended.iter().filter_map(|id| self.slots.entry(*id)).filter(|it| !it.is_main());
+        let mut services = ended.iter().filter_map(|id| self.records.entry(*id)).filter(|it| !it.is_main());
         let Some(entry) = services.next() else { return };
         for pid in unmarked {
             tracing::info!(

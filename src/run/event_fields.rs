@@ -38,17 +38,17 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
             text
         }
         Event::WatchdogTrigger { id } => of("trouble", *id),
-        Event::Extend { id, by } => format!("{} by_ms={}", of("extend", *id), by.as_millis()),
+        Event::ExtendTimeout { id, by } => format!("{} by_ms={}", of("extend", *id), by.as_millis()),
         Event::Due { id } => of("due", *id),
-        Event::Retired { id } => of("retired", *id),
+        Event::IdReleased { id } => of("retired", *id),
         Event::Tick => "event=tick".to_owned(),
         Event::StopSignal(signal) => format!("event=stop-signal signal={signal}"),
         Event::Forward(signal) => format!("event=forward signal={signal}"),
-        Event::Ask(Request::Shutdown { code: None }) => "event=asked request=shutdown".to_owned(),
-        Event::Ask(Request::Shutdown { code: Some(code) }) => format!("event=asked request=shutdown code={code}"),
-        Event::Ask(Request::Start(id)) => format!("{} request=start", of("asked", *id)),
-        Event::Ask(Request::Stop(id)) => format!("{} request=stop", of("asked", *id)),
-        Event::Ask(Request::Restart(id)) => format!("{} request=restart", of("asked", *id)),
+        Event::Request(Request::Shutdown { code: None }) => "event=asked request=shutdown".to_owned(),
+        Event::Request(Request::Shutdown { code: Some(code) }) => format!("event=asked request=shutdown code={code}"),
+        Event::Request(Request::Start(id)) => format!("{} request=start", of("asked", *id)),
+        Event::Request(Request::Stop(id)) => format!("{} request=stop", of("asked", *id)),
+        Event::Request(Request::Restart(id)) => format!("{} request=restart", of("asked", *id)),
     }
 }
 
@@ -60,7 +60,7 @@ const fn yes(yes: bool) -> &'static str {
 mod tests {
     use super::*;
     use crate::config::values::Signal;
-    use crate::supervise::{Pid, SpawnError, SpawnStage};
+    use crate::supervise::{Pid, SpawnError, SpawnStep};
 
     #[test]
     fn an_event_is_keys_and_values_and_no_value_of_the_language() {
@@ -74,7 +74,7 @@ mod tests {
             (
                 Event::SpawnFailed {
                     id,
-                    why: SpawnError { object: Some("/a b".into()), ..SpawnError::new(SpawnStage::Exec, 2) },
+                    why: SpawnError { object: Some("/a b".into()), ..SpawnError::new(SpawnStep::Exec, 2) },
                 },
                 "event=spawn-failed service=web why=\"cannot execute `/a b`: No such file or directory\"",
             ),
@@ -83,7 +83,7 @@ mod tests {
                 "event=probed service=web answer=fail why=\"status \\\"500\\\"\"",
             ),
             (Event::StopSignal(Signal::TERM), "event=stop-signal signal=SIGTERM"),
-            (Event::Ask(Request::Shutdown { code: Some(3) }), "event=asked request=shutdown code=3"),
+            (Event::Request(Request::Shutdown { code: Some(3) }), "event=asked request=shutdown code=3"),
         ] {
             assert_eq!(fields(&event, |_| "web"), expected);
         }

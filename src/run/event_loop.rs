@@ -29,7 +29,7 @@ use crate::log::own_messages::with_outputs;
 use crate::log::sink::Sink;
 use crate::run::host_notify::HostNotify;
 use crate::run::termination_log::TerminationLog;
-use crate::supervise::{Action, Event, Killed, Report, Request, StopReason, Supervisor, Time};
+use crate::supervise::{Action, EngineTime, Event, Killed, Report, Request, StopReason, Supervisor};
 use crate::sys::privilege;
 use crate::sys::signals::Signals;
 
@@ -86,7 +86,7 @@ impl<'a> EventLoop<'a> {
         };
         let supervisor = Supervisor::new(stage.setup);
         let journal =
-            Journal::begin(&supervisor, &stage.control_context.earlier_moments, Time(stage.started_at.elapsed()));
+            Journal::begin(&supervisor, &stage.control_context.earlier_moments, EngineTime(stage.started_at.elapsed()));
         let s6 = stage.launch_context.s6.clone();
         let event_loop = Self {
             s6,
@@ -214,9 +214,9 @@ impl<'a> EventLoop<'a> {
             tracing::error!(
                 "a privilege that was taken for a moment could not be given back: stopping every service in order"
             );
-            self.queue.push_back(Event::Ask(Request::Shutdown { code: Some(EXIT_REFUSED) }));
+            self.queue.push_back(Event::Request(Request::Shutdown { code: Some(EXIT_REFUSED) }));
         }
-        self.free_slots();
+        self.release_ids();
         // The result of a spawn comes before every other event (`Action::Spawn`).
         let mut spawn_results = VecDeque::new();
         loop {
@@ -253,9 +253,9 @@ impl<'a> EventLoop<'a> {
                         self.stop_deadline();
                     }
                     if let Report::CannotStart { id, why } = &report
-                        && let Some(slot) = self.processes.slots.get_mut(*id)
+                        && let Some(record) = self.processes.records.get_mut(*id)
                     {
-                        slot.refusal = Some(why.clone());
+                        record.refusal = Some(why.clone());
                     }
                     let processes = self.named_processes(&report);
                     let context = ReportContext {
@@ -263,7 +263,7 @@ impl<'a> EventLoop<'a> {
                         is_forced: self.is_forced,
                         now: self.now(),
                         run_kind: self.run_kind,
-                        slots: &self.processes.slots,
+                        records: &self.processes.records,
                     };
                     reports::log(&report, &self.supervisor, &context);
                     self.notify_host(&report);
@@ -273,9 +273,9 @@ impl<'a> EventLoop<'a> {
                     self.record_descendants(id, pid, signal);
                     self.processes.signal(pid, to, signal);
                 }
-                Action::Probe { id, kind } => {
-                    self.control_handler.journal.record_probe(id, kind, self.now());
-                    self.processes.start_probe(id, kind, Instant::now(), &mut self.queue);
+                Action::Probe { id, purpose } => {
+                    self.control_handler.journal.record_probe(id, purpose, self.now());
+                    self.processes.start_probe(id, purpose, Instant::now(), &mut self.queue);
                 }
                 Action::CancelProbe { id } => self.processes.cancel_probe(id),
                 Action::UntrackGroup { pid, .. } => self.processes.untrack(pid),
@@ -285,8 +285,8 @@ impl<'a> EventLoop<'a> {
                         self.control_handler.service_index.set(id, spec);
                     }
                 }
-                Action::Retire { id } => self.retire(id),
-                Action::EndInput { id } => self.processes.slots.end_input(id),
+                Action::Remove { id } => self.remove_service(id),
+                Action::EndInput { id } => self.processes.records.end_input(id),
             }
         }
         None
@@ -298,11 +298,11 @@ impl<'a> EventLoop<'a> {
             Report::Killing { id, who, .. } => match (self.supervisor.live(*id), who) {
                 (None, _) => String::new(),
                 (Some(pid), Killed::Command | Killed::Finish | Killed::StopCommand) => kill_report::named(&[pid]),
-                (Some(pid), Killed::RestOfGroup) => {
+                (Some(pid), Killed::Leftovers) => {
                     kill_report::named(&self.processes.process_table.remaining_processes(pid))
                 }
             },
-            Report::LeftRunning { pid, .. } => match self.processes.process_table.remaining_processes(*pid) {
+            Report::LeftoversContinue { pid, .. } => match self.processes.process_table.remaining_processes(*pid) {
                 left if left.is_empty() => String::new(),
                 left => kill_report::named(&left),
             },
@@ -310,7 +310,7 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    pub(super) fn now(&self) -> Time {
-        Time(self.started_at.elapsed())
+    pub(super) fn now(&self) -> EngineTime {
+        EngineTime(self.started_at.elapsed())
     }
 }

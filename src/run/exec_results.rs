@@ -9,7 +9,7 @@ use nix::errno::Errno;
 
 use super::fd_watcher::ReadyFd;
 use super::process_manager::ProcessManager;
-use super::service_slots::ServiceSlot;
+use super::service_records::ServiceRecord;
 use crate::plan::checks::{ALLOW_FILTERS, UNFILTERED};
 use crate::supervise::{Event, Id, Pid, Role, SpawnError};
 use crate::sys::process::oom_score::TRIES;
@@ -38,14 +38,14 @@ impl ProcessManager {
 
     /// Logs that a running service has closed its notification fd. After its exit that is expected.
     fn log_notify_fd_closed(&self, id: Id) {
-        let is_running = self.slots.last_pid(id).is_some_and(reap::is_running);
-        if let Some(entry) = self.slots.entry(id).filter(|_| is_running) {
+        let is_running = self.records.last_pid(id).is_some_and(reap::is_running);
+        if let Some(entry) = self.records.entry(id).filter(|_| is_running) {
             tracing::warn!("{}: closed its notification fd without a newline: it is not ready", entry.plan.name);
         }
     }
 
     pub(super) fn receive_notifications(&mut self, id: Id, events: &mut VecDeque<Event>) {
-        if let Some(ServiceSlot { entry, notify_socket: Some(socket), .. }) = self.slots.get_mut(id) {
+        if let Some(ServiceRecord { entry, notify_socket: Some(socket), .. }) = self.records.get_mut(id) {
             socket.receive(id, &entry.plan.name, events);
         }
     }
@@ -67,8 +67,8 @@ impl ProcessManager {
                 return;
             }
             ExecResult::Executed => {
-                if let (Some(bytes), Some(slot)) = (file.and_then(|file| file.get()), self.slots.get_mut(id)) {
-                    slot.file = Some(bytes.into());
+                if let (Some(bytes), Some(record)) = (file.and_then(|file| file.get()), self.records.get_mut(id)) {
+                    record.file = Some(bytes.into());
                 }
                 events.push_back(Event::Executed { id });
             }
@@ -85,7 +85,7 @@ impl ProcessManager {
     }
 
     pub(super) fn explain(&self, id: Id, role: Role, why: SpawnError) -> SpawnError {
-        match self.slots.entry(id) {
+        match self.records.entry(id) {
             Some(entry) => entry.explain(role, why),
             None => why,
         }

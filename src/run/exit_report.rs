@@ -78,7 +78,7 @@ mod tests {
     use crate::config::values::{ServiceName, Signal};
     use crate::log::clock::Now;
     use crate::log::own_messages::Stream;
-    use crate::supervise::{Exit, FailureReason, Id, StatusState, Time};
+    use crate::supervise::{EngineTime, Exit, FailureReason, Id, StatusState};
 
     fn responsible(how: &str, restarts: u32) -> ResponsibleService {
         let status = Status {
@@ -87,7 +87,7 @@ mod tests {
             state: StatusState::Failed,
             wanted: false,
             pid: None,
-            since: Time::default(),
+            since: EngineTime::default(),
             restarts,
             last_exit: None,
             last_ran: Some(Duration::from_millis(182_000)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::values::ServiceName;
 use crate::control::timings::Moments;
 use crate::log::clock::Timestamp;
-use crate::supervise::{Id, ProbeKind, Report, Supervisor, Time};
+use crate::supervise::{EngineTime, Id, ProbePurpose, Report, Supervisor};
 
 /// The times.
 #[derive(Debug, Default)]
@@ -14,23 +14,23 @@ pub struct Journal {
     /// The first times, by id.
     pub moments: Vec<Moments>,
     /// When the present process of a service was started.
-    started: HashMap<Id, Time>,
+    started: HashMap<Id, EngineTime>,
     /// When a periodic oneshot runs next, in seconds since 1970.
     next_runs: HashMap<Id, i64>,
     /// Which of its `wait_for` a service waits for.
-    awaited: HashMap<Id, usize>,
+    wait_for_index: HashMap<Id, usize>,
     /// When the services of the boot were requested.
-    pub boot: Time,
+    pub boot: EngineTime,
 }
 
 impl Journal {
     /// Returns an empty journal of a boot that requests its services now.
-    pub fn new(boot: Time) -> Self {
+    pub fn new(boot: EngineTime) -> Self {
         Self { boot, ..Self::default() }
     }
 
     /// Begins to record: everything that is wanted is requested now; `earlier` was recorded in an earlier stage.
-    pub fn begin(supervisor: &Supervisor, earlier: &[(ServiceName, Moments)], now: Time) -> Self {
+    pub fn begin(supervisor: &Supervisor, earlier: &[(ServiceName, Moments)], now: EngineTime) -> Self {
         let mut journal = Self::new(now);
         for (at, status) in supervisor.status().iter().enumerate() {
             // One with a time of day is not started by the boot.
@@ -45,7 +45,7 @@ impl Journal {
     }
 
     /// Records that it was requested.
-    pub fn record_request(&mut self, id: Id, now: Time) {
+    pub fn record_request(&mut self, id: Id, now: EngineTime) {
         self.record_first(id, |moments| &mut moments.asked, now);
     }
 
@@ -58,10 +58,10 @@ impl Journal {
     }
 
     /// Records what a report says.
-    pub fn record(&mut self, report: &Report, now: Time) {
+    pub fn record(&mut self, report: &Report, now: EngineTime) {
         match report {
             Report::Starting { id, .. } => {
-                self.awaited.remove(id);
+                self.wait_for_index.remove(id);
                 self.started.insert(*id, now);
                 self.record_request(*id, now);
                 self.record_first(*id, |moments| &mut moments.started, now);
@@ -78,9 +78,9 @@ impl Journal {
     }
 
     /// Records that a probe is started.
-    pub fn record_probe(&mut self, id: Id, kind: ProbeKind, now: Time) {
-        if let ProbeKind::Await(at) = kind {
-            self.awaited.insert(id, at);
+    pub fn record_probe(&mut self, id: Id, kind: ProbePurpose, now: EngineTime) {
+        if let ProbePurpose::WaitFor(at) = kind {
+            self.wait_for_index.insert(id, at);
             self.record_first(id, |moments| &mut moments.outside, now);
         }
     }
@@ -88,7 +88,7 @@ impl Journal {
     /// Forgets a removed service.
     pub fn forget(&mut self, id: Id) {
         self.started.remove(&id);
-        self.awaited.remove(&id);
+        self.wait_for_index.remove(&id);
         self.next_runs.remove(&id);
         if let Some(moments) = self.moments.get_mut(id.0) {
             *moments = Moments::default();
@@ -96,13 +96,13 @@ impl Journal {
     }
 
     /// Returns when its process was started.
-    pub fn started(&self, id: Id) -> Option<Time> {
+    pub fn started(&self, id: Id) -> Option<EngineTime> {
         self.started.get(&id).copied()
     }
 
     /// Returns which of its `wait_for` it waits for.
-    pub fn awaited(&self, id: Id) -> usize {
-        self.awaited.get(&id).copied().unwrap_or_default()
+    pub fn wait_for_index(&self, id: Id) -> usize {
+        self.wait_for_index.get(&id).copied().unwrap_or_default()
     }
 
     /// Returns when a periodic oneshot runs next, in seconds since 1970.
@@ -119,7 +119,7 @@ impl Journal {
     }
 
     /// Records a time, unless an earlier one is recorded.
-    fn record_first(&mut self, id: Id, what: impl FnOnce(&mut Moments) -> &mut Option<Time>, now: Time) {
+    fn record_first(&mut self, id: Id, what: impl FnOnce(&mut Moments) -> &mut Option<EngineTime>, now: EngineTime) {
         self.make_room(id);
         if let Some(moments) = self.moments.get_mut(id.0) {
             what(moments).get_or_insert(now);

@@ -31,17 +31,17 @@ pub fn remedy(id: Id, who: Killed, after: Duration, supervisor: &Supervisor, is_
     let is_own_timeout = !stops || stop.timeout.is_some_and(|own| after >= own);
     let timeout = match who {
         Killed::Finish if !stops => "`timeout-finish` in its directory",
-        Killed::Command | Killed::StopCommand | Killed::RestOfGroup if is_own_timeout && supervisor.is_main(id) => {
+        Killed::Command | Killed::StopCommand | Killed::Leftovers if is_own_timeout && supervisor.is_main(id) => {
             "`stop.timeout` in `[main]` of /etc/stepdown.toml"
         }
-        Killed::Command | Killed::StopCommand | Killed::RestOfGroup if is_own_timeout => "`stop.timeout` in its file",
-        Killed::Command | Killed::Finish | Killed::StopCommand | Killed::RestOfGroup => STOP_TIMEOUT_KEYS,
+        Killed::Command | Killed::StopCommand | Killed::Leftovers if is_own_timeout => "`stop.timeout` in its file",
+        Killed::Command | Killed::Finish | Killed::StopCommand | Killed::Leftovers => STOP_TIMEOUT_KEYS,
     };
     let signal = match who {
         Killed::Command if !supervisor.is_main(id) => {
             format!("; if {} is not what it ends at: `stop.signal`", stop.signal)
         }
-        Killed::Command | Killed::Finish | Killed::StopCommand | Killed::RestOfGroup => String::new(),
+        Killed::Command | Killed::Finish | Killed::StopCommand | Killed::Leftovers => String::new(),
     };
     format!("; if it needs longer: {timeout}{signal}")
 }

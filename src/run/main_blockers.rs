@@ -2,7 +2,7 @@
 
 use super::reasons;
 use crate::config::units::duration_words;
-use crate::supervise::{Exit, Id, LastFailure, MainBlocked, Phase, Supervisor, Time};
+use crate::supervise::{EngineTime, Exit, Id, LastFailure, MainBlocked, Phase, Supervisor};
 use crate::sys::process::spawn_words;
 
 /// More are only counted.
@@ -14,7 +14,7 @@ pub fn is_any_failing(on: &[Id], supervisor: &Supervisor) -> bool {
 }
 
 /// Returns what it waits for, each with its state: `db (failing: exit code 1, next try in 8s)`.
-pub fn blockers(on: &[Id], supervisor: &Supervisor, now: Time) -> String {
+pub fn blockers(on: &[Id], supervisor: &Supervisor, now: EngineTime) -> String {
     // Services that only wait for others in the list are left out.
     let waits = |id: &Id| supervisor.phase(*id) == Some(Phase::Waiting) && supervisor.failing(*id).is_none();
     let all: Vec<Id> = match on.iter().all(waits) {
@@ -31,7 +31,7 @@ fn listed(mut names: Vec<String>) -> String {
     if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
 }
 
-fn state(id: Id, supervisor: &Supervisor, now: Time) -> String {
+fn state(id: Id, supervisor: &Supervisor, now: EngineTime) -> String {
     if let Some(failure) = supervisor.failing(id) {
         let next = match supervisor.pause_left(id, now) {
             Some(pause) => format!("next try in {}", duration_words(pause)),
@@ -43,7 +43,7 @@ fn state(id: Id, supervisor: &Supervisor, now: Time) -> String {
     match supervisor.phase(id) {
         Some(Phase::Spawning | Phase::Starting) if supervisor.is_oneshot(id) => format!("running for {lasts}"),
         Some(Phase::Spawning | Phase::Starting) => format!("not ready for {lasts}"),
-        Some(Phase::Awaiting) => format!("waiting for what its `wait_for` names, for {lasts}"),
+        Some(Phase::WaitForProbing) => format!("waiting for what its `wait_for` names, for {lasts}"),
         Some(phase) => format!("{} for {lasts}", phase.word()),
         None => "unknown".to_owned(),
     }
@@ -52,7 +52,7 @@ fn state(id: Id, supervisor: &Supervisor, now: Time) -> String {
 /// Returns how a run failed: "exit code 1".
 fn failed_with(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> String {
     match failure {
-        LastFailure::GivenUp(why) => reasons::given_up(id, why, supervisor).to_string(),
+        LastFailure::EndedByUs(why) => reasons::ended_by_us(id, why, supervisor).to_string(),
         LastFailure::Ended(Exit::Code(code)) => format!("exit code {code}"),
         LastFailure::Ended(Exit::Signal(signal)) => format!("killed by {signal}"),
         LastFailure::CannotStart(why) => spawn_words::words(why),

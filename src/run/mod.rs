@@ -40,7 +40,7 @@ mod reports;
 mod service_entry;
 mod service_pipe;
 mod service_probes;
-mod service_slots;
+mod service_records;
 mod signals_received;
 mod stage;
 mod stage2_hook;

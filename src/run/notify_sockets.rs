@@ -89,7 +89,7 @@ impl NotifySocket {
                 Notification::Watchdog => events.push_back(Event::KeepAlive { id, within: None }),
                 Notification::WatchdogUsec(within) => events.push_back(Event::KeepAlive { id, within: Some(within) }),
                 Notification::WatchdogTrigger => events.push_back(Event::WatchdogTrigger { id }),
-                Notification::ExtendTimeout(by) => events.push_back(Event::Extend { id, by }),
+                Notification::ExtendTimeout(by) => events.push_back(Event::ExtendTimeout { id, by }),
                 Notification::Status(text) => self.status = Some(text),
                 Notification::Reloading => self.status = Some("reloading".to_owned()),
                 Notification::Stopping => self.status = Some("stopping".to_owned()),

@@ -16,7 +16,7 @@ impl ProcessManager {
     pub fn adjust_oom_scores(&mut self) {
         let now = Instant::now();
         for (pid, id, tries) in self.process_table.take_due_scores(now) {
-            let Some(score) = self.slots.entry(id).and_then(|entry| entry.service.oom_score_adj) else { continue };
+            let Some(score) = self.records.entry(id).and_then(|entry| entry.service.oom_score_adj) else { continue };
             match self.adjust_oom_score(id, pid, score) {
                 Ok(ScoreResult::Done) => {}
                 Ok(ScoreResult::TooEarly) if tries > 1 => {
@@ -29,7 +29,7 @@ impl ProcessManager {
     }
 
     fn adjust_oom_score(&self, id: Id, pid: Pid, score: i32) -> std::io::Result<ScoreResult> {
-        let Some(entry) = self.slots.entry(id) else { return Ok(ScoreResult::Done) };
+        let Some(entry) = self.records.entry(id) else { return Ok(ScoreResult::Done) };
         let write = || set_oom_score(pid, score);
         let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
         // The file belongs to the service's user.

@@ -21,12 +21,12 @@ use super::oom_tracker::OomTracker;
 use super::probe::{ProbeOwner, Probes};
 use super::process_table::{Leftover, Process, ProcessTable};
 use super::service_entry::{Descriptors, FileBytes, LaunchContext, ServiceEntry};
-use super::service_slots::ServiceSlots;
+use super::service_records::ServiceRecords;
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::log::logs::{Logs, READ_BUDGET};
 use crate::log::own_messages::Stream;
-use crate::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, SpawnStage, Target};
+use crate::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, SpawnStep, Target};
 use crate::sys::dev_null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::environment_file::SharedBytes;
@@ -37,7 +37,7 @@ use crate::sys::process::spawn;
 /// Everything that acts on processes.
 pub struct ProcessManager {
     /// What is kept of each service.
-    pub slots: ServiceSlots,
+    pub records: ServiceRecords,
     pub(super) context: LaunchContext,
     pub(super) process_table: ProcessTable,
     /// Exec results and readiness.
@@ -75,7 +75,7 @@ impl ProcessManager {
             probes: Probes::new()?,
             command_results: Vec::new(),
             logs: Logs::new(entries.iter().map(|entry| entry.route(&context)))?,
-            slots: ServiceSlots::new(entries, sockets, &mut fd_watcher)?,
+            records: ServiceRecords::new(entries, sockets, &mut fd_watcher)?,
             context,
             process_table: ProcessTable::new(),
             fd_watcher,
@@ -95,14 +95,14 @@ impl ProcessManager {
     }
 
     fn try_start(&mut self, id: Id, role: Role, after: Option<Exit>) -> Result<Pid, SpawnError> {
-        let no_pipe = |errno: Errno| SpawnError::new(SpawnStage::Pipe, errno as i32);
-        let no_memory = |errno: Errno| SpawnError::new(SpawnStage::Memory, errno as i32);
-        let unknown = || SpawnError::new(SpawnStage::FindService, Errno::EINVAL as i32);
-        let entry = self.slots.entry(id).ok_or_else(unknown)?;
+        let no_pipe = |errno: Errno| SpawnError::new(SpawnStep::Pipe, errno as i32);
+        let no_memory = |errno: Errno| SpawnError::new(SpawnStep::Memory, errno as i32);
+        let unknown = || SpawnError::new(SpawnStep::FindService, Errno::EINVAL as i32);
+        let entry = self.records.entry(id).ok_or_else(unknown)?;
         let is_main = entry.is_main();
         let uid = entry.plan.credentials.uid;
         let [piped_output, piped_input] = match role {
-            Role::Run => [self.slots.output(id), self.slots.input(id)],
+            Role::Run => [self.records.output(id), self.records.input(id)],
             Role::Finish | Role::StopCommand => [None, None],
         };
         let pipe_if = |wanted: bool| wanted.then(|| output_pipe(uid).map_err(no_pipe)).transpose();
@@ -118,7 +118,7 @@ impl ProcessManager {
             outputs: [piped_output.or(write_end(&out)), write_end(&err)],
             notify: notify.as_ref().map(|((_, write), fd)| (write.as_raw_fd(), *fd)),
         };
-        let last = self.slots.last_pid(id);
+        let last = self.records.last_pid(id);
         let copy = (role == Role::Run && entry.has_file()).then(SharedBytes::new).transpose().map_err(no_memory)?;
         let copy = copy.map(Rc::new);
         let file = match role {
@@ -132,15 +132,15 @@ impl ProcessManager {
         };
         let mark = self.process_table.detached.next_mark();
         launch.mark = mark.limit();
-        let mut slot = self.slots.get_mut(id).filter(|_| role == Role::Run);
-        if let Some(slot) = &mut slot {
-            slot.file = None;
-            slot.notify_socket.iter_mut().for_each(NotifySocket::begin);
+        let mut record = self.records.get_mut(id).filter(|_| role == Role::Run);
+        if let Some(record) = &mut record {
+            record.file = None;
+            record.notify_socket.iter_mut().for_each(NotifySocket::begin);
         }
         let started = spawn::spawn(&launch)?;
         let pid = started.pid;
-        if let Some(slot) = slot {
-            slot.last_pid = Some(pid);
+        if let Some(record) = record {
+            record.last_pid = Some(pid);
         }
         for (stream, pipe) in [(Stream::Stdout, out), (Stream::Stderr, err)] {
             // A pipe that cannot be watched is closed: its writer gets EPIPE instead of blocking for ever.
@@ -163,10 +163,10 @@ impl ProcessManager {
     /// EAGAIN while that run has not read it yet.
     pub(super) fn file_of_run(&self, id: Id) -> Result<FileBytes, SpawnError> {
         let is_reading = |pid: &Pid| self.process_table.is_reading_file(*pid);
-        if self.slots.last_pid(id).as_ref().is_some_and(is_reading) {
-            return Err(SpawnError::new(SpawnStage::AwaitFile, Errno::EAGAIN as i32));
+        if self.records.last_pid(id).as_ref().is_some_and(is_reading) {
+            return Err(SpawnError::new(SpawnStep::AwaitFile, Errno::EAGAIN as i32));
         }
-        let bytes = self.slots.get(id).and_then(|slot| slot.file.clone());
+        let bytes = self.records.get(id).and_then(|record| record.file.clone());
         Ok(bytes.map_or(FileBytes::Unread(None), FileBytes::Read))
     }
 
@@ -240,8 +240,8 @@ impl ProcessManager {
             };
             self.receive_notifications(process.id, events);
             read += self.logs.read_remaining(process.id);
-            if let Some(slot) = self.slots.get_mut(process.id) {
-                slot.out_of_memory = out_of_memory;
+            if let Some(record) = self.records.get_mut(process.id) {
+                record.out_of_memory = out_of_memory;
             }
             if process.notify.is_some_and(|key| self.fd_watcher.remove_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });

@@ -3,27 +3,27 @@
 
 use std::time::Duration;
 
-use crate::control::reason::{Declared, GivenUp, LastRun, Reason};
+use crate::control::reason::{Declared, EndedByUs, LastRun, Reason};
 use crate::supervise::{self, Exit, FailureReason, Id, LastFailure, Phase, SpawnError, StatusReason, Supervisor};
 use crate::sys::process::spawn_words;
 
 /// Returns why a service is failed.
 pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> Reason {
     match why {
-        FailureReason::Ended(exit) => match supervisor.given_up(id) {
-            Some(why) => Reason::GivenUp(given_up(id, why, supervisor)),
+        FailureReason::Ended(exit) => match supervisor.ended_by_us(id) {
+            Some(why) => Reason::EndedByUs(ended_by_us(id, why, supervisor)),
             None => ended(id, *exit, supervisor),
         },
         FailureReason::Limit(failures) => {
-            let last = match (supervisor.given_up(id), supervisor.last_exit(id), refusal) {
-                (Some(why), ..) => LastRun::GivenUp(given_up(id, why, supervisor)),
+            let last = match (supervisor.ended_by_us(id), supervisor.last_exit(id), refusal) {
+                (Some(why), ..) => LastRun::EndedByUs(ended_by_us(id, why, supervisor)),
                 (None, Some(exit), _) => LastRun::Ended(exit.into()),
                 (None, None, Some(why)) => LastRun::CannotStart(why.clone()),
                 (None, None, None) => LastRun::NotStarted,
             };
             Reason::Limit { failures: *failures, last }
         }
-        FailureReason::FinishSaidStop => Reason::FinishSaidStop,
+        FailureReason::FinishPermanentFailure => Reason::FinishPermanentFailure,
         FailureReason::Requirement(id) => {
             let state = supervisor.phase(*id).unwrap_or(Phase::Down).state();
             Reason::Requirement { service: supervisor.name(*id).to_string(), state }
@@ -38,38 +38,38 @@ pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refu
 pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> Reason {
     match why {
         StatusReason::Failed(why) => failure_reason(id, why, supervisor, refusal),
-        StatusReason::Held(None) => Reason::StoppedByHand { unscheduled: supervisor.runs_again(id) },
-        StatusReason::Held(Some(with)) => Reason::StoppedWith(supervisor.name(*with).to_string()),
-        StatusReason::GivenUp(why) => Reason::GivenUp(given_up(id, why, supervisor)),
+        StatusReason::StoppedManually(None) => Reason::StoppedByHand { unscheduled: supervisor.runs_again(id) },
+        StatusReason::StoppedManually(Some(with)) => Reason::StoppedWith(supervisor.name(*with).to_string()),
+        StatusReason::EndedByUs(why) => Reason::EndedByUs(ended_by_us(id, why, supervisor)),
     }
 }
 
 /// Returns why a run was ended although nobody asked for that.
-pub fn given_up(id: Id, why: &supervise::GivenUp, supervisor: &Supervisor) -> GivenUp {
+pub fn ended_by_us(id: Id, why: &supervise::EndedByUs, supervisor: &Supervisor) -> EndedByUs {
     match why {
-        supervise::GivenUp::NotReady { after, last_result } => not_ready(id, *after, last_result.clone(), supervisor),
-        supervise::GivenUp::Unhealthy(found) => GivenUp::Unhealthy(found.clone()),
-        supervise::GivenUp::Watchdog(after) => watchdog(*after),
+        supervise::EndedByUs::NotReady { after, last_result } => not_ready(id, *after, last_result.clone(), supervisor),
+        supervise::EndedByUs::Unhealthy(found) => EndedByUs::Unhealthy(found.clone()),
+        supervise::EndedByUs::Watchdog(after) => watchdog(*after),
     }
 }
 
 /// Returns that a service was not ready in time, and what the last probe found, if there was one.
-pub fn not_ready(id: Id, after: Duration, last_result: Option<String>, supervisor: &Supervisor) -> GivenUp {
-    GivenUp::NotReady { after_us: microseconds(after), last_result, declared: declared(id, supervisor) }
+pub fn not_ready(id: Id, after: Duration, last_result: Option<String>, supervisor: &Supervisor) -> EndedByUs {
+    EndedByUs::NotReady { after_us: microseconds(after), last_result, declared: declared(id, supervisor) }
 }
 
 /// Returns that there was no watchdog notification for that long; `None`: it notified that it is not well.
-pub fn watchdog(after: Option<Duration>) -> GivenUp {
-    after.map_or(GivenUp::WatchdogTrigger, |after| GivenUp::WatchdogTimeout { after_us: microseconds(after) })
+pub fn watchdog(after: Option<Duration>) -> EndedByUs {
+    after.map_or(EndedByUs::WatchdogTrigger, |after| EndedByUs::WatchdogTimeout { after_us: microseconds(after) })
 }
 
 /// Returns how the run that ended the container ended, as what is said of a service.
 pub fn how_it_ended(id: Id, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
-    match (supervisor.failed(id), supervisor.given_up(id)) {
+    match (supervisor.failed(id), supervisor.ended_by_us(id)) {
         (Some(why), _) if !matches!(why, FailureReason::Ended(_)) => {
             format!("failed: {}", failure_reason(id, why, supervisor, refusal))
         }
-        (_, Some(why)) => was_given_up(&given_up(id, why, supervisor)),
+        (_, Some(why)) => was_ended_by_us(&ended_by_us(id, why, supervisor)),
         (_, None) => match (supervisor.last_exit(id), refusal) {
             (Some(exit), _) => ended(id, exit, supervisor).to_string(),
             (None, Some(why)) => not_started(why),
@@ -81,16 +81,16 @@ pub fn how_it_ended(id: Id, supervisor: &Supervisor, refusal: Option<&SpawnError
 /// Returns how a run failed, as what is said of a service.
 pub fn failed_run(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> String {
     match failure {
-        LastFailure::GivenUp(why) => was_given_up(&given_up(id, why, supervisor)),
+        LastFailure::EndedByUs(why) => was_ended_by_us(&ended_by_us(id, why, supervisor)),
         LastFailure::Ended(exit) => ended(id, *exit, supervisor).to_string(),
         LastFailure::CannotStart(why) => not_started(why),
     }
 }
 
-fn was_given_up(why: &GivenUp) -> String {
+fn was_ended_by_us(why: &EndedByUs) -> String {
     match why {
-        GivenUp::NotReady { .. } | GivenUp::Unhealthy(_) => format!("was {why}"),
-        GivenUp::WatchdogTrigger | GivenUp::WatchdogTimeout { .. } => why.to_string(),
+        EndedByUs::NotReady { .. } | EndedByUs::Unhealthy(_) => format!("was {why}"),
+        EndedByUs::WatchdogTrigger | EndedByUs::WatchdogTimeout { .. } => why.to_string(),
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::config::service::{Restart, RestartPolicy};
-    use crate::supervise::{Event, Pid, Setup, SpawnStage, Spec, Time};
+    use crate::supervise::{EngineTime, Event, Pid, Setup, SpawnStep, Spec};
 
     #[test]
     fn the_limit_tells_the_last_cause() {
@@ -145,8 +145,8 @@ mod tests {
             ..Spec::main()
         };
         let mut engine = Supervisor::new(Setup { specs: vec![spec], stop_timeout: Duration::from_secs(8) });
-        let (id, now) = (Id(0), Time::default());
-        let why = SpawnError { object: Some("/x".into()), ..SpawnError::new(SpawnStage::Exec, Errno::EACCES as i32) };
+        let (id, now) = (Id(0), EngineTime::default());
+        let why = SpawnError { object: Some("/x".into()), ..SpawnError::new(SpawnStep::Exec, Errno::EACCES as i32) };
         let said = |engine: &Supervisor| failure_reason(id, &FailureReason::Limit(1), engine, Some(&why)).to_string();
         assert_eq!(said(&engine), "1 failure in a row, last: cannot execute `/x`: Permission denied");
         engine.step(now, Event::Begin);

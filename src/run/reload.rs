@@ -85,19 +85,19 @@ impl EventLoop<'_> {
 
 impl EventLoop<'_> {
     /// Removes a service that has ended.
-    pub(super) fn retire(&mut self, id: Id) {
-        self.processes.retire(id);
+    pub(super) fn remove_service(&mut self, id: Id) {
+        self.processes.remove_service(id);
         self.control_handler.service_index.remove(id);
         self.control_handler.journal.forget(id);
         self.callers.set(self.allowed_users());
     }
 
-    /// Reports free slots to the engine: those of removed services for which no caller waits.
-    pub(super) fn free_slots(&mut self) {
+    /// Releases ids to the engine: those of removed services for which no caller waits.
+    pub(super) fn release_ids(&mut self) {
         let ended: Vec<Id> =
-            self.processes.slots.retiring().filter(|id| !self.control_handler.is_waited_for(*id)).collect();
+            self.processes.records.unreleased().filter(|id| !self.control_handler.is_waited_for(*id)).collect();
         for id in ended {
-            self.processes.free_slot(id, &mut self.queue);
+            self.processes.release_id(id, &mut self.queue);
         }
     }
 }
@@ -124,49 +124,49 @@ impl ProcessManager {
     /// [`ProcessManager::apply_reload`]. Returns the new ones.
     pub(super) fn add_entries(&mut self, entries: BTreeMap<Id, ServiceEntry>) -> Vec<Id> {
         let new: Vec<Id> =
-            entries.into_iter().filter_map(|(id, entry)| self.slots.put(id, entry).then_some(id)).collect();
+            entries.into_iter().filter_map(|(id, entry)| self.records.put(id, entry).then_some(id)).collect();
         new.iter().for_each(|id| self.apply_entry(*id));
         new
     }
 
     /// Replaces the entry of a service by the one that the last reload has made of it.
     pub fn apply_reload(&mut self, id: Id) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        if let Some(next) = slot.next.take() {
-            slot.entry = next;
-            slot.file = None;
+        let Some(record) = self.records.get_mut(id) else { return };
+        if let Some(next) = record.next.take() {
+            record.entry = next;
+            record.file = None;
             self.apply_entry(id);
         }
     }
 
     fn apply_entry(&mut self, id: Id) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        let entry = &mut slot.entry;
+        let Some(record) = self.records.get_mut(id) else { return };
+        let entry = &mut record.entry;
         self.logs.set_route(id, entry.route(&self.context));
-        slot.notify_socket = NotifySocket::changed(slot.notify_socket.take(), id, entry, &mut self.fd_watcher);
+        record.notify_socket = NotifySocket::changed(record.notify_socket.take(), id, entry, &mut self.fd_watcher);
         let name = entry.plan.name.clone();
         self.calendars.put(id, &name, entry.service.calendar.as_ref(), &mut self.fd_watcher);
-        if let Err(errno) = self.slots.link(id) {
+        if let Err(errno) = self.records.link(id) {
             tracing::warn!("{name}: cannot make a pipe between services: {}", errno.desc());
         }
     }
 
     /// Removes a service that has ended.
-    pub(super) fn retire(&mut self, id: Id) {
-        if let Some(entry) = self.slots.entry(id) {
+    pub(super) fn remove_service(&mut self, id: Id) {
+        if let Some(entry) = self.records.entry(id) {
             self.calendars.put(id, &entry.plan.name, None, &mut self.fd_watcher);
         }
         self.probes.cancel(ProbeOwner::Caller(id));
         self.command_results.push((id, ProbeResult::Fail("a reload has left it out".to_owned())));
-        self.slots.remove(id, &mut self.fd_watcher);
+        self.records.remove(id, &mut self.fd_watcher);
     }
 
-    /// Frees a slot, unless a process still writes to a pipe of the service, or was not reaped yet.
-    fn free_slot(&mut self, id: Id, events: &mut VecDeque<Event>) {
+    /// Releases an id, unless a process still writes to a pipe of the service, or was not reaped yet.
+    fn release_id(&mut self, id: Id, events: &mut VecDeque<Event>) {
         if !self.logs.has_open_pipe(id) && !self.process_table.has(id) {
             self.logs.remove(id);
-            self.slots.free(id);
-            events.push_back(Event::Retired { id });
+            self.records.release(id);
+            events.push_back(Event::IdReleased { id });
         }
     }
 }

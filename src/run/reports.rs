@@ -1,10 +1,10 @@
 //! The engine's reports as log lines. The only place where a state change is logged.
 
 use super::reasons::{count, failure_reason, not_ready, watchdog, words};
-use super::service_slots::ServiceSlots;
+use super::service_records::ServiceRecords;
 use super::{kill_report, main_blockers};
 use crate::config::units::duration_words;
-use crate::supervise::{Exit, FailureReason, Id, Killed, Report, StopReason, Supervisor, Time};
+use crate::supervise::{EngineTime, Exit, FailureReason, Id, Killed, Report, StopReason, Supervisor};
 use crate::sys::process::spawn_words;
 
 /// What is run: it decides which reports are worth a log line.
@@ -23,28 +23,28 @@ pub struct ReportContext<'a> {
     /// What is run.
     pub run_kind: RunKind,
     /// What is kept of each service.
-    pub slots: &'a ServiceSlots,
+    pub records: &'a ServiceRecords,
     /// Which processes are killed or left running, where that is what is reported.
     pub processes: &'a str,
     /// Whether a stop was requested a second time: what is killed has not had its time.
     pub is_forced: bool,
     /// What the engine's clock says.
-    pub now: Time,
+    pub now: EngineTime,
 }
 
 /// Logs one report: at `info` what went as requested, at `warn` what needs attention, at `error` what will not recover.
 pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>) {
-    let ReportContext { run_kind, slots, .. } = *context;
+    let ReportContext { run_kind, records, .. } = *context;
     let alone = run_kind == RunKind::Alone;
     let name = |id: Id| supervisor.name(id).as_str();
     let main_waits = || if supervisor.main_waits() { "; the main command waits for it" } else { "" };
-    let memory = |id: Id| if slots.is_out_of_memory(id) { " (out of memory)" } else { "" };
+    let memory = |id: Id| if records.is_out_of_memory(id) { " (out of memory)" } else { "" };
     match report {
-        Report::Waiting { id, on } => {
+        Report::WaitsForServices { id, on } => {
             let names: Vec<_> = on.iter().map(|id| name(*id)).collect();
             tracing::debug!("{}: waits for {}", name(*id), names.join(", "));
         }
-        Report::MainWaits { since, on, .. } => {
+        Report::MainStillWaits { since, on, .. } => {
             let (since, on) = (duration_words(*since), (on, main_blockers::blockers(on, supervisor, context.now)));
             match main_blockers::is_any_failing(on.0, supervisor) {
                 true => tracing::warn!("main: not started after {since}, waiting for {}", on.1),
@@ -91,7 +91,7 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             );
         }
         Report::Failed { id, why } => {
-            let why = failure_reason(*id, why, supervisor, slots.refusal(*id));
+            let why = failure_reason(*id, why, supervisor, records.refusal(*id));
             tracing::error!("{}: failed: {why}{}", name(*id), memory(*id))
         }
         Report::Killing { id, who, after } => {
@@ -99,7 +99,7 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
                 Killed::Command => "still there",
                 Killed::Finish => "its finish script is still there",
                 Killed::StopCommand => "its stop command is still there",
-                Killed::RestOfGroup => "what it left is still there",
+                Killed::Leftovers => "what it left is still there",
             };
             let remedy = kill_report::remedy(*id, *who, *after, supervisor, context.is_forced);
             tracing::warn!(
@@ -109,20 +109,20 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
                 context.processes
             );
         }
-        Report::NotReady { id, after, why } => {
+        Report::ReadyTimedOut { id, after, why } => {
             let not_ready = not_ready(*id, *after, None, supervisor);
             let answer = why.as_ref().map(|why| format!("; the last answer: {why}")).unwrap_or_default();
             tracing::warn!("{}: {not_ready}, stopping it{answer}", name(*id));
         }
-        Report::NotYet { id, since, why } => {
+        Report::StillNotReady { id, since, why } => {
             tracing::info!("{}: not ready after {}: {why}{}", name(*id), duration_words(*since), main_waits());
         }
         Report::Leftovers { id } => {
             tracing::debug!("{}: ended, and left others in its process group: ending them", name(*id))
         }
         // Before the step down it is ended, and named then.
-        Report::LeftRunning { .. } if run_kind == RunKind::Preparing || context.processes.is_empty() => {}
-        Report::LeftRunning { id, .. } => tracing::info!(
+        Report::LeftoversContinue { .. } if run_kind == RunKind::Preparing || context.processes.is_empty() => {}
+        Report::LeftoversContinue { id, .. } => tracing::info!(
             "{}: succeeded and left {} running, which is not supervised; if it is a daemon, make it a service",
             name(*id),
             context.processes
@@ -130,13 +130,17 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::Unkillable { id, pid } => {
             tracing::error!("{}: process {} cannot be killed (uninterruptible sleep?), leaving it", name(*id), pid.0);
         }
-        Report::LeftBehind { id, pid } => {
+        Report::LeftoversAbandoned { id, pid } => {
             let what = name(*id);
             tracing::warn!("{what}: what it left in process group {} cannot be killed, going on without it", pid.0);
         }
-        Report::Awaiting { id, at, since, why } => {
+        Report::WaitForFails { id, at, since, why } => {
             let what = supervisor.name(*id);
-            tracing::info!("{what}: waiting for {} for {}: {why}", slots.wait_target(*id, *at), duration_words(*since));
+            tracing::info!(
+                "{what}: waiting for {} for {}: {why}",
+                records.wait_target(*id, *at),
+                duration_words(*since)
+            );
         }
         Report::Unhealthy { id, failures, why } => {
             tracing::warn!("{}: unhealthy, {} in a row, the last one: {why}", name(*id), count(*failures, "failure"));
@@ -163,11 +167,11 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
 
 /// Returns whether it ended by itself and as it should.
 fn has_succeeded(id: Id, exit: Exit, supervisor: &Supervisor) -> bool {
-    supervisor.is_success(id, exit) && supervisor.given_up(id).is_none()
+    supervisor.is_success(id, exit) && supervisor.ended_by_us(id).is_none()
 }
 
 fn log_stopping(stop_reason: &StopReason, supervisor: &Supervisor, context: &ReportContext<'_>) {
-    let ReportContext { run_kind, slots, .. } = *context;
+    let ReportContext { run_kind, records, .. } = *context;
     let alone = run_kind == RunKind::Alone;
     match stop_reason {
         StopReason::Signal(signal) if alone => tracing::debug!("got {signal}"),
@@ -183,8 +187,8 @@ fn log_stopping(stop_reason: &StopReason, supervisor: &Supervisor, context: &Rep
             let name = supervisor.name(*id);
             tracing::error!(
                 "{name} is essential and has ended for good ({}{}): stopping",
-                failure_reason(*id, why, supervisor, slots.refusal(*id)),
-                if slots.is_out_of_memory(*id) { ", out of memory" } else { "" },
+                failure_reason(*id, why, supervisor, records.refusal(*id)),
+                if records.is_out_of_memory(*id) { ", out of memory" } else { "" },
             );
         }
         StopReason::Unhealthy(id) => tracing::error!("{} is unhealthy: stopping", supervisor.name(*id)),

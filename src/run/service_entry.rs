@@ -17,7 +17,7 @@ use crate::config::values::{Gid, ServiceName, Uid};
 use crate::config::zone::Zone;
 use crate::log::source::LogRoute;
 use crate::plan::{SHELL, ServicePlan, TrustedWriters};
-use crate::supervise::{Exit, Pid, Role, SpawnError, SpawnStage};
+use crate::supervise::{Exit, Pid, Role, SpawnError, SpawnStep};
 use crate::sys::privilege::FileUser;
 use crate::sys::process::environment_file::EnvironmentFile;
 use crate::sys::process::environment_file::{self as file, SharedBytes};
@@ -141,7 +141,7 @@ impl ServiceEntry {
             word if !is_path(word) && is_free => Program::Search(path_of(word).map_err(nul)?),
             word if !is_path(word) => {
                 let explanation = "there is no such program in PATH".to_owned();
-                return Err(SpawnError { explanation, ..SpawnError::new(SpawnStage::Exec, Errno::ENOENT as i32) });
+                return Err(SpawnError { explanation, ..SpawnError::new(SpawnStep::Exec, Errno::ENOENT as i32) });
             }
             path => Program::Path(path_of(path).map_err(nul)?),
         };
@@ -191,15 +191,15 @@ impl ServiceEntry {
 
     /// Adds to an error its role, and the program, directory or file that it is about.
     pub fn explain(&self, role: Role, why: SpawnError) -> SpawnError {
-        let object = match why.stage {
-            SpawnStage::Exec => Some(self.program(role).to_owned()),
-            SpawnStage::Directory => Some(self.service.directory.clone().unwrap_or_else(|| "/".into())),
-            SpawnStage::EnvironmentFile => self.service.environment_file.clone(),
-            SpawnStage::FindService | SpawnStage::FindCommand | SpawnStage::Words | SpawnStage::AwaitFile => None,
-            SpawnStage::Memory | SpawnStage::Pipe | SpawnStage::Socket | SpawnStage::NotifyFd => None,
-            SpawnStage::BlockSignals | SpawnStage::Fork | SpawnStage::Session | SpawnStage::Descriptors => None,
-            SpawnStage::Limits | SpawnStage::Nice | SpawnStage::Capabilities | SpawnStage::Groups => None,
-            SpawnStage::Gid | SpawnStage::Uid | SpawnStage::NoNewPrivs | SpawnStage::Unknown => None,
+        let object = match why.step {
+            SpawnStep::Exec => Some(self.program(role).to_owned()),
+            SpawnStep::Directory => Some(self.service.directory.clone().unwrap_or_else(|| "/".into())),
+            SpawnStep::EnvironmentFile => self.service.environment_file.clone(),
+            SpawnStep::FindService | SpawnStep::FindCommand | SpawnStep::Words | SpawnStep::AwaitFile => None,
+            SpawnStep::Memory | SpawnStep::Pipe | SpawnStep::Socket | SpawnStep::NotifyFd => None,
+            SpawnStep::BlockSignals | SpawnStep::Fork | SpawnStep::Session | SpawnStep::Descriptors => None,
+            SpawnStep::Limits | SpawnStep::Nice | SpawnStep::Capabilities | SpawnStep::Groups => None,
+            SpawnStep::Gid | SpawnStep::Uid | SpawnStep::NoNewPrivs | SpawnStep::Unknown => None,
         };
         SpawnError { role, object, ..why }
     }
@@ -227,7 +227,7 @@ impl ServiceEntry {
     /// Returns the program and arguments of a role other than *run*.
     fn auxiliary_program(&self, role: Role) -> Result<(Program, Vec<OsString>), SpawnError> {
         let key = role.key();
-        let missing = || SpawnError::new(SpawnStage::FindCommand, Errno::ENOENT as i32);
+        let missing = || SpawnError::new(SpawnStep::FindCommand, Errno::ENOENT as i32);
         match self.auxiliary_command(role).ok_or_else(missing)? {
             Command::File(path) => Ok((Program::Path(path_of(path).map_err(nul)?), vec![path.clone().into()])),
             Command::Script(text) => {
@@ -346,7 +346,7 @@ fn is_searched(command: &Command) -> bool {
 }
 
 fn nul(_: std::ffi::NulError) -> SpawnError {
-    SpawnError::new(SpawnStage::Words, Errno::EINVAL as i32)
+    SpawnError::new(SpawnStep::Words, Errno::EINVAL as i32)
 }
 
 #[cfg(test)]
@@ -383,12 +383,12 @@ mod tests {
         let entry = entry(
             "command = [\"web\"]\nfinish = [\"/bin/cleanup\", \"-x\"]\ndirectory = \"/srv\"\nenvironment_file = \"/e\"",
         );
-        let object = |role, stage| entry.explain(role, SpawnError::new(stage, 2)).object;
-        assert_eq!(object(Role::Run, SpawnStage::Exec), Some("/usr/bin/web".into()));
-        assert_eq!(object(Role::Finish, SpawnStage::Exec), Some("/bin/cleanup".into()));
-        assert_eq!(object(Role::Finish, SpawnStage::Directory), Some("/srv".into()));
-        assert_eq!(object(Role::Run, SpawnStage::EnvironmentFile), Some("/e".into()));
-        assert_eq!(object(Role::Run, SpawnStage::Fork), None);
-        assert_eq!(entry.explain(Role::Finish, SpawnError::new(SpawnStage::Exec, 2)).role, Role::Finish);
+        let object = |role, step| entry.explain(role, SpawnError::new(step, 2)).object;
+        assert_eq!(object(Role::Run, SpawnStep::Exec), Some("/usr/bin/web".into()));
+        assert_eq!(object(Role::Finish, SpawnStep::Exec), Some("/bin/cleanup".into()));
+        assert_eq!(object(Role::Finish, SpawnStep::Directory), Some("/srv".into()));
+        assert_eq!(object(Role::Run, SpawnStep::EnvironmentFile), Some("/e".into()));
+        assert_eq!(object(Role::Run, SpawnStep::Fork), None);
+        assert_eq!(entry.explain(Role::Finish, SpawnError::new(SpawnStep::Exec, 2)).role, Role::Finish);
     }
 }

@@ -13,12 +13,12 @@ use super::service_entry::Descriptors;
 use crate::config::probe::{PROBE_TIMEOUT, Probe};
 use crate::config::service::{Kind, Ready, Service};
 use crate::config::units::show_duration;
-use crate::supervise::{Event, Id, ProbeKind, ProbeResult, SpawnError, SpawnStage, Time};
+use crate::supervise::{EngineTime, Event, Id, ProbePurpose, ProbeResult, SpawnError, SpawnStep};
 
 impl EventLoop<'_> {
     /// Returns the next time at which the loop has something to do without an event.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let engine = self.supervisor.deadline().map(|Time(after)| self.started_at + after);
+        let engine = self.supervisor.deadline().map(|EngineTime(after)| self.started_at + after);
         let leftovers = self.processes.next_check().into_iter().chain(self.processes.process_table.scores_due());
         let others = self
             .processes
@@ -34,14 +34,14 @@ impl EventLoop<'_> {
 
 impl ProcessManager {
     /// Starts a probe. One that cannot be started counts as failed: the engine starts the next one in its time.
-    pub fn start_probe(&mut self, id: Id, kind: ProbeKind, now: Instant, events: &mut VecDeque<Event>) {
+    pub fn start_probe(&mut self, id: Id, kind: ProbePurpose, now: Instant, events: &mut VecDeque<Event>) {
         if let Err(why) = self.try_start_probe(id, kind, now) {
             events.push_back(Event::ProbeResult { id, result: ProbeResult::Fail(why.to_string()) });
         }
     }
 
-    fn try_start_probe(&mut self, id: Id, kind: ProbeKind, now: Instant) -> Result<(), ProbeStartError> {
-        let entry = self.slots.entry(id).ok_or(ProbeStartError::NothingToProbe)?;
+    fn try_start_probe(&mut self, id: Id, kind: ProbePurpose, now: Instant) -> Result<(), ProbeStartError> {
+        let entry = self.records.entry(id).ok_or(ProbeStartError::NothingToProbe)?;
         let (probe, timeout) = probe_of(&entry.service, kind).ok_or(ProbeStartError::NothingToProbe)?;
         let launch = entry.command(&self.context, Descriptors::default(), self.file_of_run(id)?)?;
         self.probes.start(ProbeOwner::Engine(id), probe, timeout, now, launch)?;
@@ -79,8 +79,8 @@ impl ProcessManager {
         timeout: Duration,
         now: Instant,
     ) -> Result<(), ProbeStartError> {
-        let unknown = || SpawnError::new(SpawnStage::FindService, Errno::EINVAL as i32);
-        let (entry, file) = (self.slots.entry(id).ok_or_else(unknown)?, self.file_of_run(id)?);
+        let unknown = || SpawnError::new(SpawnStep::FindService, Errno::EINVAL as i32);
+        let (entry, file) = (self.records.entry(id).ok_or_else(unknown)?, self.file_of_run(id)?);
         let launch = entry.command(&self.context, Descriptors::default(), file)?;
         self.probes.start(ProbeOwner::Caller(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;
         Ok(())
@@ -88,7 +88,7 @@ impl ProcessManager {
 
     /// Returns what makes a started service ready, as text; `None` if that is its start.
     pub fn readiness_condition(&self, id: Id) -> Option<String> {
-        let service = &self.slots.entry(id).filter(|entry| entry.service.kind == Kind::Longrun)?.service;
+        let service = &self.records.entry(id).filter(|entry| entry.service.kind == Kind::Longrun)?.service;
         match &service.ready {
             Ready::Started => None,
             Ready::Fd { fd, .. } => Some(format!("a newline on descriptor {fd}")),
@@ -99,13 +99,13 @@ impl ProcessManager {
     }
 }
 
-fn probe_of(service: &Service, kind: ProbeKind) -> Option<(&Probe, Duration)> {
+fn probe_of(service: &Service, kind: ProbePurpose) -> Option<(&Probe, Duration)> {
     match kind {
-        ProbeKind::Await(at) => service.wait_for.get(at).map(|probe| (probe, PROBE_TIMEOUT)),
-        ProbeKind::Ready => match &service.ready {
+        ProbePurpose::WaitFor(at) => service.wait_for.get(at).map(|probe| (probe, PROBE_TIMEOUT)),
+        ProbePurpose::Ready => match &service.ready {
             Ready::Probe { probe, .. } => Some((probe, PROBE_TIMEOUT)),
             Ready::Started | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
         },
-        ProbeKind::Health => service.health.as_ref().map(|health| (&health.probe, health.timeout)),
+        ProbePurpose::Health => service.health.as_ref().map(|health| (&health.probe, health.timeout)),
     }
 }

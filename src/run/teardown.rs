@@ -16,7 +16,7 @@ impl EventLoop<'_> {
     /// Should this panic too, [`Self::tear_down`] finds every process all the same.
     pub(super) fn stop_without_engine(&mut self) -> u8 {
         self.stop_reason = StopReason::Asked;
-        let until = self.deadline_before(|shares| shares.stragglers + shares.lines + shares.spare);
+        let until = self.deadline_before(|shares| shares.leftovers + shares.lines + shares.margin);
         let stop_each = AssertUnwindSafe(|| kill_remaining::stop_each(&mut self.processes, until));
         if std::panic::catch_unwind(stop_each).is_err() {
             tracing::error!("{}: ending all that is left", panic_message::take());
@@ -27,14 +27,14 @@ impl EventLoop<'_> {
     /// Ends every process that is left, writes the last lines and logs the exit report.
     pub(super) fn tear_down(mut self, code: u8) -> StageResult {
         self.processes.probes.cancel_all();
-        let term_deadline = self.deadline_before(|shares| shares.stragglers + shares.lines + shares.spare);
-        let kill_deadline = self.deadline_before(|shares| shares.lines + shares.spare);
+        let term_deadline = self.deadline_before(|shares| shares.leftovers + shares.lines + shares.margin);
+        let kill_deadline = self.deadline_before(|shares| shares.lines + shares.margin);
         // Log writers are children, too: those that are left at the end are killed.
         let writers_deadline = Instant::now() + term_deadline.saturating_duration_since(Instant::now()) / 2;
         self.processes.logs.close_writers(writers_deadline);
         kill_remaining::kill_all(&mut self.processes, self.run_kind, term_deadline, kill_deadline);
         let StopShares { lines, .. } = StopShares::of(self.stop_timeout);
-        let output_deadline = self.deadline_before(|shares| shares.spare).min(Instant::now() + lines);
+        let output_deadline = self.deadline_before(|shares| shares.margin).min(Instant::now() + lines);
         self.processes.logs.finish(output_deadline);
         let code = self.code_of_scripts(code);
         self.report_end(code);
@@ -77,9 +77,9 @@ impl EventLoop<'_> {
         }
         let responsible = self.supervisor.responsible().and_then(|id| {
             let status = self.supervisor.status().into_iter().find(|status| status.id == id)?;
-            let how = reasons::how_it_ended(id, &self.supervisor, self.processes.slots.refusal(id));
+            let how = reasons::how_it_ended(id, &self.supervisor, self.processes.records.refusal(id));
             let last = self.processes.logs.last_lines(id, exit_report::LAST);
-            Some(ResponsibleService { status, out_of_memory: self.processes.slots.is_out_of_memory(id), how, last })
+            Some(ResponsibleService { status, out_of_memory: self.processes.records.is_out_of_memory(id), how, last })
         });
         let blocked = self.supervisor.main_blocked();
         let never_ran = blocked.map(|blocked| main_blockers::never_ran(blocked, &self.supervisor));
@@ -90,7 +90,7 @@ impl EventLoop<'_> {
         // Like tini: nothing is logged about a main command that ended by itself, whose code is the container's.
         let plain = self.stop_reason == StopReason::Main(Exit::Code(code))
             && responsible.as_ref().is_some_and(|ResponsibleService { status, out_of_memory, .. }| {
-                !out_of_memory && self.supervisor.given_up(status.id).is_none()
+                !out_of_memory && self.supervisor.ended_by_us(status.id).is_none()
             });
         match self.run_kind == RunKind::Alone && plain {
             true => report.iter().for_each(|line| tracing::debug!("{line}")),

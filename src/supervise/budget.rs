@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Time;
+use super::EngineTime;
 
 /// What is kept for every layer of the stop order that comes later (DESIGN §8), so that a service which hangs leaves
 /// time to those it depends on.
@@ -18,20 +18,20 @@ pub struct StopShares {
     /// The services' share, until everything is killed; [`REAP_GRACE`] follows.
     pub services: Duration,
     /// For killing what services left in sessions of their own.
-    pub stragglers: Duration,
+    pub leftovers: Duration,
     /// For the last lines to be read.
     pub lines: Duration,
-    /// For the machine to do what is late.
-    pub spare: Duration,
+    /// For delays of the machine.
+    pub margin: Duration,
 }
 
 impl StopShares {
     /// Shares a budget out. Of a small one the services have half: below 0.8 s it is exceeded, where KILL ends nothing, by
     /// no more than [`REAP_GRACE`].
     pub fn of(total: Duration) -> Self {
-        let [stragglers, lines, spare] = [250, 400, 100].map(|most| Duration::from_millis(most).min(total / 16));
-        let kept = REAP_GRACE + stragglers + lines + spare;
-        Self { services: total.saturating_sub(kept).max(total / 2), stragglers, lines, spare }
+        let [leftovers, lines, margin] = [250, 400, 100].map(|most| Duration::from_millis(most).min(total / 16));
+        let kept = REAP_GRACE + leftovers + lines + margin;
+        Self { services: total.saturating_sub(kept).max(total / 2), leftovers, lines, margin }
     }
 }
 
@@ -42,7 +42,7 @@ pub const END_OF_INPUT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The deadline of a whole stop, shared out over its layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Budget {
-    total: Time,
+    total: EngineTime,
     reserve: Duration,
 }
 
@@ -50,25 +50,25 @@ impl Budget {
     /// Returns the budget of a stop of so many layers that begins now.
     ///
     /// Where the layers are so many that the reserves alone would use it up, the reserve is an equal share.
-    pub(super) fn new(began: Time, timeout: Duration, layers: u32) -> Self {
+    pub(super) fn new(began: EngineTime, timeout: Duration, layers: u32) -> Self {
         let share = timeout.checked_div(layers.max(1)).unwrap_or_default();
         Self { total: began.plus(timeout), reserve: LAYER_RESERVE.min(share) }
     }
 
     /// Returns when everything is killed.
-    pub(super) fn total(&self) -> Time {
+    pub(super) fn total(&self) -> EngineTime {
         self.total
     }
 
     /// Returns when a layer with so many `later` ones must be over: all that remains less the reserve of each.
-    pub(super) fn layer_end(&self, later: u32) -> Time {
-        Time(self.total.0.saturating_sub(self.reserve.saturating_mul(later)))
+    pub(super) fn layer_end(&self, later: u32) -> EngineTime {
+        EngineTime(self.total.0.saturating_sub(self.reserve.saturating_mul(later)))
     }
 
     /// Returns when a service of that layer is killed; half a reserve earlier if a finish script has to follow.
-    pub(super) fn kill_at(&self, later: u32, finish: bool) -> Time {
+    pub(super) fn kill_at(&self, later: u32, finish: bool) -> EngineTime {
         let end = self.layer_end(later);
-        if finish { Time(end.0.saturating_sub(self.reserve / 2)) } else { end }
+        if finish { EngineTime(end.0.saturating_sub(self.reserve / 2)) } else { end }
     }
 }
 
@@ -76,8 +76,8 @@ impl Budget {
 mod tests {
     use super::*;
 
-    fn at(milliseconds: u64) -> Time {
-        Time(Duration::from_millis(milliseconds))
+    fn at(milliseconds: u64) -> EngineTime {
+        EngineTime(Duration::from_millis(milliseconds))
     }
 
     #[test]
@@ -104,8 +104,8 @@ mod tests {
     #[test]
     fn all_that_a_stop_does_ends_within_its_budget() {
         for total in (0..60_000).map(Duration::from_millis).chain([Duration::MAX]) {
-            let StopShares { services, stragglers, lines, spare } = StopShares::of(total);
-            let all = services.saturating_add(REAP_GRACE + stragglers + lines + spare);
+            let StopShares { services, leftovers, lines, margin } = StopShares::of(total);
+            let all = services.saturating_add(REAP_GRACE + leftovers + lines + margin);
             let allowed = if total < Duration::from_millis(800) { total + REAP_GRACE } else { total };
             assert!(all <= allowed && services >= total / 2, "{total:?}");
         }
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn extremes_do_not_overflow() {
         let endless = Budget::new(at(5), Duration::MAX, u32::MAX);
-        assert_eq!(endless.total(), Time(Duration::MAX));
+        assert_eq!(endless.total(), EngineTime(Duration::MAX));
         assert!(endless.kill_at(u32::MAX, true) <= endless.total());
         let none = Budget::new(at(5), Duration::ZERO, 0);
         assert_eq!((none.total(), none.kill_at(9, true)), (at(5), at(5)));

@@ -1,7 +1,7 @@
 //! [`ContainerState`]: the container's own state, and what its exit code is made of. Must not know services.
 
 use super::budget::Budget;
-use super::{Id, StopReason, Time};
+use super::{EngineTime, Id, StopReason};
 
 /// The container's own state.
 #[derive(Clone, Debug)]
@@ -11,14 +11,14 @@ pub(super) enum ContainerState {
     /// Services are wanted.
     Running,
     /// Nothing starts any more.
-    Stopping(Stop),
+    Stopping(StopInProgress),
     /// [`super::Action::Exit`] was returned.
     Over(StopReason),
 }
 
 impl ContainerState {
     /// Returns the stop that is under way.
-    pub(super) fn stop(&self) -> Option<&Stop> {
+    pub(super) fn stop(&self) -> Option<&StopInProgress> {
         match self {
             Self::Stopping(stop) => Some(stop),
             Self::Booting | Self::Running | Self::Over(_) => None,
@@ -33,7 +33,7 @@ impl ContainerState {
 
 /// A stop under way.
 #[derive(Clone, Debug)]
-pub(super) struct Stop {
+pub(super) struct StopInProgress {
     /// Why.
     pub(super) reason: StopReason,
     /// How long.
@@ -41,12 +41,12 @@ pub(super) struct Stop {
     /// How many stop signals PID 1 got.
     pub(super) asked: u32,
     /// When the container ends whatever is left; set when everything was killed.
-    pub(super) end_at: Option<Time>,
+    pub(super) end_at: Option<EngineTime>,
 }
 
-impl Stop {
+impl StopInProgress {
     /// Returns when something has to happen to the stop as a whole.
-    pub(super) fn limit(&self) -> Time {
+    pub(super) fn limit(&self) -> EngineTime {
         self.end_at.unwrap_or(self.budget.total())
     }
 }

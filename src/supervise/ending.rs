@@ -1,23 +1,23 @@
-//! How one service is ended: signalled, killed, given up; and how long it has for each. When it is signalled is decided
+//! How one service is ended: signalled, killed, marked unkillable; and how long it has for each. When it is signalled is decided
 //! elsewhere: after a ready timeout (`process`), in its layer when the container stops (`shutdown`).
 
 use super::budget::{END_OF_INPUT_TIMEOUT, REAP_GRACE};
-use super::container::Stop;
-use super::state::{Cause, GroupOwner, State, Termination, at_rest, ending, pending, running, spawning};
+use super::container::StopInProgress;
+use super::state::{Cause, EndedRole, State, Termination, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
-use super::timers::Slot;
-use super::{Action, Exit, GivenUp, Id, Killed, Pid, Report, Role, StopReason, Target, Time, exit_code};
+use super::timers::TimerKind;
+use super::{Action, EndedByUs, EngineTime, Exit, Id, Killed, Pid, Report, Role, StopReason, Target, exit_code};
 use crate::config::values::Signal;
 
 impl Supervisor {
-    /// Ends a run that nobody asked to end.
-    pub(super) fn give_up_run(&mut self, id: Id, why: GivenUp) {
+    /// Ends a run without a request.
+    pub(super) fn end_run(&mut self, id: Id, why: EndedByUs) {
         let cause = match why {
-            GivenUp::NotReady { .. } => Cause::NotReady,
-            GivenUp::Unhealthy(_) => Cause::Unhealthy,
-            GivenUp::Watchdog(_) => Cause::Watchdog,
+            EndedByUs::NotReady { .. } => Cause::NotReady,
+            EndedByUs::Unhealthy(_) => Cause::Unhealthy,
+            EndedByUs::Watchdog(_) => Cause::Watchdog,
         };
-        self.services[id].given_up = Some(why);
+        self.services[id].ended_by_us = Some(why);
         self.terminate(id, cause);
     }
 
@@ -26,16 +26,16 @@ impl Supervisor {
         let (run, ready) = match self.services[id].state {
             State::Starting { run } => (run, None),
             State::Up { run, ready } => (run, Some(ready)),
-            State::Lost { .. } | at_rest!() | pending!() | spawning!() | ending!() => return,
+            State::Unkillable { .. } | at_rest!() | pending!() | spawning!() | ending!() => return,
         };
         let termination = Termination { since: self.now, kill_sent: false };
         self.set(id, State::Stopping { run, ready, cause, termination });
-        self.timers.set(id, Slot::State, Some(self.kill_at(id)));
+        self.timers.set(id, TimerKind::State, Some(self.kill_at(id)));
         let time_is_left = self.container.stop().is_some_and(|stop| self.now < stop.budget.total());
         if self.services[id].spec.is_consumer && cause == Cause::Shutdown && time_is_left {
             self.out.push(Action::EndInput { id });
             let half = self.kill_at(id).since(self.now) / 2;
-            return self.timers.set(id, Slot::Probe, Some(self.now.plus(half.min(END_OF_INPUT_TIMEOUT))));
+            return self.timers.set(id, TimerKind::Probe, Some(self.now.plus(half.min(END_OF_INPUT_TIMEOUT))));
         }
         self.send_stop_signal(id, run.pid, cause);
     }
@@ -55,7 +55,7 @@ impl Supervisor {
         }
     }
 
-    /// Returns the stop signal of its first process: the main command gets what PID 1 got, unless a signal is
+    /// Returns the stop signal of its main process: the main command gets what PID 1 got, unless a signal is
     /// configured for it, and what hangs leaves a core file, if it may (systemd's `WatchdogSignal=`).
     pub(super) fn stop_signal_for(&self, id: Id, cause: Cause) -> Signal {
         if cause == Cause::Watchdog {
@@ -63,7 +63,7 @@ impl Supervisor {
         }
         let spec = &self.services[id].spec;
         match self.container.stop() {
-            Some(Stop { reason: StopReason::Signal(signal), .. })
+            Some(StopInProgress { reason: StopReason::Signal(signal), .. })
                 if spec.relays_stop_signal && !signal.is_for_pid_one() =>
             {
                 *signal
@@ -72,20 +72,20 @@ impl Supervisor {
         }
     }
 
-    /// Sends a signal and CONT: a process that is stopped (SIGSTOP, a job) would else not hear it. CONT comes first where it
+    /// Sends a signal and CONT: a process that is stopped (SIGSTOP, a job) would not handle it otherwise. CONT comes first where it
     /// would take the signal away again: the kernel drops TSTP, TTIN and TTOU that wait when CONT comes.
     pub(super) fn signal_and_continue(&mut self, id: Id, pid: Pid, to: Target, signal: Signal) {
         let signals = if signal.is_stopping() { [Signal::CONT, signal] } else { [signal, Signal::CONT] };
         self.out.extend(signals.map(|signal| Action::Signal { id, pid, to, signal }));
     }
 
-    /// Kills what lives of it, its whole group. If the container stops, and where only others than its first process are
-    /// left, it has [`REAP_GRACE`]; else nothing goes on before its end: a service never has two processes.
+    /// Kills its whole group. If the container stops, and where only leftovers of its main process are there, it has
+    /// [`REAP_GRACE`]; otherwise nothing continues before its end: a service never has two processes.
     pub(super) fn kill(&mut self, id: Id) {
         let since = self.now;
         let (pid, termination, who) = match &mut self.services[id].state {
             State::Stopping { run, termination, .. } => (run.pid, termination, Killed::Command),
-            State::Draining { pid, termination, .. } => (*pid, termination, Killed::RestOfGroup),
+            State::StoppingGroup { pid, termination, .. } => (*pid, termination, Killed::Leftovers),
             State::Finishing { pid, termination, .. } => (*pid, termination, Killed::Finish),
             State::StopCommandRunning { pid, termination } => (*pid, termination, Killed::StopCommand),
             State::Starting { run } => {
@@ -98,7 +98,7 @@ impl Supervisor {
                 self.set(id, State::Stopping { run, ready, cause: Cause::Shutdown, termination });
                 return self.kill(id);
             }
-            State::Lost { .. } | at_rest!() | pending!() | spawning!() => return,
+            State::Unkillable { .. } | at_rest!() | pending!() | spawning!() => return,
         };
         termination.kill_sent = true;
         let after = since.since(termination.since);
@@ -106,52 +106,52 @@ impl Supervisor {
         self.out.push(Action::Signal { id, pid, to: Target::Group, signal: Signal::KILL });
         let grace = match self.container.stop() {
             Some(_) => Some(self.now.plus(REAP_GRACE)),
-            None if who == Killed::RestOfGroup => Some(self.now.plus(REAP_GRACE)),
+            None if who == Killed::Leftovers => Some(self.now.plus(REAP_GRACE)),
             None => None,
         };
-        self.timers.set(id, Slot::State, grace);
-        self.timers.set(id, Slot::Probe, None);
+        self.timers.set(id, TimerKind::State, grace);
+        self.timers.set(id, TimerKind::Probe, None);
     }
 
-    /// KILL did not end it in time: while the container stops nobody waits for it any more; else what a first process left
-    /// counts as gone, and the service goes on without it.
-    pub(super) fn give_up_killing(&mut self, id: Id) {
-        if let State::Draining { pid, .. } = self.services[id].state
+    /// KILL did not end it in time: while the container stops it is no longer waited for; otherwise the leftovers of a main
+    /// process are untracked, and the service continues without them.
+    pub(super) fn abandon_kill(&mut self, id: Id) {
+        if let State::StoppingGroup { pid, .. } = self.services[id].state
             && self.container.stop().is_none()
         {
-            self.report(Report::LeftBehind { id, pid });
+            self.report(Report::LeftoversAbandoned { id, pid });
             self.out.push(Action::UntrackGroup { id, pid });
             self.group_gone(id);
         } else {
-            self.give_up_on(id);
+            self.mark_unkillable(id);
         }
     }
 
-    /// Gives up waiting for what KILL did not end.
-    pub(super) fn give_up_on(&mut self, id: Id) {
-        let (pid, first, role) = match self.services[id].state {
+    /// Stops waiting for what KILL did not end.
+    pub(super) fn mark_unkillable(&mut self, id: Id) {
+        let (pid, has_main_process, role) = match self.services[id].state {
             State::Stopping { run, .. } => (run.pid, true, Role::Run),
             State::Finishing { pid, .. } => (pid, true, Role::Finish),
-            State::Draining { pid, of: GroupOwner::Run(_), .. } => (pid, false, Role::Run),
-            State::Draining { pid, of: GroupOwner::Finish(..), .. } => (pid, false, Role::Finish),
+            State::StoppingGroup { pid, ended_role: EndedRole::Run(_), .. } => (pid, false, Role::Run),
+            State::StoppingGroup { pid, ended_role: EndedRole::Finish(..), .. } => (pid, false, Role::Finish),
             State::StopCommandRunning { pid, .. } => (pid, true, Role::StopCommand),
-            State::Draining { pid, of: GroupOwner::StopCommand, .. } => (pid, false, Role::StopCommand),
-            State::Lost { .. } | at_rest!() | pending!() | spawning!() | running!() => return,
+            State::StoppingGroup { pid, ended_role: EndedRole::StopCommand, .. } => (pid, false, Role::StopCommand),
+            State::Unkillable { .. } | at_rest!() | pending!() | spawning!() | running!() => return,
         };
-        if first && self.is_main(id) {
+        if has_main_process && self.is_main(id) {
             self.exit_code_inputs.main = Some(exit_code::code(Exit::Signal(Signal::KILL)));
         }
-        self.set(id, State::Lost { pid, first, role });
+        self.set(id, State::Unkillable { pid, has_main_process, role });
         self.report(Report::Unkillable { id, pid });
     }
 
     /// When something that is sent the stop signal now is killed.
-    pub(super) fn kill_at(&self, id: Id) -> Time {
+    pub(super) fn kill_at(&self, id: Id) -> EngineTime {
         let spec = &self.services[id].spec;
         let own = spec.stop.timeout.map(|timeout| self.now.plus(timeout));
         match self.container.stop() {
             Some(stop) => {
-                let shared = stop.budget.kill_at(self.services[id].links.later, spec.finish.is_some());
+                let shared = stop.budget.kill_at(self.services[id].counts.later_layers, spec.finish.is_some());
                 own.map_or(shared, |own| own.min(shared)).max(self.now)
             }
             None => own.unwrap_or(self.now.plus(self.stop_timeout)),
@@ -159,11 +159,11 @@ impl Supervisor {
     }
 
     /// When a finish script that starts now is killed.
-    pub(super) fn finish_until(&self, id: Id) -> Option<Time> {
+    pub(super) fn finish_until(&self, id: Id) -> Option<EngineTime> {
         let own = self.services[id].spec.finish.and_then(|rule| rule.timeout).map(|timeout| self.now.plus(timeout));
         match self.container.stop() {
             Some(stop) => {
-                let shared = stop.budget.layer_end(self.services[id].links.later).max(self.now);
+                let shared = stop.budget.layer_end(self.services[id].counts.later_layers).max(self.now);
                 Some(own.map_or(shared, |own| own.min(shared)))
             }
             None => own,

@@ -1,9 +1,9 @@
 //! The container's exit code (DESIGN §8). Must not know how a stop goes.
 //!
-//! 1. The code that a shutdown was asked to have.
+//! 1. The code that a shutdown requested.
 //! 2. If an essential service ended the container, its code: the main command was then only stopped, and its 143
 //!    (or the 0 of one that handles TERM) would hide what happened.
-//!    If one that is not well did, 1.
+//!    If an unhealthy one did, 1.
 //! 3. The main command's code, if it ran: 128+n for a signal, 127 or 126 where it could not be executed, 137 where KILL
 //!    could not end it. One of its `success_codes` is 0, 128+n too, as with tini's `-e`; a 0 that is none of them is 1,
 //!    and so is every end of one that was stopped because it was not ready in time or hung.
@@ -12,9 +12,9 @@
 //! 5. When nothing was left: the last failure's code, or 0 if nothing failed.
 //!
 //! A failed service has its last end's code; where that is 0 although it failed (it exited with 0 too often) it has 1, and
-//! so it has where we stopped it (it never became ready, is not well, did not say that it is alive): a 143 would look
-//! like an ordered stop. One whose requirement is failed has that one's code; one
-//! that was left out in this mode stands for a step that the system refused, 111. One that ended for good without a
+//! so it has where we stopped it (it was not ready in time, is unhealthy, or sent no watchdog notification in time): a 143
+//! would look like an ordered stop. One whose requirement is failed has that one's code; one
+//! that was skipped in this mode stands for a step that the system refused, 111. One that ended for good without a
 //! failure, or that its finish script stopped with 125, keeps its own code, 0 included.
 
 use super::container::{ContainerState, ExitCodeInputs};
@@ -54,15 +54,15 @@ impl Supervisor {
 
     /// Returns the code that a service's end for good amounts to; see the module's rules.
     pub(super) fn failure_code(&self, id: Id, why: &FailureReason) -> u8 {
-        let own = self.services[id].code.filter(|_| self.services[id].given_up.is_none());
+        let own = self.services[id].code.filter(|_| self.services[id].ended_by_us.is_none());
         let failed = |code: Option<u8>| code.filter(|code| *code != 0).unwrap_or(FAILURE);
         match why {
             FailureReason::Ended(_)
             | FailureReason::Limit(_)
             | FailureReason::CannotStart(_)
             | FailureReason::FailedBefore => failed(own),
-            FailureReason::FinishSaidStop => self.services[id].code.unwrap_or(FAILURE),
-            FailureReason::Requirement(lost) => failed(self.services[*lost].code),
+            FailureReason::FinishPermanentFailure => self.services[id].code.unwrap_or(FAILURE),
+            FailureReason::Requirement(requirement) => failed(self.services[*requirement].code),
             FailureReason::Skipped => EXIT_REFUSED,
         }
     }

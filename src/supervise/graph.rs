@@ -1,15 +1,15 @@
-//! Who depends on whom: edges both ways, and how many layers a stop has. Must not know states.
+//! Which service depends on which: edges both ways, and how many layers a stop has. Must not know states.
 
 use super::Id;
-use super::by_id::Table;
+use super::id_vec::IdVec;
 use super::spec::Spec;
 use crate::config::topology;
 
-/// The dependencies of all services. No cycle is expected (the configuration refuses them); one that is there all the
-/// same keeps its services waiting and does no harm else. Every list of edges is in the order of ids.
+/// The dependencies of all services. No cycle is expected (the configuration refuses them); one that is there
+/// nevertheless keeps its services waiting and has no other effect. Every list of edges is in the order of ids.
 #[derive(Clone, Debug)]
 pub(super) struct Graph {
-    edges: Table<Edges>,
+    edges: IdVec<Edges>,
     main: Option<Id>,
 }
 
@@ -23,11 +23,11 @@ struct Edges {
 }
 
 impl Graph {
-    /// Returns the graph of these services; edges to itself or to nobody, and repeated ones, are left out, and so is
+    /// Returns the graph of these services; edges to itself or to unknown ids, and repeated ones, are omitted, and so is
     /// an `after` that is also a `requires`. A main command is after everything and requires nothing.
     pub(super) fn new(specs: &[Spec]) -> Self {
         let main = specs.iter().position(|spec| spec.is_main).map(Id);
-        let mut graph = Self { edges: Table::new(specs.iter().map(|_| Edges::default())), main };
+        let mut graph = Self { edges: IdVec::new(specs.iter().map(|_| Edges::default())), main };
         for (at, spec) in specs.iter().enumerate() {
             if Some(Id(at)) != main {
                 graph.set(Id(at), &spec.requires, &spec.after);
@@ -68,7 +68,7 @@ impl Graph {
         neighbours
     }
 
-    /// Takes a service out: nobody depends on it, and it depends on nobody. Returns what it depended on.
+    /// Removes all edges of a service, in both directions. Returns what it depended on.
     pub(super) fn detach(&mut self, me: Id) -> Vec<Id> {
         for above in std::mem::take(&mut self.edges[me].required_by) {
             remove(&mut self.edges[above].requires, me);
@@ -118,16 +118,16 @@ impl Graph {
     }
 
     /// Returns, for each service, how many layers of the stop order come later than its own: the longest way down, of
-    /// which only those count that are `alive`. `order` is [`Self::sorted`].
-    pub(super) fn later_layers(&self, order: &[Id], alive: impl Fn(Id) -> bool) -> Table<u32> {
-        let mut later = Table::new(std::iter::repeat_n(0, self.edges.len()));
+    /// which only those count that have a process. `order` is [`Self::sorted`].
+    pub(super) fn later_layers(&self, order: &[Id], has_process: impl Fn(Id) -> bool) -> IdVec<u32> {
+        let mut later = IdVec::new(std::iter::repeat_n(0, self.edges.len()));
         for id in order {
-            later[*id] = self.below(*id).map(|below| later[below] + u32::from(alive(below))).max().unwrap_or(0);
+            later[*id] = self.below(*id).map(|below| later[below] + u32::from(has_process(below))).max().unwrap_or(0);
         }
         later
     }
 
-    /// Every service behind all that it depends on; those of a cycle, and those above one, are left out. A reload that turns
+    /// Every service behind all that it depends on; those of a cycle, and those above one, are omitted. A reload that turns
     /// a dependency round makes a cycle, for as long as one of the two runs as it was.
     pub(super) fn sorted(&self) -> Vec<Id> {
         topology::sort(self.edges.ids(), |id| self.below(id), 0).order
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_to_itself_to_nobody_and_repeated_ones_are_left_out() {
+    fn edges_to_itself_to_unknown_ids_and_repeated_ones_are_omitted() {
         let graph = Graph::new(&[spec(&[], &[]), spec(&[0, 0, 1, 9], &[0, 1, 7])]);
         assert_eq!(graph.requires(Id(1)), [Id(0)]);
         assert_eq!(graph.after(Id(1)), []);
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(graph.set(Id(3), &[], &[Id(0)]), [], "nothing has changed");
         assert_eq!((graph.after(Id(2)), graph.before(Id(0))), (&[Id(0), Id(3)][..], &[Id(2), Id(3)][..]));
         assert_eq!(graph.set(Id(1), &[Id(3)], &[]), [Id(3)]);
-        assert_eq!(graph.set(Id(1), &[Id(0)], &[]), [Id(3), Id(0)], "whom it has left, and whom it has now");
+        assert_eq!(graph.set(Id(1), &[Id(0)], &[]), [Id(3), Id(0)], "what it depended on, and what it depends on now");
     }
 
     #[test]

@@ -4,14 +4,14 @@ use super::exit_code::{self, FAILURE};
 use super::process::Outcome;
 use super::state::State;
 use super::supervisor::Supervisor;
-use super::timers::Slot;
+use super::timers::TimerKind;
 use super::{Id, LastFailure, MainBlocked, Report, probes};
 
 impl Supervisor {
     /// It begins to wait: what for is reported if that lasts.
     pub(super) fn watch_main_wait(&mut self, id: Id) {
         if self.is_main(id) {
-            self.timers.set(id, Slot::Probe, Some(self.now.plus(probes::AWAIT_REPORT_PAUSE)));
+            self.timers.set(id, TimerKind::Probe, Some(self.now.plus(probes::WAIT_REPORT_PAUSE)));
         }
     }
 
@@ -21,16 +21,16 @@ impl Supervisor {
         if on.is_empty() || !self.is_main(id) {
             return;
         }
-        self.report(Report::MainWaits { id, since: self.now.since(began), on });
-        self.timers.set(id, Slot::Probe, Some(self.now.plus(probes::report_pause(began, self.now))));
+        self.report(Report::MainStillWaits { id, since: self.now.since(began), on });
+        self.timers.set(id, TimerKind::Probe, Some(self.now.plus(probes::report_pause(began, self.now))));
     }
 
     /// Notes how a run failed that is tried again, until one comes up.
     pub(super) fn note_failing(&mut self, id: Id, outcome: &Outcome, is_failure: bool) {
-        let given_up = self.services[id].given_up.clone();
-        self.services[id].failing = is_failure.then(|| match (outcome, given_up) {
+        let ended_by_us = self.services[id].ended_by_us.clone();
+        self.services[id].failing = is_failure.then(|| match (outcome, ended_by_us) {
             (Outcome::CannotStart(why), _) => LastFailure::CannotStart(why.clone()),
-            (Outcome::Success(_) | Outcome::Failure(_), Some(why)) => LastFailure::GivenUp(why),
+            (Outcome::Success(_) | Outcome::Failure(_), Some(why)) => LastFailure::EndedByUs(why),
             (Outcome::Success(end) | Outcome::Failure(end), None) => LastFailure::Ended(end.exit),
         });
     }
@@ -38,13 +38,13 @@ impl Supervisor {
     /// Returns how its last run failed, while it is tried again and has not come up since.
     pub fn failing(&self, id: Id) -> Option<&LastFailure> {
         let service = self.services.has(id).then(|| &self.services[id])?;
-        service.failing.as_ref().filter(|_| !service.state.phase().settled())
+        service.failing.as_ref().filter(|_| !service.state.phase().satisfies_after())
     }
 
     /// Returns what the main command waits for, if it has never run.
     pub(super) fn blocked_main(&self) -> Option<MainBlocked> {
         let main = self.main.filter(|main| self.services[*main].starts == 0)?;
-        let waits = matches!(self.services[main].state, State::Waiting { .. } | State::Awaiting { .. });
+        let waits = matches!(self.services[main].state, State::Waiting { .. } | State::WaitForProbing { .. });
         let on = if waits { self.missing(main) } else { Vec::new() };
         let failing = on.iter().find_map(|id| Some((*id, self.failing(*id)?.clone())));
         Some(MainBlocked { on, failing })
@@ -60,7 +60,7 @@ impl LastFailure {
     /// Returns the code that it amounts to: never 0.
     pub(super) fn code(&self) -> u8 {
         match self {
-            Self::GivenUp(_) => FAILURE,
+            Self::EndedByUs(_) => FAILURE,
             Self::Ended(exit) => exit_code::code(*exit).max(FAILURE),
             Self::CannotStart(why) => exit_code::spawn_code(why.errno),
         }

@@ -6,11 +6,11 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod budget;
-mod by_id;
 mod container;
 mod ending;
 mod exit_code;
 mod graph;
+mod id_vec;
 mod main_waits;
 mod phase;
 mod probes;
@@ -32,10 +32,10 @@ mod timers;
 
 pub use budget::{END_OF_INPUT_TIMEOUT, LAYER_RESERVE, REAP_GRACE, StopShares};
 pub use phase::{Phase, StatusState};
-pub use probes::{AWAIT_PAUSE, AWAIT_REPORT_MAX_PAUSE, AWAIT_REPORT_PAUSE, FIRST_READY_PAUSE};
-pub use report::{FailureReason, GivenUp, Killed, LastFailure, MainBlocked, Report, StatusReason, StopReason};
+pub use probes::{FIRST_READY_PAUSE, WAIT_FOR_PAUSE, WAIT_REPORT_MAX_PAUSE, WAIT_REPORT_PAUSE};
+pub use report::{EndedByUs, FailureReason, Killed, LastFailure, MainBlocked, Report, StatusReason, StopReason};
 pub use restart::MIN_PAUSE;
-pub use spawn_error::{SpawnError, SpawnStage};
+pub use spawn_error::{SpawnError, SpawnStep};
 pub use spec::{FinishRule, HealthRule, Readiness, Setup, Spec, Start};
 pub use supervisor::Supervisor;
 
@@ -45,9 +45,9 @@ use crate::config::values::{ServiceName, Signal};
 
 /// Time since the engine's start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Time(pub Duration);
+pub struct EngineTime(pub Duration);
 
-impl Time {
+impl EngineTime {
     /// Returns the moment `more` later; the end of time where there is none.
     #[must_use]
     pub fn plus(self, more: Duration) -> Self {
@@ -64,8 +64,8 @@ impl Time {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pid(pub i32);
 
-/// A service's place in the engine's list. The main command, if any, is the last one until a reload adds others. The place
-/// of one that a reload has left out is given to another one later ([`Action::Retire`]).
+/// A service's place in the engine's list. The main command, if any, is the last one until a reload adds others. The id
+/// of a removed service is given to another one later ([`Action::Remove`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(pub usize);
 
@@ -91,11 +91,11 @@ impl Role {
     }
 }
 
-/// What a probe that the engine asks for is about (DESIGN §4: `wait_for`, `ready`, `health`).
+/// What a probe is for (DESIGN §4: `wait_for`, `ready`, `health`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProbeKind {
-    /// Whether this one of the things that it waits for is there.
-    Await(usize),
+pub enum ProbePurpose {
+    /// Whether this target of its `wait_for` is there.
+    WaitFor(usize),
     /// Whether it is ready.
     Ready,
     /// Whether it is healthy.
@@ -150,7 +150,7 @@ pub enum Event {
         /// The service.
         id: Id,
     },
-    /// Its first process ended and was reaped.
+    /// Its main process ended and was reaped.
     Exited {
         /// The service.
         id: Id,
@@ -183,8 +183,8 @@ pub enum Event {
         /// The service.
         id: Id,
     },
-    /// It asks for more time to become ready, or to stop, from now on (sd_notify(3), EXTEND_TIMEOUT_USEC).
-    Extend {
+    /// It requests more time to become ready, or to stop, from now on (sd_notify(3), EXTEND_TIMEOUT_USEC).
+    ExtendTimeout {
         /// The service.
         id: Id,
         /// How much.
@@ -195,10 +195,10 @@ pub enum Event {
         /// The service.
         id: Id,
     },
-    /// Answer to [`Action::Retire`], at any time later: nothing of it is left, and no event that names it comes any more
-    /// until it is another's.
-    Retired {
-        /// Whose place is free.
+    /// Answer to [`Action::Remove`], at any time later: nothing of the service is left, and no event names its id until another
+    /// service has it.
+    IdReleased {
+        /// The id that is free.
         id: Id,
     },
     /// A deadline may have passed.
@@ -207,8 +207,8 @@ pub enum Event {
     StopSignal(Signal),
     /// PID 1 got another signal: it goes to the main command, if one runs.
     Forward(Signal),
-    /// Somebody asked over the control socket.
-    Ask(Request),
+    /// A request over the control socket.
+    Request(Request),
 }
 
 impl Event {
@@ -222,28 +222,31 @@ impl Event {
             | Self::GroupGone { id }
             | Self::ProbeResult { id, .. }
             | Self::KeepAlive { id, .. } => Some(*id),
-            Self::WatchdogTrigger { id } | Self::Extend { id, .. } | Self::Due { id } | Self::Retired { id } => {
-                Some(*id)
-            }
-            Self::Ask(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
-            Self::Begin | Self::Tick | Self::StopSignal(_) | Self::Forward(_) | Self::Ask(Request::Shutdown { .. }) => {
-                None
-            }
+            Self::WatchdogTrigger { id }
+            | Self::ExtendTimeout { id, .. }
+            | Self::Due { id }
+            | Self::IdReleased { id } => Some(*id),
+            Self::Request(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
+            Self::Begin
+            | Self::Tick
+            | Self::StopSignal(_)
+            | Self::Forward(_)
+            | Self::Request(Request::Shutdown { .. }) => None,
         }
     }
 }
 
-/// What may be asked.
+/// What can be requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// End the container, with this code if one is given (else as DESIGN §8 has it).
+    /// End the container, with this code if one is given (otherwise as DESIGN §8 has it).
     Shutdown {
-        /// The code asked for.
+        /// The requested code.
         code: Option<u8>,
     },
     /// Start it, and what it requires; at once if it pauses, once more if it is failed.
     Start(Id),
-    /// Stop it, and first what requires it, until somebody asks for it again. Not for the main command.
+    /// Stop it, and first what requires it, until its start is requested. Not for the main command.
     Stop(Id),
     /// Stop it alone and start it again at once; start it if it is not there.
     Restart(Id),
@@ -265,9 +268,9 @@ pub enum Action {
     Signal {
         /// The service.
         id: Id,
-        /// The leader's pid.
+        /// The process group leader's pid.
         pid: Pid,
-        /// Its first process or the group.
+        /// Its main process or the group.
         to: Target,
         /// Which.
         signal: Signal,
@@ -277,17 +280,17 @@ pub enum Action {
         /// The service.
         id: Id,
         /// Which.
-        kind: ProbeKind,
+        purpose: ProbePurpose,
     },
-    /// Nobody waits for what is left of its group any more: it goes on, or cannot be killed. No `GroupGone` may come: the
-    /// next run's would be taken for it.
+    /// The leftovers of its group are no longer waited for: they continue, or cannot be killed. No `GroupGone` may come: it
+    /// would be taken for the next run's.
     UntrackGroup {
         /// The service.
         id: Id,
-        /// The dead leader's pid.
+        /// The pid of the process group leader, which is dead.
         pid: Pid,
     },
-    /// Its probe is not wanted any more: no result may come, and a probe asked for before this may not start.
+    /// Its probe is not wanted any more: no result may come, and a probe requested before this may not start.
     CancelProbe {
         /// The service.
         id: Id,
@@ -303,9 +306,9 @@ pub enum Action {
         /// The service.
         id: Id,
     },
-    /// A reload has left it out, and it has ended. Its place is given to another service only after [`Event::Retired`]; until
+    /// A reload has removed it, and it has ended. Its id is given to another service only after [`Event::IdReleased`]; until
     /// then nothing names it.
-    Retire {
+    Remove {
         /// The service.
         id: Id,
     },
@@ -318,7 +321,7 @@ pub enum Action {
 /// Which processes get a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// The first process alone.
+    /// The main process alone.
     Process,
     /// Its whole process group.
     Group,
@@ -338,8 +341,8 @@ pub struct Status {
     /// Its process, if there is one.
     pub pid: Option<Pid>,
     /// Since when it is in this state.
-    pub since: Time,
-    /// How often it was started again after an end that nobody asked for.
+    pub since: EngineTime,
+    /// How often it was started again after an end without a request.
     pub restarts: u32,
     /// How it last ended.
     pub last_exit: Option<Exit>,

@@ -7,17 +7,17 @@ use std::fmt;
 /// | phase | meaning | leaves it by |
 /// |---|---|---|
 /// | down | not wanted, or ended for good with success; no process | `Begin`; a request |
-/// | waiting | wanted; something that it requires or is after is not there yet | the last of these arriving, or one it requires being lost |
-/// | awaiting | wanted; something outside the container is not there yet | that arriving; something inside being lost |
-/// | spawning | its process was asked for | `Spawned`, `SpawnFailed` |
+/// | waiting | wanted; something that it requires or is after is not there yet | all of these becoming up, done or failed; one that it requires failing |
+/// | wait_for probing | wanted; a target of its `wait_for` is not there yet | its probe passing; a requirement failing |
+/// | spawning | its process was requested | `Spawned`, `SpawnFailed` |
 /// | starting | a process exists; it is not ready (a oneshot: not done) | readiness, its end, its ready timeout, a stop |
 /// | up | ready | its end, a stop |
 /// | stopping | was sent the stop signal, or killed | its end; KILL at its stop timeout |
-/// | draining | the first process ended, others of its group live and were signalled | `GroupGone`; KILL, and time after it |
-/// | finish spawning | its finish script was asked for | `Spawned`, `SpawnFailed` |
+/// | stopping group | the main process ended, leftovers of its group live and were signalled | `GroupGone`; KILL, and time after it |
+/// | finish spawning | its finish script was requested | `Spawned`, `SpawnFailed` |
 /// | finishing | its finish script runs | the script's end; KILL |
-/// | lost | in the stop of the container: KILL did not end it in time, nobody waits for it any more | its end, if it comes |
-/// | backoff | it failed and pauses | time (`Due`, if it is scheduled); a requirement being lost; a stop |
+/// | unkillable | in the stop of the container: KILL did not end it in time, it is no longer waited for | its end, if it comes |
+/// | backoff | it failed and pauses | time (`Due`, if it is scheduled); a requirement failing; a stop |
 /// | failed | it will not be started again | a request |
 /// | scheduled | a oneshot that runs at a time of day and has not run yet | its time (`Due`); a request; a stop |
 /// | resting | a periodic or scheduled oneshot that succeeded | its next run (`Due`); a request; a stop |
@@ -29,15 +29,15 @@ use std::fmt;
 pub enum Phase {
     Down,
     Waiting,
-    Awaiting,
+    WaitForProbing,
     Spawning,
     Starting,
     Up,
     Stopping,
-    Draining,
+    StoppingGroup,
     FinishSpawning,
     Finishing,
-    Lost,
+    Unkillable,
     Backoff,
     Failed,
     Scheduled,
@@ -52,15 +52,15 @@ impl Phase {
     pub const ALL: [Self; 18] = [
         Self::Down,
         Self::Waiting,
-        Self::Awaiting,
+        Self::WaitForProbing,
         Self::Spawning,
         Self::Starting,
         Self::Up,
         Self::Stopping,
-        Self::Draining,
+        Self::StoppingGroup,
         Self::FinishSpawning,
         Self::Finishing,
-        Self::Lost,
+        Self::Unkillable,
         Self::Backoff,
         Self::Failed,
         Self::Scheduled,
@@ -74,12 +74,14 @@ impl Phase {
     pub fn state(self) -> StatusState {
         match self {
             Self::Down => StatusState::Down,
-            Self::Waiting | Self::Awaiting => StatusState::Waiting,
+            Self::Waiting | Self::WaitForProbing => StatusState::Waiting,
             Self::Spawning | Self::Starting => StatusState::Starting,
             Self::Up => StatusState::Up,
-            Self::Stopping | Self::Draining | Self::Lost | Self::StopCommandSpawning | Self::StopCommandRunning => {
-                StatusState::Stopping
-            }
+            Self::Stopping
+            | Self::StoppingGroup
+            | Self::Unkillable
+            | Self::StopCommandSpawning
+            | Self::StopCommandRunning => StatusState::Stopping,
             Self::FinishSpawning | Self::Finishing => StatusState::Finishing,
             Self::Backoff => StatusState::Backoff,
             Self::Failed => StatusState::Failed,
@@ -93,48 +95,48 @@ impl Phase {
         self.state().word()
     }
 
-    /// Whether what requires it may start.
-    pub(super) fn met(self) -> bool {
+    /// Whether what requires it may start, as far as it goes.
+    pub(super) fn satisfies_requires(self) -> bool {
         match self {
             Self::Up | Self::Scheduled | Self::Resting | Self::Done => true,
-            Self::Down | Self::Waiting | Self::Awaiting | Self::Spawning | Self::Starting => false,
-            Self::Stopping | Self::Draining | Self::FinishSpawning | Self::Finishing | Self::Lost => false,
+            Self::Down | Self::Waiting | Self::WaitForProbing | Self::Spawning | Self::Starting => false,
+            Self::Stopping | Self::StoppingGroup | Self::FinishSpawning | Self::Finishing | Self::Unkillable => false,
             Self::Backoff | Self::Failed | Self::StopCommandSpawning | Self::StopCommandRunning => false,
         }
     }
 
-    /// Whether what requires it never may.
-    pub(super) fn hopeless(self) -> bool {
+    /// Whether what requires it can never start: it will not be up or done by itself.
+    pub(super) fn cannot_satisfy(self) -> bool {
         match self {
             Self::Down | Self::Failed => true,
-            Self::Waiting | Self::Awaiting | Self::Spawning | Self::Starting | Self::Up | Self::Stopping => false,
-            Self::Draining | Self::FinishSpawning | Self::Finishing | Self::Lost | Self::Backoff => false,
+            Self::Waiting | Self::WaitForProbing | Self::Spawning | Self::Starting | Self::Up | Self::Stopping => false,
+            Self::StoppingGroup | Self::FinishSpawning | Self::Finishing | Self::Unkillable | Self::Backoff => false,
             Self::Scheduled | Self::Resting | Self::Done => false,
             Self::StopCommandSpawning | Self::StopCommandRunning => false,
         }
     }
 
-    /// Whether what is after it may start.
-    pub(super) fn settled(self) -> bool {
-        self.met() || self.hopeless()
+    /// Whether what is after it may start, as far as it goes.
+    pub(super) fn satisfies_after(self) -> bool {
+        self.satisfies_requires() || self.cannot_satisfy()
     }
 
-    /// Whether a process exists, or was asked for, that somebody waits for.
-    pub(super) fn alive(self) -> bool {
+    /// Whether a process exists, or was requested, that is waited for.
+    pub(super) fn has_process(self) -> bool {
         match self {
-            Self::Spawning | Self::Starting | Self::Up | Self::Stopping | Self::Draining => true,
+            Self::Spawning | Self::Starting | Self::Up | Self::Stopping | Self::StoppingGroup => true,
             Self::FinishSpawning | Self::Finishing | Self::StopCommandSpawning | Self::StopCommandRunning => true,
-            Self::Down | Self::Waiting | Self::Awaiting | Self::Lost | Self::Backoff => false,
+            Self::Down | Self::Waiting | Self::WaitForProbing | Self::Unkillable | Self::Backoff => false,
             Self::Failed | Self::Scheduled | Self::Resting | Self::Done => false,
         }
     }
 
     /// Whether it is up, or something will happen to it by itself.
-    pub(super) fn active(self) -> bool {
+    pub(super) fn may_change(self) -> bool {
         match self {
-            Self::Waiting | Self::Awaiting | Self::Backoff | Self::Scheduled | Self::Resting => true,
-            Self::Down | Self::Lost | Self::Failed | Self::Done => false,
-            Self::Spawning | Self::Starting | Self::Up | Self::Stopping | Self::Draining => true,
+            Self::Waiting | Self::WaitForProbing | Self::Backoff | Self::Scheduled | Self::Resting => true,
+            Self::Down | Self::Unkillable | Self::Failed | Self::Done => false,
+            Self::Spawning | Self::Starting | Self::Up | Self::Stopping | Self::StoppingGroup => true,
             Self::FinishSpawning | Self::Finishing | Self::StopCommandSpawning | Self::StopCommandRunning => true,
         }
     }

@@ -6,19 +6,20 @@ use std::time::Duration;
 use super::budget::REAP_GRACE;
 use super::restart::RunResult;
 use super::spec::Readiness;
-use super::state::{Cause, End, GroupOwner, Run, State, Termination, at_rest, ending, pending, running, spawning};
+use super::state::{Cause, End, EndedRole, Run, State, Termination, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
-use super::timers::Slot;
+use super::timers::TimerKind;
 use super::{
-    Action, Exit, FailureReason, GivenUp, Id, Pid, ProbeKind, Report, Role, SpawnError, Target, Time, exit_code,
+    Action, EndedByUs, EngineTime, Exit, FailureReason, Id, Pid, ProbePurpose, Report, Role, SpawnError, Target,
+    exit_code,
 };
 use crate::config::values::Signal;
 
-/// A finish script that ends with this code says: do not start it again (s6-supervise).
-const FINISH_SAYS_STOP: Exit = Exit::Code(125);
+/// How a finish script ends after which the service is not started again (s6-supervise, "permanent failure").
+const FINISH_PERMANENT_FAILURE: Exit = Exit::Code(125);
 
-/// The signal for what is left of a group. Not the service's own stop signal, which is its first process's
-/// affair: what a shell runs in the background ignores INT and QUIT (POSIX, asynchronous lists).
+/// The signal for the leftovers of a group. Not the service's own stop signal, which is meant for its main
+/// process: what a shell runs in the background ignores INT and QUIT (POSIX, asynchronous lists).
 const LEFTOVER_SIGNAL: Signal = Signal::TERM;
 
 /// What a run came to.
@@ -32,8 +33,8 @@ pub(super) enum Outcome {
     CannotStart(SpawnError),
 }
 
-/// What is left of a group whose first process ended.
-struct Rest {
+/// A group whose main process ended.
+struct LeftoverGroup {
     pid: Pid,
     termination: Termination,
     /// Whether the whole group was sent the same signal before.
@@ -51,7 +52,7 @@ impl Outcome {
     }
 
     /// Returns when the run began that ended so; there may have been none.
-    pub(super) fn started(&self) -> Option<Time> {
+    pub(super) fn started(&self) -> Option<EngineTime> {
         match self {
             Self::Success(end) | Self::Failure(end) => Some(end.started),
             Self::CannotStart(_) => None,
@@ -67,31 +68,33 @@ impl Supervisor {
                 self.report(Report::Starting { id, pid });
                 if self.services[id].wanted {
                     let until = self.ready_timeout(id).map(|timeout| self.now.plus(timeout));
-                    self.timers.set(id, Slot::State, until);
+                    self.timers.set(id, TimerKind::State, until);
                 }
             }
             State::FinishSpawning { end } => {
                 let termination = Termination { since: self.now, kill_sent: false };
                 self.set(id, State::Finishing { pid, end, termination });
-                self.timers.set(id, Slot::State, self.finish_until(id));
+                self.timers.set(id, TimerKind::State, self.finish_until(id));
             }
             State::StopCommandSpawning => {
                 let termination = Termination { since: self.now, kill_sent: false };
                 self.set(id, State::StopCommandRunning { pid, termination });
-                self.timers.set(id, Slot::State, Some(self.kill_at(id)));
+                self.timers.set(id, TimerKind::State, Some(self.kill_at(id)));
             }
-            State::Lost { .. } | at_rest!() | pending!() | running!() | ending!() => {}
+            State::Unkillable { .. } | at_rest!() | pending!() | running!() | ending!() => {}
         }
     }
 
     pub(super) fn spawn_failed(&mut self, id: Id, why: SpawnError) {
         match self.services[id].state {
-            // `Up` only if it said that it is ready without having executed anything; its process is gone all the same.
+            // `Up` only if it said that it is ready without having executed anything; its process is gone nevertheless.
             State::Spawning | State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => {
                 self.run_failed(id, why);
             }
-            State::Lost { first: true, role: Role::Run, .. } => self.run_failed(id, why),
-            State::Lost { first: true, role: Role::Finish | Role::StopCommand, .. } => self.set(id, State::Down),
+            State::Unkillable { has_main_process: true, role: Role::Run, .. } => self.run_failed(id, why),
+            State::Unkillable { has_main_process: true, role: Role::Finish | Role::StopCommand, .. } => {
+                self.set(id, State::Down)
+            }
             State::StopCommandSpawning | State::StopCommandRunning { .. } => {
                 self.report(Report::CannotStart { id, why });
                 self.stop_command_ended(id);
@@ -100,7 +103,10 @@ impl Supervisor {
                 self.report(Report::CannotStart { id, why });
                 self.after_end(id, end, None);
             }
-            State::Draining { .. } | State::Lost { first: false, .. } | at_rest!() | pending!() => {}
+            State::StoppingGroup { .. }
+            | State::Unkillable { has_main_process: false, .. }
+            | at_rest!()
+            | pending!() => {}
         }
     }
 
@@ -112,10 +118,12 @@ impl Supervisor {
                 Readiness::Notified { .. } => {}
                 // One that is about to be stopped is not probed.
                 Readiness::Probed { .. } | Readiness::Delay(_) if !self.services[id].wanted => {}
-                Readiness::Probed { .. } => self.probe(id, ProbeKind::Ready),
-                Readiness::Delay(time) => self.timers.set(id, Slot::Probe, Some(run.started.plus(time).max(self.now))),
+                Readiness::Probed { .. } => self.probe(id, ProbePurpose::Ready),
+                Readiness::Delay(time) => {
+                    self.timers.set(id, TimerKind::Probe, Some(run.started.plus(time).max(self.now)))
+                }
             },
-            State::Up { .. } | State::Lost { .. } | at_rest!() | pending!() | spawning!() | ending!() => {}
+            State::Up { .. } | State::Unkillable { .. } | at_rest!() | pending!() | spawning!() | ending!() => {}
         }
     }
 
@@ -125,7 +133,7 @@ impl Supervisor {
                 Readiness::Notified { .. } if !self.is_oneshot(id) => self.up(id, run),
                 Readiness::Executed | Readiness::Notified { .. } | Readiness::Probed { .. } | Readiness::Delay(_) => {}
             },
-            State::Up { .. } | State::Lost { .. } | at_rest!() | pending!() | spawning!() | ending!() => {}
+            State::Up { .. } | State::Unkillable { .. } | at_rest!() | pending!() | spawning!() | ending!() => {}
         }
     }
 
@@ -141,28 +149,30 @@ impl Supervisor {
                 self.report(Report::Stopped { id, exit, took: self.now.since(termination.since) });
                 let (ran, up) = (self.now.since(run.started), ready.map(|ready| self.now.since(ready)));
                 let end = End { exit, cause, started: run.started, ran, up };
-                let given_up = self.is_main(id) && self.services[id].wanted && cause != Cause::Asked;
-                if given_up {
+                let ended_by_us = self.is_main(id) && self.services[id].wanted && cause != Cause::Asked;
+                if ended_by_us {
                     self.services[id].wanted = false;
                 }
                 if group_left {
-                    let not_yet = self.timers.get(id, Slot::Probe).is_some();
+                    let not_yet = self.timers.get(id, TimerKind::Probe).is_some();
                     let signal = self.stop_signal_for(id, cause);
                     let signalled = self.services[id].spec.stop.group && signal == LEFTOVER_SIGNAL && !not_yet;
-                    let until = self.timers.get(id, Slot::State);
-                    self.drain(id, Rest { pid: run.pid, termination, signalled }, GroupOwner::Run(end), until);
+                    let until = self.timers.get(id, TimerKind::State);
+                    let group = LeftoverGroup { pid: run.pid, termination, signalled };
+                    self.stop_group(id, group, EndedRole::Run(end), until);
                 } else {
                     self.run_gone(id, end);
                 }
-                if given_up {
+                if ended_by_us {
                     self.main_ended(exit, exit_code::FAILURE);
                 }
             }
             State::Finishing { pid, end, termination } => {
                 if group_left {
-                    let until =
-                        self.timers.get(id, Slot::State).or_else(|| (!termination.kill_sent).then(|| self.kill_at(id)));
-                    self.drain(id, Rest { pid, termination, signalled: false }, GroupOwner::Finish(end, exit), until);
+                    let kill_at = || (!termination.kill_sent).then(|| self.kill_at(id));
+                    let until = self.timers.get(id, TimerKind::State).or_else(kill_at);
+                    let group = LeftoverGroup { pid, termination, signalled: false };
+                    self.stop_group(id, group, EndedRole::Finish(end, exit), until);
                 } else {
                     self.after_end(id, end, Some(exit));
                 }
@@ -171,58 +181,70 @@ impl Supervisor {
                 let took = self.now.since(termination.since);
                 self.report(Report::StopCommandEnded { id, exit, took });
                 if group_left {
-                    let until = self.timers.get(id, Slot::State);
-                    self.drain(id, Rest { pid, termination, signalled: false }, GroupOwner::StopCommand, until);
+                    let until = self.timers.get(id, TimerKind::State);
+                    let group = LeftoverGroup { pid, termination, signalled: false };
+                    self.stop_group(id, group, EndedRole::StopCommand, until);
                 } else {
                     self.stop_command_ended(id);
                 }
             }
-            State::Lost { pid, first: true, role } => {
+            State::Unkillable { pid, has_main_process: true, role } => {
                 match role {
                     Role::Run => self.note_exit(id, exit, None),
                     Role::Finish | Role::StopCommand => {}
                 }
-                self.set(id, if group_left { State::Lost { pid, first: false, role } } else { State::Down });
+                let leftover = State::Unkillable { pid, has_main_process: false, role };
+                self.set(id, if group_left { leftover } else { State::Down });
             }
-            State::Lost { first: false, .. } | State::Draining { .. } | at_rest!() | pending!() | spawning!() => {}
+            State::Unkillable { has_main_process: false, .. }
+            | State::StoppingGroup { .. }
+            | at_rest!()
+            | pending!()
+            | spawning!() => {}
         }
     }
 
     pub(super) fn group_gone(&mut self, id: Id) {
         match self.services[id].state {
-            State::Draining { of: GroupOwner::Run(end), .. } => self.run_gone(id, end),
-            State::Draining { of: GroupOwner::Finish(end, exit), .. } => self.after_end(id, end, Some(exit)),
-            State::Draining { of: GroupOwner::StopCommand, .. } => self.stop_command_ended(id),
-            State::Lost { first: false, .. } => self.set(id, State::Down),
-            State::Lost { first: true, .. } | State::Finishing { .. } | State::Stopping { .. } => {}
+            State::StoppingGroup { ended_role: EndedRole::Run(end), .. } => self.run_gone(id, end),
+            State::StoppingGroup { ended_role: EndedRole::Finish(end, exit), .. } => {
+                self.after_end(id, end, Some(exit))
+            }
+            State::StoppingGroup { ended_role: EndedRole::StopCommand, .. } => self.stop_command_ended(id),
+            State::Unkillable { has_main_process: false, .. } => self.set(id, State::Down),
+            State::Unkillable { has_main_process: true, .. } | State::Finishing { .. } | State::Stopping { .. } => {}
             State::StopCommandRunning { .. } => {}
             at_rest!() | pending!() | spawning!() | running!() => {}
         }
     }
 
     /// Its time has come; it was due then.
-    pub(super) fn expire(&mut self, id: Id, due: Time) {
+    pub(super) fn expire(&mut self, id: Id, due: EngineTime) {
         match self.services[id].state {
             State::Starting { run } => {
                 let probe_state = &mut self.services[id].probe_state;
                 let unanswered = probe_state.open.then(|| "no answer yet".to_owned());
                 let last_result = probe_state.not_ready.take().or(unanswered);
                 let after = due.since(run.started);
-                self.report(Report::NotReady { id, after, why: last_result.clone() });
-                self.give_up_run(id, GivenUp::NotReady { after, last_result });
+                self.report(Report::ReadyTimedOut { id, after, why: last_result.clone() });
+                self.end_run(id, EndedByUs::NotReady { after, last_result });
             }
             State::Stopping { termination, .. }
-            | State::Draining { termination, .. }
+            | State::StoppingGroup { termination, .. }
             | State::Finishing { termination, .. }
             | State::StopCommandRunning { termination, .. } => {
                 if termination.kill_sent {
-                    self.give_up_killing(id);
+                    self.abandon_kill(id);
                 } else {
                     self.kill(id);
                 }
             }
-            State::Backoff | State::Resting { .. } => self.set(id, State::Waiting { reported: false }),
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Up { .. } | State::Lost { .. } => {}
+            State::Backoff | State::Scheduled | State::Resting => self.set(id, State::Waiting { reported: false }),
+            State::Down
+            | State::Waiting { .. }
+            | State::WaitForProbing { .. }
+            | State::Up { .. }
+            | State::Unkillable { .. } => {}
             State::Failed { .. } | State::Done => {}
             spawning!() => {}
         }
@@ -241,13 +263,14 @@ impl Supervisor {
         let end = End { exit, cause: Cause::Itself, started: run.started, ran, up };
         let leaves_on_purpose = group_left && self.is_oneshot(id) && self.succeeded(id, end);
         if leaves_on_purpose {
-            self.report(Report::LeftRunning { id, pid: run.pid });
+            self.report(Report::LeftoversContinue { id, pid: run.pid });
             self.out.push(Action::UntrackGroup { id, pid: run.pid });
         }
         if group_left && !leaves_on_purpose {
             let termination = Termination { since: self.now, kill_sent: false };
             let until = Some(self.kill_at(id));
-            self.drain(id, Rest { pid: run.pid, termination, signalled: false }, GroupOwner::Run(end), until);
+            let group = LeftoverGroup { pid: run.pid, termination, signalled: false };
+            self.stop_group(id, group, EndedRole::Run(end), until);
         } else {
             self.run_gone(id, end);
         }
@@ -256,13 +279,13 @@ impl Supervisor {
         }
     }
 
-    /// Waits for the rest of a group until then, and signals it unless it was signalled (or killed) already.
-    fn drain(&mut self, id: Id, rest: Rest, of: GroupOwner, until: Option<Time>) {
-        let Rest { pid, termination, signalled } = rest;
-        // Killed while its first process lived, and the container does not stop: only now does it have a limit.
+    /// Waits for the leftovers of a group until then, and signals them unless they were signalled (or killed) already.
+    fn stop_group(&mut self, id: Id, group: LeftoverGroup, ended_role: EndedRole, until: Option<EngineTime>) {
+        let LeftoverGroup { pid, termination, signalled } = group;
+        // Killed while its main process lived, and the container does not stop: only now does it have a limit.
         let until = until.or_else(|| termination.kill_sent.then(|| self.now.plus(REAP_GRACE)));
-        self.set(id, State::Draining { pid, of, termination });
-        self.timers.set(id, Slot::State, until);
+        self.set(id, State::StoppingGroup { pid, ended_role, termination });
+        self.timers.set(id, TimerKind::State, until);
         if !signalled && !termination.kill_sent {
             self.report(Report::Leftovers { id });
             self.signal_and_continue(id, pid, Target::Group, LEFTOVER_SIGNAL);
@@ -285,10 +308,10 @@ impl Supervisor {
         let service = &self.services[id];
         if !service.wanted {
             self.set(id, State::Down);
-        } else if end.cause == Cause::Asked || (service.next.is_some() && !(well && self.is_oneshot(id))) {
+        } else if end.cause == Cause::Asked || (service.pending_spec.is_some() && !(well && self.is_oneshot(id))) {
             self.set(id, State::Waiting { reported: false });
-        } else if finish == Some(FINISH_SAYS_STOP) {
-            self.fail(id, FailureReason::FinishSaidStop);
+        } else if finish == Some(FINISH_PERMANENT_FAILURE) {
+            self.fail(id, FailureReason::FinishPermanentFailure);
         } else if well && self.is_oneshot(id) {
             self.done(id, end);
         } else {
@@ -310,12 +333,12 @@ impl Supervisor {
         let code = exit_code::spawn_code(why.errno);
         self.services[id].code = Some(code);
         // There was no run that could have been ended by us.
-        self.services[id].given_up = None;
+        self.services[id].ended_by_us = None;
         self.report(Report::CannotStart { id, why: why.clone() });
         if self.is_main(id) {
             self.set(id, State::Down);
             self.main_ended(Exit::Code(code), code);
-        } else if self.services[id].wanted && self.services[id].next.is_some() {
+        } else if self.services[id].wanted && self.services[id].pending_spec.is_some() {
             self.set(id, State::Waiting { reported: false });
         } else if self.services[id].wanted {
             self.restart_or_fail(id, Outcome::CannotStart(why));

@@ -1,14 +1,14 @@
-//! Another set of services while the old one runs: what is new starts, what is gone stops, what changed is stopped and
-//! started again, everything else is untouched. Ids stay what they are; new services get those that are free, the lowest
-//! first, or new ones. What is gone and has ended is retired: its place is free once nothing of it is left outside either.
+//! Another set of services while the old one runs: new ones start, removed ones stop, changed ones are stopped and started
+//! again, everything else is unchanged. Ids stay what they are; new services get those that are free, the lowest first, or
+//! new ones. The id of a removed service is free after [`Event::IdReleased`](super::Event::IdReleased).
 
 use std::collections::BTreeSet;
 
 use super::restart::RestartHistory;
 use super::spec::{Setup, Spec, Start};
-use super::state::{Cause, Links, Service, State, at_rest, ending, pending, running, spawning};
+use super::state::{Cause, DependencyCounts, ServiceRuntime, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
-use super::{Action, FailureReason, Id, Time};
+use super::{Action, EngineTime, FailureReason, Id};
 use crate::config::values::ServiceName;
 
 impl Supervisor {
@@ -16,12 +16,12 @@ impl Supervisor {
     /// Returns what to do, as [`Supervisor::step`] does; nothing while the container begins or ends.
     ///
     /// A service that changed keeps its old definition until its process is gone; [`Action::ApplyReload`] tells when the new
-    /// one holds. One that is gone stops after everything that requires it, and is not shown any more once it is down.
-    pub fn reload(&mut self, now: Time, setup: Setup, changed: &BTreeSet<ServiceName>) -> Vec<Action> {
+    /// one holds. A removed one stops after everything that requires it, and is not shown any more once it is down.
+    pub fn reload(&mut self, now: EngineTime, setup: Setup, changed: &BTreeSet<ServiceName>) -> Vec<Action> {
         if self.container.is_running() {
             self.now = self.now.max(now);
             self.replace(setup, changed);
-            self.settle();
+            self.run_to_fixpoint();
         }
         std::mem::take(&mut self.out)
     }
@@ -33,7 +33,7 @@ impl Supervisor {
 
     /// Returns every service that there is, in the order of their ids, the main command last.
     pub fn ids(&self) -> Vec<Id> {
-        let there = |id: &Id| !self.services[*id].gone || !self.ended(*id);
+        let there = |id: &Id| !self.services[*id].removed || !self.ended(*id);
         self.services.ids().filter(|id| self.main != Some(*id) && there(id)).chain(self.main).collect()
     }
 
@@ -42,18 +42,18 @@ impl Supervisor {
         self.services.has(id).then(|| &self.services[id].spec)
     }
 
-    /// Returns how many places there are, those included that nobody has.
+    /// Returns how many ids there are, free ones included.
     pub fn places(&self) -> usize {
         self.services.len()
     }
 
-    /// Returns for how many services reloads have set the edges: what they have cost besides one look-up for each name.
-    pub fn relinked(&self) -> u64 {
-        self.relinked
+    /// Returns for how many services reloads have set the edges: their cost, but for one look-up for each name.
+    pub fn edge_updates(&self) -> u64 {
+        self.edge_updates
     }
 
     fn replace(&mut self, setup: Setup, changed: &BTreeSet<ServiceName>) {
-        let mut free = std::mem::take(&mut self.free).into_iter();
+        let mut free = std::mem::take(&mut self.free_ids).into_iter();
         let mut places = self.services.len();
         let mut ids = Vec::new();
         for spec in &setup.specs {
@@ -63,55 +63,56 @@ impl Supervisor {
                 Id(places - 1)
             }));
         }
-        self.free = free.collect();
+        self.free_ids = free.collect();
         let translate = |places: &[Id]| places.iter().filter_map(|place| ids.get(place.0).copied()).collect();
-        let mut touched = BTreeSet::new();
+        let mut affected = BTreeSet::new();
         for (spec, id) in setup.specs.iter().zip(&ids) {
             let made = || Spec { requires: translate(&spec.requires), after: translate(&spec.after), ..spec.clone() };
             if !self.names.contains_key(&spec.name) {
                 self.add(*id, made());
-                touched.insert(*id);
-            } else if self.services[*id].gone || changed.contains(&spec.name) {
+                affected.insert(*id);
+            } else if self.services[*id].removed || changed.contains(&spec.name) {
                 self.change(*id, made());
-                touched.insert(*id);
+                affected.insert(*id);
             }
         }
         let stays: BTreeSet<Id> = ids.into_iter().chain(self.main).collect();
         for id in self.services.ids().filter(|id| !stays.contains(id)) {
             let service = &mut self.services[id];
-            if !service.gone {
-                (service.gone, service.wanted, service.held, service.next) = (true, false, false, None);
-                touched.insert(id);
+            if !service.removed {
+                (service.removed, service.wanted, service.stopped_manually, service.pending_spec) =
+                    (true, false, false, None);
+                affected.insert(id);
             }
         }
-        // All of them before any service is considered: else one would fail for want of another that is yet to change.
-        for id in &touched {
-            self.take_over(*id);
+        // All of them before any service is reevaluated: otherwise one would fail because of another that is yet to change.
+        for id in &affected {
+            self.apply_spec(*id);
         }
-        self.relink(touched);
+        self.update_edges(affected);
     }
 
-    /// Those that failed only because of a service whose definition has changed are started again.
-    fn revive(&mut self, changed: Id) {
-        let mut revived = vec![changed];
-        while let Some(lost) = revived.pop() {
-            for id in self.graph.required_by(lost).to_vec() {
-                let failed_for_it = self.services[id].state.why() == Some(&FailureReason::Requirement(lost));
-                if failed_for_it && !self.services[id].gone {
+    /// Starts those again that failed only because of a service whose definition has changed.
+    fn restart_failed_dependents(&mut self, changed: Id) {
+        let mut restarted = vec![changed];
+        while let Some(failed) = restarted.pop() {
+            for id in self.graph.required_by(failed).to_vec() {
+                let failed_for_it = self.services[id].state.why() == Some(&FailureReason::Requirement(failed));
+                if failed_for_it && !self.services[id].removed {
                     self.services[id].wanted = true;
                     self.services[id].history = RestartHistory::default();
                     self.services[id].failing = None;
                     self.set(id, State::Waiting { reported: false });
-                    revived.push(id);
+                    restarted.push(id);
                 }
             }
         }
     }
 
-    /// Its links are made, with everybody's that is touched, when all are there.
+    /// Its edges are set with those of all affected services, once all of them are there.
     fn add(&mut self, id: Id, spec: Spec) {
         self.names.insert(spec.name.clone(), id);
-        let service = Service::new(spec);
+        let service = ServiceRuntime::new(spec);
         if self.services.has(id) {
             self.services[id] = service;
         } else {
@@ -122,59 +123,59 @@ impl Supervisor {
 
     fn change(&mut self, id: Id, spec: Spec) {
         let service = &mut self.services[id];
-        (service.gone, service.held) = (false, false);
+        (service.removed, service.stopped_manually) = (false, false);
         service.wanted = spec.start == Start::Wanted || (service.wanted && spec.start == Start::Down);
-        service.next = Some(Box::new(spec));
+        service.pending_spec = Some(Box::new(spec));
         match service.state {
             State::Starting { .. } | State::Up { .. } if service.wanted => self.terminate(id, Cause::Asked),
-            State::Lost { .. } | at_rest!() | pending!() | spawning!() | running!() | ending!() => {}
+            State::Unkillable { .. } | at_rest!() | pending!() | spawning!() | running!() | ending!() => {}
         }
     }
 
     /// Applies what a reload has changed about it, if it can be applied by now. Returns whether anything changed.
     pub(super) fn apply_reload(&mut self, id: Id) -> bool {
-        let Service { gone, retired, .. } = self.services[id];
-        if gone && !retired && self.ended(id) {
-            self.retire(id);
-        } else if self.take_over(id) {
-            self.relink(BTreeSet::from([id]));
+        let ServiceRuntime { removed, removal_done, .. } = self.services[id];
+        if removed && !removal_done && self.ended(id) {
+            self.remove_service(id);
+        } else if self.apply_spec(id) {
+            self.update_edges(BTreeSet::from([id]));
         } else {
             return false;
         }
         true
     }
 
-    /// Nothing names it any more, and nothing of it is kept but its place.
-    fn retire(&mut self, id: Id) {
+    /// Nothing names it any more, and only its id is kept.
+    fn remove_service(&mut self, id: Id) {
         let above: Vec<Id> = self.graph.above(id).filter(|above| self.main != Some(*above)).collect();
-        self.work.extend(self.graph.detach(id));
+        self.to_evaluate.extend(self.graph.detach(id));
         for above in above {
             let spec = &mut self.services[above].spec;
             spec.requires.retain(|below| *below != id);
             spec.after.retain(|below| *below != id);
-            self.count_links(above);
-            self.work.push_back(above);
+            self.count_dependencies(above);
+            self.to_evaluate.push_back(above);
         }
         self.names.remove(&self.services[id].spec.name);
         self.exit_code_inputs.failed = self.exit_code_inputs.failed.filter(|failed| *failed != id);
         self.timers.clear(id);
         let spec = &mut self.services[id].spec;
         (spec.requires, spec.after) = (Vec::new(), Vec::new());
-        self.services[id].retired = true;
-        self.out.push(Action::Retire { id });
+        self.services[id].removal_done = true;
+        self.out.push(Action::Remove { id });
     }
 
-    /// Nothing of it is left outside either: the next one that comes may have its place.
-    pub(super) fn free(&mut self, id: Id) {
-        if self.services[id].retired {
-            self.free.insert(id);
+    /// Nothing of it is left in the container either: the next new service may have its id.
+    pub(super) fn release_id(&mut self, id: Id) {
+        if self.services[id].removal_done {
+            self.free_ids.insert(id);
         }
     }
 
-    /// The new definition holds from now on, if no process of the old one is left, and the stop command of the old one has run.
-    /// Returns whether it does.
-    fn take_over(&mut self, id: Id) -> bool {
-        if self.services[id].next.is_none() || self.services[id].state.phase().alive() {
+    /// Applies the new definition, if no process of the old one is left, and the stop command of the old one has run. Returns
+    /// whether it was applied.
+    fn apply_spec(&mut self, id: Id) -> bool {
+        if self.services[id].pending_spec.is_none() || self.services[id].state.phase().has_process() {
             return false;
         }
         if self.needs_stop_command(id) {
@@ -182,55 +183,60 @@ impl Supervisor {
             return false;
         }
         let service = &mut self.services[id];
-        let Some(spec) = service.next.take() else { return false };
+        let Some(spec) = service.pending_spec.take() else { return false };
         service.spec = *spec;
         service.history = RestartHistory::default();
         service.failing = None;
         service.watchdog = service.spec.watchdog;
-        // As if it were new: whether it begins to wait is said when all edges are there.
-        (service.starts, service.restarts, service.again) = (0, 0, false);
+        // As if it were new: it begins to wait once all edges are set.
+        (service.starts, service.restarts, service.next_start_is_restart) = (0, 0, false);
         self.out.push(Action::ApplyReload { id });
         self.set(id, State::Down);
-        self.revive(id);
+        self.restart_failed_dependents(id);
         true
     }
 
-    /// Whether nothing more comes of it by itself.
+    /// Whether it does nothing more by itself.
     fn ended(&self, id: Id) -> bool {
         matches!(self.services[id].state, State::Down | State::Failed { .. })
     }
 
     /// Sets the edges of these again, and what follows from them; those that are wanted for the first time begin to wait. All
-    /// others keep theirs, and their counts go on being kept up by [`Supervisor::set`].
-    fn relink(&mut self, touched: BTreeSet<Id>) {
-        self.relinked = self.relinked.saturating_add(u64::try_from(touched.len()).unwrap_or(u64::MAX));
-        for id in &touched {
+    /// others keep theirs, and [`Supervisor::set`] updates their counts.
+    fn update_edges(&mut self, affected: BTreeSet<Id>) {
+        self.edge_updates = self.edge_updates.saturating_add(u64::try_from(affected.len()).unwrap_or(u64::MAX));
+        for id in &affected {
             let Spec { requires, after, .. } = &self.services[*id].spec;
-            self.work.extend(self.graph.set(*id, requires, after));
+            self.to_evaluate.extend(self.graph.set(*id, requires, after));
         }
-        let above = touched.iter().flat_map(|id| self.graph.required_by(*id));
-        // What an earlier stage did needs nobody any more.
+        let above = affected.iter().flat_map(|id| self.graph.required_by(*id));
+        // What an earlier stage did needs no other service any more.
         let needs = |id: &Id| self.services[*id].wanted && self.services[*id].spec.start != Start::AlreadyDone;
-        let wanted = touched.iter().chain(above).copied().filter(needs).collect();
+        let wanted = affected.iter().chain(above).copied().filter(needs).collect();
         let more = self.want_what_is_required(wanted);
-        for id in touched.iter().copied().chain(more) {
+        for id in affected.iter().copied().chain(more) {
             let service = &self.services[id];
             if service.starts == 0 && service.wanted && matches!(service.state, State::Down) {
                 self.begin_to_wait(id);
             }
         }
-        for id in touched {
-            self.count_links(id);
-            self.work.push_back(id);
+        for id in affected {
+            self.count_dependencies(id);
+            self.to_evaluate.push_back(id);
         }
     }
 
-    fn count_links(&mut self, id: Id) {
+    fn count_dependencies(&mut self, id: Id) {
         let phase = |on: &&Id| self.services[**on].state.phase();
         let requires = self.graph.requires(id);
-        let unmet = requires.iter().filter(|on| !phase(on).met()).count();
-        let lost = requires.iter().filter(|on| phase(on).hopeless()).count();
-        let unsettled = self.graph.after(id).iter().filter(|on| !phase(on).settled()).count();
-        self.services[id].links = Links { unmet, lost, unsettled, ..Links::default() };
+        let unsatisfied_requires = requires.iter().filter(|on| !phase(on).satisfies_requires()).count();
+        let failed_requirements = requires.iter().filter(|on| phase(on).cannot_satisfy()).count();
+        let unsatisfied_after = self.graph.after(id).iter().filter(|on| !phase(on).satisfies_after()).count();
+        self.services[id].counts = DependencyCounts {
+            unsatisfied_requires,
+            failed_requirements,
+            unsatisfied_after,
+            ..DependencyCounts::default()
+        };
     }
 }

@@ -8,15 +8,15 @@ use crate::config::values::Signal;
 /// One change worth a line, as fields; `run` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// It waits for something that is not up yet.
-    Waiting {
+    /// It waits for services that are not up yet.
+    WaitsForServices {
         /// The service.
         id: Id,
         /// For which services.
         on: Vec<Id>,
     },
-    /// The main command still waits for services; reported again after longer and longer pauses.
-    MainWaits {
+    /// The main command still waits for services; repeated after pauses that double.
+    MainStillWaits {
         /// The main command.
         id: Id,
         /// For how long.
@@ -49,7 +49,7 @@ pub enum Report {
         /// In how long it runs again, if it is periodic.
         again: Option<Duration>,
     },
-    /// Its process ended without being asked to.
+    /// Its process ended without a request.
     Ended {
         /// The service.
         id: Id,
@@ -58,13 +58,13 @@ pub enum Report {
         /// How long it ran.
         ran: Duration,
     },
-    /// It ended because it was asked to.
+    /// It ended because it was sent its stop signal.
     Stopped {
         /// The service.
         id: Id,
         /// How.
         exit: Exit,
-        /// Since it was asked.
+        /// Since the stop signal.
         took: Duration,
     },
     /// It could not be started.
@@ -99,8 +99,8 @@ pub enum Report {
         /// Its stop timeout, over now.
         after: Duration,
     },
-    /// It was not ready in time.
-    NotReady {
+    /// It was not ready within its timeout, and is stopped.
+    ReadyTimedOut {
         /// The service.
         id: Id,
         /// How long was waited.
@@ -108,8 +108,8 @@ pub enum Report {
         /// What the last probe found, if there was one.
         why: Option<String>,
     },
-    /// It still is not ready; reported again after longer and longer pauses.
-    NotYet {
+    /// Its readiness check still fails; repeated after pauses that double.
+    StillNotReady {
         /// The service.
         id: Id,
         /// Since when.
@@ -117,11 +117,11 @@ pub enum Report {
         /// What the last probe found.
         why: String,
     },
-    /// Something that it waits for is not there; reported again after longer and longer pauses.
-    Awaiting {
+    /// A target of its `wait_for` is not there; repeated after pauses that double.
+    WaitForFails {
         /// The service.
         id: Id,
-        /// Which of them.
+        /// Which target.
         at: usize,
         /// Since when.
         since: Duration,
@@ -165,30 +165,30 @@ pub enum Report {
         /// Since its start.
         took: Duration,
     },
-    /// Processes of its group outlive its first one and are ended.
+    /// Leftovers of its group outlive its main process and are ended.
     Leftovers {
         /// The service.
         id: Id,
     },
-    /// Processes of its group outlive a oneshot that succeeded, and go on.
-    LeftRunning {
+    /// Leftovers of its group outlive a oneshot that succeeded, and continue.
+    LeftoversContinue {
         /// The service.
         id: Id,
-        /// The dead leader of the group.
+        /// The process group leader, which is dead.
         pid: Pid,
     },
     /// It was killed and is still there (uninterruptible sleep): the stop goes on without it.
     Unkillable {
         /// The service.
         id: Id,
-        /// Its process, or the leader of what is left of its group.
+        /// Its process, or the leader of its process group.
         pid: Pid,
     },
-    /// What its first process left was killed and is still there: it goes on without.
-    LeftBehind {
+    /// Leftovers of its group were killed and are still there: it continues without waiting for them.
+    LeftoversAbandoned {
         /// The service.
         id: Id,
-        /// The leader of the group.
+        /// The process group leader.
         pid: Pid,
     },
     /// The stop began.
@@ -207,8 +207,8 @@ pub enum Killed {
     Finish,
     /// Its stop command.
     StopCommand,
-    /// What the first process of any left of its group.
-    RestOfGroup,
+    /// Leftovers of its group.
+    Leftovers,
 }
 
 /// Why a service is failed for good.
@@ -218,21 +218,21 @@ pub enum FailureReason {
     Ended(Exit),
     /// Failures in a row reached the limit.
     Limit(u32),
-    /// Its finish script returned 125 (s6).
-    FinishSaidStop,
+    /// Its finish script returned 125 (s6: permanent failure).
+    FinishPermanentFailure,
     /// Something that it requires is failed.
     Requirement(Id),
     /// It could not be started at all.
     CannotStart(SpawnError),
-    /// It was left out in this mode.
+    /// It was skipped in this mode.
     Skipped,
-    /// An earlier stage could not do it.
+    /// It failed in an earlier stage.
     FailedBefore,
 }
 
-/// Why a run was ended although nobody asked for that: how it ended then is our doing, and its code is none of its own.
+/// Why the engine ended a run without a request: how the process ended then is a result of that, and its code says nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GivenUp {
+pub enum EndedByUs {
     /// It was not ready in time.
     NotReady {
         /// How long was waited.
@@ -250,7 +250,7 @@ pub enum GivenUp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LastFailure {
     /// It was ended for this.
-    GivenUp(GivenUp),
+    EndedByUs(EndedByUs),
     /// It ended so.
     Ended(Exit),
     /// There was none.
@@ -271,16 +271,16 @@ pub struct MainBlocked {
 pub enum StatusReason {
     /// It is failed.
     Failed(FailureReason),
-    /// Somebody stopped it by hand; or another one, which it requires.
-    Held(Option<Id>),
+    /// It was stopped manually; or another one, which it requires.
+    StoppedManually(Option<Id>),
     /// It pauses after a run that was ended for this.
-    GivenUp(GivenUp),
+    EndedByUs(EndedByUs),
 }
 
 /// Why the container ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StopReason {
-    /// PID 1 was told to.
+    /// PID 1 got this signal.
     Signal(Signal),
     /// `stepdown shutdown`.
     Asked,

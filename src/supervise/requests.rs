@@ -1,7 +1,7 @@
 //! What is requested over the control socket: start, stop, restart. Ignored once the container stops.
 
 use super::spec::Start;
-use super::state::{Cause, Service, State, at_rest, ending, running, spawning};
+use super::state::{Cause, ServiceRuntime, State, at_rest, ending, running, spawning};
 use super::supervisor::Supervisor;
 use super::{Id, Phase};
 
@@ -15,8 +15,8 @@ impl Supervisor {
         while let Some(id) = asked.pop() {
             let service = &mut self.services[id];
             let idle = matches!(service.state, State::Down | State::Failed { .. });
-            // One that was left out has no way to run here; one of *prepare* was done as root; one that is gone is none.
-            if service.gone
+            // A skipped one cannot run here; one of *prepare* was done as root; a removed one is none any more.
+            if service.removed
                 || service.spec.start == Start::Skipped
                 || (idle && service.spec.start == Start::AlreadyDone)
             {
@@ -24,8 +24,8 @@ impl Supervisor {
             }
             let news = idle || !service.wanted;
             service.wanted = true;
-            service.held = false;
-            service.again = false;
+            service.stopped_manually = false;
+            service.next_start_is_restart = false;
             if idle {
                 service.history = Default::default();
                 service.failing = None;
@@ -37,11 +37,11 @@ impl Supervisor {
         }
         match self.services[id].state {
             State::Backoff => self.set(id, State::Waiting { reported: false }),
-            // Somebody wants it now, before its time.
-            State::Resting { .. } if self.services[id].spec.scheduled => {
+            // It is requested now, before its time.
+            State::Scheduled | State::Resting if self.services[id].spec.scheduled => {
                 self.set(id, State::Waiting { reported: false })
             }
-            State::Waiting { .. } | State::Awaiting { .. } | State::Lost { .. } => {}
+            State::Waiting { .. } | State::WaitForProbing { .. } | State::Unkillable { .. } => {}
             at_rest!() | spawning!() | running!() | ending!() => {}
         }
     }
@@ -54,18 +54,21 @@ impl Supervisor {
         let mut asked = vec![first];
         while let Some(id) = asked.pop() {
             // What *prepare* did as root cannot be done again.
-            if self.services[id].held || self.services[id].gone || self.services[id].spec.start == Start::AlreadyDone {
+            if self.services[id].stopped_manually
+                || self.services[id].removed
+                || self.services[id].spec.start == Start::AlreadyDone
+            {
                 continue;
             }
-            self.services[id].held = true;
-            self.services[id].held_with = (id != first).then_some(first);
+            self.services[id].stopped_manually = true;
+            self.services[id].stopped_with = (id != first).then_some(first);
             self.services[id].wanted = false;
-            self.work.push_back(id);
+            self.to_evaluate.push_back(id);
             asked.extend(self.graph.required_by(id).iter().filter(|above| self.services[**above].wanted));
         }
     }
 
-    /// Returns what a stop by hand takes down besides these, each with the one that it requires.
+    /// Returns what a manual stop of these stops as well, each with the one that it requires.
     pub fn stops_with(&self, named: &[Id]) -> Vec<(Id, Id)> {
         let mut all: Vec<(Id, Id)> = Vec::new();
         let mut asked: Vec<Id> = named.iter().copied().filter(|id| self.services.has(*id)).collect();
@@ -84,7 +87,7 @@ impl Supervisor {
 
     /// Stops it alone, as a crash would, and starts it again at once.
     pub(super) fn restart_requested(&mut self, id: Id) {
-        if !self.container.is_running() || self.is_main(id) || self.services[id].gone {
+        if !self.container.is_running() || self.is_main(id) || self.services[id].removed {
             return;
         }
         match self.services[id].state {
@@ -92,7 +95,7 @@ impl Supervisor {
                 self.start_requested(id);
                 self.terminate(id, Cause::Asked);
             }
-            State::Resting { .. } | State::Done if self.services[id].spec.start != Start::AlreadyDone => {
+            State::Scheduled | State::Resting | State::Done if self.services[id].spec.start != Start::AlreadyDone => {
                 self.start_requested(id);
                 if self.services[id].spec.has_stop_command {
                     self.run_stop_command(id)
@@ -100,38 +103,42 @@ impl Supervisor {
                     self.set(id, State::Waiting { reported: false })
                 }
             }
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Backoff | State::Failed { .. } => {
+            State::Down
+            | State::Waiting { .. }
+            | State::WaitForProbing { .. }
+            | State::Backoff
+            | State::Failed { .. } => {
                 self.start_requested(id);
             }
-            State::Spawning | State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {
+            State::Spawning | State::Stopping { .. } | State::StoppingGroup { .. } | State::FinishSpawning { .. } => {
                 self.start_requested(id);
             }
             State::Finishing { .. } | State::StopCommandSpawning | State::StopCommandRunning { .. } => {
                 self.start_requested(id)
             }
-            State::Lost { .. } | State::Resting { .. } | State::Done => {}
+            State::Unkillable { .. } | State::Scheduled | State::Resting | State::Done => {}
         }
     }
 
-    /// It must not run, while the container goes on: it is stopped once nothing that requires it is alive, or done and
-    /// whose stop command still has to run, or kept by others that are alive.
-    pub(super) fn consider_unwanted(&mut self, id: Id) {
+    /// It must not run, while the container goes on: it is stopped once nothing that requires it has a process, or is
+    /// done and has to run its stop command, or is kept by others that have a process.
+    pub(super) fn reevaluate_unwanted(&mut self, id: Id) {
         let needed = self.graph.required_by(id).iter().any(|above| {
-            let Service { state, wanted, .. } = &self.services[*above];
-            state.phase().alive() || (!wanted && state.phase().met())
+            let ServiceRuntime { state, wanted, .. } = &self.services[*above];
+            state.phase().has_process() || (!wanted && state.phase().satisfies_requires())
         });
         match self.services[id].state {
-            State::Starting { .. } | State::Up { .. } | State::Resting { .. } | State::Done if needed => {}
+            State::Starting { .. } | State::Up { .. } | State::Scheduled | State::Resting | State::Done if needed => {}
             State::Starting { .. } | State::Up { .. } => self.terminate(id, Cause::Asked),
-            State::Resting { .. } | State::Done if self.needs_stop_command(id) => self.run_stop_command(id),
-            State::Resting { .. } | State::Done => self.set(id, State::Down),
-            State::Waiting { .. } | State::Awaiting { .. } | State::Backoff => self.set(id, State::Down),
-            State::Down | State::Lost { .. } | State::Failed { .. } | spawning!() | ending!() => {}
+            State::Scheduled | State::Resting | State::Done if self.needs_stop_command(id) => self.run_stop_command(id),
+            State::Scheduled | State::Resting | State::Done => self.set(id, State::Down),
+            State::Waiting { .. } | State::WaitForProbing { .. } | State::Backoff => self.set(id, State::Down),
+            State::Down | State::Unkillable { .. } | State::Failed { .. } | spawning!() | ending!() => {}
         }
     }
 
-    /// Whether somebody has stopped something by hand and may come back for it.
-    pub(super) fn anything_held(&self) -> bool {
-        self.services.iter().any(|service| service.held && service.state.phase() == Phase::Down)
+    /// Whether a service is down because it was stopped manually, and may be started again.
+    pub(super) fn any_stopped_manually(&self) -> bool {
+        self.services.iter().any(|service| service.stopped_manually && service.state.phase() == Phase::Down)
     }
 }

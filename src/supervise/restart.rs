@@ -41,7 +41,7 @@ impl RestartHistory {
     ///
     /// The first end after a stable run is followed by a start at once. From then on pauses double, from
     /// `rule.delay` to `rule.max_delay`, and ends are counted up to `rule.limit`. A success counts like a failure
-    /// where it came too soon to be stable: under `always` it would else be a busy loop.
+    /// where it came too soon to be stable: under `always` it would be a busy loop otherwise.
     pub(super) fn after(&mut self, ended: RunResult, rule: &Restart) -> RestartDecision {
         match (rule.policy, ended) {
             (RestartPolicy::Never, _) | (RestartPolicy::OnFailure, RunResult::Success(_)) => {

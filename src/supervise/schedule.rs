@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Time;
+use super::EngineTime;
 use crate::config::values::ServiceName;
 
 /// A run comes later by up to this part of the period, so that many containers do not do the same thing at once.
@@ -11,11 +11,11 @@ const SPREAD: u32 = 20;
 const MAX_SPREAD: Duration = Duration::from_secs(60);
 
 /// Returns the pause from `now` to the next run: the first one after `now` that lies a whole number of periods behind
-/// `started`, so that turns missed by a long run or a stopped machine are not caught up.
-pub(super) fn pause(name: &ServiceName, run: u32, started: Time, now: Time, every: Duration) -> Duration {
+/// `started`, so that runs missed by a long run or a stopped machine are not caught up.
+pub(super) fn pause(name: &ServiceName, run: u32, started: EngineTime, now: EngineTime, every: Duration) -> Duration {
     let every = every.max(Duration::from_millis(1));
-    let gone = now.since(started).as_nanos();
-    let periods = (gone / every.as_nanos()).saturating_add(1);
+    let elapsed = now.since(started).as_nanos();
+    let periods = (elapsed / every.as_nanos()).saturating_add(1);
     let until = u32::try_from(periods).map_or(Duration::MAX, |periods| every.saturating_mul(periods));
     until.saturating_sub(now.since(started)).saturating_add(spread(name, run, every))
 }
@@ -32,8 +32,8 @@ fn spread(name: &ServiceName, run: u32, every: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    fn at(seconds: u64) -> Time {
-        Time(Duration::from_secs(seconds))
+    fn at(seconds: u64) -> EngineTime {
+        EngineTime(Duration::from_secs(seconds))
     }
 
     fn seconds(started: u64, now: u64, every: u64) -> u64 {
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn extremes_do_not_overflow() {
         let name = ServiceName::new("job").expect("a name");
-        assert!(pause(&name, u32::MAX, at(0), Time(Duration::MAX), Duration::ZERO) > Duration::ZERO);
-        assert!(pause(&name, 0, Time(Duration::MAX), at(0), Duration::MAX) > Duration::ZERO);
+        assert!(pause(&name, u32::MAX, at(0), EngineTime(Duration::MAX), Duration::ZERO) > Duration::ZERO);
+        assert!(pause(&name, 0, EngineTime(Duration::MAX), at(0), Duration::MAX) > Duration::ZERO);
     }
 }

@@ -1,19 +1,19 @@
 //! How the container stops (DESIGN §7, §8). What that means for one service stands in `ending`.
 //!
-//! The stop goes down the dependencies. A service is *released* when it has ended and everything that depends on it is
-//! released, through however many others: a oneshot that is done between a web server and its database keeps the
-//! database up until the web server is down. What is released releases what it depends on; what is then still alive is
-//! sent its stop signal. One whose process KILL does not end in [`REAP_GRACE`] is given up, so that those below still get
-//! theirs. When the budget is used up, or somebody asks a second time, all that lives is killed at once and no
-//! finish script starts any more; [`REAP_GRACE`] later the container ends, whatever is left.
+//! The stop goes down the dependencies. A service that has no dependents left is sent its stop signal; it counts as a
+//! dependent until it has ended and has no dependents left itself: a oneshot that is done between a web server and its
+//! database keeps the database up until the web server is down. One whose process KILL does not end in [`REAP_GRACE`] is
+//! marked unkillable and counts as ended, so that those below still get their stop signal. When the budget is used up, or a
+//! second stop signal comes, every process is killed at once and no finish script starts any more; [`REAP_GRACE`] later the
+//! container ends, whatever is left.
 
 use super::budget::{Budget, REAP_GRACE};
-use super::by_id::Table;
-use super::container::{ContainerState, Stop};
-use super::state::{Cause, Service, State, at_rest, ending, pending, running, spawning};
+use super::container::{ContainerState, StopInProgress};
+use super::id_vec::IdVec;
+use super::state::{Cause, ServiceRuntime, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
-use super::timers::Slot;
-use super::{Action, Exit, Id, Report, StopReason, Target, Time};
+use super::timers::TimerKind;
+use super::{Action, EngineTime, Exit, Id, Report, StopReason, Target};
 use crate::config::values::Signal;
 
 impl Supervisor {
@@ -41,14 +41,14 @@ impl Supervisor {
         self.begin_stop(StopReason::Main(exit));
     }
 
-    /// Passes a signal on to the main command, while its first process lives.
+    /// Passes a signal on to the main command, while its main process lives.
     pub(super) fn forward(&mut self, signal: Signal) {
         let Some(id) = self.main else { return };
         match self.services[id].state {
             State::Starting { run } | State::Up { run, .. } | State::Stopping { run, .. } => {
                 self.out.push(Action::Signal { id, pid: run.pid, to: Target::Process, signal });
             }
-            State::Draining { .. } | State::Lost { .. } | State::Finishing { .. } => {}
+            State::StoppingGroup { .. } | State::Unkillable { .. } | State::Finishing { .. } => {}
             State::StopCommandRunning { .. } => {}
             at_rest!() | pending!() | spawning!() => {}
         }
@@ -65,62 +65,62 @@ impl Supervisor {
         let order = self.graph.sorted();
         let later = self
             .graph
-            .later_layers(&order, |id| self.services[id].state.phase().alive() || self.needs_stop_command(id));
+            .later_layers(&order, |id| self.services[id].state.phase().has_process() || self.needs_stop_command(id));
         let layers = later.iter().max().map_or(0, |most| most.saturating_add(1));
         let budget = Budget::new(self.now, self.stop_timeout, layers);
-        self.container = ContainerState::Stopping(Stop { reason, budget, asked: 0, end_at: None });
-        let mut ordered = Table::new(self.services.ids().map(|_| false));
+        self.container = ContainerState::Stopping(StopInProgress { reason, budget, asked: 0, end_at: None });
+        let mut ordered = IdVec::new(self.services.ids().map(|_| false));
         order.into_iter().for_each(|id| ordered[id] = true);
         for id in self.services.ids() {
             // Those of a cycle would wait for each other until the budget is used up, and who is below them with them.
-            let holds = if ordered[id] { self.graph.above(id).count() } else { 0 };
+            let dependents_left = if ordered[id] { self.graph.above(id).count() } else { 0 };
             let service = &mut self.services[id];
             service.wanted = false;
-            service.links.later = later[id];
-            service.links.holds = holds;
+            service.counts.later_layers = later[id];
+            service.counts.dependents_left = dependents_left;
             self.prepare_stop(id);
-            self.work.push_back(id);
+            self.to_evaluate.push_back(id);
         }
     }
 
     /// Cancels what has not started, and bounds by the budget what is ending already.
     fn prepare_stop(&mut self, id: Id) {
-        let within = |old: Option<Time>, new: Time| Some(old.map_or(new, |old| old.min(new)));
+        let within = |old: Option<EngineTime>, new: EngineTime| Some(old.map_or(new, |old| old.min(new)));
         match self.services[id].state {
-            State::Waiting { .. } | State::Awaiting { .. } | State::Backoff => self.set(id, State::Down),
-            State::Resting { .. } if !self.services[id].spec.has_stop_command => self.set(id, State::Down),
-            State::Resting { .. } => self.set(id, State::Done),
+            State::Waiting { .. } | State::WaitForProbing { .. } | State::Backoff => self.set(id, State::Down),
+            State::Scheduled | State::Resting if !self.services[id].spec.has_stop_command => self.set(id, State::Down),
+            State::Scheduled | State::Resting => self.set(id, State::Done),
             // A reload has left it out, and in the same step the container began to stop before this one was handled.
-            State::Done if self.services[id].gone && !self.services[id].spec.has_stop_command => {
+            State::Done if self.services[id].removed && !self.services[id].spec.has_stop_command => {
                 self.set(id, State::Down)
             }
             State::Starting { .. } => {
-                self.timers.set(id, Slot::State, None);
+                self.timers.set(id, TimerKind::State, None);
                 self.cancel_probe(id);
             }
             State::Up { .. } => self.cancel_probe(id),
             State::Stopping { termination, .. }
-            | State::Draining { termination, .. }
+            | State::StoppingGroup { termination, .. }
             | State::StopCommandRunning { termination, .. } => {
                 let until = if termination.kill_sent { self.now.plus(REAP_GRACE) } else { self.kill_at(id) };
-                self.timers.set(id, Slot::State, within(self.timers.get(id, Slot::State), until));
+                self.timers.set(id, TimerKind::State, within(self.timers.get(id, TimerKind::State), until));
             }
             State::Finishing { termination, .. } => {
                 let until = if termination.kill_sent { Some(self.now.plus(REAP_GRACE)) } else { self.finish_until(id) };
                 if let Some(until) = until {
-                    self.timers.set(id, Slot::State, within(self.timers.get(id, Slot::State), until));
+                    self.timers.set(id, TimerKind::State, within(self.timers.get(id, TimerKind::State), until));
                 }
             }
-            State::Down | State::Lost { .. } | State::Done | State::Failed { .. } | spawning!() => {}
+            State::Down | State::Unkillable { .. } | State::Done | State::Failed { .. } | spawning!() => {}
         }
     }
 
     /// Considers a service again during the stop.
-    pub(super) fn consider_stopping(&mut self, id: Id) {
+    pub(super) fn reevaluate_in_stop(&mut self, id: Id) {
         let over = self.is_stop_timeout_over();
         let time_is_left = self.container.stop().is_some_and(|stop| self.now < stop.budget.total());
         let stop_command_due = self.needs_stop_command(id) && !over && time_is_left;
-        let Service { state, links, .. } = &mut self.services[id];
+        let ServiceRuntime { state, counts, .. } = &mut self.services[id];
         match state {
             State::Starting { .. } | State::Up { .. } if over => self.kill(id),
             State::Finishing { termination, .. } | State::StopCommandRunning { termination, .. }
@@ -128,35 +128,38 @@ impl Supervisor {
             {
                 self.kill(id);
             }
-            State::Starting { .. } | State::Up { .. } if links.holds == 0 => self.terminate(id, Cause::Shutdown),
+            State::Starting { .. } | State::Up { .. } if counts.dependents_left == 0 => {
+                self.terminate(id, Cause::Shutdown)
+            }
             spawning!() | running!() | ending!() => {}
-            State::Resting { .. } | State::Done if stop_command_due => {
-                if links.holds == 0 {
+            State::Scheduled | State::Resting | State::Done if stop_command_due => {
+                if counts.dependents_left == 0 {
                     self.run_stop_command(id);
                 }
             }
             State::Down
             | State::Waiting { .. }
-            | State::Awaiting { .. }
+            | State::WaitForProbing { .. }
             | State::Backoff
-            | State::Lost { .. }
+            | State::Unkillable { .. }
             | State::Failed { .. }
-            | State::Resting { .. }
+            | State::Scheduled
+            | State::Resting
             | State::Done => {
-                if links.holds == 0 && !links.released {
-                    links.released = true;
-                    self.release_below(id);
+                if counts.dependents_left == 0 && !counts.stopped_with_dependents {
+                    counts.stopped_with_dependents = true;
+                    self.decrement_dependents_left(id);
                 }
             }
         }
     }
 
-    fn release_below(&mut self, id: Id) {
+    fn decrement_dependents_left(&mut self, id: Id) {
         for below in self.graph.below(id) {
-            let links = &mut self.services[below].links;
-            links.holds = links.holds.saturating_sub(1);
-            if links.holds == 0 {
-                self.work.push_back(below);
+            let counts = &mut self.services[below].counts;
+            counts.dependents_left = counts.dependents_left.saturating_sub(1);
+            if counts.dependents_left == 0 {
+                self.to_evaluate.push_back(below);
             }
         }
     }
@@ -164,12 +167,14 @@ impl Supervisor {
     /// Moves the container's own state on; returns whether anything changed.
     pub(super) fn advance_container(&mut self) -> bool {
         match &self.container {
-            ContainerState::Running if self.active == 0 && !self.anything_held() => {
+            ContainerState::Running if self.may_change_count == 0 && !self.any_stopped_manually() => {
                 self.begin_stop(StopReason::NothingLeft)
             }
-            ContainerState::Stopping(_) if self.alive == 0 => self.end(),
-            ContainerState::Stopping(Stop { end_at: Some(end_at), .. }) if *end_at <= self.now => self.give_up(),
-            ContainerState::Stopping(Stop { end_at: None, budget, .. }) if budget.total() <= self.now => {
+            ContainerState::Stopping(_) if self.process_count == 0 => self.end(),
+            ContainerState::Stopping(StopInProgress { end_at: Some(end_at), .. }) if *end_at <= self.now => {
+                self.end_despite_unkillable()
+            }
+            ContainerState::Stopping(StopInProgress { end_at: None, budget, .. }) if budget.total() <= self.now => {
                 self.end_stop_timeout()
             }
             ContainerState::Booting
@@ -191,34 +196,34 @@ impl Supervisor {
             match self.services[id].state {
                 State::Starting { .. } | State::Up { .. } => self.kill(id),
                 State::Stopping { termination, .. }
-                | State::Draining { termination, .. }
+                | State::StoppingGroup { termination, .. }
                 | State::Finishing { termination, .. }
                 | State::StopCommandRunning { termination, .. } => {
                     if !termination.kill_sent {
                         self.kill(id);
                     }
                 }
-                State::Lost { .. } | at_rest!() | pending!() | spawning!() => {}
+                State::Unkillable { .. } | at_rest!() | pending!() | spawning!() => {}
             }
         }
     }
 
     /// Ends the container without those that KILL did not end.
-    fn give_up(&mut self) {
+    fn end_despite_unkillable(&mut self) {
         for id in self.services.ids() {
-            if self.services[id].state.phase().alive() {
-                self.give_up_on(id);
+            if self.services[id].state.phase().has_process() {
+                self.mark_unkillable(id);
             }
         }
         self.end();
     }
 
     fn end(&mut self) {
-        let Some(Stop { reason, .. }) = self.container.stop().cloned() else { return };
+        let Some(StopInProgress { reason, .. }) = self.container.stop().cloned() else { return };
         let code = self.exit_code(&reason);
         self.container = ContainerState::Over(reason);
-        self.work.clear();
-        self.starts.clear();
+        self.to_evaluate.clear();
+        self.to_start.clear();
         self.out.push(Action::Exit(code));
     }
 

@@ -10,8 +10,8 @@ pub struct SpawnError {
     /// Which of a service's programs it was to execute.
     pub role: Role,
     /// What was refused.
-    pub stage: SpawnStage,
-    /// The program, directory or file that was refused; `None` where the stage is about none, or it is not known.
+    pub step: SpawnStep,
+    /// The program, directory or file that was refused; `None` where the step is about none, or it is not known.
     pub object: Option<PathBuf>,
     /// The kernel's answer, or the nearest to it.
     pub errno: i32,
@@ -22,14 +22,14 @@ pub struct SpawnError {
 
 impl SpawnError {
     /// Returns an error of a service's command of which nothing more is known.
-    pub fn new(stage: SpawnStage, errno: i32) -> Self {
-        Self { role: Role::Run, stage, object: None, errno, explanation: String::new() }
+    pub fn new(step: SpawnStep, errno: i32) -> Self {
+        Self { role: Role::Run, step, object: None, errno, explanation: String::new() }
     }
 }
 
-/// The stages of starting a program that can be refused, in order: by PID 1, then in the forked process.
+/// The steps of starting a program that can be refused, in order: by PID 1, then in the forked process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SpawnStage {
+pub enum SpawnStep {
     /// To find the service.
     FindService,
     /// To find the command in its definition.
@@ -78,8 +78,8 @@ pub enum SpawnStage {
     Unknown,
 }
 
-impl SpawnStage {
-    /// Every stage, in order.
+impl SpawnStep {
+    /// Every step, in order.
     pub const ALL: [Self; 23] = [
         Self::FindService,
         Self::FindCommand,

@@ -42,13 +42,13 @@ pub struct Spec {
     pub essential: bool,
     /// What makes a longrun ready; without meaning for a oneshot, which is done when it ends.
     pub ready: Readiness,
-    /// How many things outside the container must be there before it starts.
-    pub awaits: usize,
+    /// How many targets its `wait_for` has: all must be there before it starts.
+    pub wait_for_count: usize,
     /// A oneshot runs again this long after its last start.
     pub every: Option<Duration>,
     /// A oneshot runs when its time comes ([`super::Event::Due`]), and not at the start.
     pub scheduled: bool,
-    /// A longrun says at least this often that it is alive, unless it asks for another time.
+    /// A longrun sends a watchdog notification at least this often, unless it requests another interval.
     pub watchdog: Option<Duration>,
     /// A longrun's health check, and what follows from it.
     pub health: Option<HealthRule>,
@@ -137,17 +137,17 @@ pub enum Start {
     Down,
     /// An earlier stage did it (a oneshot of *prepare*).
     AlreadyDone,
-    /// It is left out in this mode: failed from the beginning, and never a reason to end the container by itself.
+    /// It is skipped in this mode: failed from the beginning, and never a reason to end the container by itself.
     Skipped,
-    /// An earlier stage could not do it (a oneshot of *prepare* that is not essential): failed from the beginning, as one
-    /// that is left out.
+    /// It failed in an earlier stage (a oneshot of *prepare* that is not essential): failed from the beginning, as a skipped
+    /// one.
     Failed,
 }
 
 impl Setup {
     /// Returns the setup of these services, in their order, and of the main command behind them if there is one.
     ///
-    /// `done` are oneshots that the *prepare* stage has done; `skipped` are left out in this mode. What a service
+    /// `done` are oneshots that the *prepare* stage has done; `skipped` are skipped in this mode. What a service
     /// requires, or is after, outside `services` is ignored, so that a stage can be given its own services only.
     pub fn new(
         services: &[Service],
@@ -183,7 +183,7 @@ impl Setup {
                 success_codes: service.success_codes.clone(),
                 essential: service.essential,
                 ready: Readiness::of(&service.ready),
-                awaits: service.wait_for.len(),
+                wait_for_count: service.wait_for.len(),
                 every: service.every,
                 scheduled: service.calendar.is_some() && service.kind == Kind::Oneshot,
                 watchdog: watchdog(&service.ready),
@@ -207,9 +207,9 @@ impl Setup {
 }
 
 impl Spec {
-    /// Returns the main command's: started once, after everything has settled; its end ends the container.
+    /// Returns the main command's: started once, after all services are up, done or failed; its end ends the container.
     ///
-    /// It is stopped by a signal to its first process only, as tini does; what it leaves of its group is then
+    /// It is stopped by a signal to its main process only, as tini does; what it leaves of its group is then
     /// signalled as well.
     pub fn main() -> Self {
         Self {
@@ -227,7 +227,7 @@ impl Spec {
             success_codes: vec![0],
             essential: false,
             ready: Readiness::Executed,
-            awaits: 0,
+            wait_for_count: 0,
             every: None,
             scheduled: false,
             watchdog: None,
@@ -297,7 +297,7 @@ mod tests {
     fn names_become_ids_and_those_outside_the_stage_are_ignored() {
         let services = [
             service("db", Kind::Longrun, &["prepared"], &[]),
-            service("web", Kind::Longrun, &["db", "gone"], &["elsewhere", "db"]),
+            service("web", Kind::Longrun, &["db", "removed"], &["elsewhere", "db"]),
         ];
         let setup = Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), None, Duration::from_secs(8));
         let edges: Vec<_> = setup.specs.iter().map(|spec| (spec.requires.clone(), spec.after.clone())).collect();

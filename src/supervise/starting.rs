@@ -4,38 +4,43 @@ use std::time::Duration;
 
 use super::process::Outcome;
 use super::restart::RestartDecision;
-use super::state::{Cause, End, Service, State, at_rest, ending, pending, running, spawning};
+use super::state::{Cause, End, ServiceRuntime, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
-use super::timers::Slot;
-use super::{Action, Exit, FailureReason, Id, Report, Role, StopReason, Time, schedule};
+use super::timers::TimerKind;
+use super::{Action, EngineTime, Exit, FailureReason, Id, Report, Role, StopReason, schedule};
 
 impl Supervisor {
-    /// Considers a service again: whether it may start, or must stop, now.
-    pub(super) fn consider(&mut self, id: Id) {
+    /// Reevaluates a service: whether it may start, or must stop, now.
+    pub(super) fn reevaluate(&mut self, id: Id) {
         if self.container.stop().is_some() {
-            return self.consider_stopping(id);
+            return self.reevaluate_in_stop(id);
         }
         if self.container.is_running() && self.apply_reload(id) {
             return;
         }
         if self.container.is_running() && !self.services[id].wanted {
-            return self.consider_unwanted(id);
+            return self.reevaluate_unwanted(id);
         }
-        let Service { state, links, spec, .. } = &self.services[id];
-        let links = *links;
+        let ServiceRuntime { state, counts, spec, .. } = &self.services[id];
+        let counts = *counts;
         match state {
-            State::Waiting { .. } | State::Awaiting { .. } | State::Backoff if links.lost > 0 => {
+            State::Waiting { .. } | State::WaitForProbing { .. } | State::Backoff if counts.failed_requirements > 0 => {
                 self.fail_by_requirement(id);
             }
-            State::Waiting { .. } if links.may_start() => self.starts.push_back(id),
-            State::Awaiting { at, .. } if *at >= spec.awaits && links.may_start() => self.starts.push_back(id),
+            State::Waiting { .. } if counts.may_start() => self.to_start.push_back(id),
+            State::WaitForProbing { at, .. } if *at >= spec.wait_for_count && counts.may_start() => {
+                self.to_start.push_back(id)
+            }
             State::Waiting { reported: false } => {
                 let on = self.missing(id);
                 self.services[id].state = State::Waiting { reported: true };
-                self.report(Report::Waiting { id, on });
+                self.report(Report::WaitsForServices { id, on });
                 self.watch_main_wait(id);
             }
-            State::Waiting { reported: true } | State::Awaiting { .. } | State::Backoff | State::Lost { .. } => {}
+            State::Waiting { reported: true }
+            | State::WaitForProbing { .. }
+            | State::Backoff
+            | State::Unkillable { .. } => {}
             at_rest!() | spawning!() | running!() | ending!() => {}
         }
     }
@@ -43,41 +48,42 @@ impl Supervisor {
     /// It is wanted from now on: it waits for what it needs, or for its time.
     pub(super) fn begin_to_wait(&mut self, id: Id) {
         let scheduled = self.services[id].spec.scheduled;
-        self.set(id, if scheduled { State::Resting { ran: false } } else { State::Waiting { reported: false } });
+        self.set(id, if scheduled { State::Scheduled } else { State::Waiting { reported: false } });
     }
 
     /// Its time has come: it runs, unless it does already or is not to.
     pub(super) fn due(&mut self, id: Id) {
-        let Service { state, spec, wanted, .. } = &self.services[id];
+        let ServiceRuntime { state, spec, wanted, .. } = &self.services[id];
         let may = spec.scheduled && *wanted && self.container.is_running();
-        let pauses_for_good = self.timers.get(id, Slot::State).is_none();
+        let pauses_for_good = self.timers.get(id, TimerKind::State).is_none();
         match state {
-            State::Resting { .. } if may => self.set(id, State::Waiting { reported: false }),
-            // One that pauses until a moment of its own is not hurried.
+            State::Scheduled | State::Resting if may => self.set(id, State::Waiting { reported: false }),
+            // A pause with an end of its own is not cut short.
             State::Backoff if may && pauses_for_good => self.set(id, State::Waiting { reported: false }),
-            State::Lost { .. } | at_rest!() | pending!() | spawning!() | running!() | ending!() => {}
+            State::Unkillable { .. } | at_rest!() | pending!() | spawning!() | running!() | ending!() => {}
         }
     }
 
-    /// Starts it, if that is still right: first it waits for what it needs from outside.
+    /// Starts it, if that is still right: first the targets of its `wait_for` are probed.
     pub(super) fn start(&mut self, id: Id) {
-        let Service { state, links, spec, .. } = &self.services[id];
-        let awaits = match state {
-            State::Waiting { .. } => spec.awaits > 0,
-            State::Awaiting { at, .. } if *at >= spec.awaits => false,
-            State::Awaiting { .. } | State::Lost { .. } | State::Backoff => return,
+        let ServiceRuntime { state, counts, spec, .. } = &self.services[id];
+        let has_wait_for = match state {
+            State::Waiting { .. } => spec.wait_for_count > 0,
+            State::WaitForProbing { at, .. } if *at >= spec.wait_for_count => false,
+            State::WaitForProbing { .. } | State::Unkillable { .. } | State::Backoff => return,
             at_rest!() | spawning!() | running!() | ending!() => return,
         };
-        if !links.may_start() {
+        if !counts.may_start() {
             return;
         }
-        if awaits {
-            return self.begin_await(id);
+        if has_wait_for {
+            return self.begin_wait_for(id);
         }
         let service = &mut self.services[id];
         service.starts = service.starts.saturating_add(1);
-        service.restarts = service.restarts.saturating_add(u32::from(std::mem::take(&mut service.again)));
-        service.given_up = None;
+        service.restarts =
+            service.restarts.saturating_add(u32::from(std::mem::take(&mut service.next_start_is_restart)));
+        service.ended_by_us = None;
         if !service.spec.has_program {
             return self.done_at_once(id);
         }
@@ -98,20 +104,20 @@ impl Supervisor {
         {
             self.report(Report::PeriodicFailed { id, pause });
             self.set(id, State::Backoff);
-            return self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
+            return self.timers.set(id, TimerKind::State, Some(self.now.plus(pause)));
         }
         let service = &mut self.services[id];
         let next = service.history.after(outcome.ended(), &service.spec.restart);
         match next {
             RestartDecision::Restart { pause, failures } => {
                 self.note_failing(id, &outcome, failed || failures > 0);
-                self.services[id].again = true;
+                self.services[id].next_start_is_restart = true;
                 self.report(Report::Backoff { id, pause, failures });
                 if pause.is_zero() {
                     self.set(id, State::Waiting { reported: false });
                 } else {
                     self.set(id, State::Backoff);
-                    self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
+                    self.timers.set(id, TimerKind::State, Some(self.now.plus(pause)));
                 }
             }
             RestartDecision::Limit(times) => self.fail(id, FailureReason::Limit(times)),
@@ -136,19 +142,19 @@ impl Supervisor {
         self.services[id].failing = None;
         match again {
             Some(pause) => {
-                self.set(id, State::Resting { ran: true });
-                self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
+                self.set(id, State::Resting);
+                self.timers.set(id, TimerKind::State, Some(self.now.plus(pause)));
             }
-            None if self.services[id].spec.scheduled => self.set(id, State::Resting { ran: true }),
+            None if self.services[id].spec.scheduled => self.set(id, State::Resting),
             None => self.set(id, State::Done),
         }
         self.report(Report::Done { id, took: end.ran, again });
     }
 
     /// In how long a periodic oneshot runs again whose last run began then.
-    fn next_run(&self, id: Id, started: Time) -> Option<Duration> {
+    fn next_run(&self, id: Id, started: EngineTime) -> Option<Duration> {
         let every = self.services[id].spec.every.filter(|_| self.is_oneshot(id))?;
-        let Service { spec, starts, .. } = &self.services[id];
+        let ServiceRuntime { spec, starts, .. } = &self.services[id];
         Some(schedule::pause(&spec.name, *starts, started, self.now, every))
     }
 
@@ -177,13 +183,13 @@ impl Supervisor {
     }
 
     fn fail_by_requirement(&mut self, id: Id) {
-        let lost = self.graph.requires(id).iter().find(|on| self.services[**on].state.phase().hopeless());
-        if let Some(lost) = lost.copied() {
-            self.fail(id, FailureReason::Requirement(lost));
+        let failed = self.graph.requires(id).iter().find(|on| self.services[**on].state.phase().cannot_satisfy());
+        if let Some(failed) = failed.copied() {
+            self.fail(id, FailureReason::Requirement(failed));
         }
     }
 
-    /// Begins the stop at once, before anything else is considered: nothing starts after an essential end.
+    /// Begins the stop at once, before anything else is reevaluated: nothing starts after an essential end.
     fn ended_for_good(&mut self, id: Id, why: FailureReason) {
         if self.services[id].spec.essential {
             self.begin_stop(StopReason::Essential(id, why));
@@ -193,7 +199,10 @@ impl Supervisor {
     /// Returns what keeps it waiting.
     pub(super) fn missing(&self, id: Id) -> Vec<Id> {
         let phase = |on: &Id| self.services[*on].state.phase();
-        let unmet = self.graph.requires(id).iter().filter(|on| !phase(on).met());
-        unmet.chain(self.graph.after(id).iter().filter(|on| !phase(on).settled())).copied().collect()
+        let unsatisfied_requires = self.graph.requires(id).iter().filter(|on| !phase(on).satisfies_requires());
+        unsatisfied_requires
+            .chain(self.graph.after(id).iter().filter(|on| !phase(on).satisfies_after()))
+            .copied()
+            .collect()
     }
 }

@@ -1,4 +1,4 @@
-//! What a service *is*: [`State`] holds the facts of each state. What is *wanted* is kept apart, beside it. Must not know
+//! What a service *is*: [`State`] holds the facts of each state. What is *wanted* is kept apart, next to it. Must not know
 //! transitions.
 
 use std::time::Duration;
@@ -6,26 +6,26 @@ use std::time::Duration;
 use super::phase::Phase;
 use super::restart::RestartHistory;
 use super::spec::{Spec, Start};
-use super::{Exit, FailureReason, GivenUp, Id, LastFailure, Pid, Role, Time};
+use super::{EndedByUs, EngineTime, Exit, FailureReason, Id, LastFailure, Pid, Role};
 
 /// A service: its definition, its state, its history.
 #[derive(Clone, Debug)]
-pub(super) struct Service {
+pub(super) struct ServiceRuntime {
     pub(super) spec: Spec,
     /// Only changed by `Supervisor::set`.
     pub(super) state: State,
     /// Since when it is in this state.
-    pub(super) since: Time,
+    pub(super) since: EngineTime,
     /// Whether it should run.
     pub(super) wanted: bool,
     /// How often its command was started.
     pub(super) starts: u32,
-    /// How often it was started again after an end that nobody asked for.
+    /// How often it was started again after an end without a request.
     pub(super) restarts: u32,
-    /// The next start is such a one.
-    pub(super) again: bool,
-    /// Why its last run was stopped without a request.
-    pub(super) given_up: Option<GivenUp>,
+    /// Whether the next start is counted in `restarts`.
+    pub(super) next_start_is_restart: bool,
+    /// Why the engine ended its last run without a request.
+    pub(super) ended_by_us: Option<EndedByUs>,
     /// How its last run failed, until one comes up: it is tried again.
     pub(super) failing: Option<LastFailure>,
     /// How its command last ended.
@@ -38,33 +38,33 @@ pub(super) struct Service {
     pub(super) history: RestartHistory,
     /// What its probes have found.
     pub(super) probe_state: ProbeState,
-    /// The watchdog interval that holds now: the configured one, or the one that it asked for.
+    /// The watchdog interval that holds now: the configured one, or the one that it requested.
     pub(super) watchdog: Option<Duration>,
-    /// Somebody stopped it by hand, and may start it again: the container waits for that.
-    pub(super) held: bool,
-    /// … or with this one, which it requires.
-    pub(super) held_with: Option<Id>,
-    /// What it will be once its process is gone (a reload).
-    pub(super) next: Option<Box<Spec>>,
-    /// No service any more: a reload has left it out.
-    pub(super) gone: bool,
-    /// It is gone and has ended: its place is another's once nothing of it is left outside.
-    pub(super) retired: bool,
+    /// It was stopped manually, and may be started again: the container waits for that.
+    pub(super) stopped_manually: bool,
+    /// Which one was stopped manually, where it was stopped because it requires that one.
+    pub(super) stopped_with: Option<Id>,
+    /// Its new definition after a reload, applied once its process is gone.
+    pub(super) pending_spec: Option<Box<Spec>>,
+    /// A reload has removed it.
+    pub(super) removed: bool,
+    /// It is removed and has ended: another service gets its id after `Event::IdReleased`.
+    pub(super) removal_done: bool,
     /// What keeps it waiting, and its place in the order of a stop.
-    pub(super) links: Links,
+    pub(super) counts: DependencyCounts,
 }
 
-impl Service {
+impl ServiceRuntime {
     /// Returns a service that has never been started.
     pub(super) fn new(spec: Spec) -> Self {
         Self {
             state: State::Down,
-            since: Time::default(),
+            since: EngineTime::default(),
             wanted: spec.start == Start::Wanted,
             starts: 0,
             restarts: 0,
-            again: false,
-            given_up: None,
+            next_start_is_restart: false,
+            ended_by_us: None,
             failing: None,
             last_exit: None,
             last_ran: None,
@@ -72,12 +72,12 @@ impl Service {
             history: RestartHistory::default(),
             probe_state: ProbeState::default(),
             watchdog: spec.watchdog,
-            held: false,
-            held_with: None,
-            next: None,
-            gone: false,
-            retired: false,
-            links: Links::default(),
+            stopped_manually: false,
+            stopped_with: None,
+            pending_spec: None,
+            removed: false,
+            removal_done: false,
+            counts: DependencyCounts::default(),
             spec,
         }
     }
@@ -98,35 +98,35 @@ pub(super) struct ProbeState {
     pub(super) unhealthy_reason: Option<String>,
     /// Why it is not ready, and when a report last said so.
     pub(super) not_ready: Option<String>,
-    pub(super) reported: Option<Time>,
+    pub(super) reported: Option<EngineTime>,
 }
 
 /// Counts over a service's neighbours, kept up to date by every change of state, so that an event costs as much as the
 /// service has dependents, not as much as there are services.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Links {
+pub(super) struct DependencyCounts {
     /// How many that it requires are not up or done.
-    pub(super) unmet: usize,
-    /// How many that it requires will never be.
-    pub(super) lost: usize,
-    /// How many that it is after have not settled.
-    pub(super) unsettled: usize,
-    /// In a stop: how many that depend on it have not been released.
-    pub(super) holds: usize,
-    /// In a stop: it has ended, and so has everything that depends on it, through however many others.
-    pub(super) released: bool,
+    pub(super) unsatisfied_requires: usize,
+    /// How many that it requires will not be up or done by themselves.
+    pub(super) failed_requirements: usize,
+    /// How many that it is after are not up, done, failed or down.
+    pub(super) unsatisfied_after: usize,
+    /// In a stop: how many dependents have not ended, or have dependents left themselves.
+    pub(super) dependents_left: usize,
+    /// In a stop: it has ended, and so has everything that depends on it, directly or not.
+    pub(super) stopped_with_dependents: bool,
     /// In a stop: how many layers come later than its own.
-    pub(super) later: u32,
+    pub(super) later_layers: u32,
 }
 
-impl Links {
-    /// Whether all that it requires is up or done, and all that it is after has settled.
+impl DependencyCounts {
+    /// Whether all that it requires is up or done, and all that it is after is up, done, failed or down.
     pub(super) fn may_start(self) -> bool {
-        self.unmet == 0 && self.unsettled == 0
+        self.unsatisfied_requires == 0 && self.unsatisfied_after == 0
     }
 }
 
-/// A state with its facts. A pid is only where a process (or the rest of its group) exists.
+/// A state with its facts. A pid is only where a process (or a leftover of its group) exists.
 #[derive(Clone, Debug)]
 pub(super) enum State {
     Down,
@@ -134,13 +134,13 @@ pub(super) enum State {
         /// Whether a report has said so.
         reported: bool,
     },
-    Awaiting {
-        /// Which of the things that it waits for, the next one; all are there where it is none.
+    WaitForProbing {
+        /// The next target of its `wait_for`; all are there where there is none with this index.
         at: usize,
         /// Since when.
-        began: Time,
+        began: EngineTime,
         /// When a report last said so.
-        reported: Option<Time>,
+        reported: Option<EngineTime>,
     },
     Spawning,
     Starting {
@@ -148,17 +148,17 @@ pub(super) enum State {
     },
     Up {
         run: Run,
-        ready: Time,
+        ready: EngineTime,
     },
     Stopping {
         run: Run,
-        ready: Option<Time>,
+        ready: Option<EngineTime>,
         cause: Cause,
         termination: Termination,
     },
-    Draining {
+    StoppingGroup {
         pid: Pid,
-        of: GroupOwner,
+        ended_role: EndedRole,
         termination: Termination,
     },
     FinishSpawning {
@@ -169,10 +169,10 @@ pub(super) enum State {
         end: End,
         termination: Termination,
     },
-    Lost {
+    Unkillable {
         pid: Pid,
-        /// Whether its first process is still there, not only the rest of its group.
-        first: bool,
+        /// Whether its main process is still there, not only leftovers of its group.
+        has_main_process: bool,
         /// What it was.
         role: Role,
     },
@@ -180,10 +180,8 @@ pub(super) enum State {
     Failed {
         why: FailureReason,
     },
-    Resting {
-        /// Whether it has run, as what it is now; one with a time of day has not before that.
-        ran: bool,
-    },
+    Scheduled,
+    Resting,
     Done,
     StopCommandSpawning,
     StopCommandRunning {
@@ -193,21 +191,21 @@ pub(super) enum State {
 }
 
 /// Patterns of states that a transition treats alike, so that what does nothing is one short arm. Together they are all
-/// states but `Lost`: a new one belongs to a group, or breaks every match.
+/// states but `Unkillable`: a new one belongs to a group, or breaks every match.
 ///
-/// No process, and nothing is asked for.
+/// No process, and none is requested.
 macro_rules! at_rest {
     () => {
-        State::Down | State::Failed { .. } | State::Resting { .. } | State::Done
+        State::Down | State::Failed { .. } | State::Scheduled | State::Resting | State::Done
     };
 }
 /// No process yet: it waits for something, or pauses.
 macro_rules! pending {
     () => {
-        State::Waiting { .. } | State::Awaiting { .. } | State::Backoff
+        State::Waiting { .. } | State::WaitForProbing { .. } | State::Backoff
     };
 }
-/// A process was asked for.
+/// A process was requested.
 macro_rules! spawning {
     () => {
         State::Spawning | State::FinishSpawning { .. } | State::StopCommandSpawning
@@ -222,7 +220,10 @@ macro_rules! running {
 /// Something of it runs that is to end.
 macro_rules! ending {
     () => {
-        State::Stopping { .. } | State::Draining { .. } | State::Finishing { .. } | State::StopCommandRunning { .. }
+        State::Stopping { .. }
+            | State::StoppingGroup { .. }
+            | State::Finishing { .. }
+            | State::StopCommandRunning { .. }
     };
 }
 pub(super) use {at_rest, ending, pending, running, spawning};
@@ -231,14 +232,14 @@ pub(super) use {at_rest, ending, pending, running, spawning};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
     pub(super) pid: Pid,
-    pub(super) started: Time,
+    pub(super) started: EngineTime,
 }
 
 /// Since when something is being ended, and how. Its timer says when it is killed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Termination {
     /// Since when.
-    pub(super) since: Time,
+    pub(super) since: EngineTime,
     /// Whether KILL was sent.
     pub(super) kill_sent: bool,
 }
@@ -249,8 +250,8 @@ pub(super) struct End {
     pub(super) exit: Exit,
     pub(super) cause: Cause,
     /// When it began.
-    pub(super) started: Time,
-    /// How long its first process ran.
+    pub(super) started: EngineTime,
+    /// How long its main process ran.
     pub(super) ran: Duration,
     /// How long it was up, if it ever was.
     pub(super) up: Option<Duration>,
@@ -267,15 +268,15 @@ pub(super) enum Cause {
     Unhealthy,
     /// Its watchdog expired, or it notified WATCHDOG=trigger.
     Watchdog,
-    /// Somebody asked for that.
+    /// It was requested.
     Asked,
     /// The container stops.
     Shutdown,
 }
 
-/// What the rest of a group belonged to.
+/// Which program of a service the main process of a group executed, and how that ended.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum GroupOwner {
+pub(super) enum EndedRole {
     /// The command.
     Run(End),
     /// The finish script after that end, and how the script ended.
@@ -290,31 +291,31 @@ impl State {
         match self {
             Self::Down => Phase::Down,
             Self::Waiting { .. } => Phase::Waiting,
-            Self::Awaiting { .. } => Phase::Awaiting,
+            Self::WaitForProbing { .. } => Phase::WaitForProbing,
             Self::Spawning => Phase::Spawning,
             Self::Starting { .. } => Phase::Starting,
             Self::Up { .. } => Phase::Up,
             Self::Stopping { .. } => Phase::Stopping,
-            Self::Draining { .. } => Phase::Draining,
+            Self::StoppingGroup { .. } => Phase::StoppingGroup,
             Self::FinishSpawning { .. } => Phase::FinishSpawning,
             Self::Finishing { .. } => Phase::Finishing,
-            Self::Lost { .. } => Phase::Lost,
+            Self::Unkillable { .. } => Phase::Unkillable,
             Self::Backoff => Phase::Backoff,
             Self::Failed { .. } => Phase::Failed,
-            Self::Resting { ran: true } => Phase::Resting,
-            Self::Resting { ran: false } => Phase::Scheduled,
+            Self::Scheduled => Phase::Scheduled,
+            Self::Resting => Phase::Resting,
             Self::Done => Phase::Done,
             Self::StopCommandSpawning => Phase::StopCommandSpawning,
             Self::StopCommandRunning { .. } => Phase::StopCommandRunning,
         }
     }
 
-    /// Returns its process, while that or the rest of its group lives.
+    /// Returns its process, while that or a leftover of its group lives.
     pub(super) fn pid(&self) -> Option<Pid> {
         match self {
             Self::Starting { run } | Self::Up { run, .. } | Self::Stopping { run, .. } => Some(run.pid),
-            Self::Draining { pid, .. } | Self::Finishing { pid, .. } => Some(*pid),
-            Self::StopCommandRunning { pid, .. } | Self::Lost { pid, .. } => Some(*pid),
+            Self::StoppingGroup { pid, .. } | Self::Finishing { pid, .. } => Some(*pid),
+            Self::StopCommandRunning { pid, .. } | Self::Unkillable { pid, .. } => Some(*pid),
             at_rest!() | pending!() | spawning!() => None,
         }
     }
@@ -323,7 +324,7 @@ impl State {
     pub(super) fn why(&self) -> Option<&FailureReason> {
         match self {
             Self::Failed { why } => Some(why),
-            Self::Down | Self::Resting { .. } | Self::Done | Self::Lost { .. } => None,
+            Self::Down | Self::Scheduled | Self::Resting | Self::Done | Self::Unkillable { .. } => None,
             pending!() | spawning!() | running!() | ending!() => None,
         }
     }

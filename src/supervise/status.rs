@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::supervisor::Supervisor;
-use super::timers::Slot;
-use super::{Exit, FailureReason, GivenUp, Id, Phase, Pid, Status, StatusReason, StopReason, Time, exit_code};
+use super::timers::TimerKind;
+use super::{EndedByUs, EngineTime, Exit, FailureReason, Id, Phase, Pid, Status, StatusReason, StopReason, exit_code};
 use crate::config::service::Stop;
 use crate::config::values::ServiceName;
 
@@ -53,7 +53,8 @@ impl Supervisor {
     /// Returns how many of those that should run are up (oneshots: done), and how many should run.
     pub fn up_and_wanted(&self) -> (usize, usize) {
         let wanted = self.services.iter().filter(|service| service.wanted);
-        wanted.fold((0, 0), |(up, all), service| (up + usize::from(service.state.phase().met()), all + 1))
+        wanted
+            .fold((0, 0), |(up, all), service| (up + usize::from(service.state.phase().satisfies_requires()), all + 1))
     }
 
     /// Returns whether it is the main command.
@@ -61,13 +62,13 @@ impl Supervisor {
         self.main == Some(id)
     }
 
-    /// Returns whether the main command has to wait until the services have settled.
+    /// Returns whether the main command has to wait until the services are up, done or failed.
     pub fn main_waits(&self) -> bool {
         self.main.is_some_and(|id| self.services[id].state.phase() == Phase::Waiting)
     }
 
-    /// Returns its process, as long as that or the rest of its group lives: the pid may be signalled (as a process
-    /// or as a group) and belongs to nobody else.
+    /// Returns its process, as long as that or a leftover of its group lives: the pid may be signalled (as a process
+    /// or as a group) and is not used again.
     pub fn live(&self, id: Id) -> Option<Pid> {
         self.services.has(id).then(|| self.services[id].state.pid()).flatten()
     }
@@ -78,7 +79,7 @@ impl Supervisor {
     }
 
     /// Returns since when it is in its state.
-    pub fn since(&self, id: Id) -> Option<Time> {
+    pub fn since(&self, id: Id) -> Option<EngineTime> {
         self.services.has(id).then(|| self.services[id].since)
     }
 
@@ -90,7 +91,7 @@ impl Supervisor {
             let own = exit_code::code(*exit);
             service.code.is_none_or(|code| code == own || code == own.max(1))
         };
-        service.last_exit.filter(|exit| service.given_up.is_some() || fits(exit))
+        service.last_exit.filter(|exit| service.ended_by_us.is_some() || fits(exit))
     }
 
     /// Returns whether it ends so when all is well.
@@ -116,17 +117,17 @@ impl Supervisor {
     fn why(&self, id: Id) -> Option<StatusReason> {
         let service = &self.services[id];
         let pauses = service.state.phase() == Phase::Backoff;
-        match (service.state.why(), service.held && !service.wanted, &service.given_up) {
+        match (service.state.why(), service.stopped_manually && !service.wanted, &service.ended_by_us) {
             (Some(why), ..) => Some(StatusReason::Failed(why.clone())),
-            (None, true, _) => Some(StatusReason::Held(service.held_with)),
-            (None, false, Some(why)) if pauses => Some(StatusReason::GivenUp(why.clone())),
+            (None, true, _) => Some(StatusReason::StoppedManually(service.stopped_with)),
+            (None, false, Some(why)) if pauses => Some(StatusReason::EndedByUs(why.clone())),
             (None, false, _) => None,
         }
     }
 
-    /// Returns why its last run was ended although nobody asked for that, if it was.
-    pub fn given_up(&self, id: Id) -> Option<&GivenUp> {
-        self.services.has(id).then(|| self.services[id].given_up.as_ref()).flatten()
+    /// Returns why the engine ended its last run without a request, if it did.
+    pub fn ended_by_us(&self, id: Id) -> Option<&EndedByUs> {
+        self.services.has(id).then(|| self.services[id].ended_by_us.as_ref()).flatten()
     }
 
     /// Returns what the latest readiness check found, while it is not ready.
@@ -145,14 +146,14 @@ impl Supervisor {
         self.spec(id).is_some_and(|spec| spec.scheduled || (spec.every.is_some() && self.is_oneshot(id)))
     }
 
-    /// Returns whether somebody stopped it by hand.
-    pub fn is_held(&self, id: Id) -> bool {
-        self.services.has(id) && self.services[id].held && !self.services[id].wanted
+    /// Returns whether it was stopped manually.
+    pub fn is_stopped_manually(&self, id: Id) -> bool {
+        self.services.has(id) && self.services[id].stopped_manually && !self.services[id].wanted
     }
 
     /// Returns in how long it is started again, while it pauses.
-    pub fn pause_left(&self, id: Id, now: Time) -> Option<Duration> {
+    pub fn pause_left(&self, id: Id, now: EngineTime) -> Option<Duration> {
         let pauses = self.phase(id) == Some(Phase::Backoff);
-        self.timers.get(id, Slot::State).filter(|_| pauses).map(|until| until.since(now))
+        self.timers.get(id, TimerKind::State).filter(|_| pauses).map(|until| until.since(now))
     }
 }

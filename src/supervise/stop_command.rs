@@ -1,5 +1,5 @@
-//! The stop command of a oneshot that is done (`stop_command`): in its layer when the container stops, or when somebody stops
-//! it. What its process's events mean stands in `process`.
+//! The stop command of a oneshot that is done (`stop_command`): in its layer when the container stops, or when it is
+//! stopped manually. What its process's events mean stands in `process`.
 
 use super::state::State;
 use super::supervisor::Supervisor;
@@ -9,7 +9,7 @@ impl Supervisor {
     /// Whether it is done and has a stop command.
     pub(super) fn needs_stop_command(&self, id: Id) -> bool {
         self.services[id].spec.has_stop_command
-            && matches!(self.services[id].state, State::Done | State::Resting { .. })
+            && matches!(self.services[id].state, State::Done | State::Scheduled | State::Resting)
     }
 
     /// Begins to run its stop command.

@@ -1,32 +1,33 @@
-//! [`Supervisor`]: the engine's frame. Takes an event, lets requests spread, then touches processes, and says when it
-//! wants to be called again. What a process's events mean stands in `process`, how a container stops in `shutdown`.
+//! [`Supervisor`]: dispatches events, then starts processes, and returns the next deadline. Its `impl` blocks are in many
+//! files: what a process's events mean is in `process`, how services start in `starting`, how one is ended in `ending`, how
+//! the container stops in `shutdown`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::by_id::Table;
 use super::container::{ContainerState, ExitCodeInputs};
 use super::graph::Graph;
+use super::id_vec::IdVec;
 use super::phase::Phase;
 use super::spec::{Setup, Start};
-use super::state::{Links, ProbeState, Service, State};
-use super::timers::{Slot, Timers};
-use super::{Action, Event, FailureReason, Id, MainBlocked, Report, Request, StopReason, Time};
+use super::state::{DependencyCounts, ProbeState, ServiceRuntime, State};
+use super::timers::{TimerKind, Timers};
+use super::{Action, EngineTime, Event, FailureReason, Id, MainBlocked, Report, Request, StopReason};
 use crate::config::service::Kind;
 use crate::config::values::ServiceName;
 
 /// The engine. All that it knows came in by [`Setup`] and [`Event`]s; all that it does is the actions it returns.
 ///
 /// # Starting
-/// A service starts when all that it requires is up (oneshots: done) and all that it is after has settled: is up, done,
-/// failed, or down and not wanted. The main command is after everything. A requirement that is lost (failed, or ended
-/// for good) makes those failed that still wait for it, or that would be started again; one that is up stays up, as
-/// with systemd's `Requires=`, and so it does while a requirement crashes and comes back. Before its process is started it
-/// asks for what it waits for outside the container.
+/// A service starts when all that it requires is up (oneshots: done) and all that it is after is up, done,
+/// failed, or down and not wanted. The main command is after everything. A requirement that has failed, or ended
+/// for good, makes those failed that still wait for it, or that would be started again; one that is up stays up, as
+/// with systemd's `Requires=`, and so it does while a requirement crashes and comes back. Before its process is started
+/// the targets of its `wait_for` are probed.
 ///
 /// # Ending
-/// A run has ended when its whole group has: what the first process leaves behind is signalled, then killed; only what
-/// a oneshot that succeeds has left goes on. Then the finish script runs (not after a start that failed), then the restart
+/// A run has ended when its whole group has: leftovers of the main process are signalled, then killed; only those of
+/// a oneshot that succeeds continue. Then the finish script runs (not after a start that failed), then the restart
 /// policy decides. An essential service that has ended for good, the main command's end, a signal, a request and having
 /// nothing left each end the container.
 ///
@@ -36,32 +37,32 @@ use crate::config::values::ServiceName;
 /// still ends in time, but a service may be shown as what it is not.
 #[derive(Clone, Debug)]
 pub struct Supervisor {
-    pub(super) services: Table<Service>,
+    pub(super) services: IdVec<ServiceRuntime>,
     pub(super) graph: Graph,
-    /// Who has which name, those that are retired left out.
+    /// The ids of the services by name, without those whose removal is done.
     pub(super) names: BTreeMap<ServiceName, Id>,
-    /// Places that nobody has.
-    pub(super) free: BTreeSet<Id>,
+    /// Ids that no service has.
+    pub(super) free_ids: BTreeSet<Id>,
     /// For how many services reloads have set the edges.
-    pub(super) relinked: u64,
+    pub(super) edge_updates: u64,
     pub(super) main: Option<Id>,
     pub(super) stop_timeout: Duration,
     pub(super) container: ContainerState,
-    pub(super) now: Time,
+    pub(super) now: EngineTime,
     pub(super) timers: Timers,
     pub(super) out: Vec<Action>,
     pub(super) exit_code_inputs: ExitCodeInputs,
     /// What the main command waited for when the container began to stop; `None`: it has run, or there is none.
     pub(super) main_blocked: Option<MainBlocked>,
-    /// How many are alive, in the sense of `Phase::alive`.
-    pub(super) alive: usize,
-    /// How many are active, in the sense of `Phase::active`.
-    pub(super) active: usize,
-    /// Services to consider again, because they or their neighbours changed.
-    pub(super) work: VecDeque<Id>,
+    /// How many services have a process (`Phase::has_process`).
+    pub(super) process_count: usize,
+    /// How many services may change by themselves (`Phase::may_change`).
+    pub(super) may_change_count: usize,
+    /// Services to reevaluate, because they or their neighbours changed.
+    pub(super) to_evaluate: VecDeque<Id>,
     /// Services that may start, unless something changes before they are started.
-    pub(super) starts: VecDeque<Id>,
-    /// For ids that nobody has.
+    pub(super) to_start: VecDeque<Id>,
+    /// The name that is returned for unknown ids.
     pub(super) unknown_name: ServiceName,
 }
 
@@ -69,54 +70,58 @@ impl Supervisor {
     /// Returns an engine that waits for [`Event::Begin`].
     pub fn new(setup: Setup) -> Self {
         let graph = Graph::new(&setup.specs);
-        let services = Table::new(setup.specs.into_iter().map(Service::new));
+        let services = IdVec::new(setup.specs.into_iter().map(ServiceRuntime::new));
         let main = services.ids().next_back().filter(|last| services[*last].spec.is_main);
-        let mut me = Self {
+        let mut supervisor = Self {
             timers: Timers::default(),
             names: services.ids().map(|id| (services[id].spec.name.clone(), id)).collect(),
-            free: BTreeSet::new(),
-            relinked: 0,
+            free_ids: BTreeSet::new(),
+            edge_updates: 0,
             services,
             graph,
             main,
             stop_timeout: setup.stop_timeout,
             container: ContainerState::Booting,
-            now: Time::default(),
+            now: EngineTime::default(),
             out: Vec::new(),
             exit_code_inputs: ExitCodeInputs::default(),
             main_blocked: None,
-            alive: 0,
-            active: 0,
-            work: VecDeque::new(),
-            starts: VecDeque::new(),
+            process_count: 0,
+            may_change_count: 0,
+            to_evaluate: VecDeque::new(),
+            to_start: VecDeque::new(),
             unknown_name: ServiceName::main(),
         };
-        let wanted = me.services.ids().filter(|id| me.services[*id].wanted).collect();
-        me.want_what_is_required(wanted);
-        for id in me.services.ids() {
-            // Everything is down: nothing is met, everything is hopeless, everything has settled.
-            let requires = me.graph.requires(id).len();
-            me.services[id].links = Links { unmet: requires, lost: requires, ..Links::default() };
+        let wanted = supervisor.services.ids().filter(|id| supervisor.services[*id].wanted).collect();
+        supervisor.want_what_is_required(wanted);
+        for id in supervisor.services.ids() {
+            // Everything is down: no requirement is satisfied, none can be, and every `after` is satisfied.
+            let requires = supervisor.graph.requires(id).len();
+            supervisor.services[id].counts = DependencyCounts {
+                unsatisfied_requires: requires,
+                failed_requirements: requires,
+                ..DependencyCounts::default()
+            };
         }
-        me
+        supervisor
     }
 
     /// Takes an event and returns what to do, in this order. After [`Action::Exit`] it returns nothing any more.
     ///
     /// `now` never goes back: an earlier one counts as the latest. An event for a service that does not exist, or that
     /// does not fit its state, changes nothing.
-    pub fn step(&mut self, now: Time, event: Event) -> Vec<Action> {
+    pub fn step(&mut self, now: EngineTime, event: Event) -> Vec<Action> {
         self.now = self.now.max(now);
         if !matches!(self.container, ContainerState::Over(_)) {
-            self.take(event);
-            self.settle();
+            self.handle(event);
+            self.run_to_fixpoint();
         }
         std::mem::take(&mut self.out)
     }
 
     /// Returns when something has to happen next, if nothing else does before; `None` while there is nothing to wait
     /// for. Always later than the last `now`, and an [`Event::Tick`] then always changes something.
-    pub fn deadline(&self) -> Option<Time> {
+    pub fn deadline(&self) -> Option<EngineTime> {
         match &self.container {
             ContainerState::Booting | ContainerState::Running => self.timers.first(),
             ContainerState::Stopping(stop) => {
@@ -135,7 +140,7 @@ impl Supervisor {
         }
     }
 
-    fn take(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         if event.id().is_some_and(|id| !self.services.has(id)) {
             return;
         }
@@ -143,10 +148,10 @@ impl Supervisor {
             Event::Begin => self.begin(),
             Event::Tick => {}
             Event::StopSignal(signal) => self.stop_signal(signal),
-            Event::Ask(Request::Shutdown { code }) => self.shutdown_requested(code),
-            Event::Ask(Request::Start(id)) => self.start_requested(id),
-            Event::Ask(Request::Stop(id)) => self.stop_requested(id),
-            Event::Ask(Request::Restart(id)) => self.restart_requested(id),
+            Event::Request(Request::Shutdown { code }) => self.shutdown_requested(code),
+            Event::Request(Request::Start(id)) => self.start_requested(id),
+            Event::Request(Request::Stop(id)) => self.stop_requested(id),
+            Event::Request(Request::Restart(id)) => self.restart_requested(id),
             Event::Forward(signal) => self.forward(signal),
             Event::Spawned { id, pid } => self.spawned(id, pid),
             Event::SpawnFailed { id, why } => self.spawn_failed(id, why),
@@ -157,9 +162,9 @@ impl Supervisor {
             Event::ProbeResult { id, result } => self.probe_result(id, result),
             Event::KeepAlive { id, within } => self.keep_alive(id, within),
             Event::WatchdogTrigger { id } => self.watchdog_trigger(id),
-            Event::Extend { id, by } => self.extend(id, by),
+            Event::ExtendTimeout { id, by } => self.extend(id, by),
             Event::Due { id } => self.due(id),
-            Event::Retired { id } => self.free(id),
+            Event::IdReleased { id } => self.release_id(id),
         }
     }
 
@@ -182,21 +187,21 @@ impl Supervisor {
         }
     }
 
-    /// Works until nothing is left to do at this moment. What changes spreads first: to whom it concerns, then whose
-    /// time has come, then to the container. Only then is anything started: a failure that ends the container must not
-    /// find that something has just been started for nothing.
-    pub(super) fn settle(&mut self) {
+    /// Reevaluates until nothing is left to do at this moment: first the services that a change affects, then those whose
+    /// timer has expired, then the container. Only then is anything started: a failure that ends the container must not
+    /// come after a start in the same step.
+    pub(super) fn run_to_fixpoint(&mut self) {
         loop {
-            if let Some(id) = self.work.pop_front() {
-                self.consider(id);
-            } else if let Some((due, id, slot)) = self.timers.pop(self.now) {
-                match slot {
-                    Slot::State => self.expire(id, due),
-                    Slot::Probe => self.probe_due(id),
-                    Slot::Watchdog => self.watchdog_expired(id, self.services[id].watchdog),
+            if let Some(id) = self.to_evaluate.pop_front() {
+                self.reevaluate(id);
+            } else if let Some((due, id, kind)) = self.timers.pop(self.now) {
+                match kind {
+                    TimerKind::State => self.expire(id, due),
+                    TimerKind::Probe => self.probe_due(id),
+                    TimerKind::Watchdog => self.watchdog_expired(id, self.services[id].watchdog),
                 }
             } else if self.advance_container() {
-            } else if let Some(id) = self.starts.pop_front() {
+            } else if let Some(id) = self.to_start.pop_front() {
                 self.start(id);
             } else {
                 return;
@@ -212,31 +217,31 @@ impl Supervisor {
         self.timers.clear(id);
         self.cancel_probe(id);
         self.services[id].probe_state = ProbeState::default();
-        self.work.push_back(id);
-        shift(&mut self.alive, old.alive(), new.alive());
-        shift(&mut self.active, old.active(), new.active());
-        if (old.met(), old.hopeless()) != (new.met(), new.hopeless()) {
+        self.to_evaluate.push_back(id);
+        shift(&mut self.process_count, old.has_process(), new.has_process());
+        shift(&mut self.may_change_count, old.may_change(), new.may_change());
+        if (old.satisfies_requires(), old.cannot_satisfy()) != (new.satisfies_requires(), new.cannot_satisfy()) {
             for above in self.graph.required_by(id) {
-                let links = &mut self.services[*above].links;
-                shift(&mut links.unmet, !old.met(), !new.met());
-                shift(&mut links.lost, old.hopeless(), new.hopeless());
-                if links.unmet == 0 || new.hopeless() {
-                    self.work.push_back(*above);
+                let counts = &mut self.services[*above].counts;
+                shift(&mut counts.unsatisfied_requires, !old.satisfies_requires(), !new.satisfies_requires());
+                shift(&mut counts.failed_requirements, old.cannot_satisfy(), new.cannot_satisfy());
+                if counts.unsatisfied_requires == 0 || new.cannot_satisfy() {
+                    self.to_evaluate.push_back(*above);
                 }
             }
         }
-        let counted = |phase: Phase| phase.alive() || phase.met();
+        let counted = |phase: Phase| phase.has_process() || phase.satisfies_requires();
         if counted(old) && !counted(new) && self.container.is_running() {
-            // One that somebody stops waits for what requires it.
+            // One that was stopped manually waits for what requires it.
             let below = self.graph.requires(id).iter();
-            self.work.extend(below.filter(|below| !self.services[**below].wanted));
+            self.to_evaluate.extend(below.filter(|below| !self.services[**below].wanted));
         }
-        if old.settled() != new.settled() {
+        if old.satisfies_after() != new.satisfies_after() {
             for above in self.graph.before(id) {
-                let links = &mut self.services[*above].links;
-                shift(&mut links.unsettled, !old.settled(), !new.settled());
-                if links.unsettled == 0 {
-                    self.work.push_back(*above);
+                let counts = &mut self.services[*above].counts;
+                shift(&mut counts.unsatisfied_after, !old.satisfies_after(), !new.satisfies_after());
+                if counts.unsatisfied_after == 0 {
+                    self.to_evaluate.push_back(*above);
                 }
             }
         }
@@ -246,15 +251,15 @@ impl Supervisor {
         self.out.push(Action::Report(report));
     }
 
-    /// A service that stays down is wanted all the same if something wanted requires it; not one that was started before
-    /// and has ended, or was stopped by hand, or is none any more. Returns which are wanted now because of these.
+    /// Makes services wanted that would stay down but are required by something wanted; not one that was started before and
+    /// has ended, or was stopped manually, or is removed. Returns which are wanted now because of these.
     pub(super) fn want_what_is_required(&mut self, mut wanted: Vec<Id>) -> Vec<Id> {
         let mut more = Vec::new();
         while let Some(id) = wanted.pop() {
             for on in self.graph.requires(id) {
                 let service = &mut self.services[*on];
                 let untouched = matches!(service.state, State::Down) && service.starts == 0;
-                let free = untouched && !service.held && !service.gone;
+                let free = untouched && !service.stopped_manually && !service.removed;
                 if free && service.spec.start == Start::Down && !service.wanted {
                     service.wanted = true;
                     wanted.push(*on);

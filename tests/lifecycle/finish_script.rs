@@ -28,7 +28,7 @@ fn a_finish_script_that_says_125_ends_it_for_good_with_its_own_code() {
     scenario.exits("web", 0);
     scenario.take_actions();
     scenario.exits("web", 125);
-    assert!(scenario.reports().contains(&Report::Failed { id, why: FailureReason::FinishSaidStop }));
+    assert!(scenario.reports().contains(&Report::Failed { id, why: FailureReason::FinishPermanentFailure }));
     assert_eq!(scenario.exit(), Some(0));
 }
 

@@ -212,7 +212,7 @@ fn what_it_waits_for_is_said_after_longer_and_longer_pauses() {
     for _ in 0..395 {
         scenario.wait(0.1);
         said.extend(scenario.reports().into_iter().filter_map(|report| match report {
-            Report::MainWaits { since, on, .. } => Some((since.as_secs(), on)),
+            Report::MainStillWaits { since, on, .. } => Some((since.as_secs(), on)),
             _ => None,
         }));
     }

@@ -37,7 +37,7 @@ fn a_failed_wait_for_probe_is_repeated_after_a_second_and_reported_less_and_less
     let mut said = 0;
     for _ in 0..41 {
         scenario.probe_fails("web");
-        said += scenario.reports().iter().filter(|report| matches!(report, Report::Awaiting { .. })).count();
+        said += scenario.reports().iter().filter(|report| matches!(report, Report::WaitForFails { .. })).count();
         scenario.wait(0.9);
         assert_eq!(scenario.probes(), [""; 0]);
         scenario.wait(0.1);

@@ -34,7 +34,7 @@ fn a_group_that_survives_kill_is_reported_and_blocks_nothing() {
     scenario.wait(0.25);
     assert_eq!(
         scenario.take_actions()[..2],
-        [Action::Report(Report::LeftBehind { id, pid }), Action::UntrackGroup { id, pid }]
+        [Action::Report(Report::LeftoversAbandoned { id, pid }), Action::UntrackGroup { id, pid }]
     );
     assert_eq!(scenario.state("web"), "backoff");
 }
@@ -71,7 +71,7 @@ fn what_a_oneshot_that_succeeds_has_left_goes_on_and_keeps_nobody_waiting() {
     scenario.take_actions();
     scenario.ends("job", Exit::Code(0), true);
     let actions = scenario.take_actions();
-    assert!(actions.contains(&Action::Report(Report::LeftRunning { id, pid })), "{actions:?}");
+    assert!(actions.contains(&Action::Report(Report::LeftoversContinue { id, pid })), "{actions:?}");
     assert!(actions.contains(&Action::UntrackGroup { id, pid }), "{actions:?}");
     assert_eq!((scenario.state("job"), scenario.state("web")), ("done", "starting"));
     assert!(!actions.iter().any(|action| matches!(action, Action::Signal { .. })), "{actions:?}");

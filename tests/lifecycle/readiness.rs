@@ -2,7 +2,7 @@
 
 use stepdown::config::service::RestartPolicy;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Event, GivenUp, ProbeResult, Readiness, Report, StatusReason};
+use stepdown::supervise::{Action, EndedByUs, Event, ProbeResult, Readiness, Report, StatusReason};
 
 use super::seconds;
 use crate::support::engine::scenario::Scenario;
@@ -36,7 +36,11 @@ fn a_service_that_is_not_ready_in_time_is_stopped_killed_and_counts_as_failed() 
     let id = scenario.id("db");
     scenario.executed("db");
     scenario.wait(5.0);
-    assert!(scenario.take_actions().contains(&Action::Report(Report::NotReady { id, after: seconds(5), why: None })));
+    assert!(scenario.take_actions().contains(&Action::Report(Report::ReadyTimedOut {
+        id,
+        after: seconds(5),
+        why: None
+    })));
     assert_eq!(scenario.state("db"), "stopping");
     scenario.ready("db");
     assert_eq!(scenario.state("db"), "stopping");
@@ -63,7 +67,7 @@ fn why_a_probed_service_is_not_ready_is_reported_ever_more_rarely_and_at_its_tim
                     let why = format!("refused {}", if scenario.now() < 8.0 { "early" } else { "late" });
                     scenario.send(Event::ProbeResult { id, result: ProbeResult::Fail(why) });
                 }
-                Action::Report(Report::NotYet { since, why, .. }) => said.push((since.as_secs(), why)),
+                Action::Report(Report::StillNotReady { since, why, .. }) => said.push((since.as_secs(), why)),
                 _ => {}
             }
         }
@@ -71,11 +75,11 @@ fn why_a_probed_service_is_not_ready_is_reported_ever_more_rarely_and_at_its_tim
     }
     assert!(asks > 13, "{asks}");
     assert_eq!(said, [(5, "refused early".to_owned()), (11, "refused late".to_owned())]);
-    let last = Report::NotReady { id, after: seconds(13), why: Some("refused late".to_owned()) };
+    let last = Report::ReadyTimedOut { id, after: seconds(13), why: Some("refused late".to_owned()) };
     assert!(scenario.take_actions().contains(&Action::Report(last)));
     scenario.dies("db", Signal::TERM);
-    let why = GivenUp::NotReady { after: seconds(13), last_result: Some("refused late".to_owned()) };
-    assert_eq!((scenario.state("db"), scenario.status("db").why), ("backoff", Some(StatusReason::GivenUp(why))));
+    let why = EndedByUs::NotReady { after: seconds(13), last_result: Some("refused late".to_owned()) };
+    assert_eq!((scenario.state("db"), scenario.status("db").why), ("backoff", Some(StatusReason::EndedByUs(why))));
 }
 
 #[test]

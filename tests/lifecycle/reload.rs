@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use stepdown::config::values::{ServiceName, Signal};
-use stepdown::supervise::{Action, Event, Exit, Pid, Start, Supervisor, Time};
+use stepdown::supervise::{Action, EngineTime, Event, Exit, Pid, Start, Supervisor};
 
 use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::{SpecBuilder, longrun, main_command, oneshot, setup};
@@ -306,7 +306,8 @@ fn what_a_reload_left_out_and_a_dependent_keeps_is_not_shown_once_the_container_
 /// Reloads, and answers at once that nothing is left of what has ended.
 fn reload(engine: &mut Supervisor, builders: &[SpecBuilder], changed: &[&str], pids: &mut i32) -> usize {
     let changed = changed.iter().filter_map(|name| ServiceName::new(name)).collect();
-    let mut actions = VecDeque::from(engine.reload(Time::default(), setup(builders, Duration::from_secs(8)), &changed));
+    let mut actions =
+        VecDeque::from(engine.reload(EngineTime::default(), setup(builders, Duration::from_secs(8)), &changed));
     let mut retired = 0;
     while let Some(action) = actions.pop_front() {
         let events = match action {
@@ -317,13 +318,13 @@ fn reload(engine: &mut Supervisor, builders: &[SpecBuilder], changed: &[&str], p
             Action::Signal { id, signal: Signal::TERM, .. } => {
                 vec![Event::Exited { id, exit: Exit::Code(0), group_left: false }]
             }
-            Action::Retire { id } => {
+            Action::Remove { id } => {
                 retired += 1;
-                vec![Event::Retired { id }]
+                vec![Event::IdReleased { id }]
             }
             _ => Vec::new(),
         };
-        events.into_iter().for_each(|event| actions.extend(engine.step(Time::default(), event)));
+        events.into_iter().for_each(|event| actions.extend(engine.step(EngineTime::default(), event)));
     }
     retired
 }
@@ -332,7 +333,7 @@ fn reload(engine: &mut Supervisor, builders: &[SpecBuilder], changed: &[&str], p
 fn ten_thousand_reloads_that_add_and_remove_a_service_need_one_place() {
     let stays = [longrun("db"), longrun("web").requires("db"), main_command()];
     let mut engine = Supervisor::new(setup(&stays, Duration::from_secs(8)));
-    engine.step(Time::default(), Event::Begin);
+    engine.step(EngineTime::default(), Event::Begin);
     let mut pids = 1;
     for turn in 0..10_000 {
         let names = [&*format!("a{turn}").leak(), &*format!("b{turn}").leak()];
@@ -354,10 +355,10 @@ fn a_place_is_another_ones_only_after_nothing_is_left_of_the_first() {
     let gone = scenario.id("gone");
     scenario.reload(&[longrun("stays")], &[]);
     scenario.exits("gone", 0);
-    assert!(scenario.take_actions().contains(&Action::Retire { id: gone }));
+    assert!(scenario.take_actions().contains(&Action::Remove { id: gone }));
     scenario.reload(&[longrun("stays"), longrun("early")], &[]);
     assert_ne!(scenario.id("early"), gone);
-    scenario.send(Event::Retired { id: gone });
+    scenario.send(Event::IdReleased { id: gone });
     scenario.reload(&[longrun("stays"), longrun("early"), longrun("late")], &[]);
     assert_eq!((scenario.id("late"), scenario.state("late")), (gone, "starting"));
 }
@@ -369,14 +370,14 @@ fn what_changes_costs_work_for_itself_and_not_for_everybody() {
     let builders: Vec<SpecBuilder> = names.iter().map(|name| longrun(name)).collect();
     let mut engine = Supervisor::new(setup(&[&builders[..], &[main_command()]].concat(), Duration::from_secs(8)));
     let mut pids = 1;
-    for action in engine.step(Time::default(), Event::Begin) {
+    for action in engine.step(EngineTime::default(), Event::Begin) {
         if let Action::Spawn { id, .. } = action {
             pids += 1;
-            engine.step(Time::default(), Event::Spawned { id, pid: Pid(pids) });
-            engine.step(Time::default(), Event::Executed { id });
+            engine.step(EngineTime::default(), Event::Spawned { id, pid: Pid(pids) });
+            engine.step(EngineTime::default(), Event::Executed { id });
         }
     }
     reload(&mut engine, &builders, &["s500"], &mut pids);
     // Once when it is stopped, and once when its definition has changed.
-    assert_eq!(engine.relinked(), 2);
+    assert_eq!(engine.edge_updates(), 2);
 }

@@ -24,8 +24,8 @@ fn a_stop_takes_dependents_down_first() {
     assert_eq!(scenario.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
     scenario.exits("db", 0);
     assert_eq!((scenario.state("db"), scenario.state("web"), scenario.status("db").wanted), ("down", "down", false));
-    assert_eq!(scenario.status("db").why, Some(StatusReason::Held(None)));
-    assert_eq!(scenario.status("web").why, Some(StatusReason::Held(Some(scenario.id("db")))));
+    assert_eq!(scenario.status("db").why, Some(StatusReason::StoppedManually(None)));
+    assert_eq!(scenario.status("web").why, Some(StatusReason::StoppedManually(Some(scenario.id("db")))));
 }
 
 #[test]

@@ -40,9 +40,9 @@ fn what_it_waits_for_is_named_once() {
     let mut scenario =
         Scenario::begun(&[longrun("a"), longrun("b").says_ready(None), longrun("c").requires("a").after("b")]);
     let (a, b, c) = (scenario.id("a"), scenario.id("b"), scenario.id("c"));
-    assert!(scenario.reports().contains(&Report::Waiting { id: c, on: vec![a, b] }));
+    assert!(scenario.reports().contains(&Report::WaitsForServices { id: c, on: vec![a, b] }));
     scenario.executed("a");
-    assert!(!scenario.reports().iter().any(|report| matches!(report, Report::Waiting { .. })));
+    assert!(!scenario.reports().iter().any(|report| matches!(report, Report::WaitsForServices { .. })));
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub struct ServiceState {
     /// Whether it should be running.
     pub wanted: bool,
     /// Whether it was stopped by hand.
-    pub stopped_by_hand: bool,
+    pub stopped_manually: bool,
     /// The reason of its state, in words.
     pub why: Option<String>,
     /// The required service that is missing, if it failed for that.
@@ -79,7 +79,7 @@ pub fn of_state(service: &ServiceState) -> Check {
         },
         Condition::Waiting => degraded(service.waiting()),
         Condition::NotReady => degraded(service.not_ready()),
-        Condition::Down if service.stopped_by_hand => degraded(Issue::new(
+        Condition::Down if service.stopped_manually => degraded(Issue::new(
             why(),
             format!("{service} is down"),
             format!("start it again: `stepdown start {}`", service.name),

@@ -52,7 +52,7 @@ impl EventLoop<'_> {
     }
 
     fn reload_method(&self, id: Id) -> Result<Reload, CommandRefused> {
-        let entry = self.processes.slots.entry(id);
+        let entry = self.processes.records.entry(id);
         let method = entry.and_then(|entry| entry.service.reload.clone());
         method.ok_or_else(|| {
             let name = self.control_handler.service_index.name(id);
@@ -94,7 +94,7 @@ impl EventLoop<'_> {
             Some(Phase::Starting | Phase::Up | Phase::Stopping) if group => (Target::Group, true),
             Some(Phase::Starting | Phase::Up | Phase::Stopping) => (Target::Process, true),
             // Its first process has ended.
-            Some(Phase::Draining) => (Target::Group, group),
+            Some(Phase::StoppingGroup) => (Target::Group, group),
             Some(_) | None => (Target::Process, false),
         };
         let word = self.supervisor.phase(id).map_or("unknown", Phase::word);

@@ -33,7 +33,7 @@ impl EventLoop<'_> {
 
     fn state(&self, id: Id, it: &ServiceStatus) -> ServiceState {
         let phase = self.supervisor.phase(id).unwrap_or(Phase::Down);
-        let refusal = self.supervisor.last_exit(id).is_none().then(|| self.processes.slots.refusal(id)).flatten();
+        let refusal = self.supervisor.last_exit(id).is_none().then(|| self.processes.records.refusal(id)).flatten();
         let is_down = matches!(phase, Phase::Backoff | Phase::Failed);
         let ended = || match it.last_exit.as_ref()? {
             LastExit::Code(code) => Some(format!("it ended with code {code}")),
@@ -48,7 +48,7 @@ impl EventLoop<'_> {
             state: condition(phase, it.kind == ServiceKind::Oneshot),
             is_main: it.kind == ServiceKind::Main,
             wanted: it.wanted,
-            stopped_by_hand: self.supervisor.is_held(id),
+            stopped_manually: self.supervisor.is_stopped_manually(id),
             why,
             missing_requirement: match self.supervisor.failed(id) {
                 Some(FailureReason::Requirement(lost)) => Some(self.supervisor.name(*lost).to_string()),
@@ -66,12 +66,12 @@ impl EventLoop<'_> {
 fn condition(phase: Phase, is_oneshot: bool) -> Condition {
     match phase {
         Phase::Down => Condition::Down,
-        Phase::Waiting | Phase::Awaiting => Condition::Waiting,
+        Phase::Waiting | Phase::WaitForProbing => Condition::Waiting,
         Phase::Spawning | Phase::Starting if is_oneshot => Condition::Running,
         Phase::Spawning | Phase::Starting => Condition::NotReady,
         Phase::Up | Phase::Scheduled | Phase::Resting | Phase::Done => Condition::Up,
-        Phase::Stopping | Phase::Draining | Phase::FinishSpawning | Phase::Finishing => Condition::Ending,
-        Phase::Lost | Phase::StopCommandSpawning | Phase::StopCommandRunning => Condition::Ending,
+        Phase::Stopping | Phase::StoppingGroup | Phase::FinishSpawning | Phase::Finishing => Condition::Ending,
+        Phase::Unkillable | Phase::StopCommandSpawning | Phase::StopCommandRunning => Condition::Ending,
         Phase::Backoff if is_oneshot => Condition::RunsAgain,
         Phase::Backoff => Condition::BackOff,
         Phase::Failed => Condition::Failed,

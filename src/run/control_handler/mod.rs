@@ -44,7 +44,7 @@ impl EventLoop<'_> {
                 call.respond(Response::Ok(health));
             }
             Query::Shutdown { code } => {
-                self.queue.push_back(Event::Ask(Request::Shutdown { code }));
+                self.queue.push_back(Event::Request(Request::Shutdown { code }));
                 call.respond(Response::Ok(Accepted {}));
             }
             Query::Start { services, wait_ms } => self.change(call, ManualChange::Start, &services, wait_ms),
@@ -193,7 +193,7 @@ impl EventLoop<'_> {
             if change != ManualChange::Stop {
                 self.control_handler.journal.record_request(id, now);
             }
-            self.queue.push_back(Event::Ask(request));
+            self.queue.push_back(Event::Request(request));
         }
         let until = if change == ManualChange::Stop { Until::Down } else { Until::Ready };
         // A caller that does not wait is answered once the engine has taken the request.
@@ -223,12 +223,16 @@ impl EventLoop<'_> {
             Some(Phase::Waiting) => {
                 Progress::WaitsFor(snapshot::blockers(id, &self.control_handler.service_index, &self.supervisor))
             }
-            Some(Phase::Awaiting | Phase::Spawning | Phase::Starting | Phase::Backoff) => Progress::Working,
-            Some(Phase::Stopping | Phase::Draining | Phase::FinishSpawning | Phase::Finishing) => Progress::Working,
+            Some(Phase::WaitForProbing | Phase::Spawning | Phase::Starting | Phase::Backoff) => Progress::Working,
+            Some(Phase::Stopping | Phase::StoppingGroup | Phase::FinishSpawning | Phase::Finishing) => {
+                Progress::Working
+            }
             Some(Phase::Down | Phase::Up | Phase::Failed | Phase::Scheduled | Phase::Resting | Phase::Done) => {
                 Progress::Settled
             }
-            Some(Phase::Lost | Phase::StopCommandSpawning | Phase::StopCommandRunning) | None => Progress::Settled,
+            Some(Phase::Unkillable | Phase::StopCommandSpawning | Phase::StopCommandRunning) | None => {
+                Progress::Settled
+            }
         }
     }
 
@@ -248,7 +252,7 @@ impl EventLoop<'_> {
     /// Returns when those of them that have no readiness check have been up for the settle time.
     fn settles_at(&self, ids: &[Id]) -> Option<Instant> {
         let has_no_check = |id: &&Id| {
-            let service = self.processes.slots.entry(**id).map(|entry| &entry.service);
+            let service = self.processes.records.entry(**id).map(|entry| &entry.service);
             service.is_some_and(|service| service.kind == Kind::Longrun && is_up_once_executed(&service.ready))
         };
         let up = ids.iter().filter(|id| self.supervisor.phase(**id) == Some(Phase::Up)).filter(has_no_check);

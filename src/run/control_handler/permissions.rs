@@ -89,7 +89,7 @@ impl EventLoop<'_> {
     }
 
     fn owner(&self, id: Id) -> Option<Uid> {
-        self.processes.slots.entry(id).map(|entry| entry.plan.credentials.uid)
+        self.processes.records.entry(id).map(|entry| entry.plan.credentials.uid)
     }
 
     fn permit_own(&self, caller: Uid, names: &[String]) -> Result<(), CommandRefused> {
@@ -122,7 +122,7 @@ impl EventLoop<'_> {
     }
 
     fn declares(&self, id: Id, signal: Signal) -> bool {
-        let Some(service) = self.processes.slots.entry(id).map(|entry| &entry.service) else {
+        let Some(service) = self.processes.records.entry(id).map(|entry| &entry.service) else {
             return false;
         };
         let reloads = matches!(&service.reload, Some(Reload::Signal(declared)) if *declared == signal);

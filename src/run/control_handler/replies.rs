@@ -63,15 +63,15 @@ impl EventLoop<'_> {
 
     fn describe_one(&self, id: Id, status: &Status) -> ServiceStatus {
         let now = self.now();
-        let slot = self.processes.slots.get(id);
+        let record = self.processes.records.get(id);
         let entry = self.control_handler.service_index.get(id);
         let has_process = matches!(status.state, StatusState::Starting | StatusState::Up | StatusState::Stopping)
             && status.pid.is_some();
         let started = self.control_handler.journal.started(id).filter(|_| has_process);
         let waits_for = match self.supervisor.phase(id) {
             Some(Phase::Waiting) => snapshot::waits_for(id, &self.control_handler.service_index, &self.supervisor),
-            Some(Phase::Awaiting) => {
-                vec![self.processes.slots.wait_target(id, self.control_handler.journal.awaited(id))]
+            Some(Phase::WaitForProbing) => {
+                vec![self.processes.records.wait_target(id, self.control_handler.journal.wait_for_index(id))]
             }
             Some(Phase::Spawning | Phase::Starting) => self.processes.readiness_condition(id).into_iter().collect(),
             Some(_) | None => Vec::new(),
@@ -82,10 +82,10 @@ impl EventLoop<'_> {
             uptime_ms: started.map(|started| milliseconds(now.since(started))),
             waits_for,
             next_run: self.next_run(id).filter(|_| status.wanted),
-            status_text: slot.and_then(|slot| slot.notify_socket.as_ref()?.status()).map(str::to_owned),
+            status_text: record.and_then(|record| record.notify_socket.as_ref()?.status()).map(str::to_owned),
             why: status.why.as_ref().map(|why| {
-                let why = reasons::status_reason(id, why, &self.supervisor, self.processes.slots.refusal(id));
-                let out_of_memory = status.state == StatusState::Failed && self.processes.slots.is_out_of_memory(id);
+                let why = reasons::status_reason(id, why, &self.supervisor, self.processes.records.refusal(id));
+                let out_of_memory = status.state == StatusState::Failed && self.processes.records.is_out_of_memory(id);
                 if out_of_memory { Reason::OutOfMemory(Box::new(why)) } else { why }
             }),
             log_trouble: self.processes.logs.write_error(id).map(str::to_owned),
@@ -105,7 +105,7 @@ impl EventLoop<'_> {
     pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<EnvResponse, CommandRefused> {
         let id = self.one(name)?;
         let unknown = || CommandRefused::Refused(format!("cannot find `{name}`"));
-        let entry = self.processes.slots.entry(id).ok_or_else(unknown)?;
+        let entry = self.processes.records.entry(id).ok_or_else(unknown)?;
         let owner = entry.plan.credentials.uid;
         if caller != Uid::ROOT && caller != owner {
             return Err(CommandRefused::Refused(format!(

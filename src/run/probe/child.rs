@@ -19,7 +19,7 @@ use nix::libc;
 use super::output::{REFUSAL, cause_text};
 use super::{connect, http};
 use crate::config::probe::{HostPort, Http};
-use crate::supervise::{SpawnError, SpawnStage};
+use crate::supervise::{SpawnError, SpawnStep};
 use crate::sys::descriptors;
 use crate::sys::process::child::{self, ExecPointers};
 use crate::sys::process::environment_file::Unreadable;
@@ -48,7 +48,7 @@ pub fn run(launch: &Launch, pointers: &ExecPointers, probe: &PreparedProbe, outp
         if let Err(record) = child::set_up(launch, pointers) {
             let object = launch.directory.as_ref().map(|directory| OsStr::from_bytes(directory.as_bytes()).into());
             let why = spawn_record::parse(&record);
-            let object = object.filter(|_| why.stage == SpawnStage::Directory);
+            let object = object.filter(|_| why.step == SpawnStep::Directory);
             return report_refusal(output, &words(&SpawnError { object, ..why }));
         }
         if let PreparedProbe::Command(wanted) = probe {
@@ -57,13 +57,13 @@ pub fn run(launch: &Launch, pointers: &ExecPointers, probe: &PreparedProbe, outp
                 Err(Unreadable { words: more, errno }) => {
                     let object = launch.environment_file.as_ref().map(|file| file.path.clone());
                     let explanation = more.unwrap_or_default();
-                    let why = SpawnError::new(SpawnStage::EnvironmentFile, errno as i32);
+                    let why = SpawnError::new(SpawnStep::EnvironmentFile, errno as i32);
                     return report_refusal(output, &words(&SpawnError { object, explanation, ..why }));
                 }
             };
             let object = launch.argv.first().map(|name| OsStr::from_bytes(name.as_bytes()).into());
             let explanation = program.map(|program| program::explanation(errno, &program, launch)).unwrap_or_default();
-            let why = SpawnError::new(SpawnStage::Exec, errno as i32);
+            let why = SpawnError::new(SpawnStep::Exec, errno as i32);
             return report_refusal(output, &words(&SpawnError { object, explanation, ..why }));
         }
         close_inherited();

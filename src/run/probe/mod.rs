@@ -26,7 +26,7 @@ use nix::unistd::pipe2;
 use crate::config::probe::Probe;
 use crate::config::units::show_duration;
 use crate::config::values::{CapSet, Capability, Signal};
-use crate::supervise::{Exit, Id, Pid, ProbeResult, SpawnError, SpawnStage, Target};
+use crate::supervise::{Exit, Id, Pid, ProbeResult, SpawnError, SpawnStep, Target};
 use crate::sys::dev_null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::child::ExecPointers;
@@ -138,7 +138,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         }
         debug_assert!(threads() == 1, "a probe is forked from a process with one thread");
         let prepared = prepare(probe, timeout, &mut launch)?;
-        let no_pipe = |errno| refused(SpawnStage::Pipe, errno);
+        let no_pipe = |errno| refused(SpawnStep::Pipe, errno);
         let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(no_pipe)?;
         fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(no_pipe)?;
         launch.session = Session::Own;
@@ -329,7 +329,7 @@ fn raised(mut kill: impl FnMut() -> Result<(), Errno>) {
 
 /// Prepares a probe before the fork, and adapts `launch` to it.
 fn prepare(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<PreparedProbe, SpawnError> {
-    let nul = |_| refused(SpawnStage::Words, Errno::EINVAL);
+    let nul = |_| refused(SpawnStep::Words, Errno::EINVAL);
     let prepared = match probe {
         Probe::Tcp(to) => PreparedProbe::Tcp(to.clone(), timeout),
         Probe::Http(http) => PreparedProbe::Http(http.clone(), timeout),
@@ -337,7 +337,7 @@ fn prepare(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<Prep
         Probe::Socket(path) => PreparedProbe::Socket(path.clone()),
         Probe::Command(argv) => {
             launch.argv = words_of(argv).map_err(nul)?;
-            let name = launch.argv.first().ok_or_else(|| refused(SpawnStage::FindCommand, Errno::ENOENT))?;
+            let name = launch.argv.first().ok_or_else(|| refused(SpawnStep::FindCommand, Errno::ENOENT))?;
             return Ok(PreparedProbe::Command(Program::Search(name.clone())));
         }
     };
@@ -346,6 +346,6 @@ fn prepare(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<Prep
     Ok(prepared)
 }
 
-fn refused(stage: SpawnStage, errno: Errno) -> SpawnError {
-    SpawnError::new(stage, errno as i32)
+fn refused(step: SpawnStep, errno: Errno) -> SpawnError {
+    SpawnError::new(step, errno as i32)
 }

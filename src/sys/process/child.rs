@@ -1,4 +1,4 @@
-//! Between fork and exec: one stage after the other, each named so that an error can be reported in words. Allocates
+//! Between fork and exec: one step after the other, each named so that an error can be reported in words. Allocates
 //! nothing, takes no lock, uses only what [`Launch`] prepared (signal-safety(7)). Exceptions: what `program` looks up at
 //! the end, if a launch needs that, and a child whose program could not be executed: it finds out why, with its user's
 //! rights, and without PID 1 waiting for the disk.
@@ -13,7 +13,7 @@ use nix::libc;
 use crate::config::service::Resource;
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::Credentials;
-use crate::supervise::SpawnStage;
+use crate::supervise::SpawnStep;
 use crate::sys::process::capset::{capset, permitted};
 use crate::sys::process::launch::{Launch, Parent, Session};
 use crate::sys::process::resource::kernel_resource;
@@ -49,9 +49,9 @@ impl ExecPointers {
 /// not be installed: the service runs without it.
 ///
 /// # Errors
-/// The record of the stage that failed.
+/// The record of the step that failed.
 pub fn set_up(launch: &Launch, pointers: &ExecPointers) -> Result<Option<Errno>, [u8; RECORD_SIZE]> {
-    run_stages(launch, pointers).map_err(encode)
+    run_steps(launch, pointers).map_err(encode)
 }
 
 /// Executes the program, or the first of its fallbacks that this user may execute. Returns the first error.
@@ -72,14 +72,14 @@ pub fn execute(program: &CStr, pointers: &ExecPointers) -> Errno {
     Errno::last()
 }
 
-fn run_stages(launch: &Launch, pointers: &ExecPointers) -> Result<Option<Errno>, (SpawnStage, Errno)> {
+fn run_steps(launch: &Launch, pointers: &ExecPointers) -> Result<Option<Errno>, (SpawnStep, Errno)> {
     reset_dispositions();
     session(launch.session)?;
     descriptors(launch)?;
     let credentials = &launch.credentials;
     if launch.parent == Parent::AppWithCapabilities {
         capset(raised_capabilities(), raised_capabilities().union(credentials.ambient), CapSet::EMPTY)
-            .map_err(at_stage(SpawnStage::Capabilities))?;
+            .map_err(at_step(SpawnStep::Capabilities))?;
     }
     limits(launch)?;
     if let Some(limit) = launch.mark {
@@ -89,15 +89,14 @@ fn run_stages(launch: &Launch, pointers: &ExecPointers) -> Result<Option<Errno>,
     identity(launch, pointers)?;
     if credentials.no_new_privs {
         // SAFETY: takes numbers only.
-        check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
-            .map_err(at_stage(SpawnStage::NoNewPrivs))?;
+        check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map_err(at_step(SpawnStep::NoNewPrivs))?;
     }
     // A kernel without seccomp filters, or an outer filter that forbids them.
     let unfiltered = launch.filter.as_ref().and_then(|filter| filter.install().err());
     // As the service's user: a directory that root may not enter (NFS root_squash) may be the user's own.
     if let Some(directory) = &launch.directory {
         // SAFETY: a NUL-terminated string that outlives the call.
-        check(unsafe { libc::chdir(directory.as_ptr()) }).map_err(at_stage(SpawnStage::Directory))?;
+        check(unsafe { libc::chdir(directory.as_ptr()) }).map_err(at_step(SpawnStep::Directory))?;
     }
     // SAFETY: takes a number only.
     unsafe { libc::umask(launch.umask) };
@@ -129,20 +128,20 @@ fn unblock_signals() {
     }
 }
 
-fn session(session: Session) -> Result<(), (SpawnStage, Errno)> {
+fn session(session: Session) -> Result<(), (SpawnStep, Errno)> {
     match session {
         // SAFETY: takes nothing; a forked child is no group leader, so it is not refused.
-        Session::Own => check(unsafe { libc::setsid() }).map_err(at_stage(SpawnStage::Session)),
+        Session::Own => check(unsafe { libc::setsid() }).map_err(at_step(SpawnStep::Session)),
         Session::OwnWithTerminal => {
             // SAFETY: as above.
-            check(unsafe { libc::setsid() }).map_err(at_stage(SpawnStage::Session))?;
+            check(unsafe { libc::setsid() }).map_err(at_step(SpawnStep::Session))?;
             // SAFETY: takes numbers only. Where another session holds the terminal, the command runs without job control.
             unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) };
             Ok(())
         }
         Session::ForegroundGroup => {
             // SAFETY: takes numbers only.
-            check(unsafe { libc::setpgid(0, 0) }).map_err(at_stage(SpawnStage::Session))?;
+            check(unsafe { libc::setpgid(0, 0) }).map_err(at_step(SpawnStep::Session))?;
             // SAFETY: takes numbers only; TTOU is blocked until exec, so the call cannot stop us.
             unsafe { libc::tcsetpgrp(0, libc::getpid()) };
             Ok(())
@@ -150,11 +149,11 @@ fn session(session: Session) -> Result<(), (SpawnStage, Errno)> {
     }
 }
 
-fn descriptors(launch: &Launch) -> Result<(), (SpawnStage, Errno)> {
+fn descriptors(launch: &Launch) -> Result<(), (SpawnStep, Errno)> {
     for (target, source) in (0..).zip(launch.stdio) {
         if let Some(source) = source {
             // SAFETY: takes numbers only; every source lies above 2 (std opens 0 to 2 at the start of a process).
-            check(unsafe { libc::dup2(source, target) }).map_err(at_stage(SpawnStage::Descriptors))?;
+            check(unsafe { libc::dup2(source, target) }).map_err(at_step(SpawnStep::Descriptors))?;
         }
     }
     if let Some((source, target)) = launch.notify {
@@ -165,12 +164,12 @@ fn descriptors(launch: &Launch) -> Result<(), (SpawnStage, Errno)> {
             // SAFETY: takes numbers only; the parent keeps the verdict pipe above `target`.
             unsafe { libc::dup2(source, target) }
         };
-        check(placed).map_err(at_stage(SpawnStage::Descriptors))?;
+        check(placed).map_err(at_step(SpawnStep::Descriptors))?;
     }
     Ok(())
 }
 
-fn limits(launch: &Launch) -> Result<(), (SpawnStage, Errno)> {
+fn limits(launch: &Launch) -> Result<(), (SpawnStep, Errno)> {
     for limit in &launch.limits {
         let value = libc::rlimit {
             rlim_cur: limit.soft.unwrap_or(libc::RLIM_INFINITY),
@@ -180,9 +179,9 @@ fn limits(launch: &Launch) -> Result<(), (SpawnStage, Errno)> {
         let set = check(unsafe { libc::setrlimit(resource_number(limit.resource), &raw const value) });
         if set == Err(Errno::EPERM) {
             // SYS_RESOURCE was not granted; the plan has reported that: the limit is set as high as possible.
-            set_capped(limit.resource, value).map_err(at_stage(SpawnStage::Limits))?;
+            set_capped(limit.resource, value).map_err(at_step(SpawnStep::Limits))?;
         } else {
-            set.map_err(at_stage(SpawnStage::Limits))?;
+            set.map_err(at_step(SpawnStep::Limits))?;
         }
     }
     if let Some(nice) = launch.nice {
@@ -190,7 +189,7 @@ fn limits(launch: &Launch) -> Result<(), (SpawnStage, Errno)> {
         match check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) }) {
             // SYS_NICE was not granted; the plan has reported that the service runs without it.
             Ok(()) | Err(Errno::EPERM | Errno::EACCES) => {}
-            Err(errno) => return Err((SpawnStage::Nice, errno)),
+            Err(errno) => return Err((SpawnStep::Nice, errno)),
         }
     }
     Ok(())
@@ -208,35 +207,35 @@ fn set_capped(resource: Resource, wanted: libc::rlimit) -> Result<(), Errno> {
 }
 
 /// Groups before gid before uid: each needs a privilege that the next one drops.
-fn identity(launch: &Launch, pointers: &ExecPointers) -> Result<(), (SpawnStage, Errno)> {
+fn identity(launch: &Launch, pointers: &ExecPointers) -> Result<(), (SpawnStep, Errno)> {
     let Credentials { uid, gid, groups, ambient, .. } = &launch.credentials;
     if groups.is_some() {
         // SAFETY: the array outlives the call and holds that many ids.
         check(unsafe { libc::setgroups(pointers.groups.len(), pointers.groups.as_ptr()) })
-            .map_err(at_stage(SpawnStage::Groups))?;
+            .map_err(at_step(SpawnStep::Groups))?;
     }
     // All three, always: PID 1's private saved gid must not reach a service (SECURITY fact 2).
     // SAFETY: takes numbers only.
-    check(unsafe { libc::setresgid(gid.0, gid.0, gid.0) }).map_err(at_stage(SpawnStage::Gid))?;
+    check(unsafe { libc::setresgid(gid.0, gid.0, gid.0) }).map_err(at_step(SpawnStep::Gid))?;
     let keep = !ambient.is_empty() && launch.parent == Parent::Root && *uid != Uid::ROOT;
     if keep {
         // SAFETY: takes numbers only. Without it, leaving uid 0 empties *permitted* (capabilities(7)).
-        check(unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) }).map_err(at_stage(SpawnStage::Capabilities))?;
+        check(unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) }).map_err(at_step(SpawnStep::Capabilities))?;
     }
     // SAFETY: takes numbers only.
-    check(unsafe { libc::setresuid(uid.0, uid.0, uid.0) }).map_err(at_stage(SpawnStage::Uid))?;
+    check(unsafe { libc::setresuid(uid.0, uid.0, uid.0) }).map_err(at_step(SpawnStep::Uid))?;
     if *uid == Uid::ROOT {
         return Ok(());
     }
     let ambient = ambient.intersection(permitted());
     if launch.parent != Parent::App || !ambient.is_empty() {
-        capset(CapSet::EMPTY, ambient, ambient).map_err(at_stage(SpawnStage::Capabilities))?;
+        capset(CapSet::EMPTY, ambient, ambient).map_err(at_step(SpawnStep::Capabilities))?;
     }
     for capability in ambient.iter() {
         let number = libc::c_ulong::from(capability.number());
         // SAFETY: takes numbers only; the capability is in *permitted* and *inheritable*.
         let raised = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, number, 0, 0) };
-        check(raised).map_err(at_stage(SpawnStage::Capabilities))?;
+        check(raised).map_err(at_step(SpawnStep::Capabilities))?;
     }
     Ok(())
 }
@@ -249,6 +248,6 @@ fn check(answer: libc::c_int) -> Result<(), Errno> {
     if answer < 0 { Err(Errno::last()) } else { Ok(()) }
 }
 
-fn at_stage(stage: SpawnStage) -> impl Fn(Errno) -> (SpawnStage, Errno) {
-    move |errno| (stage, errno)
+fn at_step(step: SpawnStep) -> impl Fn(Errno) -> (SpawnStep, Errno) {
+    move |errno| (step, errno)
 }

@@ -1,4 +1,4 @@
-//! The fork. The child reports the stage that failed through a pipe that closes at exec; the parent never waits for it,
+//! The fork. The child reports the step that failed through a pipe that closes at exec; the parent never waits for it,
 //! because a program on a mount that hangs must block only its own service.
 #![allow(unsafe_code)] // fork(2)
 #![allow(clippy::disallowed_methods)] // the only place that starts services
@@ -15,7 +15,7 @@ use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{ForkResult, fork, pipe2};
 
-use crate::supervise::{Pid, SpawnError, SpawnStage};
+use crate::supervise::{Pid, SpawnError, SpawnStep};
 use crate::sys::descriptors;
 use crate::sys::process::environment_file::Unreadable;
 use crate::sys::process::launch::{Launch, Program};
@@ -45,7 +45,7 @@ pub enum ExecResult {
     Pending,
     /// The program was executed.
     Executed,
-    /// A stage failed; the child exits.
+    /// A step failed; the child exits.
     Refused(SpawnError),
 }
 
@@ -87,12 +87,12 @@ impl AsFd for ExecPipe {
 /// # Errors
 /// When no pipe or no process can be created (EMFILE, EAGAIN, ENOMEM). Errors in the child come through the pipe.
 pub fn spawn(launch: &Launch) -> Result<SpawnedChild, SpawnError> {
-    let refused = |stage| move |errno: Errno| SpawnError::new(stage, errno as i32);
-    let (read, mut write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused(SpawnStage::Pipe))?;
+    let refused = |step| move |errno: Errno| SpawnError::new(step, errno as i32);
+    let (read, mut write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused(SpawnStep::Pipe))?;
     if let Some((_, target)) = launch.notify {
         // The readiness descriptor gets a fixed number in the child, which must not be that of the exec pipe.
         let above = fcntl(&write, FcntlArg::F_DUPFD_CLOEXEC(target.saturating_add(1)));
-        let above = above.map_err(refused(SpawnStage::NotifyFd))?;
+        let above = above.map_err(refused(SpawnStep::NotifyFd))?;
         // SAFETY: fcntl just made it, and nobody else owns it.
         write = unsafe { OwnedFd::from_raw_fd(above) };
     }
@@ -139,13 +139,13 @@ fn become_service(launch: &Launch, pointers: &child::ExecPointers, exec_pipe: Ra
             let errno = child::execute_first(program, launch, pointers);
             // It must never unwind into the parent's code: there it would be a second PID 1.
             let why = catch_unwind(AssertUnwindSafe(|| program::explanation(errno, program, launch)));
-            write_report(exec_pipe, encode((SpawnStage::Exec, errno)), why.unwrap_or_default().as_bytes());
+            write_report(exec_pipe, encode((SpawnStep::Exec, errno)), why.unwrap_or_default().as_bytes());
         }
         (Ok(()), Program::Path(_) | Program::Search(_), _) => {
             // Nor must this.
             let done = catch_unwind(AssertUnwindSafe(|| find_and_execute(launch, exec_pipe)));
             if done.is_err() {
-                write_report(exec_pipe, encode((SpawnStage::Exec, Errno::EINVAL)), b"internal error");
+                write_report(exec_pipe, encode((SpawnStep::Exec, Errno::EINVAL)), b"internal error");
             }
         }
     }
@@ -162,10 +162,10 @@ fn find_and_execute(launch: &Launch, exec_pipe: RawFd) {
                 Some(program) => program::explanation(errno, &program, launch),
                 None => "there is no such program in PATH".to_owned(),
             };
-            write_report(exec_pipe, encode((SpawnStage::Exec, errno)), why.as_bytes());
+            write_report(exec_pipe, encode((SpawnStep::Exec, errno)), why.as_bytes());
         }
         Err(Unreadable { words, errno }) => {
-            write_report(exec_pipe, encode((SpawnStage::EnvironmentFile, errno)), words.unwrap_or_default().as_bytes());
+            write_report(exec_pipe, encode((SpawnStep::EnvironmentFile, errno)), words.unwrap_or_default().as_bytes());
         }
     }
 }
@@ -189,11 +189,11 @@ fn write_report(exec_pipe: RawFd, record: [u8; RECORD_SIZE], words: &[u8]) {
 /// # Errors
 /// When no process can be created (EAGAIN, ENOMEM).
 pub fn fork_child(child: impl FnOnce() -> Infallible) -> Result<Pid, SpawnError> {
-    let refused = |stage, errno: Errno| SpawnError::new(stage, errno as i32);
+    let refused = |step, errno: Errno| SpawnError::new(step, errno as i32);
     // A signal that reaches the child before its dispositions are reset would be handled by our handlers.
     let mut before = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))
-        .map_err(|errno| refused(SpawnStage::BlockSignals, errno))?;
+        .map_err(|errno| refused(SpawnStep::BlockSignals, errno))?;
     // SAFETY: this process has one thread (DESIGN §11), so the child may use all that the parent may, and `child` never
     // returns.
     let forked = unsafe { fork() };
@@ -205,6 +205,6 @@ pub fn fork_child(child: impl FnOnce() -> Infallible) -> Result<Pid, SpawnError>
     match forked {
         Ok(ForkResult::Parent { child }) => Ok(Pid(child.as_raw())),
         Ok(ForkResult::Child) => unreachable!("the child does not return"),
-        Err(errno) => Err(refused(SpawnStage::Fork, errno)),
+        Err(errno) => Err(refused(SpawnStep::Fork, errno)),
     }
 }

@@ -1,8 +1,8 @@
-//! What a child reports between fork and exec: the stage that failed, with its errno. Must not act.
+//! What a child reports between fork and exec: the step that failed, with its errno. Must not act.
 
 use nix::errno::Errno;
 
-use crate::supervise::{SpawnError, SpawnStage};
+use crate::supervise::{SpawnError, SpawnStep};
 
 /// Stage and errno.
 pub const RECORD_SIZE: usize = 5;
@@ -14,11 +14,11 @@ const FILTER: u8 = u8::MAX;
 
 /// Returns the error of a record.
 pub fn parse(record: &[u8]) -> SpawnError {
-    let stage = record.first().and_then(|code| SpawnStage::ALL.into_iter().find(|stage| *stage as u8 == *code));
+    let step = record.first().and_then(|code| SpawnStep::ALL.into_iter().find(|step| *step as u8 == *code));
     let words = String::from_utf8_lossy(record.get(RECORD_SIZE..).unwrap_or_default());
     SpawnError {
         explanation: words.into_owned(),
-        ..SpawnError::new(stage.unwrap_or(SpawnStage::Unknown), errno_of(record))
+        ..SpawnError::new(step.unwrap_or(SpawnStep::Unknown), errno_of(record))
     }
 }
 
@@ -34,9 +34,9 @@ pub fn split_filter_error(said: &[u8]) -> (Option<Errno>, &[u8]) {
     }
 }
 
-/// Returns the record of a stage.
-pub fn encode((stage, errno): (SpawnStage, Errno)) -> [u8; RECORD_SIZE] {
-    record(stage as u8, errno)
+/// Returns the record of a step.
+pub fn encode((step, errno): (SpawnStep, Errno)) -> [u8; RECORD_SIZE] {
+    record(step as u8, errno)
 }
 
 /// Returns the record of a filter that could not be installed.
@@ -58,23 +58,23 @@ mod tests {
 
     #[test]
     fn every_stage_is_decoded_as_it_was_encoded() {
-        for stage in SpawnStage::ALL {
-            assert_eq!(parse(&encode((stage, Errno::EACCES))), SpawnError::new(stage, Errno::EACCES as i32));
+        for step in SpawnStep::ALL {
+            assert_eq!(parse(&encode((step, Errno::EACCES))), SpawnError::new(step, Errno::EACCES as i32));
         }
     }
 
     #[test]
     fn a_torn_record_is_still_a_refusal() {
-        assert_eq!(parse(&[]), SpawnError::new(SpawnStage::Unknown, 0));
-        assert_eq!(parse(&[SpawnStage::Exec as u8]), SpawnError::new(SpawnStage::Exec, 0));
-        let said = [&encode((SpawnStage::EnvironmentFile, Errno::ENOENT))[..], b"xy"].concat();
-        let why = SpawnError { explanation: "xy".into(), ..SpawnError::new(SpawnStage::EnvironmentFile, 2) };
+        assert_eq!(parse(&[]), SpawnError::new(SpawnStep::Unknown, 0));
+        assert_eq!(parse(&[SpawnStep::Exec as u8]), SpawnError::new(SpawnStep::Exec, 0));
+        let said = [&encode((SpawnStep::EnvironmentFile, Errno::ENOENT))[..], b"xy"].concat();
+        let why = SpawnError { explanation: "xy".into(), ..SpawnError::new(SpawnStep::EnvironmentFile, 2) };
         assert_eq!(parse(&said), why);
     }
 
     #[test]
     fn a_refused_filter_is_reported_beside_the_result_of_the_spawn() {
-        let (filter, exec) = (encode_filter_error(Errno::EPERM), encode((SpawnStage::Exec, Errno::ENOENT)));
+        let (filter, exec) = (encode_filter_error(Errno::EPERM), encode((SpawnStep::Exec, Errno::ENOENT)));
         assert_eq!(split_filter_error(&filter), (Some(Errno::EPERM), &[][..]));
         assert_eq!(split_filter_error(&[filter, exec].concat()), (Some(Errno::EPERM), &exec[..]));
         assert_eq!(split_filter_error(&exec), (None, &exec[..]));

@@ -2,18 +2,18 @@
 
 use nix::errno::Errno;
 
-use crate::supervise::{Role, SpawnError, SpawnStage};
+use crate::supervise::{Role, SpawnError, SpawnStep};
 use crate::text::shown;
 
 /// Returns why a process could not be started: "cannot execute `/x`: Permission denied; it has no execute bit".
 pub fn words(why: &SpawnError) -> String {
     let SpawnError { role, object, errno, explanation, .. } = why;
     let object = object.as_ref().map(shown);
-    let what = match (why.stage, object) {
-        (SpawnStage::Exec, Some(program)) => format!("cannot execute `{program}`"),
-        (SpawnStage::Directory, Some(directory)) => format!("cannot change to the directory {directory}"),
-        (SpawnStage::EnvironmentFile, Some(file)) => format!("cannot read environment_file {file}"),
-        (stage, Some(_) | None) => of_stage(stage).to_owned(),
+    let what = match (why.step, object) {
+        (SpawnStep::Exec, Some(program)) => format!("cannot execute `{program}`"),
+        (SpawnStep::Directory, Some(directory)) => format!("cannot change to the directory {directory}"),
+        (SpawnStep::EnvironmentFile, Some(file)) => format!("cannot read environment_file {file}"),
+        (step, Some(_) | None) => of_step(step).to_owned(),
     };
     let whose = match role {
         Role::Run => String::new(),
@@ -24,31 +24,31 @@ pub fn words(why: &SpawnError) -> String {
     format!("{whose}{what}: {errno}{more}")
 }
 
-fn of_stage(stage: SpawnStage) -> &'static str {
-    match stage {
-        SpawnStage::FindService => "cannot find the service",
-        SpawnStage::FindCommand => "cannot find a command to run",
-        SpawnStage::Words => "cannot pass a NUL byte to a program",
-        SpawnStage::AwaitFile => "its environment_file is still being read",
-        SpawnStage::Memory => "cannot get memory for environment_file",
-        SpawnStage::Pipe => "cannot make a pipe",
-        SpawnStage::Socket => "cannot make a socket",
-        SpawnStage::NotifyFd => "cannot keep the notification fd free",
-        SpawnStage::BlockSignals => "cannot block signals",
-        SpawnStage::Fork => "cannot fork",
-        SpawnStage::Session => "cannot create a session",
-        SpawnStage::Descriptors => "cannot set up the standard descriptors",
-        SpawnStage::Limits => "cannot set the resource limits",
-        SpawnStage::Nice => "cannot set the niceness",
-        SpawnStage::Capabilities => "cannot set the capabilities",
-        SpawnStage::Groups => "cannot set the supplementary groups",
-        SpawnStage::Gid => "cannot switch to the group",
-        SpawnStage::Uid => "cannot switch to the user",
-        SpawnStage::NoNewPrivs => "cannot set no_new_privs",
-        SpawnStage::Directory => "cannot change to the working directory",
-        SpawnStage::EnvironmentFile => "cannot read environment_file",
-        SpawnStage::Exec => "cannot execute the program",
-        SpawnStage::Unknown => "cannot start",
+fn of_step(step: SpawnStep) -> &'static str {
+    match step {
+        SpawnStep::FindService => "cannot find the service",
+        SpawnStep::FindCommand => "cannot find a command to run",
+        SpawnStep::Words => "cannot pass a NUL byte to a program",
+        SpawnStep::AwaitFile => "its environment_file is still being read",
+        SpawnStep::Memory => "cannot get memory for environment_file",
+        SpawnStep::Pipe => "cannot make a pipe",
+        SpawnStep::Socket => "cannot make a socket",
+        SpawnStep::NotifyFd => "cannot keep the notification fd free",
+        SpawnStep::BlockSignals => "cannot block signals",
+        SpawnStep::Fork => "cannot fork",
+        SpawnStep::Session => "cannot create a session",
+        SpawnStep::Descriptors => "cannot set up the standard descriptors",
+        SpawnStep::Limits => "cannot set the resource limits",
+        SpawnStep::Nice => "cannot set the niceness",
+        SpawnStep::Capabilities => "cannot set the capabilities",
+        SpawnStep::Groups => "cannot set the supplementary groups",
+        SpawnStep::Gid => "cannot switch to the group",
+        SpawnStep::Uid => "cannot switch to the user",
+        SpawnStep::NoNewPrivs => "cannot set no_new_privs",
+        SpawnStep::Directory => "cannot change to the working directory",
+        SpawnStep::EnvironmentFile => "cannot read environment_file",
+        SpawnStep::Exec => "cannot execute the program",
+        SpawnStep::Unknown => "cannot start",
     }
 }
 
@@ -60,8 +60,8 @@ mod tests {
 
     #[test]
     fn every_stage_has_words_of_its_own() {
-        let all: BTreeSet<_> = SpawnStage::ALL.into_iter().map(|stage| words(&SpawnError::new(stage, 13))).collect();
-        assert_eq!(all.len(), SpawnStage::ALL.len());
+        let all: BTreeSet<_> = SpawnStep::ALL.into_iter().map(|step| words(&SpawnError::new(step, 13))).collect();
+        assert_eq!(all.len(), SpawnStep::ALL.len());
     }
 
     #[test]
@@ -70,10 +70,10 @@ mod tests {
             role: Role::Finish,
             object: Some("/bin/a\nb".into()),
             explanation: "it has no execute bit".into(),
-            ..SpawnError::new(SpawnStage::Exec, Errno::EACCES as i32)
+            ..SpawnError::new(SpawnStep::Exec, Errno::EACCES as i32)
         };
         assert_eq!(words(&why), "finish: cannot execute `/bin/a\\nb`: Permission denied; it has no execute bit");
-        let why = SpawnError { object: Some("/srv".into()), ..SpawnError::new(SpawnStage::Directory, 2) };
+        let why = SpawnError { object: Some("/srv".into()), ..SpawnError::new(SpawnStep::Directory, 2) };
         assert_eq!(words(&why), "cannot change to the directory /srv: No such file or directory");
     }
 }

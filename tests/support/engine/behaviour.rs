@@ -176,7 +176,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
             Start::AlreadyDone,
             Start::Skipped,
         ]),
-        awaits: rng.pick(&[0, 0, 0, 0, 0, 1, 2]),
+        wait_for_count: rng.pick(&[0, 0, 0, 0, 0, 1, 2]),
         every: every.filter(|_| kind == Kind::Oneshot),
         scheduled: false,
         watchdog: rng.percent(10).then(|| milliseconds(2_000)),

@@ -2,7 +2,7 @@
 
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, SpawnStage, Target};
+use stepdown::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, SpawnStep, Target};
 
 use super::behaviour::Behaviour;
 use super::world::{Happening, Process, Saying, World, milliseconds};
@@ -13,7 +13,7 @@ impl World {
         let behaviour = self.behaviours[id.0].clone();
         if self.rng.percent(behaviour.refuses) {
             let errno = self.rng.pick(&[2, 11, 12, 13, 8, 24]);
-            return Event::SpawnFailed { id, why: SpawnError::new(SpawnStage::Fork, errno) };
+            return Event::SpawnFailed { id, why: SpawnError::new(SpawnStep::Fork, errno) };
         }
         self.next_pid += 1;
         let pid = Pid(self.next_pid);

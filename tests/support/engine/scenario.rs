@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, Event, Exit, Id, Pid, ProbeKind, ProbeResult, Report, Request, Role, SpawnError, SpawnStage, Status,
-    Supervisor, Target, Time,
+    Action, EngineTime, Event, Exit, Id, Pid, ProbePurpose, ProbeResult, Report, Request, Role, SpawnError, SpawnStep,
+    Status, Supervisor, Target,
 };
 
 use super::oracle::Oracle;
@@ -22,7 +22,7 @@ pub struct Scenario {
     engine: Supervisor,
     oracle: Oracle,
     names: Vec<String>,
-    now: Time,
+    now: EngineTime,
     next_pid: i32,
     refusals: BTreeMap<Id, i32>,
     /// Everything since the actions were last taken.
@@ -42,7 +42,7 @@ impl Scenario {
             oracle: Oracle::new(&setup),
             names: setup.specs.iter().map(|spec| spec.name.to_string()).collect(),
             engine: Supervisor::new(setup),
-            now: Time::default(),
+            now: EngineTime::default(),
             next_pid: 100,
             refusals: BTreeMap::new(),
             actions: Vec::new(),
@@ -92,7 +92,7 @@ impl Scenario {
     }
 
     pub fn cannot_execute(&mut self, name: &str, errno: i32) {
-        let why = SpawnError::new(SpawnStage::Exec, errno);
+        let why = SpawnError::new(SpawnStep::Exec, errno);
         self.send(Event::SpawnFailed { id: self.id(name), why });
     }
 
@@ -101,7 +101,7 @@ impl Scenario {
     }
 
     pub fn shutdown(&mut self, code: Option<u8>) {
-        self.send(Event::Ask(Request::Shutdown { code }));
+        self.send(Event::Request(Request::Shutdown { code }));
     }
 
     /// Its question is answered well.
@@ -124,19 +124,19 @@ impl Scenario {
     }
 
     pub fn extend(&mut self, name: &str, by: Duration) {
-        self.send(Event::Extend { id: self.id(name), by });
+        self.send(Event::ExtendTimeout { id: self.id(name), by });
     }
 
     pub fn ask_start(&mut self, name: &str) {
-        self.send(Event::Ask(Request::Start(self.id(name))));
+        self.send(Event::Request(Request::Start(self.id(name))));
     }
 
     pub fn ask_stop(&mut self, name: &str) {
-        self.send(Event::Ask(Request::Stop(self.id(name))));
+        self.send(Event::Request(Request::Stop(self.id(name))));
     }
 
     pub fn ask_restart(&mut self, name: &str) {
-        self.send(Event::Ask(Request::Restart(self.id(name))));
+        self.send(Event::Request(Request::Restart(self.id(name))));
     }
 
     /// The services are read again: these are there now, and those of them are not what they were.
@@ -194,7 +194,7 @@ impl Scenario {
                 | Action::CancelProbe { .. }
                 | Action::EndInput { .. }
                 | Action::UntrackGroup { .. }
-                | Action::Retire { .. }
+                | Action::Remove { .. }
                 | Action::ApplyReload { .. } => {}
             }
             self.actions.push(action);
@@ -206,7 +206,7 @@ impl Scenario {
 
     fn spawn_result(&mut self, id: Id) -> Event {
         if let Some(errno) = self.refusals.remove(&id) {
-            return Event::SpawnFailed { id, why: SpawnError::new(SpawnStage::Fork, errno) };
+            return Event::SpawnFailed { id, why: SpawnError::new(SpawnStep::Fork, errno) };
         }
         self.next_pid += 1;
         Event::Spawned { id, pid: Pid(self.next_pid) }
@@ -277,8 +277,10 @@ impl Scenario {
     /// Returns the probes that were started or cancelled since the actions were last taken: `web: Health`, `web: cancel`.
     pub fn probes(&mut self) -> Vec<String> {
         let text = |action| match action {
-            Action::Probe { id, kind: ProbeKind::Await(at) } => Some(format!("{}: await {at}", self.names[id.0])),
-            Action::Probe { id, kind } => Some(format!("{}: {kind:?}", self.names[id.0])),
+            Action::Probe { id, purpose: ProbePurpose::WaitFor(at) } => {
+                Some(format!("{}: await {at}", self.names[id.0]))
+            }
+            Action::Probe { id, purpose } => Some(format!("{}: {purpose:?}", self.names[id.0])),
             Action::CancelProbe { id } => Some(format!("{}: cancel", self.names[id.0])),
             _ => None,
         };

@@ -102,7 +102,7 @@ impl SpecBuilder {
 
     /// It waits for so many things outside the container.
     pub fn awaits(mut self, count: usize) -> Self {
-        self.spec.awaits = count;
+        self.spec.wait_for_count = count;
         self
     }
 

@@ -74,16 +74,16 @@ impl Kind {
             Event::StopSignal(_) if signalled == 0 => Self::StopSignal,
             Event::StopSignal(_) => Self::StopSignalAgain,
             Event::Forward(_) => Self::Forward,
-            Event::Ask(Request::Shutdown { .. }) => Self::Ask,
-            Event::Ask(Request::Start(_)) => Self::Start,
-            Event::Ask(Request::Stop(_)) => Self::Stop,
-            Event::Ask(Request::Restart(_)) => Self::Restart,
+            Event::Request(Request::Shutdown { .. }) => Self::Ask,
+            Event::Request(Request::Start(_)) => Self::Start,
+            Event::Request(Request::Stop(_)) => Self::Stop,
+            Event::Request(Request::Restart(_)) => Self::Restart,
             Event::ProbeResult { .. } => Self::Looked,
             Event::KeepAlive { .. } => Self::KeepAlive,
             Event::WatchdogTrigger { .. } => Self::WatchdogTrigger,
-            Event::Extend { .. } => Self::Extend,
+            Event::ExtendTimeout { .. } => Self::Extend,
             Event::Due { .. } => Self::Due,
-            Event::Retired { .. } => Self::Retired,
+            Event::IdReleased { .. } => Self::Retired,
         }
     }
 
@@ -92,11 +92,11 @@ impl Kind {
         match event {
             Event::Spawned { id, .. } | Event::SpawnFailed { id, .. } | Event::Executed { id } => Some(*id),
             Event::Ready { id } | Event::Exited { id, .. } | Event::GroupGone { id } => Some(*id),
-            Event::ProbeResult { id, .. } | Event::KeepAlive { id, .. } | Event::Extend { id, .. } => Some(*id),
-            Event::WatchdogTrigger { id } | Event::Due { id } | Event::Retired { id } => Some(*id),
-            Event::Ask(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
+            Event::ProbeResult { id, .. } | Event::KeepAlive { id, .. } | Event::ExtendTimeout { id, .. } => Some(*id),
+            Event::WatchdogTrigger { id } | Event::Due { id } | Event::IdReleased { id } => Some(*id),
+            Event::Request(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
             Event::Begin | Event::Tick | Event::StopSignal(_) | Event::Forward(_) => None,
-            Event::Ask(Request::Shutdown { .. }) => None,
+            Event::Request(Request::Shutdown { .. }) => None,
         }
     }
 }
@@ -126,7 +126,7 @@ impl Reached {
 pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
     use Phase::*;
     let unanswered = matches!(phase, Spawning | FinishSpawning | StopCommandSpawning);
-    let idle = matches!(phase, Down | Waiting | Awaiting | Backoff | Failed | Scheduled | Resting | Done);
+    let idle = matches!(phase, Down | Waiting | WaitForProbing | Backoff | Failed | Scheduled | Resting | Done);
     match kind {
         Kind::Begin => {
             (phase != Down).then_some("Begin is the first event, but for requests to stop; all is down then")
@@ -134,31 +134,31 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
         Kind::Spawned => (!unanswered).then_some("it only answers a Spawn, at once"),
         Kind::SpawnFailed => match phase {
             Spawning | FinishSpawning | StopCommandSpawning | Starting | Stopping | Finishing | StopCommandRunning
-            | Lost => None,
+            | Unkillable => None,
             Up => Some("only a program that was executed can say that it is ready"),
-            Draining => Some("what has left others behind was executed"),
+            StoppingGroup => Some("what has left others behind was executed"),
             _ => Some("no process is there that could still execute"),
         },
         Kind::Executed => match phase {
-            Starting | Up | Stopping | Finishing | StopCommandRunning | Lost => None,
-            Draining => Some("a process is not reaped before its exec was seen"),
+            Starting | Up | Stopping | Finishing | StopCommandRunning | Unkillable => None,
+            StoppingGroup => Some("a process is not reaped before its exec was seen"),
             _ if unanswered => Some("Spawned comes first"),
             _ => Some("no process is there"),
         },
         Kind::Ready => match phase {
-            Starting | Up | Stopping | Draining | Lost => None,
+            Starting | Up | Stopping | StoppingGroup | Unkillable => None,
             Finishing | StopCommandRunning => Some("neither script has a descriptor to say it with"),
             _ if unanswered => Some("Spawned comes first"),
             _ => Some("no process is there"),
         },
         Kind::ExitedAlone | Kind::ExitedLeavingOthers => match phase {
-            Starting | Up | Stopping | Finishing | StopCommandRunning | Lost => None,
-            Draining => Some("its first process has ended already"),
+            Starting | Up | Stopping | Finishing | StopCommandRunning | Unkillable => None,
+            StoppingGroup => Some("its first process has ended already"),
             _ if unanswered => Some("Spawned comes first"),
             _ => Some("no process is there"),
         },
         Kind::GroupGone => match phase {
-            Draining | Lost => None,
+            StoppingGroup | Unkillable => None,
             Starting | Up | Stopping | Finishing | StopCommandRunning => {
                 Some("it only follows Exited { group_left: true }")
             }
@@ -166,12 +166,12 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
             _ => Some("no process is there"),
         },
         Kind::Looked => match phase {
-            Awaiting | Starting | Up => None,
+            WaitForProbing | Starting | Up => None,
             _ => Some("nobody waits for an answer then"),
         },
         Kind::KeepAlive | Kind::WatchdogTrigger | Kind::Extend if idle => Some("no process is there"),
         Kind::KeepAlive | Kind::WatchdogTrigger | Kind::Extend
-            if matches!(phase, Finishing | StopCommandRunning | Draining) =>
+            if matches!(phase, Finishing | StopCommandRunning | StoppingGroup) =>
         {
             Some("only a first process of a command is heard")
         }
@@ -179,10 +179,10 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
         _ if unanswered => Some("a Spawn is answered before any other event"),
         Kind::Due => None,
         Kind::Tick | Kind::StopSignal | Kind::Forward | Kind::Ask => None,
-        Kind::Reload => (phase == Lost).then_some("nothing is reloaded while the container stops"),
+        Kind::Reload => (phase == Unkillable).then_some("nothing is reloaded while the container stops"),
         Kind::Start | Kind::Stop | Kind::Restart | Kind::KeepAlive | Kind::WatchdogTrigger | Kind::Extend => None,
         Kind::StopSignalAgain if unanswered => Some("a Spawn is answered before any other event"),
-        Kind::StopSignalAgain => matches!(phase, Waiting | Awaiting | Backoff | Scheduled | Resting)
+        Kind::StopSignalAgain => matches!(phase, Waiting | WaitForProbing | Backoff | Scheduled | Resting)
             .then_some("the first one has cancelled what had not started"),
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, Event, Exit, Id, Phase, Pid, ProbeResult, Request, Setup, SpawnError, SpawnStage, Spec, Start, Supervisor,
-    Time,
+    Action, EngineTime, Event, Exit, Id, Phase, Pid, ProbeResult, Request, Setup, SpawnError, SpawnStep, Spec, Start,
+    Supervisor,
 };
 
 use super::behaviour::{Behaviour, get_busy, get_stuck, random_behaviour, random_main, random_spec, remove_programs};
@@ -72,8 +72,8 @@ pub struct World {
     pub behaviours: Vec<Behaviour>,
     pub specs: Vec<Spec>,
     pub processes: BTreeMap<Pid, Process>,
-    pub queue: BTreeMap<(Time, u64), Happening>,
-    pub now: Time,
+    pub queue: BTreeMap<(EngineTime, u64), Happening>,
+    pub now: EngineTime,
     pub order: u64,
     pub next_pid: i32,
     /// Whether answers' actions are carried out before the rest of the list, or after it. A loop may do either.
@@ -137,7 +137,7 @@ impl World {
             specs,
             processes: BTreeMap::new(),
             queue: BTreeMap::new(),
-            now: Time::default(),
+            now: EngineTime::default(),
             order: 0,
             next_pid: 100,
             steps: 0,
@@ -183,18 +183,18 @@ impl World {
 
     /// What comes from outside: the beginning, signals, requests.
     fn plan_outside(&mut self, crowded: bool) {
-        let begin = Time(milliseconds(self.rng.below(20)));
+        let begin = EngineTime(milliseconds(self.rng.below(20)));
         self.at(begin, Happening::Outside(Event::Begin));
         if self.rng.percent(3) {
-            self.at(Time::default(), Happening::Outside(Event::Ask(Request::Shutdown { code: None })));
+            self.at(EngineTime::default(), Happening::Outside(Event::Request(Request::Shutdown { code: None })));
         }
         let life = self.rng.pick(&[0, 30, 500, 5_000, 40_000, 200_000]);
-        let end = Time(milliseconds(self.rng.between(0, life)));
+        let end = EngineTime(milliseconds(self.rng.between(0, life)));
         // Some ask again before the first answer can have come.
         let again = self.rng.pick(&[0, 10, 200, 6_000, 9_000]);
         let code = self.rng.percent(30).then(|| self.rng.pick(&[0, 1, 7, 255]));
         let first = if self.rng.percent(25) {
-            Event::Ask(Request::Shutdown { code })
+            Event::Request(Request::Shutdown { code })
         } else {
             Event::StopSignal(self.rng.pick(&[Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP, Signal::PWR]))
         };
@@ -205,32 +205,32 @@ impl World {
             let event = match self.rng.below(4) {
                 0 => Event::StopSignal(Signal::TERM),
                 1 => Event::StopSignal(Signal::INT),
-                2 => Event::Ask(Request::Shutdown { code: None }),
+                2 => Event::Request(Request::Shutdown { code: None }),
                 _ => Event::Forward(Signal::HUP),
             };
             self.at(later, Happening::Outside(event));
         }
         for _ in 0..self.rng.below(crowd) {
-            let at = Time(milliseconds(self.rng.between(0, life + 8_000)));
+            let at = EngineTime(milliseconds(self.rng.between(0, life + 8_000)));
             let signal = self.rng.pick(&[Signal::HUP, Signal::CHLD]);
             self.at(at, Happening::Outside(Event::Forward(signal)));
         }
         let services = u64::try_from(self.specs.len()).unwrap_or(1);
         for _ in 0..self.rng.pick(&[0, 0, 2, 12]) {
             let id = Id(usize::try_from(self.rng.below(services)).unwrap_or(0));
-            let at = Time(milliseconds(self.rng.between(0, life + 1_000)));
+            let at = EngineTime(milliseconds(self.rng.between(0, life + 1_000)));
             let request = self.rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id)]);
-            self.at(at, Happening::Outside(Event::Ask(request)));
+            self.at(at, Happening::Outside(Event::Request(request)));
             if self.rng.percent(30) {
                 // A request is followed by another one.
                 let again = self.rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id)]);
                 let soon = at.plus(milliseconds(self.rng.between(0, 200)));
-                self.at(soon, Happening::Outside(Event::Ask(again)));
+                self.at(soon, Happening::Outside(Event::Request(again)));
             }
         }
         if self.seed % 4 == 1 {
             for _ in 0..self.rng.between(1, 4) {
-                let at = Time(milliseconds(self.rng.between(0, life)));
+                let at = EngineTime(milliseconds(self.rng.between(0, life)));
                 self.at(at, Happening::Reload);
             }
         }
@@ -244,12 +244,12 @@ impl World {
         let life = clock.pick(&[100, 5_000, 60_000]);
         for _ in 0..clock.pick(&[0, 4, 16]) {
             let id = Id(usize::try_from(clock.below(services)).unwrap_or(0));
-            let at = Time(milliseconds(clock.between(0, life)));
+            let at = EngineTime(milliseconds(clock.between(0, life)));
             self.at(at, Happening::Outside(Event::Due { id }));
         }
     }
 
-    fn at(&mut self, at: Time, happening: Happening) {
+    fn at(&mut self, at: EngineTime, happening: Happening) {
         self.order += 1;
         self.queue.insert((at, self.order), happening);
     }
@@ -260,14 +260,14 @@ impl World {
         self.at(self.now.plus(pause), happening);
     }
 
-    fn tick(&mut self, deadline: Time) {
+    fn tick(&mut self, deadline: EngineTime) {
         let acted = self.deliver(Event::Tick);
         // At the end of the budget there may be nobody left who was not killed before.
         let changed = acted || self.oracle.stop.as_ref().is_some_and(|stop| stop.total == deadline);
         self.oracle.demand(changed, Property::ATickAtTheDeadlineChangesSomething, || format!("at {deadline:?}"));
     }
 
-    fn tick_early(&mut self, deadline: Option<Time>, next: Option<Time>) {
+    fn tick_early(&mut self, deadline: Option<EngineTime>, next: Option<EngineTime>) {
         let latest = deadline.into_iter().chain(next).min().unwrap_or(self.now).0.saturating_sub(milliseconds(1));
         if latest <= self.now.0 {
             return;
@@ -309,7 +309,7 @@ impl World {
             Happening::SaysReady(_) => drop(self.deliver(Event::Ready { id })),
             Happening::CannotExecute(_, errno) => {
                 self.processes.remove(&pid);
-                self.deliver(Event::SpawnFailed { id, why: SpawnError::new(SpawnStage::Exec, errno) });
+                self.deliver(Event::SpawnFailed { id, why: SpawnError::new(SpawnStep::Exec, errno) });
             }
             Happening::Ends(_, exit) => {
                 process.alive = false;
@@ -328,7 +328,7 @@ impl World {
             Happening::Says(_, saying) => {
                 let event = match saying {
                     Saying::KeepAlive(within) => Event::KeepAlive { id, within },
-                    Saying::MoreTime(by) => Event::Extend { id, by },
+                    Saying::MoreTime(by) => Event::ExtendTimeout { id, by },
                     Saying::WatchdogTrigger => Event::WatchdogTrigger { id },
                 };
                 self.deliver(event);
@@ -404,7 +404,7 @@ impl World {
         kind: EventKind,
         whose: Option<Id>,
         text: &str,
-        step: impl FnOnce(&mut Supervisor, Time) -> Vec<Action>,
+        step: impl FnOnce(&mut Supervisor, EngineTime) -> Vec<Action>,
     ) -> Vec<Action> {
         self.steps += 1;
         let over = self.oracle.exit.is_some();
@@ -460,9 +460,9 @@ impl World {
                 self.specs[id.0] = self.oracle.services[id.0].spec.clone();
                 None
             }
-            Action::Retire { id } => {
+            Action::Remove { id } => {
                 let later = self.rng.pick(&[0, 0, 100, 20_000]);
-                self.after(0, later, Happening::Outside(Event::Retired { id }));
+                self.after(0, later, Happening::Outside(Event::IdReleased { id }));
                 None
             }
             Action::Report(_) | Action::Exit(_) => None,

@@ -30,7 +30,7 @@ impl Oracle {
             self.violate(Property::WhatIsGoneGivesUpItsPlaceOnce, format!("{id:?} is named by {action:?}"));
         }
         match action {
-            Action::ApplyReload { .. } | Action::Retire { .. } | Action::CancelProbe { .. } | Action::Signal { .. } => {
+            Action::ApplyReload { .. } | Action::Remove { .. } | Action::CancelProbe { .. } | Action::Signal { .. } => {
             }
             Action::Spawn { role: Role::StopCommand, .. } => {}
             _ => self.settle_renewals(),
@@ -45,10 +45,10 @@ impl Oracle {
             }
             Action::Spawn { id, role: Role::Finish, after } => self.judge_finish(*id, *after),
             Action::Spawn { id, role: Role::StopCommand, .. } => self.judge_stop_command(*id),
-            Action::Probe { id, kind } => self.judge_probe(*id, *kind),
+            Action::Probe { id, purpose } => self.judge_probe(*id, *purpose),
             Action::CancelProbe { id } => self.judge_cancelled_probe(*id),
             Action::ApplyReload { id } => self.judge_renewal(*id),
-            Action::Retire { id } => self.judge_retirement(*id),
+            Action::Remove { id } => self.judge_retirement(*id),
             Action::UntrackGroup { id, pid } => self.judge_abandon(*id, *pid),
             Action::EndInput { id } => self.judge_end_of_input(*id),
             Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
@@ -66,13 +66,13 @@ impl Oracle {
                 self.demand(from <= now, Property::BackOffNeverShrinksWhileFailingAndHasACap, || {
                     format!("{id:?} starts at {now:?}, its pause lasts until {from:?}")
                 });
-                let awaits = spec.awaits;
+                let awaits = spec.wait_for_count;
                 self.demand(awaits == 0, Property::ProbesRunOneAtATimeAndWhenDue, || {
                     format!("{id:?} starts without having asked for {awaits} things")
                 });
             }
-            ServiceState::Awaiting(at) => {
-                self.demand(at >= spec.awaits, Property::ProbesRunOneAtATimeAndWhenDue, || {
+            ServiceState::WaitForProbing(at) => {
+                self.demand(at >= spec.wait_for_count, Property::ProbesRunOneAtATimeAndWhenDue, || {
                     format!("{id:?} starts although thing {at} is not there")
                 });
             }
@@ -264,7 +264,7 @@ impl Oracle {
                 let expected = self.due.failed.remove(id);
                 let property = match why {
                     FailureReason::Requirement(_) => Property::AFailedRequirementFailsWhatWaitsForIt,
-                    FailureReason::FinishSaidStop => Property::FinishSayingStopIsObeyed,
+                    FailureReason::FinishPermanentFailure => Property::FinishSayingStopIsObeyed,
                     FailureReason::Ended(_)
                     | FailureReason::Limit(_)
                     | FailureReason::CannotStart(_)
@@ -279,7 +279,7 @@ impl Oracle {
                     self.demand(lost && required, property, || format!("{id:?} for {on:?}"));
                 }
             }
-            Report::NotReady { id, .. } => {
+            Report::ReadyTimedOut { id, .. } => {
                 let proc = self.proc(*id).cloned();
                 let late = proc.as_ref().is_some_and(|proc| {
                     let by = proc.ready_by.filter(|_| proc.up_at.is_none() && !proc.stop_sent);
@@ -289,7 +289,7 @@ impl Oracle {
                 self.demand(late, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
                 self.due.not_ready.insert(*id);
             }
-            Report::NotYet { id, .. } => {
+            Report::StillNotReady { id, .. } => {
                 let fits = self.proc(*id).is_some_and(|proc| proc.up_at.is_none() && !proc.stop_sent);
                 self.demand(fits, Property::StatusTellsTheTruth, || format!("{id:?} is ready, or told to stop"));
             }
@@ -307,13 +307,14 @@ impl Oracle {
                     proc.lost = true;
                 }
             }
-            Report::LeftBehind { id, .. } => {
+            Report::LeftoversAbandoned { id, .. } => {
                 let left = self.due.left_behind.contains_key(id);
                 self.demand(left, Property::StopTimeoutsAreGivenInFull, || format!("{id:?} left nothing behind"));
             }
             Report::Stopping { reason } => self.judge_reason(reason),
             Report::Done { id, again, .. } => {
-                let waits = matches!(self.services[id.0].state, ServiceState::Pending(_) | ServiceState::Awaiting(_));
+                let waits =
+                    matches!(self.services[id.0].state, ServiceState::Pending(_) | ServiceState::WaitForProbing(_));
                 if waits && !self.services[id.0].spec.has_program {
                     // In the place of a start, and of its end.
                     self.judge_start(*id);
@@ -348,8 +349,8 @@ impl Oracle {
                 });
                 self.due.silent.insert(*id);
             }
-            Report::Awaiting { id, at, .. } => {
-                let fits = matches!(self.services[id.0].state, ServiceState::Awaiting(next) if next == *at);
+            Report::WaitForFails { id, at, .. } => {
+                let fits = matches!(self.services[id.0].state, ServiceState::WaitForProbing(next) if next == *at);
                 self.demand(fits, Property::StatusTellsTheTruth, || format!("{id:?} does not wait for {at}"));
             }
             Report::StopCommandEnded { id, .. } => {
@@ -363,11 +364,11 @@ impl Oracle {
                 let left = self.due.leftovers.contains(id);
                 self.demand(left, Property::TheRestOfAGroupIsEnded, || format!("{id:?} left nothing to signal"));
             }
-            Report::LeftRunning { id, pid } => {
+            Report::LeftoversContinue { id, pid } => {
                 let left = self.due.left_running.get(id) == Some(pid);
                 self.demand(left, Property::WhatAOneshotLeavesGoesOn, || format!("{id:?} left nothing that goes on"));
             }
-            Report::MainWaits { id, since, on } => {
+            Report::MainStillWaits { id, since, on } => {
                 let waits = self.main() == Some(*id) && matches!(self.services[id.0].state, ServiceState::Pending(_));
                 let (began, due) = self.main_waits.unwrap_or_default();
                 let fits = waits && due == now && *since == now.since(began) && !on.is_empty() && self.stop.is_none();
@@ -377,7 +378,7 @@ impl Oracle {
                 let pause = (*since).clamp(MAIN_WAIT_SAID, MAIN_WAIT_SAID_MOST);
                 self.main_waits = Some((began, now.plus(pause)));
             }
-            Report::Waiting { id, on } => {
+            Report::WaitsForServices { id, on } => {
                 let empty = on.iter().all(|on| self.is_satisfied(*on));
                 self.demand(!empty, Property::WhatCanStartStartsAtOnce, || format!("{id:?} waits for {on:?}"));
             }
@@ -458,6 +459,6 @@ fn named(action: &Action) -> Option<Id> {
         | Action::CancelProbe { id }
         | Action::EndInput { id }
         | Action::ApplyReload { id } => Some(*id),
-        Action::Retire { .. } | Action::Report(_) | Action::Exit(_) => None,
+        Action::Remove { .. } | Action::Report(_) | Action::Exit(_) => None,
     }
 }

@@ -1,6 +1,6 @@
 //! What the oracle checks between two steps: that nothing is missing, and that the engine reports what is true.
 
-use stepdown::supervise::{Id, Phase, Role, Supervisor, Time};
+use stepdown::supervise::{EngineTime, Id, Phase, Role, Supervisor};
 
 use super::constants::REAP_GRACE;
 use super::{NEVER, Oracle, ProcessModel, Property, ServiceModel, ServiceState};
@@ -100,12 +100,12 @@ impl Oracle {
     }
 
     /// Returns when something has to happen by itself.
-    fn next_moment(&self) -> Option<Time> {
+    fn next_moment(&self) -> Option<EngineTime> {
         let of_service = |id: Id| match &self.services[id.0].state {
             ServiceState::Pending(from) | ServiceState::Resting(from) => {
                 Some(*from).filter(|from| *from > self.now && *from != NEVER)
             }
-            ServiceState::Awaiting(_) => None,
+            ServiceState::WaitForProbing(_) => None,
             ServiceState::Live(ProcessModel { lost: true, .. }) => None,
             ServiceState::Live(ProcessModel { killed_at: Some(at), gone_by, .. }) => {
                 let in_stop = self.stop.as_ref().map(|stop| stop.at.max(*at).plus(REAP_GRACE));
@@ -133,7 +133,7 @@ impl Oracle {
     }
 
     /// Returns when it is said that the main command waits, and what for.
-    fn main_wait_said_at(&self) -> Option<Time> {
+    fn main_wait_said_at(&self) -> Option<EngineTime> {
         let waits = |id: &Id| {
             matches!(self.services[id.0].state, ServiceState::Pending(_)) && self.begun && self.stop.is_none()
         };
@@ -151,8 +151,8 @@ impl Oracle {
                     format!("{id:?} could start since {from:?}, now {now:?}")
                 });
             }
-            ServiceState::Awaiting(at) if self.stop.is_none() => {
-                let may = at >= spec.awaits && self.may_start(id);
+            ServiceState::WaitForProbing(at) if self.stop.is_none() => {
+                let may = at >= spec.wait_for_count && self.may_start(id);
                 self.demand(!may, Property::WhatCanStartStartsAtOnce, || format!("{id:?}: all is there"));
             }
             ServiceState::Resting(_) | ServiceState::Done if self.stop.is_none() => {
@@ -162,7 +162,7 @@ impl Oracle {
             ServiceState::Resting(_) => {
                 self.violate(Property::AfterAStopRequestNothingStarts, format!("{id:?} still rests"))
             }
-            ServiceState::Pending(_) | ServiceState::Awaiting(_) => {
+            ServiceState::Pending(_) | ServiceState::WaitForProbing(_) => {
                 self.violate(Property::AfterAStopRequestNothingStarts, format!("{id:?} still waits"))
             }
             ServiceState::FinishDue => {
@@ -197,7 +197,7 @@ impl Oracle {
             | (ServiceState::Failed, Some(Phase::Failed))
             | (ServiceState::Done, Some(Phase::Done)) => true,
             (ServiceState::Pending(_), Some(Phase::Waiting | Phase::Backoff)) => true,
-            (ServiceState::Awaiting(_), Some(Phase::Awaiting)) => true,
+            (ServiceState::WaitForProbing(_), Some(Phase::WaitForProbing)) => true,
             (ServiceState::Resting(_), Some(phase)) => {
                 let ran = self.services[id.0].was_started;
                 phase == if ran { Phase::Resting } else { Phase::Scheduled }
@@ -207,8 +207,8 @@ impl Oracle {
             (ServiceState::SpawnRequested(Role::Finish), Some(Phase::FinishSpawning)) => true,
             (ServiceState::Live(proc), Some(phase)) => {
                 let expected = match proc {
-                    ProcessModel { lost: true, .. } => Phase::Lost,
-                    ProcessModel { leader: false, .. } => Phase::Draining,
+                    ProcessModel { lost: true, .. } => Phase::Unkillable,
+                    ProcessModel { leader: false, .. } => Phase::StoppingGroup,
                     ProcessModel { role: Role::Finish, .. } => Phase::Finishing,
                     ProcessModel { role: Role::StopCommand, .. } => Phase::StopCommandRunning,
                     ProcessModel { stop_sent: true, .. } | ProcessModel { killed_at: Some(_), .. } => Phase::Stopping,

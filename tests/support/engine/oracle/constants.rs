@@ -15,7 +15,7 @@ pub const LAYER_RESERVE: Duration = Duration::from_millis(500);
 pub const END_OF_INPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Between two probes of something outside the container (DESIGN §4, `wait_for`).
-pub const AWAIT_PAUSE: Duration = Duration::from_secs(1);
+pub const WAIT_FOR_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the main command waits before it is said what for; then twice as long each time (README, exit codes).
 pub const MAIN_WAIT_SAID: Duration = Duration::from_secs(5);

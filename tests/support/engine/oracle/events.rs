@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stepdown::config::service::{Kind, RestartPolicy};
-use stepdown::supervise::{Event, Exit, Id, Pid, Readiness, Request, Role, Start, Time};
+use stepdown::supervise::{EngineTime, Event, Exit, Id, Pid, Readiness, Request, Role, Start};
 
 use super::constants::{MAIN_WAIT_SAID, MIN_PAUSE, REAP_GRACE, STABLE_AFTER};
 use super::stop::code_of;
@@ -11,7 +11,7 @@ use super::{NEVER, Oracle, ProbeModel, ProcessModel, Reason, RunEnd, ServiceMode
 
 impl Oracle {
     /// Takes note of an event that the engine is about to be given.
-    pub fn before(&mut self, now: Time, event: &Event) {
+    pub fn before(&mut self, now: EngineTime, event: &Event) {
         self.now = now;
         if self.exit.is_some() {
             return;
@@ -26,22 +26,22 @@ impl Oracle {
                     self.end_budget();
                 }
             }
-            Event::Ask(Request::Shutdown { code }) => {
+            Event::Request(Request::Shutdown { code }) => {
                 self.asked_code = code.or(self.asked_code);
                 self.begin_stop(Reason::Asked);
             }
-            Event::Ask(Request::Start(id)) => self.start_requested(id),
-            Event::Ask(Request::Stop(id)) => self.stop_requested(id),
-            Event::Ask(Request::Restart(id)) => self.restart_requested(id),
+            Event::Request(Request::Start(id)) => self.start_requested(id),
+            Event::Request(Request::Stop(id)) => self.stop_requested(id),
+            Event::Request(Request::Restart(id)) => self.restart_requested(id),
             Event::ProbeResult { id, result } => self.probe_result(id, &result),
             Event::KeepAlive { id, within } => self.alive_notification(id, within),
-            Event::Extend { id, by } => self.timeout_extended(id, by),
+            Event::ExtendTimeout { id, by } => self.timeout_extended(id, by),
             Event::WatchdogTrigger { id } if self.is_up(id) && self.begun && self.stop.is_none() => {
                 self.due.trouble.insert(id);
             }
             Event::WatchdogTrigger { .. } => {}
             Event::Due { id } => self.is_due(id),
-            Event::Retired { id } => self.place_is_free(id),
+            Event::IdReleased { id } => self.place_is_free(id),
             Event::Forward(signal) => {
                 let main = self.main().and_then(|id| self.proc(id));
                 self.due.forward = main.filter(|proc| proc.leader && !proc.lost).map(|_| signal);
@@ -164,7 +164,10 @@ impl Oracle {
         let role = match &self.services[id.0].state {
             ServiceState::SpawnRequested(role) => *role,
             ServiceState::Live(proc) => proc.role,
-            ServiceState::Down | ServiceState::Pending(_) | ServiceState::Awaiting(_) | ServiceState::FinishDue => {
+            ServiceState::Down
+            | ServiceState::Pending(_)
+            | ServiceState::WaitForProbing(_)
+            | ServiceState::FinishDue => {
                 return;
             }
             ServiceState::Resting(_) | ServiceState::Done | ServiceState::Failed => return,
@@ -255,10 +258,10 @@ impl Oracle {
                 let code = code_of(exit);
                 let success = service.spec.success_codes.contains(&code);
                 // Nobody has asked for the end of one that was not ready in time or hung.
-                let given_up = stop_sent && runs && service.wanted;
-                service.wanted &= !given_up;
+                let ended_by_us = stop_sent && runs && service.wanted;
+                service.wanted &= !ended_by_us;
                 self.main_exit = Some(exit);
-                self.main_code = Some(match (given_up, success) {
+                self.main_code = Some(match (ended_by_us, success) {
                     (false, true) => 0,
                     (false, false) => code.max(1),
                     (true, _) => 1,
@@ -448,7 +451,7 @@ impl Oracle {
     }
 
     pub fn fail_if_lost(&mut self, id: Id) {
-        let (ServiceState::Pending(_) | ServiceState::Awaiting(_)) = self.services[id.0].state else { return };
+        let (ServiceState::Pending(_) | ServiceState::WaitForProbing(_)) = self.services[id.0].state else { return };
         // What is about to become another one, or what others will be, is not judged yet.
         if self.stop.is_none() && (self.services[id.0].next.is_some() || self.due.renewed) {
             return;

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Exit, Id, Pid, ProbeKind, Readiness, Role, Setup, Spec, Start, Target, Time};
+use stepdown::supervise::{EngineTime, Exit, Id, Pid, ProbePurpose, Readiness, Role, Setup, Spec, Start, Target};
 
 /// What is always true. The names are the tests' names, and what a failure prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,27 +82,27 @@ pub struct ProcessModel {
     pub leader: bool,
     /// Others of its group are, although the first is not.
     pub group_left: bool,
-    pub started: Time,
+    pub started: EngineTime,
     pub executed: bool,
-    pub up_at: Option<Time>,
+    pub up_at: Option<EngineTime>,
     /// When it has to be ready.
-    pub ready_by: Option<Time>,
+    pub ready_by: Option<EngineTime>,
     /// When its watchdog time is over.
-    pub silent_at: Option<Time>,
+    pub silent_at: Option<EngineTime>,
     /// How the first process ended.
     pub exit: Option<Exit>,
     pub stop_sent: bool,
     /// It may end by itself, at the end of its input, until then.
-    pub signal_by: Option<Time>,
+    pub signal_by: Option<EngineTime>,
     /// It was sent the stop signal because of a request or because nothing needs it.
     pub asked: bool,
     pub group_signalled: bool,
     pub not_ready: bool,
     /// When it has to be killed, unless it ends before.
-    pub kill_by: Option<Time>,
-    pub killed_at: Option<Time>,
+    pub kill_by: Option<EngineTime>,
+    pub killed_at: Option<EngineTime>,
     /// When what is left of it, killed, counts as gone although it may be there: only while the container does not stop.
-    pub gone_by: Option<Time>,
+    pub gone_by: Option<EngineTime>,
     pub lost: bool,
 }
 
@@ -111,23 +111,23 @@ pub struct ProcessModel {
 pub enum ServiceState {
     Down,
     /// Wanted; not before that time.
-    Pending(Time),
+    Pending(EngineTime),
     /// This one of the things that it waits for is the next.
-    Awaiting(usize),
+    WaitForProbing(usize),
     /// The engine returned the action to spawn a process.
     SpawnRequested(Role),
     Live(ProcessModel),
     /// Its command has ended; its finish script has to be spawned in this step.
     FinishDue,
     /// A periodic oneshot until its next run.
-    Resting(Time),
+    Resting(EngineTime),
     Done,
     /// Failed for good.
     Failed,
 }
 
 /// Until something other than time comes.
-pub const NEVER: Time = Time(Duration::MAX);
+pub const NEVER: EngineTime = EngineTime(Duration::MAX);
 
 /// The model of a service.
 #[derive(Clone, Debug)]
@@ -148,7 +148,7 @@ pub struct ServiceModel {
     pub probe: ProbeModel,
     pub watchdog: Option<Duration>,
     /// When its command was last started, or should have been.
-    pub began: Time,
+    pub began: EngineTime,
     /// It was started, as what it is.
     pub was_started: bool,
     /// What a reload has made of it.
@@ -174,7 +174,7 @@ impl ServiceModel {
             stopped_by_request: false,
             probe: ProbeModel::default(),
             watchdog: spec.watchdog,
-            began: Time::default(),
+            began: EngineTime::default(),
             was_started: false,
             next: None,
             removed: false,
@@ -189,9 +189,9 @@ impl ServiceModel {
 #[derive(Clone, Debug, Default)]
 pub struct ProbeModel {
     /// The kind of the probe under way.
-    pub open: Option<ProbeKind>,
+    pub open: Option<ProbePurpose>,
     /// When the next one is due.
-    pub due: Option<Time>,
+    pub due: Option<EngineTime>,
     pub attempts: u32,
     /// Consecutive failures while it is healthy, or passes while it is not.
     pub opposite_results: u32,
@@ -224,13 +224,13 @@ pub enum Reason {
 #[derive(Clone, Debug)]
 pub struct Stopping {
     pub reason: Reason,
-    pub at: Time,
+    pub at: EngineTime,
     /// For each service, when its layer is over, and when its process is killed.
-    pub layer_end: BTreeMap<Id, Time>,
-    pub kill_at: BTreeMap<Id, Time>,
-    pub total: Time,
+    pub layer_end: BTreeMap<Id, EngineTime>,
+    pub kill_at: BTreeMap<Id, EngineTime>,
+    pub total: EngineTime,
     /// When the budget was over for all services.
-    pub over_at: Option<Time>,
+    pub over_at: Option<EngineTime>,
     pub announced: bool,
 }
 
@@ -240,7 +240,7 @@ pub struct Oracle {
     pub services: Vec<ServiceModel>,
     pub main: Option<Id>,
     pub stop_timeout: Duration,
-    pub now: Time,
+    pub now: EngineTime,
     pub begun: bool,
     pub stop: Option<Stopping>,
     pub stop_signals: u32,
@@ -250,7 +250,7 @@ pub struct Oracle {
     pub main_exit: Option<Exit>,
     pub last_failure: Option<u8>,
     /// Since when the main command waits, and when that is said.
-    pub main_waits: Option<(Time, Time)>,
+    pub main_waits: Option<(EngineTime, EngineTime)>,
     /// What its code is if it never runs: that of a service which kept failing.
     pub blocked_code: Option<u8>,
     pub exit: Option<u8>,
@@ -354,7 +354,7 @@ impl Oracle {
             ServiceState::Live(proc) => Some(proc),
             ServiceState::Down
             | ServiceState::Pending(_)
-            | ServiceState::Awaiting(_)
+            | ServiceState::WaitForProbing(_)
             | ServiceState::SpawnRequested(_)
             | ServiceState::FinishDue => None,
             ServiceState::Resting(_) | ServiceState::Done | ServiceState::Failed => None,
@@ -366,7 +366,7 @@ impl Oracle {
             ServiceState::Live(proc) => Some(proc),
             ServiceState::Down
             | ServiceState::Pending(_)
-            | ServiceState::Awaiting(_)
+            | ServiceState::WaitForProbing(_)
             | ServiceState::SpawnRequested(_)
             | ServiceState::FinishDue => None,
             ServiceState::Resting(_) | ServiceState::Done | ServiceState::Failed => None,
@@ -386,7 +386,7 @@ impl Oracle {
             }
             ServiceState::Down
             | ServiceState::Pending(_)
-            | ServiceState::Awaiting(_)
+            | ServiceState::WaitForProbing(_)
             | ServiceState::SpawnRequested(_)
             | ServiceState::FinishDue
             | ServiceState::Failed => false,
@@ -405,7 +405,7 @@ impl Oracle {
             ServiceState::Live(proc) => !proc.lost,
             ServiceState::Down
             | ServiceState::Pending(_)
-            | ServiceState::Awaiting(_)
+            | ServiceState::WaitForProbing(_)
             | ServiceState::Resting(_)
             | ServiceState::Done
             | ServiceState::Failed => false,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use stepdown::config::probe::UnhealthyAction;
-use stepdown::supervise::{Id, ProbeKind, ProbeResult, Readiness, Role, Time};
+use stepdown::supervise::{EngineTime, Id, ProbePurpose, ProbeResult, Readiness, Role};
 
-use super::constants::{AWAIT_PAUSE, FIRST_READY_PAUSE};
+use super::constants::{FIRST_READY_PAUSE, WAIT_FOR_PAUSE};
 use super::{Oracle, ProcessModel, Property, Reason, ServiceModel, ServiceState};
 
 impl Oracle {
@@ -104,12 +104,13 @@ impl Oracle {
             return;
         }
         let well = *result == ProbeResult::Pass;
-        if let ServiceState::Awaiting(at) = self.services[id.0].state {
+        if let ServiceState::WaitForProbing(at) = self.services[id.0].state {
             if well {
-                self.services[id.0].state = ServiceState::Awaiting(at + 1);
+                self.services[id.0].state = ServiceState::WaitForProbing(at + 1);
             }
-            let all = well && at + 1 >= self.services[id.0].spec.awaits;
-            self.services[id.0].probe.due = if well { Some(now).filter(|_| !all) } else { Some(now.plus(AWAIT_PAUSE)) };
+            let all = well && at + 1 >= self.services[id.0].spec.wait_for_count;
+            self.services[id.0].probe.due =
+                if well { Some(now).filter(|_| !all) } else { Some(now.plus(WAIT_FOR_PAUSE)) };
         } else if self.is_starting(id) {
             if well {
                 return self.up(id);
@@ -188,28 +189,28 @@ impl Oracle {
     }
 
     /// Judges the start of a probe.
-    pub fn judge_probe(&mut self, id: Id, kind: ProbeKind) {
+    pub fn judge_probe(&mut self, id: Id, purpose: ProbePurpose) {
         let now = self.now;
         let property = Property::ProbesRunOneAtATimeAndWhenDue;
         let open = self.services[id.0].probe.open;
-        self.demand(open.is_none(), property, || format!("{id:?}: {kind:?} while {open:?} is under way"));
-        self.demand(self.running(), Property::AfterAStopRequestNothingStarts, || format!("{id:?}: {kind:?}"));
+        self.demand(open.is_none(), property, || format!("{id:?}: {purpose:?} while {open:?} is under way"));
+        self.demand(self.running(), Property::AfterAStopRequestNothingStarts, || format!("{id:?}: {purpose:?}"));
         let due = self.services[id.0].probe.due;
         let in_time = due.is_some_and(|due| due <= now);
-        let fits = match (kind, &self.services[id.0].state) {
-            (ProbeKind::Await(0), ServiceState::Pending(from)) => {
+        let fits = match (purpose, &self.services[id.0].state) {
+            (ProbePurpose::WaitFor(0), ServiceState::Pending(from)) => {
                 let may = *from <= now && self.may_start(id);
-                self.services[id.0].state = ServiceState::Awaiting(0);
+                self.services[id.0].state = ServiceState::WaitForProbing(0);
                 may
             }
-            (ProbeKind::Await(at), ServiceState::Awaiting(next)) => at == *next && in_time,
-            (ProbeKind::Ready, ServiceState::Live(_)) => self.is_starting(id) && in_time,
-            (ProbeKind::Health, ServiceState::Live(_)) => self.is_up(id) && in_time,
+            (ProbePurpose::WaitFor(at), ServiceState::WaitForProbing(next)) => at == *next && in_time,
+            (ProbePurpose::Ready, ServiceState::Live(_)) => self.is_starting(id) && in_time,
+            (ProbePurpose::Health, ServiceState::Live(_)) => self.is_up(id) && in_time,
             _ => false,
         };
         let state = self.services[id.0].state.clone();
-        self.demand(fits, property, || format!("{id:?}: {kind:?} of {state:?}, due {due:?}, now {now:?}"));
-        self.services[id.0].probe.open = Some(kind);
+        self.demand(fits, property, || format!("{id:?}: {purpose:?} of {state:?}, due {due:?}, now {now:?}"));
+        self.services[id.0].probe.open = Some(purpose);
         self.services[id.0].probe.due = None;
     }
 
@@ -231,8 +232,9 @@ impl Oracle {
     pub fn check_probes(&mut self, id: Id) {
         let now = self.now;
         let probe = self.services[id.0].probe.clone();
-        let asked =
-            matches!(self.services[id.0].state, ServiceState::Awaiting(_)) || self.is_starting(id) || self.is_up(id);
+        let asked = matches!(self.services[id.0].state, ServiceState::WaitForProbing(_))
+            || self.is_starting(id)
+            || self.is_up(id);
         let asked = asked && self.stop.is_none();
         self.demand(asked || probe.open.is_none(), Property::NoProbeIsLeftOpenWhenNobodyNeedsIt, || {
             format!("{id:?}: {probe:?}")
@@ -247,13 +249,13 @@ impl Oracle {
     }
 
     /// Returns when the next probe, or the end of the watchdog time, is due.
-    pub fn next_probe(&self, id: Id) -> Option<Time> {
+    pub fn next_probe(&self, id: Id) -> Option<EngineTime> {
         if self.stop.is_some() {
             return None;
         }
         let due = self.services[id.0].probe.due.filter(|_| self.services[id.0].probe.open.is_none());
         match &self.services[id.0].state {
-            ServiceState::Awaiting(_) => due,
+            ServiceState::WaitForProbing(_) => due,
             ServiceState::Live(proc) if self.is_up(id) => due.into_iter().chain(proc.silent_at).min(),
             ServiceState::Live(_) if self.is_starting(id) => due,
             _ => None,

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use stepdown::config::values::ServiceName;
-use stepdown::supervise::{Id, Role, Setup, Spec, Start, Time};
+use stepdown::supervise::{EngineTime, Id, Role, Setup, Spec, Start};
 
 use super::{NEVER, Oracle, ProbeModel, Property, ServiceModel, ServiceState};
 
 impl Oracle {
     /// Takes note of another set of services that the engine is about to be given.
-    pub fn reload(&mut self, now: Time, setup: &Setup, changed: &BTreeSet<ServiceName>) {
+    pub fn reload(&mut self, now: EngineTime, setup: &Setup, changed: &BTreeSet<ServiceName>) {
         if self.running() {
             self.now = now;
             self.replace(setup, changed);
@@ -54,7 +54,7 @@ impl Oracle {
                 let service = &mut self.services[id.0];
                 (service.removed, service.wanted, service.stopped_by_request, service.next) =
                     (true, false, false, None);
-                if let ServiceState::Pending(_) | ServiceState::Awaiting(_) = service.state {
+                if let ServiceState::Pending(_) | ServiceState::WaitForProbing(_) = service.state {
                     service.state = ServiceState::Down;
                 }
                 touched.insert(*id);

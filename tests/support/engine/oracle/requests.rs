@@ -51,7 +51,7 @@ impl Oracle {
             }
             (service.stopped_by_request, service.wanted) = (true, false);
             match service.state {
-                ServiceState::Pending(_) | ServiceState::Awaiting(_) => service.state = ServiceState::Down,
+                ServiceState::Pending(_) | ServiceState::WaitForProbing(_) => service.state = ServiceState::Down,
                 _ => {}
             }
             for above in self.ids() {

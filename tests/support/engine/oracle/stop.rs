@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stepdown::supervise::{Exit, Id, Role, Time};
+use stepdown::supervise::{EngineTime, Exit, Id, Role};
 
 use super::constants::{LAYER_RESERVE, REAP_GRACE};
 use super::{Oracle, Property, Reason, ServiceState, Stopping};
@@ -40,16 +40,18 @@ impl Oracle {
             announced: false,
         };
         for id in self.ids() {
-            let end = Time(total.0 - reserve * layers[&id]);
+            let end = EngineTime(total.0 - reserve * layers[&id]);
             stop.layer_end.insert(id, end);
             let share = if self.services[id.0].spec.finish.is_some() { reserve / 2 } else { Duration::ZERO };
-            stop.kill_at.insert(id, Time(end.0 - share));
+            stop.kill_at.insert(id, EngineTime(end.0 - share));
         }
         self.stop = Some(stop);
         for id in self.ids() {
             let (kill_at, layer_end) = (self.kill_at(id), self.layer_end(id));
             match self.services[id.0].state {
-                ServiceState::Pending(_) | ServiceState::Awaiting(_) => self.services[id.0].state = ServiceState::Down,
+                ServiceState::Pending(_) | ServiceState::WaitForProbing(_) => {
+                    self.services[id.0].state = ServiceState::Down
+                }
                 ServiceState::Resting(_) if self.services[id.0].spec.has_stop_command => {
                     self.services[id.0].state = ServiceState::Done
                 }
@@ -80,12 +82,12 @@ impl Oracle {
             .unwrap_or(0)
     }
 
-    fn layer_end(&self, id: Id) -> Time {
+    fn layer_end(&self, id: Id) -> EngineTime {
         self.stop.as_ref().map_or(self.now, |stop| stop.layer_end[&id].max(self.now))
     }
 
     /// When something that is sent the stop signal now has to be killed.
-    pub fn kill_at(&self, id: Id) -> Time {
+    pub fn kill_at(&self, id: Id) -> EngineTime {
         let own = self.services[id.0].spec.stop.timeout.map(|timeout| self.now.plus(timeout));
         match &self.stop {
             None => own.unwrap_or(self.now.plus(self.stop_timeout)),
@@ -94,7 +96,7 @@ impl Oracle {
     }
 
     /// When a finish script that starts now has to be killed.
-    pub fn finish_by(&self, id: Id) -> Option<Time> {
+    pub fn finish_by(&self, id: Id) -> Option<EngineTime> {
         let own = self.services[id.0].spec.finish.and_then(|rule| rule.timeout).map(|timeout| self.now.plus(timeout));
         match &self.stop {
             None => own,

@@ -1,5 +1,5 @@
-//! [`ServiceSlots`]: what the loop keeps of each service, one [`ServiceSlot`] for each id of the engine. The slot of a removed
-//! service is free once nothing of it is left. Must not know processes.
+//! [`ServiceRecords`]: what the loop keeps of each service, one [`ServiceRecord`] for each id of the engine. The record of a
+//! removed service can be reused once nothing of the service is left. Must not know processes.
 
 use std::collections::BTreeSet;
 use std::os::fd::RawFd;
@@ -14,7 +14,7 @@ use super::service_pipe::ServicePipe;
 use crate::supervise::{Id, Pid, SpawnError};
 
 /// One service, or the main command.
-pub struct ServiceSlot {
+pub struct ServiceRecord {
     /// How it is started.
     pub entry: ServiceEntry,
     /// Its changed definition after a reload, applied once nothing of the old one runs.
@@ -37,7 +37,7 @@ pub struct ServiceSlot {
     is_removed: bool,
 }
 
-impl ServiceSlot {
+impl ServiceRecord {
     fn new(entry: ServiceEntry) -> Self {
         Self {
             entry,
@@ -54,29 +54,30 @@ impl ServiceSlot {
     }
 }
 
-/// The slots, in the order of the engine's ids.
-pub struct ServiceSlots {
-    slots: Vec<ServiceSlot>,
-    /// Removed services of which something is left.
-    retiring: BTreeSet<Id>,
+/// The records, in the order of the engine's ids.
+pub struct ServiceRecords {
+    records: Vec<ServiceRecord>,
+    /// Removed services whose ids are not released yet.
+    unreleased: BTreeSet<Id>,
 }
 
-impl ServiceSlots {
-    /// Returns the slots of these services, with the sockets that were opened for them before the drop.
+impl ServiceRecords {
+    /// Returns the records of these services, with the sockets that were opened for them before the drop.
     ///
     /// # Errors
     /// As [`ServicePipe::new`].
     pub fn new(entries: Vec<ServiceEntry>, mut sockets: Sockets, fd_watcher: &mut FdWatcher) -> Result<Self, Errno> {
-        let mut all = Self { slots: entries.into_iter().map(ServiceSlot::new).collect(), retiring: BTreeSet::new() };
-        for at in 0..all.slots.len() {
+        let mut all =
+            Self { records: entries.into_iter().map(ServiceRecord::new).collect(), unreleased: BTreeSet::new() };
+        for at in 0..all.records.len() {
             all.link(Id(at))?;
         }
-        for (at, slot) in all.slots.iter_mut().enumerate() {
-            let Some(socket) = sockets.remove(&slot.entry.plan.name) else { continue };
-            match NotifySocket::watched(Id(at), &mut slot.entry, socket, fd_watcher) {
-                Ok(socket) => slot.notify_socket = Some(socket),
+        for (at, record) in all.records.iter_mut().enumerate() {
+            let Some(socket) = sockets.remove(&record.entry.plan.name) else { continue };
+            match NotifySocket::watched(Id(at), &mut record.entry, socket, fd_watcher) {
+                Ok(socket) => record.notify_socket = Some(socket),
                 Err(errno) => {
-                    let name = &slot.entry.plan.name;
+                    let name = &record.entry.plan.name;
                     tracing::warn!("{name}: cannot watch its notification socket: {}", errno.desc());
                 }
             }
@@ -84,19 +85,19 @@ impl ServiceSlots {
         Ok(all)
     }
 
-    /// Returns a slot.
-    pub fn get(&self, id: Id) -> Option<&ServiceSlot> {
-        self.slots.get(id.0)
+    /// Returns a service's record.
+    pub fn get(&self, id: Id) -> Option<&ServiceRecord> {
+        self.records.get(id.0)
     }
 
-    /// Returns a slot.
-    pub fn get_mut(&mut self, id: Id) -> Option<&mut ServiceSlot> {
-        self.slots.get_mut(id.0)
+    /// Returns a service's record.
+    pub fn get_mut(&mut self, id: Id) -> Option<&mut ServiceRecord> {
+        self.records.get_mut(id.0)
     }
 
     /// Returns how a service is started.
     pub fn entry(&self, id: Id) -> Option<&ServiceEntry> {
-        self.get(id).map(|slot| &slot.entry)
+        self.get(id).map(|record| &record.entry)
     }
 
     /// Returns the process of a service's last run.
@@ -111,7 +112,7 @@ impl ServiceSlots {
 
     /// Returns whether the OOM killer has killed the last process of a service, or one that it had started.
     pub fn is_out_of_memory(&self, id: Id) -> bool {
-        self.get(id).is_some_and(|slot| slot.out_of_memory)
+        self.get(id).is_some_and(|record| record.out_of_memory)
     }
 
     /// Returns one of the `wait_for` of a service, as text.
@@ -122,19 +123,19 @@ impl ServiceSlots {
 
     /// Returns how each service is started.
     pub fn entries(&self) -> impl Iterator<Item = (Id, &ServiceEntry)> {
-        self.slots.iter().enumerate().map(|(at, slot)| (Id(at), &slot.entry))
+        self.records.iter().enumerate().map(|(at, record)| (Id(at), &record.entry))
     }
 
     /// Puts the entry of a service that a reload has added or changed. Returns whether it is in use at once: a changed one waits
     /// until nothing of the old one runs.
     pub fn put(&mut self, id: Id, entry: ServiceEntry) -> bool {
-        match self.slots.get_mut(id.0) {
-            Some(slot) if slot.is_removed => *slot = ServiceSlot::new(entry),
-            Some(slot) => {
-                slot.next = Some(entry);
+        match self.records.get_mut(id.0) {
+            Some(record) if record.is_removed => *record = ServiceRecord::new(entry),
+            Some(record) => {
+                record.next = Some(entry);
                 return false;
             }
-            None => self.slots.push(ServiceSlot::new(entry)),
+            None => self.records.push(ServiceRecord::new(entry)),
         }
         true
     }
@@ -145,19 +146,19 @@ impl ServiceSlots {
     /// # Errors
     /// As [`ServicePipe::new`].
     pub fn link(&mut self, id: Id) -> Result<(), Errno> {
-        let Some(slot) = self.slots.get_mut(id.0) else { return Ok(()) };
-        slot.consumer = None;
-        if slot.input.is_some() && !self.slots.iter().any(|slot| slot.consumer == Some(id)) {
-            self.slots.get_mut(id.0).into_iter().for_each(|slot| slot.input = None);
+        let Some(record) = self.records.get_mut(id.0) else { return Ok(()) };
+        record.consumer = None;
+        if record.input.is_some() && !self.records.iter().any(|record| record.consumer == Some(id)) {
+            self.records.get_mut(id.0).into_iter().for_each(|record| record.input = None);
         }
         let Some(name) = self.entry(id).and_then(|entry| entry.service.pipe_to.as_ref()) else { return Ok(()) };
-        let is_consumer = |slot: &ServiceSlot| !slot.is_removed && slot.entry.plan.name == *name;
-        let Some(consumer) = self.slots.iter().position(is_consumer) else { return Ok(()) };
-        if let Some(reader) = self.slots.get_mut(consumer).filter(|reader| reader.input.is_none()) {
+        let is_consumer = |record: &ServiceRecord| !record.is_removed && record.entry.plan.name == *name;
+        let Some(consumer) = self.records.iter().position(is_consumer) else { return Ok(()) };
+        if let Some(reader) = self.records.get_mut(consumer).filter(|reader| reader.input.is_none()) {
             reader.input = Some(ServicePipe::new()?);
         }
-        if let Some(slot) = self.slots.get_mut(id.0) {
-            slot.consumer = Some(Id(consumer));
+        if let Some(record) = self.records.get_mut(id.0) {
+            record.consumer = Some(Id(consumer));
         }
         Ok(())
     }
@@ -174,28 +175,28 @@ impl ServiceSlots {
 
     /// Closes our write end of a service's input, so that it reads the end.
     pub fn end_input(&mut self, consumer: Id) {
-        if let Some(pipe) = self.get_mut(consumer).and_then(|slot| slot.input.as_mut()) {
+        if let Some(pipe) = self.get_mut(consumer).and_then(|record| record.input.as_mut()) {
             pipe.end_input();
         }
     }
 
     /// Removes all but the name of a service that a reload has removed.
     pub fn remove(&mut self, id: Id, fd_watcher: &mut FdWatcher) {
-        self.slots.iter_mut().filter(|slot| slot.consumer == Some(id)).for_each(|slot| slot.consumer = None);
-        if let Some(slot) = self.slots.get_mut(id.0) {
-            slot.notify_socket.take().into_iter().for_each(|socket| socket.close(fd_watcher));
-            *slot = ServiceSlot { is_removed: true, ..ServiceSlot::new(slot.entry.clone()) };
-            self.retiring.insert(id);
+        self.records.iter_mut().filter(|record| record.consumer == Some(id)).for_each(|record| record.consumer = None);
+        if let Some(record) = self.records.get_mut(id.0) {
+            record.notify_socket.take().into_iter().for_each(|socket| socket.close(fd_watcher));
+            *record = ServiceRecord { is_removed: true, ..ServiceRecord::new(record.entry.clone()) };
+            self.unreleased.insert(id);
         }
     }
 
-    /// Returns the removed services whose slots are not free yet.
-    pub fn retiring(&self) -> impl Iterator<Item = Id> {
-        self.retiring.iter().copied()
+    /// Returns the removed services whose ids are not released yet.
+    pub fn unreleased(&self) -> impl Iterator<Item = Id> {
+        self.unreleased.iter().copied()
     }
 
-    /// Frees the slot of a removed service.
-    pub fn free(&mut self, id: Id) {
-        self.retiring.remove(&id);
+    /// Notes that the id of a removed service is released.
+    pub fn release(&mut self, id: Id) {
+        self.unreleased.remove(&id);
     }
 }

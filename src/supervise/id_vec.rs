@@ -1,4 +1,4 @@
-//! [`Table`]: one value per service, indexed by [`Id`]. The only place that indexes.
+//! [`IdVec`]: one value per service, indexed by [`Id`]. The only place that indexes.
 
 use std::ops::{Index, IndexMut};
 
@@ -6,14 +6,14 @@ use super::Id;
 
 /// One value per service.
 ///
-/// Indexing cannot miss: an id from outside passes [`Table::has`] once, in `Supervisor::step`; every other one comes
-/// from [`Table::ids`] or from edges that `Graph::new` has filtered with `has`; and all tables of an engine have one
+/// Indexing cannot miss: an id of an event passes [`IdVec::has`] once, in `Supervisor::step`; every other one comes
+/// from [`IdVec::ids`] or from edges that `Graph::new` has filtered with `has`; and all vectors of an engine have one
 /// length; `Supervisor::reload` alone adds to it.
 #[derive(Clone, Debug)]
-pub(super) struct Table<T>(Vec<T>);
+pub(super) struct IdVec<T>(Vec<T>);
 
-impl<T> Table<T> {
-    /// Returns a table of these, in the order of their ids.
+impl<T> IdVec<T> {
+    /// Returns a vector of these, in the order of their ids.
     pub(super) fn new(all: impl IntoIterator<Item = T>) -> Self {
         Self(all.into_iter().collect())
     }
@@ -33,7 +33,7 @@ impl<T> Table<T> {
         self.0.push(value);
     }
 
-    /// Returns every id, in order; does not borrow the table.
+    /// Returns every id, in order; does not borrow the vector.
     pub(super) fn ids(&self) -> impl DoubleEndedIterator<Item = Id> + use<T> {
         (0..self.0.len()).map(Id)
     }
@@ -44,7 +44,7 @@ impl<T> Table<T> {
     }
 }
 
-impl<T> Index<Id> for Table<T> {
+impl<T> Index<Id> for IdVec<T> {
     type Output = T;
 
     fn index(&self, id: Id) -> &T {
@@ -52,7 +52,7 @@ impl<T> Index<Id> for Table<T> {
     }
 }
 
-impl<T> IndexMut<Id> for Table<T> {
+impl<T> IndexMut<Id> for IdVec<T> {
     fn index_mut(&mut self, id: Id) -> &mut T {
         &mut self.0[id.0]
     }
