@@ -62,6 +62,7 @@ fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> ServiceEntry {
         skipped: None,
         variables: TrustedWriters::Anybody,
         inherited: stepdown::plan::inherited::Inherited::All,
+        secrets: Vec::new(),
     };
     ServiceEntry { service, plan, notify_variables: Vec::new() }
 }

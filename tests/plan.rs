@@ -7,5 +7,6 @@ mod golden;
 mod identity;
 mod privilege;
 mod s6_layout;
+mod secrets;
 mod steps;
 mod trust;

@@ -33,6 +33,7 @@ impl ChownPolicy {
             Step::BecomeSubreaper
             | Step::WriteAccounts { .. }
             | Step::RuntimeDirectory { .. }
+            | Step::ReadSecret(_)
             | Step::S6Layout(_)
             | Step::SetStdioAccess { .. } => None,
         });

@@ -8,5 +8,6 @@ pub mod directories;
 pub mod own;
 pub mod ownership_log;
 pub mod s6_layout;
+pub mod secrets;
 pub mod stdio;
 pub mod steps;

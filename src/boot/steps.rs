@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::boot::chown_policy::ChownPolicy;
 use crate::boot::s6_layout::{self, S6State};
+use crate::boot::secrets::Secrets;
 use crate::boot::{account_files, append_account, directories, ownership_log, stdio};
 use crate::config::values::Signal;
 use crate::control::runtime_dir::{self, Rejected, RuntimeDir};
@@ -42,6 +43,8 @@ pub struct Created {
     pub endpoint: Option<ControlEndpoint>,
     /// The state of s6-overlay, in an image made for it.
     pub s6: Option<S6State>,
+    /// The values of secrets.
+    pub secrets: Secrets,
 }
 
 /// What the steps are carried out with.
@@ -70,11 +73,12 @@ pub fn perform(plan: &BootPlan, context: StepContext<'_>) -> Result<Created, Boo
 }
 
 /// Carries out the steps that the plan made after *prepare* contains and the first one did not: a root oneshot may have
-/// changed the app user's account, or directories. A tree that is the same in both is not walked again.
+/// changed the app user's account, or directories. A tree that is the same in both is not walked again. Returns secrets
+/// whose files a oneshot has made.
 ///
 /// # Errors
 /// As [`perform`].
-pub fn perform_again(first: &BootPlan, second: &BootPlan, context: StepContext<'_>) -> Result<(), BootEnded> {
+pub fn perform_again(first: &BootPlan, second: &BootPlan, context: StepContext<'_>) -> Result<Secrets, BootEnded> {
     let mut steps = Vec::new();
     for Planned { step, .. } in planned_steps(second) {
         match step {
@@ -82,7 +86,7 @@ pub fn perform_again(first: &BootPlan, second: &BootPlan, context: StepContext<'
             Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) => {}
             // The file is not as planned, whatever was done before.
             Step::WriteAccounts { .. } | Step::SetStdioAccess { .. } => steps.push(step.clone()),
-            Step::Own(_) => {
+            Step::Own(_) | Step::ReadSecret(_) => {
                 if !planned_steps(first).any(|before| before.step == *step) {
                     steps.push(step.clone());
                 }
@@ -93,7 +97,9 @@ pub fn perform_again(first: &BootPlan, second: &BootPlan, context: StepContext<'
             }
         }
     }
-    carry_out(&steps.iter().collect::<Vec<_>>(), second, context, &mut Created::default())
+    let mut created = Created::default();
+    carry_out(&steps.iter().collect::<Vec<_>>(), second, context, &mut created)?;
+    Ok(created.secrets)
 }
 
 fn planned_steps(plan: &BootPlan) -> impl Iterator<Item = &Planned> {
@@ -119,6 +125,11 @@ fn carry_out(
                 let made = s6_layout::create(layout, environment, runtime);
                 created.s6 = made.inspect_err(|refused| tracing::warn!("{refused}")).ok();
             }
+            (Step::ReadSecret(secret), _) => match created.secrets.read(secret, &plan.identity) {
+                Err(refused) if secret.is_required => return Err(BootEnded::Refused(refused)),
+                Err(refused) => tracing::warn!("{refused}; services start without `{}`", shown(&secret.name)),
+                Ok(()) => {}
+            },
             (Step::Own(tree), EffectiveUser::Root(root)) => {
                 ownership_log::establish(root, tree, &plan.identity, &chown_policy, signals.stop_flag())
                     .map_err(BootEnded::Refused)?;
@@ -166,7 +177,7 @@ fn carry_out_other(step: &Step, user: &EffectiveUser, chown_policy: &ChownPolicy
         }
         // Without root no owner can be changed; the others were done by the caller.
         (Step::SetStdioAccess { .. }, EffectiveUser::Unprivileged) => Ok(()),
-        (Step::RuntimeDirectory { .. } | Step::S6Layout(_) | Step::Own(_), _) => Ok(()),
+        (Step::RuntimeDirectory { .. } | Step::ReadSecret(_) | Step::S6Layout(_) | Step::Own(_), _) => Ok(()),
     }
 }
 

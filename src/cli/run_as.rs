@@ -1,12 +1,14 @@
 //! `run-as USER CMD…`: resolves the user, and calls `run_as`.
 
+use std::collections::BTreeMap;
+
 use super::args::RunAsArgs;
 use super::output;
 use crate::error::{Error, Place, Problem};
 use crate::inspect::facts;
 use crate::inspect::source::ConfigPaths;
 use crate::plan;
-use crate::plan::facts::AccountFile;
+use crate::plan::facts::{AccountFile, Facts};
 use crate::run_as::{TargetUser, caller, exec, find};
 
 /// The name that means the app user of this container.
@@ -60,7 +62,7 @@ fn user(user: &str) -> Result<TargetUser, UserError> {
 fn app() -> Result<TargetUser, Error> {
     // A placeholder for the main command, which is not known here.
     let config = super::source::config(&ConfigPaths::installed(), vec!["true".into()])?;
-    let identity = plan::boot(&config, &facts::read(&config))?.identity;
+    let identity = plan::boot(&config, &Facts { secrets: BTreeMap::new(), ..facts::read(&config) })?.identity;
     let plan::Identity { name, uid, gid, groups, home, .. } = identity;
     Ok(TargetUser { name, uid, gid, groups, home, has_account: true })
 }

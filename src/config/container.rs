@@ -42,8 +42,39 @@ pub struct Container {
     pub trust: Vec<PathBuf>,
     /// Signals that PID 1 forwards to a service instead of the main command.
     pub signals: Vec<SignalRule>,
+    /// Variables whose values are in files, by name.
+    pub secrets: Vec<Secret>,
     /// How the main command is run, if there is one.
     pub main: MainCommand,
+}
+
+/// A variable whose value is in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// Its name.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// What names the file.
+    pub named_by: NamedBy,
+    /// Whether `[secrets]` lists it: then only services that ask for it get it.
+    pub is_listed: bool,
+}
+
+/// What names the file of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// The container file, there.
+    ContainerFile(Place),
+    /// This variable.
+    Variable(String),
+}
+
+impl NamedBy {
+    /// Returns whether it is the container file.
+    pub fn is_container_file(&self) -> bool {
+        matches!(self, Self::ContainerFile(_))
+    }
 }
 
 /// `[main]`: the keys of a service, for the main command.
@@ -65,6 +96,8 @@ pub struct MainCommand {
     pub ready: Ready,
     /// Its health check; never with a restart, because its exit ends the container.
     pub health: Option<Health>,
+    /// The secrets that it asks for; `None`: it asks for none in particular.
+    pub secrets: Option<Vec<String>>,
 }
 
 impl Default for MainCommand {
@@ -79,6 +112,7 @@ impl Default for MainCommand {
             stop_timeout_at: None,
             ready: Ready::Started,
             health: None,
+            secrets: None,
         }
     }
 }

@@ -20,6 +20,10 @@ pub const DIRECTORY: TableDoc =
 pub const SIGNAL: TableDoc =
     TableDoc { file: ConfigFile::Container, name: "signals.USR1", header: "[signals.USR1]", keys: SIGNAL_KEYS };
 
+/// `[secrets]`.
+pub const SECRETS: TableDoc =
+    TableDoc { file: ConfigFile::Container, name: "secrets", header: "[secrets]", keys: SECRETS_KEYS };
+
 /// `[main]`.
 pub const MAIN: TableDoc = TableDoc { file: ConfigFile::Container, name: "main", header: "[main]", keys: MAIN_KEYS };
 /// `main.stop = { … }`: as in a service's file.
@@ -59,11 +63,12 @@ const CONTAINER_KEYS: &[KeyDoc] = &[
         "places whose programs may run with more rights than the app user although users other than root can write them: whoever can has those rights"),
     key("signals", "a table", "{}", r#"signals = { USR1 = "db" }"#,
         "signals that PID 1 passes on: `USR1 = \"db\"`, `HUP = \"main\"` (the main command), or a table"),
+    key("secrets", "a table", "{}", r#"secrets = { from_files = { DB_PASSWORD = "/run/secrets/db" } }"#,
+        "variables whose values are in files, for the services that ask for them"),
     key("main", "a table", "(none)", r#"main = { success_codes = [0, 143] }"#,
         "the main command (`docker run IMAGE COMMAND`), described like a service"),
     key("s6", "true or false", "(whether there is `/etc/s6-overlay` or `/etc/cont-init.d`)", "s6 = true",
         "the image was made for s6-overlay: its definitions are read, and its scripts run as root unless `drop = \"app\"`"),
-    later("secrets", "variables from files", "read the file in the service's command, or use `environment_file`"),
     later("harden", "a sandbox of named strength", "leave it out for now"),
 ];
 
@@ -160,6 +165,14 @@ const SIGNAL_KEYS: &[KeyDoc] = &[
 ];
 
 #[rustfmt::skip] // a table: one key in two lines
+const SECRETS_KEYS: &[KeyDoc] = &[
+    key("from_files", "a table of absolute paths", "{}", r#"from_files = { DB_PASSWORD = "/run/secrets/db" }"#,
+        "variables, each with the file that has its value, of which one newline at the end is cut; without that file the container does not start"),
+    key("suffixes", "an array of strings", "[]", r#"suffixes = ["__FILE", "_FILE"]"#,
+        "ends of variables that name a file too: with `_FILE`, `DB_PASSWORD_FILE=/run/secrets/db` does what `FILE__DB_PASSWORD` always does"),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
 const MAIN_KEYS: &[KeyDoc] = &[
     key("user", "a string", r#""app""#, r#"user = "www-data""#,
         "the user it runs as: `app` (the app user), `root`, an account's name, or `uid:gid`"),
@@ -169,6 +182,8 @@ const MAIN_KEYS: &[KeyDoc] = &[
         "how it is stopped, as a service's `stop`; without `signal` it is told with the signal that PID 1 got"),
     key("ready", "a table", "(its program was executed)", "ready = { tcp = 8080 }",
         "what makes it ready, as a service's `ready`; not ready after `timeout`, it is stopped and the container ends with 1"),
+    key("secrets", "an array of strings", "(of the app user: all of `FILE__NAME`; else none)", r#"secrets = ["DB_PASSWORD"]"#,
+        "the secrets that it gets as variables, as a service's `secrets`"),
     key("health", "a table", "(none)", "health = { tcp = 8080 }",
         "how its health is checked while it is up, as a service's `health`; `then`: `stop-container` (the default) or `report`"),
 ];

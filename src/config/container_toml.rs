@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::container::{App, Container, DropPolicy, Level, LogFormat, RunOrRefuse, STOP_TIMEOUT};
 use super::file_report::FileReport;
 use super::quote::quoted;
+use super::secrets::{self, SecretsTable};
 use super::toml_field::Field;
 use super::toml_reader::Document;
 use super::toml_table::Table;
@@ -37,6 +38,8 @@ pub struct ContainerFile {
     pub uid_from: Vec<String>,
     /// Names of the variables for the gid.
     pub gid_from: Vec<String>,
+    /// Secrets, before the variables that name more of them.
+    pub secrets: SecretsTable,
 }
 
 /// Reads the container file; an empty text gives the defaults.
@@ -74,9 +77,10 @@ fn whole(table: &Table<'_>, report: &mut FileReport<'_>) -> ContainerFile {
         app,
         trust: table.get("trust").map_or_else(Vec::new, |field| trust(&field, report)),
         signals: table.get("signals").map_or_else(Vec::new, |field| signals_toml::read(&field, report)),
+        secrets: Vec::new(),
         main: main_toml::read(table, report),
     };
-    ContainerFile { container, uid_from, gid_from }
+    ContainerFile { container, uid_from, gid_from, secrets: secrets::read(table, report) }
 }
 
 fn trust(field: &Field<'_>, report: &mut FileReport<'_>) -> Vec<PathBuf> {

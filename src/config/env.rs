@@ -9,9 +9,9 @@ use std::path::Path;
 use super::container::{Container, FromVariable};
 use super::container_toml::{ContainerFile, FORMATS, LEVELS, WITHOUT, words};
 use super::quote::{quoted_os, shown_value};
-use super::suggest;
 use super::units::{self, IdError};
 use super::values::{Gid, Uid};
+use super::{secrets, suggest};
 use crate::error::{Place, Problem, Problems};
 use crate::text::shown;
 
@@ -21,6 +21,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PGID", "gid of the app user (another name: `gid_from`)"),
     ("UMASK", "file mode creation mask of the services, octal, such as 022"),
     ("TZ", "time zone, such as Europe/Berlin; handed on to the services"),
+    ("FILE__NAME", "a file with the value of the variable NAME, such as FILE__DB_PASSWORD=/run/secrets/db"),
     ("STEPDOWN_SERVICES", "more services trees, separated by `:`"),
     ("STEPDOWN_STOP_TIMEOUT", "budget of the whole stop, such as 25s; keep it below the runtime's own"),
     ("STEPDOWN_WITHOUT_DROP", "root without SETUID and SETGID: `refuse`, or `run` on as root without them"),
@@ -38,7 +39,7 @@ type Env = BTreeMap<OsString, OsString>;
 
 /// Returns the container with the settings of the environment, which override the file.
 pub fn apply(env: &Env, file: ContainerFile, problems: &mut Problems, notices: &mut Vec<String>) -> Container {
-    let ContainerFile { mut container, uid_from, gid_from } = file;
+    let ContainerFile { mut container, uid_from, gid_from, secrets } = file;
     notice_ignored(env, "PUID", "uid_from", &uid_from, notices);
     notice_ignored(env, "PGID", "gid_from", &gid_from, notices);
     let app = &mut container.app;
@@ -55,6 +56,7 @@ pub fn apply(env: &Env, file: ContainerFile, problems: &mut Problems, notices: &
     container.without_drop = choice(env, "STEPDOWN_WITHOUT_DROP", &WITHOUT, problems).unwrap_or(container.without_drop);
     container.level = choice(env, "STEPDOWN_LOG", &LEVELS, problems).unwrap_or(container.level);
     container.log = choice(env, "STEPDOWN_LOG_FORMAT", &FORMATS, problems).unwrap_or(container.log);
+    container.secrets = secrets::with_variables(secrets, env, notices);
     refuse_unknown(env, &[uid_from, gid_from].concat(), problems);
     container
 }

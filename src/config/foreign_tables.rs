@@ -134,6 +134,7 @@ pub(super) const WORDS: &[ForeignWord] = &[
     word(SYSTEMD, "capabilityboundingset", "capabilities", Note::None),
     word(SYSTEMD, "oomscoreadjust", "oom_score_adj", Note::None),
     word(SYSTEMD, "group", "user", Note::Text("as `uid:gid`, or the account's own group")),
+    word(SYSTEMD, "loadcredential", "secrets", Note::None),
     word(SYSTEMD, "unsetenvironment", "clear_environment", Note::None),
     word(SYSTEMD, "limitmsgqueue", "limits.msgqueue", Note::None),
     word(SYSTEMD, "limitnice", "limits.nice", Note::None),

@@ -22,6 +22,7 @@ pub fn reference() -> &'static [TableDoc] {
         container_keys::OWN,
         container_keys::DIRECTORY,
         container_keys::SIGNAL,
+        container_keys::SECRETS,
         container_keys::MAIN,
     ]
 }

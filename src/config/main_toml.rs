@@ -6,7 +6,7 @@ use super::file_report::FileReport;
 use super::probe_toml::{self, HealthKeys};
 use super::service::{Kind, RunAs};
 use super::toml_table::Table;
-use super::{container_keys, service_parts, users};
+use super::{container_keys, secrets, service_parts, users};
 use crate::config::probe::UnhealthyAction;
 use crate::error::Place;
 
@@ -29,6 +29,7 @@ pub fn read(table: &Table<'_>, report: &mut FileReport<'_>) -> MainCommand {
     main.at = Some(Place::line(report.path(), field.line()));
     let Some(table) = field.table(&container_keys::MAIN, report) else { return main };
     main.user = table.get("user").and_then(|field| users::run_as(&field, report)).unwrap_or(RunAs::App);
+    main.secrets = table.get("secrets").map(|field| secrets::names(&field, report));
     main.success_codes = service_parts::success_codes(&table, report);
     let stop = service_parts::stop_table(&table, &container_keys::MAIN_STOP, report);
     main.relays_stop_signal = stop.as_ref().is_none_or(|stop| stop.get("signal").is_none());

@@ -31,6 +31,7 @@ mod read;
 pub mod s6;
 pub mod s6_overlay;
 pub mod search_path;
+mod secrets;
 pub mod service;
 mod service_keys;
 mod service_parts;
@@ -155,7 +156,7 @@ pub struct Config {
 impl Config {
     /// Returns the main command as the service that `[main]` describes; `None` without a main command.
     pub fn main_service(&self) -> Option<Service> {
-        let MainCommand { at, user, success_codes, stop, ready, health, .. } = self.container.main.clone();
+        let MainCommand { at, user, success_codes, stop, ready, health, secrets, .. } = self.container.main.clone();
         let words = Some(self.main.clone()).filter(|words| !words.is_empty())?;
         Some(Service {
             at: at.unwrap_or(Place::MainCommand),
@@ -164,6 +165,7 @@ impl Config {
             stop,
             ready,
             health,
+            secrets,
             ..Service::plain(ServiceName::main(), Command::Argv(words))
         })
     }

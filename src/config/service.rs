@@ -57,6 +57,8 @@ pub struct Service {
     pub environment: BTreeMap<String, String>,
     /// Start from an empty environment instead of the container's.
     pub clear_environment: bool,
+    /// The secrets that it asks for; `None`: it asks for none in particular.
+    pub secrets: Option<Vec<String>>,
     /// `NAME=value` lines read at each start.
     pub environment_file: Option<PathBuf>,
     /// When it is restarted.
@@ -121,6 +123,7 @@ impl Service {
             directory: None,
             environment: BTreeMap::new(),
             clear_environment: false,
+            secrets: None,
             environment_file: None,
             restart: Restart {
                 policy: RestartPolicy::Never,

@@ -52,6 +52,8 @@ const SERVICE_KEYS: &[KeyDoc] = &[
         "start from an empty environment instead of the container's"),
     key("environment_file", "an absolute path", "(none)", r#"environment_file = "/config/web.env""#,
         "a file of `NAME=value` lines, read at each start with the service's rights, and kept for that run's checks, `finish` and other commands; root's alone, where it has more than the app user"),
+    key("secrets", "an array of strings", "(of the app user: all of `FILE__NAME`; else none)", r#"secrets = ["DB_PASSWORD"]"#,
+        "the secrets that it gets as variables, by name: of `[secrets]` in the container file, and of `FILE__NAME` variables"),
     key("restart", "a string or a table", r#""always""#, r#"restart = "on-failure""#,
         "when it is started again: `always`, `on-failure`, `never`, or a table; a oneshot never is"),
     key("success_codes", "an array of integers", "[0]", "success_codes = [0, 143]",

@@ -14,7 +14,7 @@ use super::toml_field::Field;
 use super::toml_reader::Document;
 use super::toml_table::Table;
 use super::values::{CapSet, Capability, ServiceName};
-use super::{line_endings, log_toml, paths, service_keys, service_parts, suggest, units, users};
+use super::{line_endings, log_toml, paths, secrets, service_keys, service_parts, suggest, units, users};
 use crate::error::Place;
 
 /// A shorter period would make a oneshot a busy loop.
@@ -65,6 +65,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
         directory: table.get("directory").and_then(|field| paths::absolute(&field, report)),
         environment: table.get("environment").map_or_else(BTreeMap::new, |field| environment(&field, report)),
         clear_environment: flag("clear_environment", false, report),
+        secrets: secrets(table, report),
         environment_file: table.get("environment_file").and_then(|field| paths::absolute(&field, report)),
         restart: service_parts::restart(table, kind, report),
         success_codes: service_parts::success_codes(table, report),
@@ -106,6 +107,17 @@ fn refuse_on_the_other_kind(table: &Table<'_>, kind: Kind, report: &mut FileRepo
         let what = format!("{} means nothing on a {is}", field.name());
         report.line(field.line(), what, format!("write `type = \"{other}\"`, or remove it"));
     }
+}
+
+/// The secrets that it asks for; none of them is declared in `environment` too.
+fn secrets(table: &Table<'_>, report: &mut FileReport<'_>) -> Option<Vec<String>> {
+    let field = table.get("secrets")?;
+    let names = secrets::names(&field, report);
+    let declared = table.get("environment").and_then(|field| field.as_table(&mut FileReport::new(report.path())));
+    for name in names.iter().filter(|name| declared.is_some_and(|all| all.contains_key(name.as_str()))) {
+        report.line(field.line(), format!("`secrets` and `environment` both set `{name}`"), "keep one of them");
+    }
+    Some(names)
 }
 
 /// How often it runs.

@@ -202,7 +202,9 @@ fn add_machine_notices(config: &Config, facts: &Facts, notes: &mut Notes) {
 
 fn mode(switch_ability: SwitchAbility, facts: &Facts, identity: &Identity, drop: DropLevel, steps: &[Planned]) -> Mode {
     let known = || accounts::passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), identity.uid).is_some();
-    let skips = steps.iter().any(|it| matches!(it.decision, Decision::Skip(_)));
+    // A file of the user's that is missing says nothing about the machine.
+    let of_machine = |it: &&Planned| !matches!(it.step, super::Step::ReadSecret(_));
+    let skips = steps.iter().filter(of_machine).any(|it| matches!(it.decision, Decision::Skip(_)));
     match (switch_ability, drop) {
         (SwitchAbility::User, _) if known() => Mode::User,
         (SwitchAbility::User, _) => Mode::UserUnknown,

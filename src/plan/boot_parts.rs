@@ -7,6 +7,7 @@ const SIGNALS: &str = "signals";
 const ACCOUNTS: &str = "accounts";
 const RUNTIME: &str = "runtime directory";
 const S6_LAYOUT: &str = "s6-overlay files";
+const SECRETS: &str = "secrets";
 const DIRECTORIES: &str = "directories";
 const OWNERSHIP: &str = "ownership";
 const STDIO: &str = "stdio";
@@ -23,6 +24,7 @@ const PARTS: &[(&str, &str)] = &[
         S6_LAYOUT,
         "in an image made for s6-overlay: what its scripts look for in /run, such as the container environment",
     ),
+    (SECRETS, "files named by `[secrets]` and by FILE__NAME variables are read, for the services that get them"),
     (DIRECTORIES, "declared directories are made with owner and mode, leftovers of the last run removed"),
     (OWNERSHIP, "declared paths get their owner; links are never followed, only what is wrong is changed"),
     (STDIO, "standard output and error are opened for the app user, who could not reopen them otherwise"),
@@ -45,6 +47,7 @@ impl Step {
             Self::WriteAccounts { .. } => ACCOUNTS,
             Self::RuntimeDirectory { .. } => RUNTIME,
             Self::S6Layout(_) => S6_LAYOUT,
+            Self::ReadSecret(_) => SECRETS,
             Self::MakeDirectory(_) => DIRECTORIES,
             Self::Own(_) => OWNERSHIP,
             Self::SetStdioAccess { .. } => STDIO,

@@ -111,6 +111,8 @@ pub enum Step {
     },
     /// Create what scripts written for s6-overlay look for at run time.
     S6Layout(S6Layout),
+    /// Read a secret into PID 1's memory.
+    ReadSecret(ReadSecret),
     /// Create a directory with its owner and mode, and remove leftovers in it.
     MakeDirectory(MakeDirectory),
     /// Establish ownership of a tree.
@@ -140,6 +142,28 @@ pub enum StdioAccess {
     Mode0622,
     /// A terminal gets the app user as its owner.
     Owner(Uid),
+}
+
+/// A secret to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadSecret {
+    /// The variable.
+    pub name: String,
+    /// The file with its value.
+    pub path: PathBuf,
+    /// Who reads it.
+    pub reader: SecretReader,
+    /// Whether the container does not start without it.
+    pub is_required: bool,
+}
+
+/// With whose rights a secret is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretReader {
+    /// PID 1's own.
+    PidOne,
+    /// The app user's: others than root could lead root to any file.
+    App,
 }
 
 /// A directory to create.
@@ -286,6 +310,8 @@ pub struct ServicePlan {
     pub variables: TrustedWriters,
     /// The variables that it inherits from the container.
     pub inherited: Inherited,
+    /// The secrets that it gets, by name.
+    pub secrets: Vec<String>,
 }
 
 /// Ids and capabilities of a child.

@@ -79,6 +79,8 @@ pub struct Facts {
     pub root_owner: Uid,
     /// The value of `TZ`, if it is not a time zone of this image.
     pub unknown_zone: Option<OsString>,
+    /// The files of secrets. A missing one is not checked.
+    pub secrets: BTreeMap<PathBuf, SecretFact>,
     /// The directories of s6-overlay's state. Read only in an image made for it.
     pub s6: Option<S6Places>,
 }
@@ -305,6 +307,22 @@ pub struct FileOwner {
     pub has_acl: bool,
     /// Whether its mount is read-only, as those of a ConfigMap, whose directories are 0777.
     pub read_only: bool,
+}
+
+/// The file of a secret, links followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretFact {
+    /// It can be read.
+    File {
+        /// What users other than root own or could write in its path, without the file itself. Not read without root.
+        placed_by: Vec<FileOwner>,
+    },
+    /// It does not exist.
+    Missing,
+    /// It is something else.
+    NotAFile,
+    /// It cannot be read; the reason.
+    Refused(String),
 }
 
 /// Programs found in directories of PATH, by service and key.

@@ -41,7 +41,8 @@ pub use boot::{boot, preview};
 pub use boot_parts::boot_parts;
 pub use boot_plan::{
     AccountWrite, BootPlan, Credentials, Decision, DeclaredBy, DropLevel, Identity, MakeDirectory, Mode, OwnTree,
-    Planned, Privilege, S6Base, S6Directory, S6DirectoryKind, S6Layout, ServicePlan, StdioAccess, Step,
+    Planned, Privilege, ReadSecret, S6Base, S6Directory, S6DirectoryKind, S6Layout, SecretReader, ServicePlan,
+    StdioAccess, Step,
 };
 pub use owner::Owner;
 pub use services::{SHELL, main_is_missing, main_is_still_missing};

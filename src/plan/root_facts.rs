@@ -47,6 +47,7 @@ impl Facts {
             home: None,
             s6: None,
             unknown_zone: None,
+            secrets: BTreeMap::new(),
         }
     }
 }

@@ -12,7 +12,8 @@ use super::notes::{MainFault, Notes};
 use super::switch::{RunsAs, SwitchAbility};
 use super::trust_check::TrustCheck;
 use super::{BootPlan, Credentials, DropLevel, Identity, Privilege, ServicePlan, words};
-use crate::config::service::{Command, Service};
+use crate::config::container::Secret;
+use crate::config::service::{Command, RunAs, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 
@@ -106,10 +107,22 @@ fn service_plan(
         argv: argv(&service.command, &service.name),
         variables: common.trust.of_variables(service, &runs),
         inherited: common.trust.inherited(service, &runs, taken),
+        secrets: secrets(&common.trust.config.container.secrets, service),
         home: runs.home,
         user: runs.user,
         skipped: runs.skipped,
     }
+}
+
+/// Returns the secrets that a service gets: those that it asks for; else, if it is the app user's, those that the environment
+/// alone names.
+fn secrets(all: &[Secret], service: &Service) -> Vec<String> {
+    let by_default = service.user == RunAs::App && !service.clear_environment && service.s6.is_none();
+    let gets = |secret: &&Secret| match &service.secrets {
+        Some(asked) => asked.contains(&secret.name),
+        None => by_default && !secret.is_listed,
+    };
+    all.iter().filter(gets).map(|secret| secret.name.clone()).collect()
 }
 
 fn command_path(command: &Command) -> &Path {

@@ -80,7 +80,7 @@ pub fn may_have_more(service: &Service) -> bool {
         name: _, at: _, kind: _, command: _, requires: _, after: _, directory: _, environment: _, clear_environment: _,
         environment_file: _, restart: _, success_codes: _, essential: _, ready: _, wait_for: _, every: _, calendar: _,
         health: _, reload: _, pipe_to: _, log: _, stop: _, stop_command: _, finish: _, umask: _, without_root: _, s6: _,
-        enabled: _,
+        enabled: _, secrets: _,
     } = service;
     *user != RunAs::App
         || groups.is_some()
@@ -93,11 +93,12 @@ pub fn may_have_more(service: &Service) -> bool {
 
 /// Returns the keys of the container file that make root do something.
 pub(super) fn of_root(container: &Container) -> Vec<&'static str> {
-    let Container { drop, app, own, directories, main, trust, .. } = container;
+    let Container { drop, app, own, directories, main, trust, secrets, .. } = container;
     let all = [
         ("trust", !trust.is_empty()),
         ("own", !own.is_empty()),
         ("directory", !directories.is_empty()),
+        ("secrets", secrets.iter().any(|secret| secret.is_listed)),
         ("app.uid", app.uid.is_some()),
         ("app.gid", app.gid.is_some()),
         ("app.groups", !app.groups.is_empty()),

@@ -113,7 +113,10 @@ impl BootContext {
         }
         let context = StepContext { user, signals, environment: self.environment.all() };
         match steps::perform_again(&first, &self.plan, context) {
-            Ok(()) => Ok(None),
+            Ok(secrets) => {
+                self.environment.add_secrets(secrets);
+                Ok(None)
+            }
             Err(BootEnded::Stopped(signal)) => {
                 tracing::info!("got {signal} during the boot: no service was started");
                 Ok(Some((0, result.output_deadline)))

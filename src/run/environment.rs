@@ -5,6 +5,7 @@ use std::ffi::{CString, NulError, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::boot::secrets::Secrets;
 use crate::config::s6_overlay::{self, S6Overlay};
 use crate::config::search_path::DEFAULT_PATH;
 use crate::config::service::Service;
@@ -24,6 +25,8 @@ pub struct Environment {
     all: BTreeMap<OsString, OsString>,
     /// What services of an image made for s6-overlay get of it.
     of_s6: BTreeMap<OsString, OsString>,
+    /// For the services that get them.
+    secrets: Secrets,
 }
 
 impl Environment {
@@ -40,12 +43,17 @@ impl Environment {
         given.insert("PATH".into(), path);
         let kept = |name: &OsString| s6.is_none_or(|s6| s6.keep_env) || name == "PATH";
         let of_s6 = given.iter().filter(|(name, _)| kept(name)).map(|(name, value)| (name.clone(), value.clone()));
-        Self { of_s6: of_s6.collect(), all: given }
+        Self { of_s6: of_s6.collect(), all: given, secrets: Secrets::default() }
     }
 
     /// Returns every variable of the container.
     pub fn all(&self) -> &BTreeMap<OsString, OsString> {
         &self.all
+    }
+
+    /// Adds secrets, for the services that get them.
+    pub fn add_secrets(&mut self, secrets: Secrets) {
+        self.secrets.extend(secrets);
     }
 
     /// Lets commands of services that get PATH alone find the state of s6-overlay; `base`: where it lies.
@@ -62,9 +70,17 @@ impl Environment {
             return self.of_s6(service, plan);
         }
         let mut before = if service.clear_environment { BTreeMap::new() } else { self.all.clone() };
+        // What it does not ask for is as the container's own variables are.
+        let secrets = || plan.secrets.iter().filter_map(|name| Some((name.into(), self.secrets.get(name)?.to_owned())));
+        if service.secrets.is_none() {
+            before.extend(secrets());
+        }
         if let Inherited::Safe { path } = &plan.inherited {
             before.retain(|name, value| !names_code(name, value));
             before.insert("PATH".into(), path.clone());
+        }
+        if service.secrets.is_some() {
+            before.extend(secrets());
         }
         before.insert("HOME".into(), plan.home.clone().into());
         before.insert("USER".into(), plan.user.clone().into());
@@ -146,6 +162,7 @@ mod tests {
             skipped: None,
             variables: TrustedWriters::Anybody,
             inherited: Inherited::All,
+            secrets: Vec::new(),
         };
         (service, plan)
     }

@@ -98,7 +98,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let given = environment;
     let mut environment = Environment::new(given.clone(), config.s6.as_ref());
     let context = StepContext { user: &user, signals: &signals, environment: environment.all() };
-    let Created { endpoint, s6 } = match steps::perform(&plan, context) {
+    let Created { endpoint, s6, secrets } = match steps::perform(&plan, context) {
         Ok(created) => created,
         Err(BootEnded::Stopped(signal)) => {
             tracing::info!("got {signal} during the boot: nothing was started");
@@ -106,6 +106,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         }
         Err(BootEnded::Refused(refused)) => return Err(refused.into()),
     };
+    environment.add_secrets(secrets);
     if let Some(s6) = &s6 {
         environment.add_runtime_directory(&s6.base);
     }

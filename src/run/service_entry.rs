@@ -374,6 +374,7 @@ mod tests {
             skipped: None,
             variables: TrustedWriters::Anybody,
             inherited: Inherited::All,
+            secrets: Vec::new(),
         };
         ServiceEntry { service, plan, notify_variables: Vec::new() }
     }

@@ -106,9 +106,9 @@ fn what_is_wrong_is_reported_with_its_line_and_what_to_write() {
         "[main]\nrestart = \"always\"\nenvironment = {}",
         &[
             "2: unknown key `restart` in `main`; \
-             it is a key of services; of the main command these are: user, success_codes, stop, ready, health",
+             it is a key of services; of the main command these are: user, success_codes, stop, ready, secrets, health",
             "3: unknown key `environment` in `main`; \
-             it is a key of services; of the main command these are: user, success_codes, stop, ready, health",
+             it is a key of services; of the main command these are: user, success_codes, stop, ready, secrets, health",
         ],
     );
     says(

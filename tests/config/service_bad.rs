@@ -169,7 +169,7 @@ fn unknown_keys_are_reported_with_the_nearest_known_one() {
             "\"a\\u001b[2J\" = 1",
             &[
                 "2: unknown key `a\\u{1b}[2J`; the keys are: command, script, type, requires, after, user, groups, capabilities, \
-            directory, environment, clear_environment, environment_file, restart, success_codes, essential, enabled, ready, stop, \
+            directory, environment, clear_environment, environment_file, secrets, restart, success_codes, essential, enabled, ready, stop, \
             finish, limits, nice, oom_score_adj, umask, no_new_privileges, without_root, wait_for, every, at, stop_command, \
             health, reload, pipe_to, log",
             ],
@@ -403,7 +403,9 @@ fn a_key_of_the_other_file_or_of_a_table_is_refused_with_where_it_belongs() {
         ("interval = \"5s\"", &["2: unknown key `interval`; write it below `[ready]` or `[health]`"]),
         (
             "[secrets]",
-            &["2: `secrets` is not available yet; read the file in the service's command, or use `environment_file`"],
+            &[
+                "2: `secrets` expects an array of strings, found a table; write for example `secrets = [\"DB_PASSWORD\"]`",
+            ],
         ),
     ]);
     let service = "it is a key of services: write it into the file of one, such as /etc/services.d/NAME.toml";

@@ -25,9 +25,11 @@ fn verdict_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Decision {
         Step::Own(own) => own.path == path,
         Step::MakeDirectory(make) => make.path == path,
         Step::WriteAccounts { file, .. } => Path::new(file.path()) == path,
-        Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) | Step::SetStdioAccess { .. } => {
-            false
-        }
+        Step::BecomeSubreaper
+        | Step::RuntimeDirectory { .. }
+        | Step::ReadSecret(_)
+        | Step::S6Layout(_)
+        | Step::SetStdioAccess { .. } => false,
     };
     &plan.steps.iter().find(|it| is_it(&it.step)).unwrap().decision
 }
@@ -68,7 +70,7 @@ fn apply(plan: &BootPlan, facts: &mut Facts) {
                     StdioAccess::Owner(uid) => fact.uid = *uid,
                 }
             }
-            Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) => {}
+            Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::ReadSecret(_) | Step::S6Layout(_) => {}
         }
     }
 }

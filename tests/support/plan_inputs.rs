@@ -68,6 +68,7 @@ pub fn config() -> Config {
         own: Vec::new(),
         directories: Vec::new(),
         trust: Vec::new(),
+        secrets: Vec::new(),
         signals: Vec::new(),
         main: MainCommand::default(),
     };

@@ -4,6 +4,7 @@
 mod assumed;
 mod lint;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write;
 
@@ -28,7 +29,8 @@ pub(super) fn run(place: &ConfigPaths, command: Vec<OsString>) -> Result<Printed
     let installed = place.is_installed();
     let facts = match installed {
         // This process is not the init, so facts about it are irrelevant.
-        true => Facts { pid_one: true, ..facts::read(&config) },
+        // Secrets are mounted where the container runs.
+        true => Facts { pid_one: true, secrets: BTreeMap::new(), ..facts::read(&config) },
         false => assumed::facts(&config),
     };
     let mut text = headline(place, &config);
@@ -84,7 +86,17 @@ fn missing(config: &Config) -> Vec<String> {
             });
         named.into_iter().flatten().collect::<Vec<_>>()
     };
-    config.services.iter().flat_map(of).collect()
+    let secrets = config.container.secrets.iter().filter(|secret| !secret.path.exists());
+    let secrets = secrets.map(|secret| {
+        let (name, path) = (shown(&secret.name), shown(&secret.path));
+        match secret.named_by.is_container_file() {
+            true => {
+                format!("secret `{name}`: {path} is not in this image; the container starts only where it is mounted")
+            }
+            false => format!("secret `{name}`: {path} is not in this image; services get it only where it is mounted"),
+        }
+    });
+    config.services.iter().flat_map(of).chain(secrets).collect()
 }
 
 fn headline(place: &ConfigPaths, config: &Config) -> String {

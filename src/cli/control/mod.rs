@@ -82,8 +82,12 @@ pub(super) fn env(args: &EnvArgs) -> u8 {
         let value = variable.value.as_deref().map_or_else(|| "(hidden)".to_owned(), shown);
         output::out(&format!("{}={value}\n", shown(&variable.name)));
     }
-    if variables.iter().any(|variable| variable.value.is_none()) {
-        output::err("stepdown: values that look like secrets are hidden; `--show-secrets` shows them\n");
+    match (variables.iter().any(|variable| variable.value.is_none()), args.show_secrets) {
+        (true, true) => output::err("stepdown: values of secrets that were read from files are never shown\n"),
+        (true, false) => {
+            output::err("stepdown: values that look like secrets are hidden; `--show-secrets` shows them\n");
+        }
+        (false, _) => {}
     }
     0
 }

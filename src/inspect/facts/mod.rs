@@ -12,6 +12,7 @@ mod process;
 mod programs;
 mod runtime;
 mod s6_places;
+mod secrets;
 mod stdio;
 mod zone;
 
@@ -82,6 +83,7 @@ pub fn read(config: &Config) -> Facts {
         stdio,
         named: named_paths::files(config, path.as_deref(), process.uid),
         home,
+        secrets: secrets::read(config, process.uid),
         unknown_zone: zone::unknown(var_os("TZ").as_deref()),
     }
 }

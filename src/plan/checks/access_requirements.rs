@@ -175,6 +175,7 @@ impl RequirementBuilder<'_> {
                 Step::BecomeSubreaper
                 | Step::WriteAccounts { .. }
                 | Step::RuntimeDirectory { .. }
+                | Step::ReadSecret(_)
                 | Step::S6Layout(_)
                 | Step::SetStdioAccess { .. } => continue,
             };

@@ -267,7 +267,7 @@ fn area(step: &Step) -> Option<Area> {
         Step::WriteAccounts { .. } => Some(Area::Accounts),
         Step::RuntimeDirectory { .. } => Some(Area::RuntimeDirectory),
         Step::SetStdioAccess { .. } => Some(Area::Stdio),
-        Step::S6Layout(_) => Some(Area::Service),
+        Step::S6Layout(_) | Step::ReadSecret(_) => Some(Area::Service),
         Step::BecomeSubreaper | Step::MakeDirectory(_) | Step::Own(_) => None,
     }
 }

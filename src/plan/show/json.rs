@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::config::service::{Kind, Service};
 use crate::config::values::Gid;
 use crate::plan::finding::Issue;
-use crate::plan::{BootPlan, Decision, Planned, S6Base, ServicePlan, Step, order};
+use crate::plan::{BootPlan, Decision, Planned, S6Base, SecretReader, ServicePlan, Step, order};
 
 /// Returns the plan as one JSON object.
 pub fn json(plan: &BootPlan, config: &Config) -> Value {
@@ -72,6 +72,15 @@ fn step(planned: &Planned) -> Value {
             "take_run": layout.take_run,
             "link_var_run": layout.link_var_run,
             "services": layout.services.iter().map(|it| it.name.to_string()).collect::<Vec<_>>(),
+        }),
+        Step::ReadSecret(secret) => json!({
+            "step": "secret",
+            "name": secret.name,
+            "path": words::path(&secret.path),
+            "reader": match secret.reader {
+                SecretReader::PidOne => "pid-one",
+                SecretReader::App => "app",
+            },
         }),
         Step::MakeDirectory(make) => json!({
             "step": "directory",
@@ -156,5 +165,6 @@ fn program(how: &ServicePlan) -> Value {
         "program": words::path(&how.program),
         "argv": argv,
         "home": words::path(&how.home),
+        "secrets": how.secrets,
     })
 }

@@ -118,9 +118,11 @@ fn programs(plan: &BootPlan) -> String {
 fn left(plan: &BootPlan) -> String {
     let lasting = |step: &Step| match step {
         Step::WriteAccounts { .. } | Step::MakeDirectory(_) | Step::Own(_) => true,
-        Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) | Step::SetStdioAccess { .. } => {
-            false
-        }
+        Step::BecomeSubreaper
+        | Step::RuntimeDirectory { .. }
+        | Step::ReadSecret(_)
+        | Step::S6Layout(_)
+        | Step::SetStdioAccess { .. } => false,
     };
     let all: Vec<_> = plan.steps.iter().filter(|it| lasting(&it.step)).collect();
     if !all.is_empty() && all.iter().all(|it| matches!(it.decision, Decision::AlreadyDone(_))) {

@@ -49,6 +49,9 @@ pub fn text(plan: &BootPlan, config: &Config) -> String {
     if let Some(main) = &plan.main {
         let who = format!("{} ({}:{})", shown(&main.user), main.credentials.uid, main.credentials.gid);
         let mut parts = vec![format!("{} as {who}", words::command(&main.argv))];
+        if !main.secrets.is_empty() {
+            parts.push(format!("secrets {}", main.secrets.join(", ")));
+        }
         if let Some(service) = config.main_service() {
             parts.extend(described(&service));
             if service.success_codes != [0] {
@@ -171,6 +174,9 @@ fn service_line(service: &Service, how: &ServicePlan) -> String {
     }
     if !service.after.is_empty() {
         parts.push(format!("after {}", list(&service.after)));
+    }
+    if !how.secrets.is_empty() {
+        parts.push(format!("secrets {}", how.secrets.join(", ")));
     }
     parts.extend(described(service));
     if !service.limits.is_empty() {

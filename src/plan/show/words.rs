@@ -4,7 +4,7 @@ use crate::config::values::CapSet;
 use crate::plan::finding::Issue;
 pub use crate::plan::words::{command, path};
 pub(in crate::plan) use crate::plan::words::{gids, stream};
-use crate::plan::{Decision, DropLevel, Mode, Owner, Planned, S6Base, S6Layout, StdioAccess, Step};
+use crate::plan::{Decision, DropLevel, Mode, Owner, Planned, S6Base, S6Layout, SecretReader, StdioAccess, Step};
 use crate::text::shown;
 
 pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
@@ -46,6 +46,7 @@ pub(in crate::plan) fn subject(step: &Step) -> String {
         Step::WriteAccounts { file, .. } => file.path().to_owned(),
         Step::RuntimeDirectory { .. } => "runtime directory".to_owned(),
         Step::S6Layout(_) => "s6-overlay files".to_owned(),
+        Step::ReadSecret(secret) => format!("secret {}", shown(&secret.name)),
         Step::MakeDirectory(make) => format!("make {}", path(&make.path)),
         Step::Own(own) => format!("own {}", path(&own.path)),
         Step::SetStdioAccess { fd, .. } => stream(*fd).to_owned(),
@@ -59,6 +60,10 @@ pub(super) fn detail(step: &Step) -> String {
         Step::WriteAccounts { changes, .. } => changes.join(", "),
         Step::RuntimeDirectory { candidates } => candidates.first().map(|first| path(first)).unwrap_or_default(),
         Step::S6Layout(layout) => s6_layout(layout),
+        Step::ReadSecret(secret) => match secret.reader {
+            SecretReader::PidOne => format!("from {}", path(&secret.path)),
+            SecretReader::App => format!("from {}, with the app user's rights", path(&secret.path)),
+        },
         Step::MakeDirectory(make) => {
             let clean =
                 if make.clean.is_empty() { String::new() } else { format!(", clean {}", shown(&make.clean.join(" "))) };

@@ -6,6 +6,7 @@ mod inputs;
 mod own;
 mod runtime;
 mod s6_layout;
+mod secrets;
 mod stdio;
 
 use super::notes::Notes;
@@ -27,6 +28,7 @@ pub(super) fn plan(
     steps.extend(accounts.iter().flat_map(|files| files.steps(inputs)));
     steps.push(runtime::step(inputs));
     steps.extend(s6_layout::step(inputs, notes));
+    steps.extend(secrets::steps(inputs, notes));
     steps.extend(directories::steps(inputs, notes));
     steps.extend(own::steps(inputs, notes));
     steps.extend(stdio::steps(inputs));

@@ -116,8 +116,10 @@ impl EventLoop<'_> {
         let all = entry.environment(&self.processes.context, &file).ok_or_else(|| {
             CommandRefused::Refused(format!("`{name}` has not been started: its environment_file is read at its start"))
         })?;
-        // What `[secrets]` brings will be hidden here by its name, whatever is asked for.
-        let is_hidden = |name: &OsStr, value: &OsStr| !show_secrets && looks_secret(name.as_bytes(), value.as_bytes());
+        let is_secret = |name: &OsStr| entry.plan.secrets.iter().any(|secret| name == secret.as_str());
+        let is_hidden = |name: &OsStr, value: &OsStr| {
+            is_secret(name) || (!show_secrets && looks_secret(name.as_bytes(), value.as_bytes()))
+        };
         let variables = all.iter().map(|(name, value)| EnvVariable {
             name: shown(name),
             value: (!is_hidden(name, value)).then(|| shown(value)),
