@@ -2,6 +2,7 @@
 
 mod round_trip;
 mod s6;
+mod scripts;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -127,8 +127,8 @@ pub(super) fn rehearsal() -> String {
 
 pub(super) fn import() -> String {
     let about = "What cannot be translated is a comment in the file, and a line on standard error. Paths are those of the image: \
-                 a services tree becomes /etc/services.d, and what lies beside it /etc. Scripts are not copied. Of the \
-                 environment only S6_* is read.";
+                 a services tree becomes /etc/services.d, and what lies beside it /etc. Scripts of shells become a \
+                 part of the files; others stay where they are. Of the environment only S6_* is read.";
     let examples = [
         ("stepdown import rootfs/", "print all files that rootfs/etc comes to"),
         ("stepdown import --to new/ services.d/", "write new/services.d and new/stepdown.toml"),

@@ -18,7 +18,7 @@ pub mod key_lines;
 mod key_reference;
 pub mod keys;
 mod limits;
-mod line_endings;
+pub(crate) mod line_endings;
 mod log_format;
 mod log_toml;
 mod main_toml;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::toml_values as values;
-use crate::config::service::Service;
+use crate::config::container::{Own, UserRef};
+use crate::config::service::{GroupRef, Service};
 use crate::config::values::UserName;
 
 /// The budget of the whole stop without a container file.
@@ -20,6 +21,8 @@ pub struct ContainerSettings {
     pub app_user: Option<UserName>,
     /// The budget of the whole stop.
     pub stop_timeout: Option<Duration>,
+    /// Paths whose owner is established.
+    pub own: Vec<Own>,
 }
 
 impl ContainerSettings {
@@ -34,25 +37,52 @@ impl ContainerSettings {
         self.is_not_s6 |= more.is_not_s6;
         self.app_user = self.app_user.take().or(more.app_user);
         self.stop_timeout = self.stop_timeout.max(more.stop_timeout);
+        self.own.extend(more.own);
     }
 
     /// Returns the text of the file; empty: none is needed.
     pub fn text(&self) -> String {
         let mut text = String::new();
         if self.is_not_s6 {
-            text.push_str(
-                "# The directories of s6-overlay stay for the scripts in them; services.d replaces them.\ns6 = false\n",
-            );
+            let why = "services.d replaces s6-overlay's directories; they may stay for the scripts in them.";
+            text.push_str(&format!("# {why}\ns6 = false\n"));
         }
         if let Some(timeout) = self.stop_timeout {
-            let timeout = values::duration(timeout);
-            text.push_str(&format!(
-                "# `docker stop` waits 10 s: raise that too (-t, stop_grace_period).\nstop_timeout = {timeout}\n"
-            ));
+            let why = "`docker stop` waits 10 s: raise that too (-t, stop_grace_period).";
+            text.push_str(&format!("# {why}\nstop_timeout = {}\n", values::duration(timeout)));
         }
         if let Some(user) = &self.app_user {
             text.push_str(&format!("\n[app]\nuser = {}\n", values::string(user.as_str())));
         }
+        text.extend(self.own.iter().map(own));
         text
     }
+}
+
+/// As far as other supervisors can say it.
+fn own(own: &Own) -> String {
+    let mut text = format!("\n[[own]]\npath = {}\n", values::string(&own.path.to_string_lossy()));
+    let mut key = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));
+    match &own.user {
+        None => {}
+        Some(UserRef::Id(uid)) => key("user", uid.to_string()),
+        Some(UserRef::Name(name)) => key("user", values::string(name.as_str())),
+    }
+    match &own.group {
+        None => {}
+        Some(GroupRef::Id(gid)) => key("group", gid.to_string()),
+        Some(GroupRef::Name(name)) => key("group", values::string(name.as_str())),
+    }
+    if !own.options.recursive {
+        key("recursive", "false".to_owned());
+    }
+    for (name, mode) in [("mode", own.options.mode), ("dir_mode", own.options.dir_mode)] {
+        if let Some(mode) = mode {
+            key(name, values::string(&format!("{mode:04o}")));
+        }
+    }
+    if own.options.optional {
+        key("optional", "true".to_owned());
+    }
+    text
 }

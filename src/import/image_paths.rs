@@ -1,22 +1,35 @@
-//! Where files of a source tree will be in the image. Must not look at the machine.
+//! Where the directories of a source tree will be in the image. Must not look at the machine.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crate::config::{Sources, Tree};
+
 /// The services tree of an image.
 pub const SERVICES: &str = "/etc/services.d";
-/// The directory beside it.
-const BESIDE: &str = "/etc";
+/// The other directories of s6-overlay there.
+const DEFINITIONS: &str = "/etc/s6-overlay/s6-rc.d";
+const USER_BUNDLES: &str = "/etc/s6-overlay/user-bundles.d";
+const INIT_SCRIPTS: &str = "/etc/cont-init.d";
+const FINISH_SCRIPTS: &str = "/etc/cont-finish.d";
 
 /// Directories here, and what they are in the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImagePaths(Vec<(PathBuf, PathBuf)>);
 
 impl ImagePaths {
-    /// Returns those of a services tree, which may have another name here, and of what lies beside it.
-    pub fn of_tree(tree: &Path) -> Self {
-        let beside = tree.parent().map(|parent| (parent.to_owned(), PathBuf::from(BESIDE)));
-        Self([Some((tree.to_owned(), PathBuf::from(SERVICES))), beside].into_iter().flatten().collect())
+    /// Returns those of all trees, which may lie anywhere here.
+    pub fn of(sources: &Sources) -> Self {
+        let s6 = &sources.s6;
+        let trees = [
+            (&s6.definitions, DEFINITIONS),
+            (&s6.user_bundles, USER_BUNDLES),
+            (&s6.init_scripts, INIT_SCRIPTS),
+            (&s6.finish_scripts, FINISH_SCRIPTS),
+        ];
+        let services = sources.trees.first().map(|tree| (tree, SERVICES));
+        let all = trees.into_iter().chain(services).filter(|(tree, _)| !tree.path.as_os_str().is_empty());
+        Self(all.map(|(Tree { path, .. }, there)| (path.clone(), PathBuf::from(there))).collect())
     }
 
     /// Returns the path in the image.
@@ -31,7 +44,7 @@ impl ImagePaths {
 
     /// Returns a word of a command; one that is no path of these stays as it is.
     pub fn word(&self, word: &OsStr) -> OsString {
-        match Path::new(word).is_absolute() {
+        match Path::new(word).is_absolute() && self.0.iter().any(|(from, _)| Path::new(word).starts_with(from)) {
             true => self.path(Path::new(word)).into(),
             false => word.to_owned(),
         }
@@ -43,15 +56,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_anywhere_becomes_that_of_the_image() {
-        let image = ImagePaths::of_tree(Path::new("/home/me/rootfs/etc/services.d"));
-        let of = |path: &str| image.path(Path::new(path)).to_string_lossy().into_owned();
-        assert_eq!(of("/home/me/rootfs/etc/services.d/web/run"), "/etc/services.d/web/run");
-        assert_eq!(of("/home/me/rootfs/etc/s6-overlay/s6-rc.d/a"), "/etc/s6-overlay/s6-rc.d/a");
-        assert_eq!(of("/home/me/rootfs/etc/services.d"), "/etc/services.d");
-        assert_eq!(of("/usr/bin/web"), "/usr/bin/web");
-        let odd = ImagePaths::of_tree(Path::new("/src/mine"));
-        assert_eq!(odd.path(Path::new("/src/mine/web/run")), Path::new("/etc/services.d/web/run"));
-        assert_eq!(odd.word(OsStr::new("mine")), "mine");
+    fn trees_anywhere_become_those_of_the_image_and_nothing_else_does() {
+        let mut sources = Sources::default();
+        sources.trees.push(Tree { path: "/home/me/services.d".into(), ..Tree::default() });
+        sources.s6.definitions.path = "/home/me/s6-overlay/s6-rc.d".into();
+        let image = ImagePaths::of(&sources);
+        let of = |word: &str| image.word(OsStr::new(word)).into_string().unwrap();
+        assert_eq!(of("/home/me/services.d/web/run"), "/etc/services.d/web/run");
+        assert_eq!(of("/home/me/services.d"), "/etc/services.d");
+        assert_eq!(of("/home/me/s6-overlay/s6-rc.d/a"), "/etc/s6-overlay/s6-rc.d/a");
+        assert_eq!(of("/home/me/app"), "/home/me/app");
+        assert_eq!(of("a//b/"), "a//b/");
     }
 }

@@ -2,10 +2,13 @@
 //! files out; must not know the machine.
 
 mod container_text;
-pub mod image_paths;
+mod image_paths;
 pub mod native;
 pub mod s6;
+mod scripts;
 mod service_text;
+mod shell_words;
+mod source_files;
 mod toml_values;
 
 use std::path::PathBuf;

@@ -78,6 +78,8 @@ pub fn argv(command: &Command, name: &ServiceName) -> Vec<OsString> {
 fn command(command: Command, name: &ServiceName, key: &str, left: &mut Vec<Omission>) -> Command {
     match command {
         Command::Script(script) if key == "command" => Command::Script(script),
+        // Of a file, `run` alone gets the service's name.
+        Command::File(path) if key == "stop_command" => Command::Argv(vec![text(key, path.into(), left)]),
         other => Command::Argv(argv(&other, name).into_iter().map(|word| text(key, word, left)).collect()),
     }
 }
@@ -168,13 +170,15 @@ mod tests {
     }
 
     #[test]
-    fn a_script_file_gets_its_name_and_a_finish_file_does_not() {
+    fn a_script_file_gets_its_name_and_those_beside_it_do_not() {
         let file = |path: &str| Command::File(path.into());
         let words = |words: &[&str]| Command::Argv(words.iter().map(OsString::from).collect());
         let finish = Some(Finish { command: file("/s/finish"), timeout: Some(FINISH_TIMEOUT) });
-        let (near, left) = nearest(Service { finish, ..service(file("/s/run")) });
+        let stop_command = Some(file("/s/down"));
+        let (near, left) = nearest(Service { finish, stop_command, ..service(file("/s/run")) });
         assert_eq!(near.command, words(&["/s/run", "web"]));
         assert_eq!(near.finish.map(|finish| finish.command), Some(words(&["/s/finish"])));
+        assert_eq!(near.stop_command, Some(words(&["/s/down"])));
         assert_eq!(left, []);
     }
 

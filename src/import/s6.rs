@@ -1,32 +1,65 @@
-//! A tree of s6 or s6-overlay → [`Imported`]: the loader's services, with the paths of the image. Must not know how the
-//! tree is read.
+//! A tree of s6 or s6-overlay → [`Imported`]: the loader's services, with the paths of the image, and scripts that need no
+//! file any more where they are a shell's. Must not know how the tree is read.
 
 use std::path::Path;
 
 use super::image_paths::{ImagePaths, SERVICES};
+use super::native::Omission;
+use super::scripts::{self, ScriptRole, TranslatedScript};
+use super::source_files::SourceFiles;
 use super::{Imported, ImportedService};
-use crate::config::service::{Command, Service};
-use crate::config::{self, Sources};
+use crate::config::container::Own;
+use crate::config::service::{Command, Kind, RunAs, Service};
+use crate::config::values::{ServiceName, UserName};
+use crate::config::{self, Config, Sources};
 use crate::error::{Place, Problems};
+
+/// The account of the app in images of LinuxServer.
+const LINUXSERVER_APP: &str = "abc";
+
+/// What a script of s6-overlay may do that has no effect in a native tree, and why.
+const NO_EFFECT: [(&str, &str); 3] = [
+    (
+        "container_environment",
+        "it writes variables for other scripts, which only s6-overlay hands on: set them in the image or in `environment_file`",
+    ),
+    (
+        "s6-linux-init-container-results",
+        "it sets the exit code through s6-overlay: write `essential = true`, which ends the container with the service's own",
+    ),
+    (
+        "/run/s6/basedir/bin/halt",
+        "it ends the container through s6-overlay: write `essential = true`, or `stepdown shutdown`",
+    ),
+];
 
 /// Returns the services of the tree that are not native yet.
 ///
 /// # Errors
 /// Every problem that the loader finds.
 pub fn import(sources: &Sources) -> Result<Imported, Problems> {
-    let config = config::read(sources)?;
-    let tree = sources.trees.first().map_or(Path::new(SERVICES), |tree| &tree.path);
-    let image = ImagePaths::of_tree(tree);
+    let Config { services, container, s6, .. } = config::read(sources)?;
+    let image = ImagePaths::of(sources);
+    let files = SourceFiles::new(sources, &image);
     let mut imported = Imported::default();
-    imported.container.is_not_s6 = config.s6.is_some();
-    for service in config.services.into_iter().filter(|service| !is_native(service)) {
+    imported.container.is_not_s6 = s6.is_some();
+    let declared_here = |own: &Own| sources.container.as_ref().is_some_and(|(path, _)| is_at(&own.at, path));
+    imported.container.own = container.own.into_iter().filter(|own| !declared_here(own)).collect();
+    for service in services.into_iter().filter(|service| !is_native(service)) {
         let at = service.at.clone();
-        let mut service = ImportedService { at, ..ImportedService::new(in_image(service, &image)) };
+        let (service, mut lost) = without_files(in_image(service, &image), &files);
+        let mut service = ImportedService::new(as_app(service, &mut imported.container.app_user));
+        lost.append(&mut service.omissions);
+        (service.at, service.omissions) = (at, lost);
         service.has_directory = uses_own_directory(&service.service);
         imported.container.allow(&service.service);
         imported.services.push(service);
     }
     Ok(imported)
+}
+
+fn is_at(at: &Place, file: &Path) -> bool {
+    matches!(at, Place::File { path, .. } if path == file)
 }
 
 fn is_native(service: &Service) -> bool {
@@ -47,6 +80,93 @@ fn in_image(mut service: Service, image: &ImagePaths) -> Service {
     service.stop_command = service.stop_command.map(command);
     if let Some(finish) = &mut service.finish {
         finish.command = command(finish.command.clone());
+    }
+    service
+}
+
+/// Puts scripts into the service, as far as they do not need their files.
+fn without_files(mut service: Service, files: &SourceFiles<'_>) -> (Service, Vec<Omission>) {
+    let mut scripts = ScriptTexts::default();
+    // A finish script may need root: then it is the script that changes the user.
+    let is_alone = service.finish.is_none() && service.stop_command.is_none();
+    let role = if is_alone { ScriptRole::Alone } else { ScriptRole::Command };
+    let name = service.name.clone();
+    service.user = scripts.put(&mut service.command, &name, role, files).unwrap_or(service.user);
+    if let Some(command) = &mut service.stop_command {
+        scripts.put(command, &name, ScriptRole::StopCommand, files);
+    }
+    if let Some(finish) = &mut service.finish {
+        scripts.put(&mut finish.command, &name, ScriptRole::Finish, files);
+    }
+    let ScriptTexts { texts, wants_variables, stays } = scripts;
+    let is_any = |what: fn(&str) -> bool| texts.iter().any(|text| what(text));
+    if wants_variables && service.s6.is_some() {
+        service.clear_environment = false;
+        service.environment.remove("PATH");
+    }
+    if !texts.is_empty() && !is_any(|text| text.contains("RC_NAME")) {
+        service.environment.remove("RC_NAME");
+    }
+    // s6-rc runs oneshots in a directory of its own.
+    let is_elsewhere = service.kind == Kind::Oneshot || (!texts.is_empty() && !is_any(names_working_directory));
+    if !stays && is_elsewhere {
+        service.directory = None;
+    }
+    let lost = NO_EFFECT.iter().filter(|(word, _)| texts.iter().any(|text| text.contains(word)));
+    (service, lost.map(|(word, why)| Omission::new(*word, *why)).collect())
+}
+
+/// The scripts of a service while they are put into it.
+#[derive(Default)]
+struct ScriptTexts {
+    texts: Vec<String>,
+    wants_variables: bool,
+    /// Whether one of them stays a file.
+    stays: bool,
+}
+
+impl ScriptTexts {
+    /// Puts a script in the place of its file; returns the user that it becomes.
+    fn put(
+        &mut self,
+        command: &mut Command,
+        service: &ServiceName,
+        role: ScriptRole,
+        files: &SourceFiles<'_>,
+    ) -> Option<RunAs> {
+        let Some(script) = files.script_of(command, service) else {
+            self.stays |= matches!(command, Command::File(_));
+            return None;
+        };
+        let arguments = match (role, &*command) {
+            // Of a file, these are the service's name, which `run` alone gets.
+            (ScriptRole::Finish | ScriptRole::StopCommand, Command::File(_)) => &[][..],
+            _ => &script.arguments,
+        };
+        let translated = scripts::translate(&script.text, &script.name, arguments, role);
+        self.stays |= translated.is_none();
+        self.texts.push(script.text);
+        let TranslatedScript { command: done, user, wants_variables } = translated?;
+        *command = done;
+        self.wants_variables |= wants_variables;
+        user
+    }
+}
+
+/// Whether a script names a file of its own directory.
+fn names_working_directory(text: &str) -> bool {
+    let body = text.split_once('\n').map_or("", |(_, body)| body);
+    body.split_whitespace()
+        .any(|word| word == "." || word.starts_with("./") || word.starts_with("data/") || word.contains("$PWD"))
+}
+
+/// The app user of a LinuxServer image has another name.
+fn as_app(mut service: Service, app_user: &mut Option<UserName>) -> Service {
+    if let RunAs::Account(name) = &service.user
+        && name.as_str() == LINUXSERVER_APP
+    {
+        *app_user = Some(name.clone());
+        service.user = RunAs::App;
     }
     service
 }

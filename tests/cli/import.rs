@@ -17,12 +17,12 @@ fn what_is_printed_is_written_by_to_and_passes_check() {
     let here = tree();
     let printed = here.run(&["import", "rootfs"]);
     assert_eq!((printed.code, printed.err.as_str()), (0, ""), "{printed:?}");
-    let web = "# services.d/web/service.toml\ncommand = [\"/etc/services.d/web/run\", \"web\"]\nrequires = [\"db\"]\n";
+    let web = "# services.d/web.toml\ncommand = [\"nginx\", \"-g\", \"daemon off;\"]\nrequires = [\"db\"]\n";
     assert!(printed.out.contains(web), "{}", printed.out);
     let written = here.run(&["import", "rootfs/etc", "--to", "new"]);
     assert_eq!((written.code, written.err.as_str()), (0, ""));
-    assert_eq!(written.out, "new/services.d/db/service.toml\nnew/services.d/web/service.toml\n");
-    let text = fs::read_to_string(here.path().join("new/services.d/web/service.toml")).unwrap();
+    assert_eq!(written.out, "new/services.d/db.toml\nnew/services.d/web.toml\n");
+    let text = fs::read_to_string(here.path().join("new/services.d/web.toml")).unwrap();
     assert!(printed.out.contains(&text) && text.starts_with("command = "));
     assert!(here.run(&["check", "new"]).out.starts_with("new/services.d: 2 services, no problems\n"));
 }
@@ -30,12 +30,12 @@ fn what_is_printed_is_written_by_to_and_passes_check() {
 #[test]
 fn no_file_is_replaced() {
     let here = tree();
-    let mine = here.put("new/services.d/web/service.toml", "command = [\"mine\"]\n", 0o644);
+    let mine = here.put("new/services.d/web.toml", "command = [\"mine\"]\n", 0o644);
     let said = here.run(&["import", "rootfs", "--to", "new"]);
     assert_eq!((said.code, said.out.as_str()), (100, ""));
-    assert!(said.err.contains("new/services.d/web/service.toml: exists already; move it away"), "{}", said.err);
+    assert!(said.err.contains("new/services.d/web.toml: exists already; move it away"), "{}", said.err);
     assert_eq!(fs::read_to_string(mine).unwrap(), "command = [\"mine\"]\n");
-    assert!(!here.path().join("new/services.d/db").exists());
+    assert!(!here.path().join("new/services.d/db.toml").exists());
 }
 
 #[test]

@@ -1,0 +1,111 @@
+//! One plain command of a shell script → its words. Anything that only a shell can do (variables, patterns, redirections,
+//! several commands) is no plain command. Text in, words out.
+
+/// What a shell takes for itself outside of quotes.
+const SPECIAL: &str = "$`*?[];&|<>(){}~#!\n";
+/// Words that only a shell can execute.
+const BUILT_IN: [&str; 31] = [
+    ".", ":", "alias", "builtin", "case", "cd", "command", "declare", "eval", "exit", "export", "for", "function",
+    "if", "local", "read", "readonly", "return", "set", "shift", "shopt", "source", "time", "times", "trap", "ulimit",
+    "umask", "unset", "until", "wait", "while",
+];
+
+/// Returns the words of a script that is one plain command; `exec` before it has no effect. `None`: it needs a shell.
+pub fn only_command(script: &str) -> Option<Vec<String>> {
+    let joined = script.replace("\\\n", " ");
+    let mut code = joined.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let words = words(code.next()?).filter(|_| code.next().is_none())?;
+    let words = match words.split_first() {
+        Some((first, rest)) if first == "exec" => rest.to_vec(),
+        Some(_) | None => words,
+    };
+    // Options of `exec` itself, and assignments.
+    let is_program = |word: &String| !word.is_empty() && !word.starts_with('-') && !word.contains('=');
+    let first = words.first().filter(|first| is_program(first))?;
+    if BUILT_IN.contains(&first.as_str()) { None } else { Some(words) }
+}
+
+/// Returns the words of a line without anything special outside of single quotes.
+pub fn words(line: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            ' ' | '\t' => words.extend(word.take()),
+            '\'' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match letters.next()? {
+                        '\'' => break,
+                        inner => word.push(inner),
+                    }
+                }
+            }
+            '"' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match letters.next()? {
+                        '"' => break,
+                        // What `\` means there depends on the next letter.
+                        '$' | '`' | '\\' | '!' => return None,
+                        inner => word.push(inner),
+                    }
+                }
+            }
+            '\\' => word.get_or_insert_default().push(letters.next().filter(|next| *next != '\n')?),
+            special if SPECIAL.contains(special) => return None,
+            plain => word.get_or_insert_default().push(plain),
+        }
+    }
+    words.extend(word);
+    Some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_plain_command_is_its_words() {
+        let of = |script: &str| only_command(script).unwrap_or_else(|| panic!("{script:?} is plain"));
+        assert_eq!(of("exec nginx -g 'daemon off;'\n"), ["nginx", "-g", "daemon off;"]);
+        assert_eq!(of("# why\n\n  web --a=b \\\n    \"c d\" e\\ f ''\n"), ["web", "--a=b", "c d", "e f", ""]);
+    }
+
+    #[test]
+    fn what_needs_a_shell_is_none() {
+        let scripts = [
+            "",
+            "# only",
+            "a\nb",
+            "a; b",
+            "a && b",
+            "a | b",
+            "a > f",
+            "a $X",
+            "a \"$X\"",
+            "a *.c",
+            "a `b`",
+            "X=1 a",
+            "cd /x",
+            "exec 2>&1",
+            "a 'b",
+            "a \"b",
+            "exec",
+            "exec -a x y",
+            ". ./env",
+            "a {1,2}",
+            "a ~/b",
+            "(a)",
+            "a &",
+            "a \\",
+            "export A=b",
+            "a # b",
+            "a \"\\n\"",
+        ];
+        for script in scripts {
+            assert_eq!(only_command(script), None, "{script:?}");
+        }
+    }
+}
