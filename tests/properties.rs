@@ -1,9 +1,9 @@
-//! What is always true of the engine, over thousands of simulated worlds: DESIGN §4, STYLE 3.9 and more.
+//! What is always true of the engine, over thousands of simulations: DESIGN §4, STYLE 3.9 and more.
 //!
-//! The worlds run once for all tests of this file (tests/support/engine/result_cache.rs: nextest gives each test a process of its
-//! own); each test then looks for violations of its own property. A
-//! failure names the property, the seed, and the trace of the smallest world that shows it. To see one world:
-//! `STEPDOWN_SEED=123 cargo test --test all properties::the_world_of_a_seed -- --nocapture`.
+//! The simulations run once for all tests of this file (tests/support/engine/result_cache.rs: nextest gives each test a process
+//! of its own); each test then looks for violations of its own property. A failure names the property, the seed, and the trace
+//! of the smallest simulation that shows it. To see one simulation:
+//! `STEPDOWN_SEED=123 cargo test --test all properties::the_simulation_of_a_seed -- --nocapture`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -17,37 +17,37 @@ use stepdown::supervise::{
 use crate::support::engine::oracle::Property;
 use crate::support::engine::result_cache;
 use crate::support::engine::rng::Rng;
+use crate::support::engine::simulation::Simulation;
 use crate::support::engine::spec_builder::{longrun, main_command, oneshot, setup};
 use crate::support::engine::transitions::{Kind, Reached, impossible};
-use crate::support::engine::world::World;
 
-/// How many worlds.
+/// How many simulations.
 ///
-/// `STEPDOWN_WORLDS` overrides it, for a soak.
-const WORLDS: u64 = 6_000;
+/// `STEPDOWN_SIMULATIONS` overrides it, for a soak.
+const SIMULATIONS: u64 = 6_000;
 
-/// What the worlds came to.
+/// The results of the simulations.
 struct Outcome {
     reached: Reached,
-    /// For each property, the smallest world that breaks it.
+    /// For each property, the smallest simulation that breaks it.
     violations: BTreeMap<Property, (usize, String)>,
 }
 
-fn worlds() -> u64 {
-    std::env::var("STEPDOWN_WORLDS").ok().and_then(|text| text.parse().ok()).unwrap_or(WORLDS)
+fn simulations() -> u64 {
+    std::env::var("STEPDOWN_SIMULATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(SIMULATIONS)
 }
 
 static OUTCOME: LazyLock<Outcome> = LazyLock::new(|| {
     let mut outcome = Outcome { reached: Reached::default(), violations: BTreeMap::new() };
-    let worlds = worlds();
-    for seed in 0..worlds {
-        let mut world = World::new(seed);
-        world.run();
-        outcome.reached.add(&world.reached);
-        for (property, what) in &world.oracle.violations {
-            let size = world.trace.len();
+    let simulations = simulations();
+    for seed in 0..simulations {
+        let mut simulation = Simulation::new(seed);
+        simulation.run();
+        outcome.reached.add(&simulation.reached);
+        for (property, what) in &simulation.oracle.violations {
+            let size = simulation.trace.len();
             if outcome.violations.get(property).is_none_or(|(smallest, _)| size < *smallest) {
-                let text = format!("seed {}: {property:?}: {what}\n{}", world.seed, tail(&world.trace));
+                let text = format!("seed {}: {property:?}: {what}\n{}", simulation.seed, tail(&simulation.trace));
                 outcome.violations.insert(*property, (size, text));
             }
         }
@@ -55,7 +55,7 @@ static OUTCOME: LazyLock<Outcome> = LazyLock::new(|| {
     outcome
 });
 
-/// Returns the end of a trace, where what matters stands.
+/// Returns the end of a trace, which shows the violation.
 fn tail(trace: &[String]) -> String {
     const LINES: usize = 60;
     let cut = trace.len().saturating_sub(LINES);
@@ -63,9 +63,9 @@ fn tail(trace: &[String]) -> String {
     skipped + &trace[cut..].join("\n")
 }
 
-/// What each property that is broken is broken by, from this process or from another that ran the same worlds.
+/// The violations, from this process or from another that ran the same simulations.
 static VIOLATIONS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
-    result_cache::once(&worlds().to_string(), || {
+    result_cache::once(&simulations().to_string(), || {
         let all = OUTCOME.violations.iter();
         all.map(|(property, (_, text))| (format!("{property:?}"), text.clone())).collect()
     })
@@ -89,50 +89,50 @@ macro_rules! properties {
 properties! {
     at_most_one_process_per_service: AtMostOneProcessPerService,
     only_live_processes_are_signalled: OnlyLiveProcessesAreSignalled,
-    nothing_starts_before_what_it_requires_is_up: NothingStartsBeforeWhatItRequiresIsUp,
-    nothing_starts_before_what_it_is_after_has_settled: NothingStartsBeforeWhatItIsAfterHasSettled,
-    nothing_stops_before_what_needs_it_is_down: NothingStopsBeforeWhatNeedsItIsDown,
+    nothing_starts_before_its_requirements_are_up: NothingStartsBeforeItsRequirementsAreUp,
+    nothing_starts_before_its_after_is_satisfied: NothingStartsBeforeItsAfterIsSatisfied,
+    nothing_stops_before_its_dependents_are_down: NothingStopsBeforeItsDependentsAreDown,
     after_a_stop_request_nothing_starts: AfterAStopRequestNothingStarts,
     the_container_ends_within_its_budget: TheContainerEndsWithinItsBudget,
     there_is_exactly_one_exit_and_it_is_last: ThereIsExactlyOneExitAndItIsLast,
     no_deadline_lies_in_the_past: NoDeadlineLiesInThePast,
-    the_deadline_is_the_next_moment_that_matters: TheDeadlineIsTheNextMomentThatMatters,
-    a_tick_at_the_deadline_changes_something: ATickAtTheDeadlineChangesSomething,
+    the_deadline_is_the_next_due_time: TheDeadlineIsTheNextDueTime,
+    a_tick_at_the_deadline_changes_the_state: ATickAtTheDeadlineChangesTheState,
     an_early_tick_changes_nothing: AnEarlyTickChangesNothing,
     back_off_never_shrinks_while_failing_and_has_a_cap: BackOffNeverShrinksWhileFailingAndHasACap,
     no_service_is_started_again_beyond_its_limit_or_policy: NoServiceIsStartedAgainBeyondItsLimitOrPolicy,
     a_stable_run_resets_the_back_off: AStableRunResetsTheBackOff,
     the_exit_code_follows_the_rule: TheExitCodeFollowsTheRule,
-    a_service_is_only_signalled_for_its_own_sake: AServiceIsOnlySignalledForItsOwnSake,
+    a_service_is_only_signalled_for_a_reason: AServiceIsOnlySignalledForAReason,
     stop_timeouts_are_given_in_full: StopTimeoutsAreGivenInFull,
-    what_does_not_stop_is_killed: WhatDoesNotStopIsKilled,
-    the_rest_of_a_group_is_ended: TheRestOfAGroupIsEnded,
-    what_a_oneshot_leaves_goes_on: WhatAOneshotLeavesGoesOn,
+    a_service_that_does_not_stop_is_killed: AServiceThatDoesNotStopIsKilled,
+    leftovers_of_a_group_are_ended: LeftoversOfAGroupAreEnded,
+    leftovers_of_a_oneshot_continue: LeftoversOfAOneshotContinue,
     a_stop_signal_is_the_right_one_and_followed_by_cont: AStopSignalIsTheRightOneAndFollowedByCont,
     a_finish_script_runs_once_after_each_end: AFinishScriptRunsOnceAfterEachEnd,
-    finish_saying_stop_is_obeyed: FinishSayingStopIsObeyed,
-    what_can_start_starts_at_once: WhatCanStartStartsAtOnce,
-    what_may_stop_is_signalled_at_once: WhatMayStopIsSignalledAtOnce,
+    a_permanent_failure_of_finish_is_obeyed: APermanentFailureOfFinishIsObeyed,
+    a_service_that_may_start_starts_at_once: AServiceThatMayStartStartsAtOnce,
+    a_service_that_may_stop_is_signalled_at_once: AServiceThatMayStopIsSignalledAtOnce,
     the_stop_begins_for_the_right_reason: TheStopBeginsForTheRightReason,
-    a_failed_requirement_fails_what_waits_for_it: AFailedRequirementFailsWhatWaitsForIt,
+    a_failed_requirement_fails_its_waiting_dependents: AFailedRequirementFailsItsWaitingDependents,
     a_late_readiness_is_a_failure: ALateReadinessIsAFailure,
     forwarded_signals_reach_only_a_living_main: ForwardedSignalsReachOnlyALivingMain,
     every_live_process_at_the_end_is_named: EveryLiveProcessAtTheEndIsNamed,
-    a_main_command_that_waits_says_so: AMainCommandThatWaitsSaysSo,
-    status_tells_the_truth: StatusTellsTheTruth,
+    a_waiting_main_command_is_reported: AWaitingMainCommandIsReported,
+    status_matches_the_model: StatusMatchesTheModel,
     probes_run_one_at_a_time_and_when_due: ProbesRunOneAtATimeAndWhenDue,
-    no_probe_is_left_open_when_nobody_needs_it: NoProbeIsLeftOpenWhenNobodyNeedsIt,
+    no_unneeded_probe_is_left_open: NoUnneededProbeIsLeftOpen,
     an_unhealthy_service_is_treated_as_declared: AnUnhealthyServiceIsTreatedAsDeclared,
     a_service_that_misses_its_watchdog_is_stopped: AServiceThatMissesItsWatchdogIsStopped,
     a_periodic_oneshot_runs_when_due: APeriodicOneshotRunsWhenDue,
     a_stop_command_runs_in_its_order: AStopCommandRunsInItsOrder,
     a_oneshot_without_a_program_is_done_at_once: AOneshotWithoutAProgramIsDoneAtOnce,
     a_request_is_carried_out: ARequestIsCarriedOut,
-    a_reload_touches_only_what_differs: AReloadTouchesOnlyWhatDiffers,
-    what_changed_is_restarted_once: WhatChangedIsRestartedOnce,
-    what_is_gone_ends_and_stays_away: WhatIsGoneEndsAndStaysAway,
-    what_is_gone_gives_up_its_place_once: WhatIsGoneGivesUpItsPlaceOnce,
-    the_world_comes_to_an_end: TheWorldComesToAnEnd,
+    a_reload_affects_only_changed_services: AReloadAffectsOnlyChangedServices,
+    a_changed_service_is_restarted_once: AChangedServiceIsRestartedOnce,
+    a_removed_service_ends_and_stays_away: ARemovedServiceEndsAndStaysAway,
+    the_id_of_a_removed_service_is_released_once: TheIdOfARemovedServiceIsReleasedOnce,
+    every_simulation_ends: EverySimulationEnds,
 }
 
 #[test]
@@ -164,29 +164,29 @@ fn every_possible_pair_of_state_and_event_is_reached_and_no_other() {
 }
 
 #[test]
-fn the_same_seed_lives_the_same_life() {
+fn one_seed_always_gives_the_same_trace() {
     for seed in 0..300 {
         let [first, second] = [0, 1].map(|_| {
-            let mut world = World::new(seed);
-            world.run();
-            world.trace
+            let mut simulation = Simulation::new(seed);
+            simulation.run();
+            simulation.trace
         });
         assert_eq!(first, second, "seed {seed}");
     }
 }
 
-/// Prints the trace of one world: that of `STEPDOWN_SEED`, else the first.
+/// Prints the trace of one simulation: that of `STEPDOWN_SEED`, or the first.
 #[test]
-fn the_world_of_a_seed() {
+fn the_simulation_of_a_seed() {
     let seed = std::env::var("STEPDOWN_SEED").map_or(0, |text| text.parse().expect("STEPDOWN_SEED is a number"));
-    let mut world = World::new(seed);
-    world.run();
-    println!("{}\n{:#?}", world.trace.join("\n"), world.oracle.violations);
-    assert!(!world.trace.is_empty() && world.oracle.violations.is_empty());
+    let mut simulation = Simulation::new(seed);
+    simulation.run();
+    println!("{}\n{:#?}", simulation.trace.join("\n"), simulation.oracle.violations);
+    assert!(!simulation.trace.is_empty() && simulation.oracle.violations.is_empty());
 }
 
-/// An event that need not make sense.
-fn nonsense(rng: &mut Rng) -> Event {
+/// An event that may be invalid.
+fn any_event(rng: &mut Rng) -> Event {
     let id = if rng.percent(95) { Id(usize::try_from(rng.below(5)).expect("small")) } else { Id(usize::MAX) };
     let why = SpawnError::new(SpawnStep::Unknown, i32::MIN);
     let exit = if rng.percent(50) { Exit::Signal(Signal::KILL) } else { Exit::Code(rng.pick(&[0, 1, 125, 255])) };
@@ -213,11 +213,11 @@ fn nonsense(rng: &mut Rng) -> Event {
 }
 
 #[test]
-fn events_that_make_no_sense_do_no_harm() {
+fn invalid_events_change_nothing_that_matters() {
     for seed in 0..5_000 {
         let mut rng = Rng::new(seed);
-        let world = World::new(seed);
-        let mut engine = world.engine;
+        let simulation = Simulation::new(seed);
+        let mut engine = simulation.engine;
         let (mut now, mut latest) = (Duration::ZERO, Duration::ZERO);
         let mut exits = 0;
         let services = engine.status().len();
@@ -227,7 +227,7 @@ fn events_that_make_no_sense_do_no_harm() {
                 1 => now + Duration::from_secs(rng.below(100)),
                 _ => now + Duration::from_millis(rng.below(500)),
             };
-            let actions = engine.step(EngineTime(now), nonsense(&mut rng));
+            let actions = engine.step(EngineTime(now), any_event(&mut rng));
             assert!(exits == 0 || actions.is_empty(), "seed {seed}: {actions:?} after the exit");
             exits += actions.iter().filter(|action| matches!(action, Action::Exit(_))).count();
             let last = actions.iter().position(|action| matches!(action, Action::Exit(_)));
@@ -244,10 +244,10 @@ fn events_that_make_no_sense_do_no_harm() {
 fn the_container_ends_in_time_even_if_no_event_comes_any_more() {
     for seed in 0..3_000 {
         let mut rng = Rng::new(seed);
-        let mut engine = World::new(seed).engine;
+        let mut engine = Simulation::new(seed).engine;
         let mut now = EngineTime::default();
         let mut over = false;
-        for event in (0..rng.below(100)).map(|_| nonsense(&mut rng)).chain([Event::StopSignal(Signal::TERM)]) {
+        for event in (0..rng.below(100)).map(|_| any_event(&mut rng)).chain([Event::StopSignal(Signal::TERM)]) {
             over |= engine.step(now, event).iter().any(|action| matches!(action, Action::Exit(_)));
         }
         let limit = now.plus(Duration::from_millis(8_250));
@@ -330,7 +330,7 @@ fn a_cycle_that_got_past_the_configuration_neither_starts_nor_hangs_the_stop() {
 }
 
 #[test]
-fn after_a_reload_that_reverses_a_dependency_those_below_still_get_their_stop_signal() {
+fn a_reload_that_reverses_a_dependency_keeps_the_stop_signals_of_those_below() {
     let budget = Duration::from_secs(8);
     let before = [longrun("x").requires("y").requires("z"), longrun("y"), longrun("z")];
     let mut engine = Supervisor::new(setup(&before, budget));

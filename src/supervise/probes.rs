@@ -118,18 +118,18 @@ impl Supervisor {
         let Some(rule) = self.services[id].spec.health else { return };
         self.timers.set(id, TimerKind::Probe, Some(self.now.plus(rule.interval)));
         let probe_state = &mut self.services[id].probe_state;
-        let was_well = probe_state.healthy != Some(false);
-        probe_state.consecutive = match (&result, was_well) {
+        let was_healthy = probe_state.healthy != Some(false);
+        probe_state.consecutive = match (&result, was_healthy) {
             (ProbeResult::Pass, true) | (ProbeResult::Fail(_), false) => 0,
             (ProbeResult::Fail(_), true) | (ProbeResult::Pass, false) => probe_state.consecutive.saturating_add(1),
         };
         match result {
-            ProbeResult::Pass if was_well => probe_state.healthy = Some(true),
+            ProbeResult::Pass if was_healthy => probe_state.healthy = Some(true),
             ProbeResult::Pass if probe_state.consecutive >= rule.successes.max(1) => {
                 *probe_state = ProbeState { healthy: Some(true), ..ProbeState::default() };
                 self.report(Report::Healthy { id });
             }
-            ProbeResult::Fail(why) if was_well && probe_state.consecutive >= rule.failures.max(1) => {
+            ProbeResult::Fail(why) if was_healthy && probe_state.consecutive >= rule.failures.max(1) => {
                 let failures = probe_state.consecutive;
                 *probe_state =
                     ProbeState { healthy: Some(false), unhealthy_reason: Some(why.clone()), ..ProbeState::default() };

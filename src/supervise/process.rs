@@ -304,18 +304,18 @@ impl Supervisor {
 
     /// The command has ended and so has its finish script, if there is one and it could be started.
     fn after_end(&mut self, id: Id, end: End, finish: Option<Exit>) {
-        let well = self.succeeded(id, end);
+        let succeeded = self.succeeded(id, end);
         let service = &self.services[id];
         if !service.wanted {
             self.set(id, State::Down);
-        } else if end.cause == Cause::Asked || (service.pending_spec.is_some() && !(well && self.is_oneshot(id))) {
+        } else if end.cause == Cause::Asked || (service.pending_spec.is_some() && !(succeeded && self.is_oneshot(id))) {
             self.set(id, State::Waiting { reported: false });
         } else if finish == Some(FINISH_PERMANENT_FAILURE) {
             self.fail(id, FailureReason::FinishPermanentFailure);
-        } else if well && self.is_oneshot(id) {
+        } else if succeeded && self.is_oneshot(id) {
             self.done(id, end);
         } else {
-            self.restart_or_fail(id, if well { Outcome::Success(end) } else { Outcome::Failure(end) });
+            self.restart_or_fail(id, if succeeded { Outcome::Success(end) } else { Outcome::Failure(end) });
         }
     }
 

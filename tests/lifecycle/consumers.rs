@@ -1,4 +1,4 @@
-//! Services that read what others write (`pipe_to`).
+//! Services whose standard input is the output of others (`pipe_to`).
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::Action;
@@ -7,7 +7,7 @@ use super::seconds;
 use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::longrun;
 
-/// A log reader and what writes to it, both up.
+/// A log reader and the service that writes to it, both up.
 fn piped(termination: u64) -> Scenario {
     let log = longrun("log").consumer().stop(Signal::TERM, Some(seconds(termination)), true);
     let mut scenario = Scenario::begun(&[log, longrun("web").after("log")]);
@@ -36,7 +36,7 @@ fn a_consumer_reads_the_end_of_its_input_and_is_signalled_only_if_it_stays() {
 }
 
 #[test]
-fn it_has_at_most_half_of_its_stop_timeout_for_that() {
+fn a_consumer_has_at_most_half_of_its_stop_timeout_to_read() {
     let mut scenario = piped(1);
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
@@ -46,7 +46,7 @@ fn it_has_at_most_half_of_its_stop_timeout_for_that() {
 }
 
 #[test]
-fn one_that_ends_by_itself_is_not_signalled() {
+fn a_consumer_that_ends_by_itself_is_not_signalled() {
     let mut scenario = piped(5);
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
@@ -57,9 +57,9 @@ fn one_that_ends_by_itself_is_not_signalled() {
 }
 
 #[test]
-fn stopped_by_hand_it_is_signalled_at_once_because_its_writers_keep_running() {
+fn a_consumer_stopped_manually_is_signalled_at_once_because_its_writers_run_on() {
     let mut scenario = piped(5);
-    scenario.ask_stop("log");
+    scenario.request_stop("log");
     assert_eq!(scenario.signals(), ["log group: SIGTERM", "log group: SIGCONT"]);
 }
 
@@ -76,7 +76,7 @@ fn a_second_signal_kills_it_although_it_was_not_signalled() {
 }
 
 #[test]
-fn what_it_leaves_after_the_end_of_its_input_is_signalled() {
+fn leftovers_of_a_consumer_are_signalled() {
     let mut scenario = piped(5);
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);

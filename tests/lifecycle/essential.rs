@@ -1,4 +1,4 @@
-//! Services whose end is the container's.
+//! Services whose end ends the container.
 
 use stepdown::config::service::RestartPolicy;
 use stepdown::supervise::{Event, Start};
@@ -7,7 +7,7 @@ use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::{longrun, main_command, oneshot};
 
 #[test]
-fn its_end_for_good_ends_the_container_with_its_code() {
+fn the_final_end_of_an_essential_service_ends_the_container_with_its_code() {
     let mut scenario = Scenario::begun(&[longrun("web").restart(RestartPolicy::Never).essential(), longrun("other")]);
     scenario.executed("web");
     scenario.executed("other");
@@ -52,7 +52,7 @@ fn a_oneshot_that_is_done_ends_nothing() {
 }
 
 #[test]
-fn a_requirement_gives_its_code() {
+fn an_essential_service_has_the_code_of_its_failed_requirement() {
     let mut scenario =
         Scenario::begun(&[oneshot("a"), longrun("b").requires("a"), longrun("c").requires("b").essential()]);
     scenario.exits("a", 77);
@@ -69,14 +69,14 @@ fn a_requirement_that_was_left_out_gives_111() {
 fn a_service_that_cannot_be_started_gives_127_or_126() {
     for (errno, code) in [(2, 127), (12, 126)] {
         let mut scenario = Scenario::new(&[longrun("web").limit(1).essential()]);
-        scenario.refuse("web", errno);
+        scenario.fail_next_spawn("web", errno);
         scenario.send(Event::Begin);
         assert_eq!(scenario.exit(), Some(code));
     }
 }
 
 #[test]
-fn its_code_counts_more_than_that_of_a_main_command_which_was_only_stopped() {
+fn the_code_of_an_essential_service_outranks_that_of_a_stopped_main_command() {
     let mut scenario = Scenario::begun(&[longrun("db").restart(RestartPolicy::Never).essential(), main_command()]);
     scenario.executed("db");
     scenario.executed("main");

@@ -22,7 +22,7 @@ fn the_finish_script_runs_after_each_end_and_gets_its_exit_status() {
 }
 
 #[test]
-fn a_finish_script_that_says_125_ends_it_for_good_with_its_own_code() {
+fn a_finish_script_that_exits_with_125_fails_the_service_with_its_own_code() {
     let mut scenario = Scenario::begun(&[longrun("web").finish(None).essential()]);
     let id = scenario.id("web");
     scenario.exits("web", 0);
@@ -57,7 +57,7 @@ fn a_finish_script_that_hangs_is_killed_after_its_timeout() {
 #[test]
 fn no_finish_script_runs_after_a_start_that_failed() {
     let mut scenario = Scenario::new(&[longrun("web").finish(None)]);
-    scenario.refuse("web", 2);
+    scenario.fail_next_spawn("web", 2);
     scenario.send(Event::Begin);
     assert_eq!(scenario.state("web"), "backoff");
 }
@@ -65,7 +65,7 @@ fn no_finish_script_runs_after_a_start_that_failed() {
 #[test]
 fn a_finish_script_that_cannot_be_started_changes_nothing() {
     let mut scenario = Scenario::begun(&[longrun("web").finish(None)]);
-    scenario.refuse("web", 13);
+    scenario.fail_next_spawn("web", 13);
     scenario.exits("web", 1);
     assert_eq!(scenario.state("web"), "backoff");
 }

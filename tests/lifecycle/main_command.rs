@@ -26,7 +26,7 @@ fn the_main_command_starts_when_everything_has_settled() {
 }
 
 #[test]
-fn its_end_ends_the_container_with_its_code() {
+fn the_end_of_the_main_command_ends_the_container_with_its_code() {
     let mut scenario = Scenario::begun(&[longrun("web"), main_command()]);
     scenario.executed("web");
     scenario.executed("main");
@@ -55,14 +55,14 @@ fn a_missing_program_is_127_and_one_that_cannot_be_executed_126() {
         scenario.cannot_execute("main", errno);
         assert_eq!(scenario.exit(), Some(code));
         let mut scenario = Scenario::new(&[main_command()]);
-        scenario.refuse("main", errno);
+        scenario.fail_next_spawn("main", errno);
         scenario.send(Event::Begin);
         assert_eq!(scenario.exit(), Some(code));
     }
 }
 
 #[test]
-fn it_is_stopped_first_by_the_very_signal_that_came() {
+fn the_main_command_is_stopped_first_by_the_signal_that_pid_1_got() {
     let mut scenario = Scenario::begun(&[longrun("web"), main_command()]);
     scenario.executed("web");
     scenario.executed("main");
@@ -76,7 +76,7 @@ fn it_is_stopped_first_by_the_very_signal_that_came() {
 }
 
 #[test]
-fn other_signals_are_passed_on_to_it_while_it_lives_and_to_nobody_else() {
+fn other_signals_are_forwarded_to_a_living_main_command_and_to_no_service() {
     let mut scenario = Scenario::begun(&[longrun("web"), main_command()]);
     scenario.take_actions();
     scenario.send(Event::Forward(Signal::HUP));
@@ -92,7 +92,7 @@ fn other_signals_are_passed_on_to_it_while_it_lives_and_to_nobody_else() {
 }
 
 #[test]
-fn an_essential_failure_before_it_started_ends_the_container_without_it() {
+fn an_essential_failure_ends_the_container_before_the_main_command_starts() {
     let mut scenario = Scenario::begun(&[oneshot("init").essential(), main_command()]);
     scenario.take_actions();
     scenario.exits("init", 3);
@@ -102,14 +102,14 @@ fn an_essential_failure_before_it_started_ends_the_container_without_it() {
 
 #[test]
 fn a_crash_loop_does_not_start_it_between_two_runs() {
-    let mut scenario = Scenario::begun(&[longrun("web").says_ready(None), main_command()]);
+    let mut scenario = Scenario::begun(&[longrun("web").notifies_ready(None), main_command()]);
     scenario.take_actions();
     scenario.exits("web", 1);
     assert_eq!((scenario.state("web"), scenario.state("main")), ("backoff", "waiting"));
 }
 
 #[test]
-fn a_success_code_of_it_ends_the_container_with_0_also_by_a_signal_of_that_number() {
+fn a_success_code_of_the_main_command_ends_the_container_with_0_also_for_a_signal() {
     let described = || main_command().success_codes(&[0, 143]);
     let mut scenario = Scenario::begun(&[described()]);
     scenario.exits("main", 143);
@@ -125,14 +125,14 @@ fn a_success_code_of_it_ends_the_container_with_0_also_by_a_signal_of_that_numbe
 }
 
 #[test]
-fn ending_with_0_where_that_is_no_success_it_ends_the_container_with_1() {
+fn a_main_command_that_exits_with_0_outside_success_codes_ends_with_1() {
     let mut scenario = Scenario::begun(&[main_command().success_codes(&[143])]);
     scenario.exits("main", 0);
     assert_eq!(scenario.exit(), Some(1));
 }
 
 #[test]
-fn a_success_code_does_not_hide_that_it_could_not_be_executed_or_killed() {
+fn a_success_code_does_not_hide_a_failed_exec_or_an_unkillable_process() {
     let mut scenario = Scenario::begun(&[main_command().success_codes(&[0, 127, 137])]);
     scenario.cannot_execute("main", 2);
     assert_eq!(scenario.exit(), Some(127));
@@ -145,7 +145,7 @@ fn a_success_code_does_not_hide_that_it_could_not_be_executed_or_killed() {
 
 #[test]
 fn a_stop_signal_of_its_own_replaces_the_one_that_came() {
-    let described = main_command().stop(Signal::QUIT, Some(Duration::from_secs(2)), true).keeps_its_signal();
+    let described = main_command().stop(Signal::QUIT, Some(Duration::from_secs(2)), true).keeps_stop_signal();
     let mut scenario = Scenario::begun(&[described]);
     scenario.executed("main");
     scenario.take_actions();
@@ -156,9 +156,9 @@ fn a_stop_signal_of_its_own_replaces_the_one_that_came() {
 }
 
 #[test]
-fn not_ready_in_time_it_is_stopped_and_the_container_ends_with_1_whatever_it_then_says() {
+fn a_main_command_not_ready_in_time_is_stopped_and_the_container_ends_with_1() {
     for (exit, group_left) in [(Exit::Code(0), false), (Exit::Code(143), true), (Exit::Signal(Signal::TERM), false)] {
-        let main = main_command().says_ready(Some(Duration::from_secs(5))).success_codes(&[0, 143]);
+        let main = main_command().notifies_ready(Some(Duration::from_secs(5))).success_codes(&[0, 143]);
         let mut scenario = Scenario::begun(&[longrun("web"), main]);
         scenario.executed("web");
         scenario.executed("main");
@@ -175,7 +175,7 @@ fn not_ready_in_time_it_is_stopped_and_the_container_ends_with_1_whatever_it_the
 }
 
 #[test]
-fn unhealthy_it_stops_the_container_in_order_with_1() {
+fn an_unhealthy_main_command_stops_the_container_in_order_with_1() {
     let mut scenario = Scenario::begun(&[longrun("web"), main_command().health(UnhealthyAction::StopContainer)]);
     scenario.executed("web");
     scenario.executed("main");
@@ -191,8 +191,8 @@ fn unhealthy_it_stops_the_container_in_order_with_1() {
 }
 
 #[test]
-fn one_that_hangs_leaves_a_core_file_and_ends_the_container_with_1() {
-    let main = main_command().says_ready(None).watchdog(Duration::from_secs(2)).success_codes(&[0, 134]);
+fn a_main_command_that_hangs_is_aborted_and_the_container_ends_with_1() {
+    let main = main_command().notifies_ready(None).watchdog(Duration::from_secs(2)).success_codes(&[0, 134]);
     let mut scenario = Scenario::begun(&[main]);
     scenario.executed("main");
     scenario.ready("main");
@@ -204,26 +204,26 @@ fn one_that_hangs_leaves_a_core_file_and_ends_the_container_with_1() {
 }
 
 #[test]
-fn what_it_waits_for_is_said_after_longer_and_longer_pauses() {
-    let mut scenario = Scenario::begun(&[longrun("db").says_ready(None), longrun("web"), main_command()]);
+fn a_waiting_main_command_is_reported_after_longer_and_longer_pauses() {
+    let mut scenario = Scenario::begun(&[longrun("db").notifies_ready(None), longrun("web"), main_command()]);
     scenario.executed("web");
     let db = scenario.id("db");
-    let mut said = Vec::new();
+    let mut reported = Vec::new();
     for _ in 0..395 {
         scenario.wait(0.1);
-        said.extend(scenario.reports().into_iter().filter_map(|report| match report {
+        reported.extend(scenario.reports().into_iter().filter_map(|report| match report {
             Report::MainStillWaits { since, on, .. } => Some((since.as_secs(), on)),
             _ => None,
         }));
     }
-    assert_eq!(said, [5, 10, 20].map(|after| (after, vec![db])));
+    assert_eq!(reported, [5, 10, 20].map(|after| (after, vec![db])));
     scenario.ready("db");
     assert_eq!((scenario.state("main"), scenario.deadline()), ("starting", None));
 }
 
 #[test]
-fn one_that_never_ran_because_a_service_kept_failing_ends_with_that_ones_code() {
-    let drafts = [longrun("slow").says_ready(None), longrun("db"), main_command()];
+fn a_main_command_blocked_by_a_failing_service_ends_with_the_services_code() {
+    let drafts = [longrun("slow").notifies_ready(None), longrun("db"), main_command()];
     let stopped = |end: &dyn Fn(&mut Scenario)| {
         let mut scenario = Scenario::begun(&drafts);
         scenario.executed("db");
@@ -237,13 +237,13 @@ fn one_that_never_ran_because_a_service_kept_failing_ends_with_that_ones_code() 
         scenario.exit()
     };
     assert_eq!(stopped(&|scenario| scenario.exits("db", 7)), Some(7));
-    // Also while it is tried again, and where its code says that all was well.
+    // Also while it is started again, and where its code is a success code.
     let again = |scenario: &mut Scenario| {
         scenario.exits("db", 0);
         scenario.wait(1.0);
     };
     assert_eq!(stopped(&again), Some(1));
-    // Once it has come up nothing fails any more; nor does what nobody has asked yet.
+    // Once it has come up nothing fails any more; nor does a service that was not probed yet.
     let up = |scenario: &mut Scenario| {
         again(scenario);
         scenario.executed("db");

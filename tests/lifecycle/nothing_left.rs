@@ -1,4 +1,4 @@
-//! When nothing is left, and when nothing is to do.
+//! When no service is left, and when there is none.
 
 use stepdown::supervise::{Report, Start, StopReason};
 
@@ -7,7 +7,7 @@ use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::{longrun, main_command, oneshot};
 
 #[test]
-fn when_everything_is_done_and_there_is_no_main_command_the_container_ends_with_0() {
+fn a_container_without_a_main_command_ends_with_0_when_all_is_done() {
     let mut scenario = Scenario::begun(&[oneshot("a"), oneshot("b").requires("a")]);
     scenario.exits("a", 0);
     scenario.take_actions();
@@ -26,13 +26,13 @@ fn when_nothing_is_left_the_last_failure_gives_the_code() {
 }
 
 #[test]
-fn nothing_to_begin_with_ends_at_once() {
+fn a_container_without_services_ends_at_once() {
     assert_eq!(Scenario::begun(&[]).exit(), Some(0));
     assert_eq!(Scenario::begun(&[oneshot("a").start(Start::AlreadyDone)]).exit(), Some(0));
 }
 
 #[test]
-fn a_pause_is_not_the_end() {
+fn a_pause_does_not_end_the_container() {
     let mut scenario = Scenario::begun(&[longrun("web")]);
     scenario.exits("web", 1);
     assert_eq!(scenario.exit(), None);
@@ -40,7 +40,8 @@ fn a_pause_is_not_the_end() {
 
 #[test]
 fn an_idle_container_asks_for_no_wake_up() {
-    let mut scenario = Scenario::begun(&[longrun("web"), longrun("db").says_ready(Some(seconds(5))), main_command()]);
+    let mut scenario =
+        Scenario::begun(&[longrun("web"), longrun("db").notifies_ready(Some(seconds(5))), main_command()]);
     scenario.executed("web");
     scenario.ready("db");
     scenario.executed("main");

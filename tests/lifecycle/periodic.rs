@@ -8,7 +8,7 @@ use super::seconds;
 use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::{longrun, oneshot};
 
-/// Whether a moment lies at a turn, or up to a twentieth of the period later.
+/// Whether a time is that of a run, or up to a twentieth of the period later.
 fn is_turn(at: Option<f64>, turn: f64, period: f64) -> bool {
     at.is_some_and(|at| turn <= at && at <= turn + period / 20.0)
 }
@@ -38,7 +38,7 @@ fn runs_missed_by_a_long_run_are_not_caught_up() {
 }
 
 #[test]
-fn it_counts_as_done_between_its_runs() {
+fn a_periodic_oneshot_counts_as_done_between_its_runs() {
     let mut scenario = Scenario::begun(&[oneshot("job").every(seconds(100)), longrun("web").requires("job")]);
     assert_eq!(scenario.state("web"), "waiting");
     scenario.exits("job", 0);
@@ -46,7 +46,7 @@ fn it_counts_as_done_between_its_runs() {
 }
 
 #[test]
-fn one_that_fails_runs_again_when_due_whatever_its_policy() {
+fn a_failed_periodic_oneshot_runs_again_when_due_whatever_its_policy() {
     let mut scenario = Scenario::begun(&[oneshot("job").every(seconds(100)), oneshot("refused").every(seconds(100))]);
     scenario.exits("job", 1);
     scenario.cannot_execute("refused", 13);

@@ -1,4 +1,4 @@
-//! Questions: what a service waits for outside the container, whether it is ready, whether it is well.
+//! Probes: of `wait_for` targets, of readiness, of health.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::seconds;
 use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::longrun;
 
-/// Up, well, and asked so often that it has just become what it was answered to be.
+/// A service that is up, after so many results that its health has just changed.
 fn answered(scenario: &mut Scenario, name: &str, answers: &[bool]) {
     for well in answers {
         scenario.wait(10.0);
@@ -19,8 +19,8 @@ fn answered(scenario: &mut Scenario, name: &str, answers: &[bool]) {
 }
 
 #[test]
-fn its_wait_for_probes_run_one_after_the_other_before_it_starts() {
-    let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db").awaits(2)]);
+fn wait_for_probes_run_one_after_the_other_before_the_start() {
+    let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db").wait_for(2)]);
     assert_eq!(scenario.probes(), [""; 0]);
     scenario.executed("db");
     assert_eq!(scenario.probes(), ["web: await 0"]);
@@ -31,25 +31,25 @@ fn its_wait_for_probes_run_one_after_the_other_before_it_starts() {
 }
 
 #[test]
-fn a_failed_wait_for_probe_is_repeated_after_a_second_and_reported_less_and_less_often() {
-    let mut scenario = Scenario::begun(&[longrun("web").awaits(1)]);
+fn a_failed_wait_for_probe_is_repeated_each_second_and_reported_ever_more_rarely() {
+    let mut scenario = Scenario::begun(&[longrun("web").wait_for(1)]);
     scenario.take_actions();
-    let mut said = 0;
+    let mut reported = 0;
     for _ in 0..41 {
         scenario.probe_fails("web");
-        said += scenario.reports().iter().filter(|report| matches!(report, Report::WaitForFails { .. })).count();
+        reported += scenario.reports().iter().filter(|report| matches!(report, Report::WaitForFails { .. })).count();
         scenario.wait(0.9);
         assert_eq!(scenario.probes(), [""; 0]);
         scenario.wait(0.1);
         assert_eq!(scenario.probes(), ["web: await 0"]);
     }
     // At once, and after 5, 10, 20 and 40 s.
-    assert_eq!(said, 5);
+    assert_eq!(reported, 5);
 }
 
 #[test]
-fn what_fails_inside_while_it_waits_outside_ends_its_waiting() {
-    let mut scenario = Scenario::begun(&[longrun("db").limit(1), longrun("web").requires("db").awaits(1)]);
+fn a_requirement_that_fails_during_wait_for_probes_ends_them() {
+    let mut scenario = Scenario::begun(&[longrun("db").limit(1), longrun("web").requires("db").wait_for(1)]);
     scenario.executed("db");
     scenario.take_actions();
     scenario.exits("db", 1);
@@ -58,8 +58,8 @@ fn what_fails_inside_while_it_waits_outside_ends_its_waiting() {
 }
 
 #[test]
-fn a_requirement_that_is_away_when_all_is_there_outside_is_waited_for() {
-    let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db").awaits(1)]);
+fn a_requirement_that_is_down_when_all_wait_for_probes_pass_is_waited_for() {
+    let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db").wait_for(1)]);
     scenario.executed("db");
     scenario.exits("db", 1);
     scenario.take_actions();
@@ -71,7 +71,7 @@ fn a_requirement_that_is_away_when_all_is_there_outside_is_waited_for() {
 }
 
 #[test]
-fn whether_it_is_ready_is_asked_at_pauses_that_double_up_to_the_interval() {
+fn readiness_probes_have_pauses_that_double_up_to_the_interval() {
     let mut scenario = Scenario::begun(&[longrun("web").probed(Duration::from_millis(100), None)]);
     assert_eq!(scenario.probes(), [""; 0]);
     scenario.executed("web");
@@ -90,7 +90,7 @@ fn whether_it_is_ready_is_asked_at_pauses_that_double_up_to_the_interval() {
 }
 
 #[test]
-fn one_that_is_never_answered_to_be_ready_is_stopped_in_time_and_not_asked_any_more() {
+fn a_service_whose_readiness_probe_never_passes_is_stopped_and_not_probed_again() {
     let mut scenario = Scenario::begun(&[longrun("web").probed(seconds(1), Some(seconds(3)))]);
     scenario.executed("web");
     scenario.take_actions();
@@ -101,8 +101,8 @@ fn one_that_is_never_answered_to_be_ready_is_stopped_in_time_and_not_asked_any_m
 }
 
 #[test]
-fn one_whose_readiness_is_a_delay_is_up_after_it_and_not_if_it_dies_before() {
-    let mut scenario = Scenario::begun(&[longrun("web").lived(seconds(2))]);
+fn a_service_with_a_readiness_delay_is_up_after_it_unless_it_ends_before() {
+    let mut scenario = Scenario::begun(&[longrun("web").ready_after(seconds(2))]);
     scenario.wait(0.5);
     scenario.executed("web");
     scenario.wait(1.0);
@@ -116,7 +116,7 @@ fn one_whose_readiness_is_a_delay_is_up_after_it_and_not_if_it_dies_before() {
 }
 
 #[test]
-fn health_is_asked_at_its_interval_from_the_end_of_the_last_look() {
+fn health_probes_have_their_interval_from_the_end_of_the_last_one() {
     let mut scenario = Scenario::begun(&[longrun("web").health(UnhealthyAction::Report)]);
     scenario.executed("web");
     scenario.take_actions();
@@ -194,7 +194,7 @@ fn the_result_of_a_cancelled_probe_changes_nothing() {
 #[test]
 fn no_probe_starts_while_the_container_stops() {
     let a = longrun("a").health(UnhealthyAction::Report);
-    let builders = [a, longrun("b").awaits(1), longrun("c").probed(seconds(1), None), longrun("top").requires("a")];
+    let builders = [a, longrun("b").wait_for(1), longrun("c").probed(seconds(1), None), longrun("top").requires("a")];
     let mut scenario = Scenario::begun(&builders);
     scenario.executed("a");
     scenario.executed("top");

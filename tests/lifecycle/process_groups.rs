@@ -1,4 +1,4 @@
-//! What a first process leaves of its group.
+//! Leftovers: processes that outlive the main process of their group.
 
 use stepdown::config::service::RestartPolicy;
 use stepdown::config::values::Signal;
@@ -9,7 +9,7 @@ use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::{longrun, oneshot};
 
 #[test]
-fn what_a_crash_leaves_behind_is_signalled_then_killed_and_only_then_it_starts_again() {
+fn leftovers_of_a_crash_are_signalled_then_killed_before_the_service_restarts() {
     let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::QUIT, Some(seconds(3)), false)]);
     scenario.executed("web");
     scenario.take_actions();
@@ -40,7 +40,7 @@ fn a_group_that_survives_kill_is_reported_and_blocks_nothing() {
 }
 
 #[test]
-fn what_an_essential_service_left_does_not_keep_the_container_from_ending() {
+fn leftovers_of_an_essential_service_do_not_delay_the_containers_end() {
     let draft = longrun("web").essential().restart(RestartPolicy::Never).stop(Signal::TERM, Some(seconds(1)), true);
     let mut scenario = Scenario::begun(&[draft]);
     scenario.executed("web");
@@ -50,10 +50,10 @@ fn what_an_essential_service_left_does_not_keep_the_container_from_ending() {
 }
 
 #[test]
-fn what_is_left_of_a_group_that_was_killed_whole_has_a_limit_too() {
+fn leftovers_of_a_group_that_was_killed_whole_have_a_time_limit() {
     let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::TERM, Some(seconds(3)), true)]);
     scenario.executed("web");
-    scenario.ask_restart("web");
+    scenario.request_restart("web");
     scenario.wait(3.0);
     scenario.wait(60.0);
     scenario.take_actions();
@@ -65,7 +65,7 @@ fn what_is_left_of_a_group_that_was_killed_whole_has_a_limit_too() {
 }
 
 #[test]
-fn what_a_oneshot_that_succeeds_has_left_goes_on_and_keeps_nobody_waiting() {
+fn leftovers_of_a_successful_oneshot_continue_and_block_nothing() {
     let mut scenario = Scenario::begun(&[oneshot("job"), longrun("web").requires("job")]);
     let (id, pid) = (scenario.id("job"), scenario.status("job").pid.expect("it lives"));
     scenario.take_actions();
@@ -78,7 +78,7 @@ fn what_a_oneshot_that_succeeds_has_left_goes_on_and_keeps_nobody_waiting() {
 }
 
 #[test]
-fn what_a_oneshot_that_fails_or_is_stopped_has_left_is_ended_with_it() {
+fn leftovers_of_a_failed_or_stopped_oneshot_are_ended() {
     let mut scenario = Scenario::begun(&[oneshot("job"), longrun("web")]);
     scenario.ends("job", Exit::Code(1), true);
     assert_eq!(
@@ -89,7 +89,7 @@ fn what_a_oneshot_that_fails_or_is_stopped_has_left_is_ended_with_it() {
     assert_eq!(scenario.state("job"), "failed");
 
     let mut scenario = Scenario::begun(&[oneshot("job").stop(Signal::INT, None, false), longrun("web")]);
-    scenario.ask_stop("job");
+    scenario.request_stop("job");
     assert_eq!(scenario.signals(), ["job: SIGINT", "job: SIGCONT"]);
     scenario.ends("job", Exit::Code(0), true);
     assert_eq!(scenario.signals(), ["job group: SIGTERM", "job group: SIGCONT"]);
@@ -108,7 +108,7 @@ fn a_group_that_was_signalled_is_not_signalled_again() {
 }
 
 #[test]
-fn what_ignored_the_services_own_signal_is_sent_term() {
+fn leftovers_that_ignored_the_stop_signal_are_sent_term() {
     let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::QUIT, None, true)]);
     scenario.executed("web");
     scenario.stop_signal(Signal::TERM);
@@ -118,7 +118,7 @@ fn what_ignored_the_services_own_signal_is_sent_term() {
 }
 
 #[test]
-fn a_group_of_which_only_the_first_process_was_signalled_is_signalled_when_that_ends() {
+fn a_group_whose_main_process_alone_was_signalled_is_signalled_when_that_ends() {
     let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::TERM, None, false)]);
     scenario.executed("web");
     scenario.stop_signal(Signal::TERM);
@@ -130,7 +130,7 @@ fn a_group_of_which_only_the_first_process_was_signalled_is_signalled_when_that_
 }
 
 #[test]
-fn what_a_finish_script_leaves_behind_is_ended_too() {
+fn leftovers_of_a_finish_script_are_ended() {
     let mut scenario = Scenario::begun(&[longrun("web").finish(None)]);
     scenario.exits("web", 1);
     scenario.take_actions();

@@ -1,4 +1,4 @@
-//! What makes a service up, and what happens if it never is.
+//! Readiness: by which notification or check a service is up, and its timeout.
 
 use stepdown::config::service::RestartPolicy;
 use stepdown::config::values::Signal;
@@ -9,8 +9,8 @@ use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::{longrun, oneshot};
 
 #[test]
-fn a_service_that_says_so_itself_is_not_up_before() {
-    let mut scenario = Scenario::begun(&[longrun("db").says_ready(None), longrun("web").requires("db")]);
+fn a_service_that_notifies_readiness_is_not_up_before() {
+    let mut scenario = Scenario::begun(&[longrun("db").notifies_ready(None), longrun("web").requires("db")]);
     scenario.take_actions();
     scenario.executed("db");
     assert_eq!(scenario.started(), [""; 0]);
@@ -20,7 +20,7 @@ fn a_service_that_says_so_itself_is_not_up_before() {
 
 #[test]
 fn readiness_reported_before_the_exec_was_seen_counts() {
-    let mut scenario = Scenario::begun(&[longrun("db").says_ready(Some(seconds(5)))]);
+    let mut scenario = Scenario::begun(&[longrun("db").notifies_ready(Some(seconds(5)))]);
     scenario.ready("db");
     assert_eq!(scenario.state("db"), "up");
     scenario.executed("db");
@@ -31,7 +31,7 @@ fn readiness_reported_before_the_exec_was_seen_counts() {
 
 #[test]
 fn a_service_that_is_not_ready_in_time_is_stopped_killed_and_counts_as_failed() {
-    let draft = longrun("db").says_ready(Some(seconds(5))).stop(Signal::INT, Some(seconds(2)), true);
+    let draft = longrun("db").notifies_ready(Some(seconds(5))).stop(Signal::INT, Some(seconds(2)), true);
     let mut scenario = Scenario::begun(&[draft]);
     let id = scenario.id("db");
     scenario.executed("db");
@@ -51,14 +51,14 @@ fn a_service_that_is_not_ready_in_time_is_stopped_killed_and_counts_as_failed() 
 }
 
 #[test]
-fn why_a_probed_service_is_not_ready_is_reported_ever_more_rarely_and_at_its_timeout() {
+fn failed_readiness_checks_are_reported_ever_more_rarely_and_at_the_timeout() {
     let ready = Readiness::Probed { interval: seconds(1), timeout: Some(seconds(13)) };
     let mut draft = longrun("db");
     draft.spec.ready = ready;
     let mut scenario = Scenario::begun(&[draft]);
     let id = scenario.id("db");
     scenario.executed("db");
-    let (mut said, mut asks) = (Vec::new(), 0);
+    let (mut reported, mut asks) = (Vec::new(), 0);
     while scenario.state("db") == "starting" {
         for action in scenario.take_actions() {
             match action {
@@ -67,14 +67,14 @@ fn why_a_probed_service_is_not_ready_is_reported_ever_more_rarely_and_at_its_tim
                     let why = format!("refused {}", if scenario.now() < 8.0 { "early" } else { "late" });
                     scenario.send(Event::ProbeResult { id, result: ProbeResult::Fail(why) });
                 }
-                Action::Report(Report::StillNotReady { since, why, .. }) => said.push((since.as_secs(), why)),
+                Action::Report(Report::StillNotReady { since, why, .. }) => reported.push((since.as_secs(), why)),
                 _ => {}
             }
         }
         scenario.wait(0.1);
     }
     assert!(asks > 13, "{asks}");
-    assert_eq!(said, [(5, "refused early".to_owned()), (11, "refused late".to_owned())]);
+    assert_eq!(reported, [(5, "refused early".to_owned()), (11, "refused late".to_owned())]);
     let last = Report::ReadyTimedOut { id, after: seconds(13), why: Some("refused late".to_owned()) };
     assert!(scenario.take_actions().contains(&Action::Report(last)));
     scenario.dies("db", Signal::TERM);
@@ -84,7 +84,7 @@ fn why_a_probed_service_is_not_ready_is_reported_ever_more_rarely_and_at_its_tim
 
 #[test]
 fn success_after_a_readiness_timeout_is_a_failure() {
-    let draft = longrun("db").says_ready(Some(seconds(5))).restart(RestartPolicy::OnFailure);
+    let draft = longrun("db").notifies_ready(Some(seconds(5))).restart(RestartPolicy::OnFailure);
     let mut scenario = Scenario::begun(&[draft]);
     scenario.wait(5.0);
     scenario.exits("db", 0);
@@ -93,14 +93,15 @@ fn success_after_a_readiness_timeout_is_a_failure() {
 
 #[test]
 fn a_service_without_a_stop_timeout_that_must_end_has_the_whole_budget() {
-    let mut scenario = Scenario::begun(&[longrun("db").says_ready(Some(seconds(5)))]);
+    let mut scenario = Scenario::begun(&[longrun("db").notifies_ready(Some(seconds(5)))]);
     scenario.wait(5.0);
     assert_eq!(scenario.deadline(), Some(13.0));
 }
 
 #[test]
 fn a_oneshot_is_done_when_it_ends_whatever_its_readiness() {
-    let mut scenario = Scenario::begun(&[oneshot("job").says_ready(Some(seconds(1))), longrun("web").requires("job")]);
+    let mut scenario =
+        Scenario::begun(&[oneshot("job").notifies_ready(Some(seconds(1))), longrun("web").requires("job")]);
     scenario.ready("job");
     scenario.wait(2.0);
     assert_eq!(scenario.state("job"), "starting");
@@ -109,8 +110,8 @@ fn a_oneshot_is_done_when_it_ends_whatever_its_readiness() {
 }
 
 #[test]
-fn what_we_ended_because_it_was_not_ready_leaves_no_code_of_an_ordered_stop() {
-    let draft = longrun("db").says_ready(Some(seconds(5))).restart(RestartPolicy::Never).essential();
+fn a_service_ended_because_it_was_not_ready_has_no_code_of_an_ordered_stop() {
+    let draft = longrun("db").notifies_ready(Some(seconds(5))).restart(RestartPolicy::Never).essential();
     let mut scenario = Scenario::begun(&[draft]);
     scenario.executed("db");
     scenario.wait(5.0);

@@ -1,4 +1,4 @@
-//! Another set of services while the old one runs.
+//! Reloads: another set of services while the old one runs.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn renewed(scenario: &mut Scenario, name: &str) -> usize {
 }
 
 #[test]
-fn what_is_new_starts_what_is_gone_stops_what_changed_restarts_and_nothing_else_is_touched() {
+fn new_services_start_removed_ones_stop_changed_ones_restart_others_run_on() {
     let mut scenario =
         up(&[longrun("same"), longrun("changed"), longrun("gone"), main_command()], &["same", "changed", "gone"]);
     scenario.executed("main");
@@ -58,7 +58,7 @@ fn the_old_definition_holds_until_the_last_process_is_gone() {
 }
 
 #[test]
-fn what_is_gone_stops_after_everything_that_requires_it() {
+fn a_removed_service_stops_after_its_dependents() {
     let builders = [longrun("db"), oneshot("mount").requires("db").stop_command(), longrun("web").requires("mount")];
     let mut scenario =
         Scenario::begun(&[builders[0].clone(), builders[1].clone(), builders[2].clone(), longrun("other")]);
@@ -78,7 +78,7 @@ fn what_is_gone_stops_after_everything_that_requires_it() {
 }
 
 #[test]
-fn what_requires_it_keeps_one_that_is_gone_until_it_has_changed_itself() {
+fn a_dependent_keeps_a_removed_service_until_it_has_changed_itself() {
     let builders = [longrun("db").start(Start::Down), longrun("web").requires("db")];
     let mut scenario = up(&builders, &["db", "web"]);
     scenario.reload(&[longrun("web")], &["web"]);
@@ -89,7 +89,7 @@ fn what_requires_it_keeps_one_that_is_gone_until_it_has_changed_itself() {
 }
 
 #[test]
-fn what_changed_leaves_its_dependents_up() {
+fn a_changed_service_leaves_its_dependents_up() {
     let mut scenario = up(&[longrun("db"), longrun("web").requires("db")], &["db", "web"]);
     scenario.reload(&[longrun("db"), longrun("web").requires("db")], &["db"]);
     scenario.exits("db", 1);
@@ -97,9 +97,9 @@ fn what_changed_leaves_its_dependents_up() {
 }
 
 #[test]
-fn what_changed_follows_its_new_order() {
+fn a_changed_service_follows_its_new_order() {
     let mut scenario = up(&[longrun("a"), longrun("b")], &["a", "b"]);
-    scenario.reload(&[longrun("a"), longrun("b").requires("c"), longrun("c").says_ready(None)], &["b"]);
+    scenario.reload(&[longrun("a"), longrun("b").requires("c"), longrun("c").notifies_ready(None)], &["b"]);
     assert_eq!(scenario.state("c"), "starting");
     scenario.exits("b", 0);
     assert_eq!(scenario.state("b"), "waiting");
@@ -115,7 +115,7 @@ fn what_changed_follows_its_new_order() {
 }
 
 #[test]
-fn a_requirement_that_moved_is_let_go() {
+fn a_requirement_dropped_by_a_reload_has_no_effect() {
     let builders = [longrun("old"), longrun("web").requires("old")];
     let mut scenario = up(&builders, &["old", "web"]);
     scenario.reload(&[longrun("old"), longrun("new"), longrun("web").requires("new")], &["web"]);
@@ -124,12 +124,12 @@ fn a_requirement_that_moved_is_let_go() {
     assert_eq!(scenario.state("web"), "starting");
     scenario.executed("web");
     scenario.take_actions();
-    scenario.ask_stop("old");
+    scenario.request_stop("old");
     assert_eq!(scenario.signals(), ["old group: SIGTERM", "old group: SIGCONT"]);
 }
 
 #[test]
-fn those_that_failed_for_its_sake_have_another_chance() {
+fn dependents_that_failed_for_a_changed_service_are_started_again() {
     let builders =
         [longrun("other"), longrun("db").limit(1), longrun("web").requires("db"), longrun("top").requires("web")];
     let mut scenario = Scenario::begun(&builders);
@@ -145,7 +145,7 @@ fn those_that_failed_for_its_sake_have_another_chance() {
 }
 
 #[test]
-fn those_that_two_have_failed_wait_for_both() {
+fn dependents_that_failed_for_two_changed_services_wait_for_both() {
     let builders =
         [longrun("other"), longrun("a").limit(1), longrun("web").requires("a").requires("b"), longrun("b").limit(1)];
     let mut scenario = Scenario::begun(&builders);
@@ -158,7 +158,7 @@ fn those_that_two_have_failed_wait_for_both() {
 }
 
 #[test]
-fn what_is_new_does_not_fail_for_one_that_failed_for_the_sake_of_what_has_changed() {
+fn a_new_service_does_not_fail_for_one_that_the_same_reload_restarts() {
     let known = [longrun("other"), longrun("db").limit(1), longrun("mid").requires("db")];
     let mut scenario = Scenario::begun(&known);
     scenario.executed("other");
@@ -171,7 +171,7 @@ fn what_is_new_does_not_fail_for_one_that_failed_for_the_sake_of_what_has_change
 }
 
 #[test]
-fn one_that_is_gone_and_comes_back_while_it_stops_starts_again() {
+fn a_removed_service_that_is_added_again_while_it_stops_starts_again() {
     let mut scenario = up(&[longrun("web"), longrun("other")], &["web", "other"]);
     scenario.reload(&[longrun("other")], &[]);
     scenario.reload(&[longrun("other"), longrun("web")], &[]);
@@ -188,7 +188,7 @@ fn one_that_is_gone_and_comes_back_while_it_stops_starts_again() {
 }
 
 #[test]
-fn changed_twice_while_it_stops_it_is_signalled_and_replaced_once() {
+fn a_service_changed_twice_while_it_stops_is_signalled_and_replaced_once() {
     let mut scenario = up(&[longrun("web")], &["web"]);
     scenario.reload(&[longrun("web").essential()], &["web"]);
     assert_eq!(scenario.signals().len(), 2);
@@ -199,7 +199,7 @@ fn changed_twice_while_it_stops_it_is_signalled_and_replaced_once() {
 }
 
 #[test]
-fn how_a_run_of_the_old_definition_ends_means_nothing_any_more() {
+fn the_end_of_a_run_of_the_old_definition_has_no_effect() {
     let old = longrun("web").limit(1).essential().finish(None);
     let mut scenario = up(&[old, longrun("other")], &["web", "other"]);
     scenario.exits("web", 1);
@@ -222,31 +222,31 @@ fn a_oneshot_that_is_done_and_changed_runs_its_old_stop_command_and_then_again()
 }
 
 #[test]
-fn one_that_is_gone_is_not_started_or_stopped_by_hand() {
+fn a_removed_service_is_not_started_or_stopped_manually() {
     let builders = [longrun("db"), longrun("web").requires("db"), longrun("other")];
     let mut scenario = up(&builders, &["db", "web", "other"]);
     scenario.reload(&[longrun("other")], &[]);
     scenario.exits("web", 0);
     scenario.exits("db", 0);
     scenario.take_actions();
-    scenario.ask_start("web");
-    scenario.ask_restart("db");
-    scenario.ask_stop("db");
+    scenario.request_start("web");
+    scenario.request_restart("db");
+    scenario.request_stop("db");
     assert!(scenario.take_actions().is_empty());
-    scenario.ask_restart("other");
+    scenario.request_restart("other");
     scenario.reload(&[], &[]);
     scenario.exits("other", 0);
     assert_eq!(scenario.exit(), Some(0));
 }
 
 #[test]
-fn a_reload_wants_nothing_again_that_has_ended_or_was_stopped_by_hand() {
+fn a_reload_starts_no_service_that_has_ended_or_was_stopped_manually() {
     use stepdown::config::service::RestartPolicy;
     let dns = || longrun("dns").start(Start::Down).restart(RestartPolicy::OnFailure);
     let builders = [dns(), longrun("web").requires("dns"), longrun("other")];
     let mut scenario = up(&builders, &["dns", "web", "other"]);
     scenario.exits("dns", 0);
-    scenario.ask_stop("other");
+    scenario.request_stop("other");
     scenario.exits("other", 0);
     scenario.take_actions();
     scenario.reload(&builders, &[]);
@@ -266,7 +266,7 @@ fn nothing_is_reloaded_while_the_container_stops() {
 }
 
 #[test]
-fn a_reload_that_ends_the_container_shows_nothing_that_it_left_out_and_that_has_nothing_to_undo() {
+fn a_reload_that_ends_the_container_hides_removed_oneshots_without_a_stop_command() {
     for start in [Start::AlreadyDone, Start::Wanted] {
         // The oneshot comes later than the one whose failure begins the stop, and before it.
         for swapped in [false, true] {
@@ -291,7 +291,7 @@ fn a_reload_that_ends_the_container_shows_nothing_that_it_left_out_and_that_has_
 }
 
 #[test]
-fn what_a_reload_left_out_and_a_dependent_keeps_is_not_shown_once_the_container_stops() {
+fn a_removed_service_kept_by_a_dependent_is_hidden_once_the_container_stops() {
     let mut scenario = up(&[oneshot("made"), longrun("web").requires("made")], &[]);
     scenario.exits("made", 0);
     scenario.executed("web");
@@ -303,7 +303,7 @@ fn what_a_reload_left_out_and_a_dependent_keeps_is_not_shown_once_the_container_
     assert_eq!(scenario.exit(), Some(0));
 }
 
-/// Reloads, and answers at once that nothing is left of what has ended.
+/// Reloads, and releases the ids of removed services at once.
 fn reload(engine: &mut Supervisor, builders: &[SpecBuilder], changed: &[&str], pids: &mut i32) -> usize {
     let changed = changed.iter().filter_map(|name| ServiceName::new(name)).collect();
     let mut actions =
@@ -330,7 +330,7 @@ fn reload(engine: &mut Supervisor, builders: &[SpecBuilder], changed: &[&str], p
 }
 
 #[test]
-fn ten_thousand_reloads_that_add_and_remove_a_service_need_one_place() {
+fn ten_thousand_reloads_that_add_and_remove_a_service_need_one_id() {
     let stays = [longrun("db"), longrun("web").requires("db"), main_command()];
     let mut engine = Supervisor::new(setup(&stays, Duration::from_secs(8)));
     engine.step(EngineTime::default(), Event::Begin);
@@ -350,7 +350,7 @@ fn ten_thousand_reloads_that_add_and_remove_a_service_need_one_place() {
 }
 
 #[test]
-fn a_place_is_another_ones_only_after_nothing_is_left_of_the_first() {
+fn an_id_is_reused_only_after_nothing_is_left_of_its_service() {
     let mut scenario = up(&[longrun("stays"), longrun("gone")], &["stays", "gone"]);
     let gone = scenario.id("gone");
     scenario.reload(&[longrun("stays")], &[]);
@@ -364,7 +364,7 @@ fn a_place_is_another_ones_only_after_nothing_is_left_of_the_first() {
 }
 
 #[test]
-fn what_changes_costs_work_for_itself_and_not_for_everybody() {
+fn a_reload_updates_the_edges_of_changed_services_alone() {
     const ALL: usize = 1_000;
     let names: Vec<&'static str> = (0..ALL).map(|at| &*format!("s{at}").leak()).collect();
     let builders: Vec<SpecBuilder> = names.iter().map(|name| longrun(name)).collect();

@@ -1,4 +1,4 @@
-//! What somebody asks for by hand.
+//! Requests over the control socket: start, stop, restart.
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Start, StatusReason};
@@ -18,7 +18,7 @@ fn two() -> Scenario {
 #[test]
 fn a_stop_takes_dependents_down_first() {
     let mut scenario = two();
-    scenario.ask_stop("db");
+    scenario.request_stop("db");
     assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
     scenario.exits("web", 0);
     assert_eq!(scenario.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
@@ -31,7 +31,7 @@ fn a_stop_takes_dependents_down_first() {
 #[test]
 fn the_container_stays_up_when_all_services_were_stopped_by_request() {
     let mut scenario = two();
-    scenario.ask_stop("db");
+    scenario.request_stop("db");
     scenario.exits("web", 0);
     scenario.exits("db", 0);
     assert_eq!((scenario.exit(), scenario.deadline()), (None, None));
@@ -49,7 +49,7 @@ fn a_stop_goes_through_a_oneshot_that_is_done_and_runs_its_stop_command_in_order
         scenario.exits("mount", 0);
         scenario.executed("web");
         scenario.take_actions();
-        scenario.ask_stop("db");
+        scenario.request_stop("db");
         assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
         scenario.exits("web", 0);
         if has_command {
@@ -65,34 +65,34 @@ fn a_stop_cancels_a_pause() {
     let mut scenario = Scenario::begun(&[longrun("web"), longrun("other")]);
     scenario.executed("other");
     scenario.exits("web", 1);
-    scenario.ask_stop("web");
+    scenario.request_stop("web");
     assert_eq!((scenario.state("web"), scenario.deadline()), ("down", None));
 }
 
 #[test]
-fn a_start_brings_what_it_requires() {
+fn a_requested_start_starts_the_requirements() {
     let mut scenario = two();
-    scenario.ask_stop("db");
+    scenario.request_stop("db");
     scenario.exits("web", 0);
     scenario.exits("db", 0);
     scenario.take_actions();
-    scenario.ask_start("web");
+    scenario.request_start("web");
     assert_eq!(scenario.started(), ["db"]);
     scenario.executed("db");
     assert_eq!(scenario.started(), ["web"]);
 }
 
 #[test]
-fn a_start_ends_a_pause_and_gives_what_is_failed_another_chance() {
+fn a_requested_start_ends_a_pause_and_resets_a_failed_service() {
     let mut scenario = Scenario::begun(&[longrun("web").limit(2), longrun("other")]);
     scenario.executed("other");
     scenario.exits("web", 1);
     scenario.take_actions();
-    scenario.ask_start("web");
+    scenario.request_start("web");
     assert_eq!(scenario.started(), ["web"]);
     scenario.exits("web", 1);
     assert_eq!(scenario.state("web"), "failed");
-    scenario.ask_start("web");
+    scenario.request_start("web");
     assert_eq!(scenario.started(), ["web"]);
     scenario.exits("web", 1);
     assert_eq!(scenario.state("web"), "backoff");
@@ -102,7 +102,7 @@ fn a_start_ends_a_pause_and_gives_what_is_failed_another_chance() {
 fn a_service_that_stays_down_starts_when_it_is_asked_for() {
     let mut scenario = Scenario::begun(&[longrun("manual").start(Start::Down), longrun("other")]);
     scenario.take_actions();
-    scenario.ask_start("manual");
+    scenario.request_start("manual");
     assert_eq!(scenario.started(), ["manual"]);
 }
 
@@ -110,7 +110,7 @@ fn a_service_that_stays_down_starts_when_it_is_asked_for() {
 fn a_restart_leaves_dependents_up_and_is_no_failure() {
     let mut scenario = two();
     for _ in 0..12 {
-        scenario.ask_restart("db");
+        scenario.request_restart("db");
         assert_eq!(scenario.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
         scenario.exits("db", 1);
         assert_eq!(scenario.started(), ["db"]);
@@ -123,13 +123,13 @@ fn a_restart_leaves_dependents_up_and_is_no_failure() {
 }
 
 #[test]
-fn a_restart_of_what_is_being_stopped_brings_its_requirements_back() {
+fn a_restart_of_a_stopping_service_starts_its_requirements_again() {
     let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db"), longrun("top").requires("web")]);
     for name in ["db", "web", "top"] {
         scenario.executed(name);
     }
-    scenario.ask_stop("db");
-    scenario.ask_restart("web");
+    scenario.request_stop("db");
+    scenario.request_restart("web");
     scenario.exits("web", 0);
     assert_eq!((scenario.state("db"), scenario.state("web")), ("up", "starting"));
     scenario.exits("top", 0);
@@ -139,9 +139,9 @@ fn a_restart_of_what_is_being_stopped_brings_its_requirements_back() {
 #[test]
 fn a_start_while_it_stops_starts_it_again() {
     let mut scenario = two();
-    scenario.ask_stop("web");
+    scenario.request_stop("web");
     scenario.take_actions();
-    scenario.ask_start("web");
+    scenario.request_start("web");
     scenario.exits("web", 0);
     assert_eq!(scenario.started(), ["web"]);
 }
@@ -151,8 +151,8 @@ fn the_main_command_is_neither_stopped_nor_restarted() {
     let mut scenario = Scenario::begun(&[main_command()]);
     scenario.executed("main");
     scenario.take_actions();
-    scenario.ask_stop("main");
-    scenario.ask_restart("main");
+    scenario.request_stop("main");
+    scenario.request_restart("main");
     assert!(scenario.signals().is_empty());
 }
 
@@ -162,7 +162,7 @@ fn requests_are_ignored_once_the_container_stops() {
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
     scenario.take_actions();
-    scenario.ask_start("web");
-    scenario.ask_restart("db");
+    scenario.request_start("web");
+    scenario.request_restart("db");
     assert!(scenario.take_actions().is_empty());
 }

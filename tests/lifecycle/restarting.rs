@@ -63,7 +63,7 @@ fn ten_failures_in_a_row_are_the_limit() {
 }
 
 #[test]
-fn with_the_limit_the_last_end_is_known_and_a_refused_start_is_none() {
+fn at_the_limit_the_last_exit_is_known_and_a_refused_start_has_none() {
     let last = |end: &dyn Fn(&mut Scenario)| {
         let mut scenario = Scenario::begun(&[longrun("web").limit(2), longrun("other")]);
         scenario.executed("other");
@@ -86,7 +86,7 @@ fn with_the_limit_the_last_end_is_known_and_a_refused_start_is_none() {
     });
     assert_eq!(well, Some(Exit::Code(0)));
     let refused = last(&|scenario| {
-        scenario.refuse("web", 13);
+        scenario.fail_next_spawn("web", 13);
         scenario.wait(1.0);
     });
     assert_eq!(refused, None);
@@ -154,7 +154,7 @@ fn a_oneshot_that_fails_slowly_still_reaches_its_limit() {
 fn a_start_that_fails_backs_off_and_the_life_goes_on() {
     const EAGAIN: i32 = 11;
     let mut scenario = Scenario::new(&[longrun("web"), longrun("other")]);
-    scenario.refuse("web", EAGAIN);
+    scenario.fail_next_spawn("web", EAGAIN);
     scenario.send(Event::Begin);
     assert_eq!((scenario.state("web"), scenario.state("other")), ("backoff", "starting"));
     scenario.wait(1.0);

@@ -7,7 +7,7 @@ use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::{longrun, oneshot};
 
 #[test]
-fn it_waits_for_its_time_and_keeps_the_container_but_no_dependent_waiting() {
+fn a_scheduled_oneshot_keeps_the_container_up_but_no_dependent_waiting() {
     let mut scenario = Scenario::begun(&[oneshot("job").scheduled(), longrun("web").after("job")]);
     assert_eq!(scenario.started(), ["web"]);
     assert_eq!((scenario.state("job"), scenario.deadline()), ("scheduled", None));
@@ -21,8 +21,9 @@ fn it_waits_for_its_time_and_keeps_the_container_but_no_dependent_waiting() {
 }
 
 #[test]
-fn one_that_runs_or_waits_lets_its_time_pass() {
-    let mut scenario = Scenario::begun(&[longrun("db").says_ready(None), oneshot("job").scheduled().requires("db")]);
+fn a_scheduled_oneshot_that_runs_or_waits_lets_its_time_pass() {
+    let mut scenario =
+        Scenario::begun(&[longrun("db").notifies_ready(None), oneshot("job").scheduled().requires("db")]);
     assert_eq!(scenario.started(), ["db"]);
     scenario.due("job");
     scenario.due("job");
@@ -36,7 +37,7 @@ fn one_that_runs_or_waits_lets_its_time_pass() {
 }
 
 #[test]
-fn one_that_fails_runs_again_at_its_next_time_unless_it_is_essential() {
+fn a_failed_scheduled_oneshot_runs_at_its_next_time_unless_essential() {
     let mut scenario = Scenario::begun(&[oneshot("job").scheduled(), oneshot("refused").scheduled(), longrun("web")]);
     scenario.take_actions();
     scenario.due("job");
@@ -56,7 +57,7 @@ fn one_that_fails_runs_again_at_its_next_time_unless_it_is_essential() {
 }
 
 #[test]
-fn a_time_means_nothing_to_what_is_not_wanted_or_not_scheduled_or_in_a_stop() {
+fn a_due_time_changes_nothing_for_services_unwanted_unscheduled_or_in_a_stop() {
     let down = oneshot("off").scheduled().start(Start::Down);
     let mut scenario = Scenario::begun(&[down, oneshot("once"), oneshot("job").scheduled(), longrun("web")]);
     scenario.exits("once", 0);
@@ -65,7 +66,7 @@ fn a_time_means_nothing_to_what_is_not_wanted_or_not_scheduled_or_in_a_stop() {
     scenario.due("once");
     scenario.due("web");
     assert_eq!(scenario.started(), [""; 0]);
-    scenario.ask_stop("job");
+    scenario.request_stop("job");
     scenario.due("job");
     assert_eq!((scenario.started().len(), scenario.state("job")), (0, "down"));
     scenario.stop_signal(Signal::TERM);
@@ -74,19 +75,19 @@ fn a_time_means_nothing_to_what_is_not_wanted_or_not_scheduled_or_in_a_stop() {
 }
 
 #[test]
-fn somebody_may_start_it_before_its_time() {
+fn a_scheduled_oneshot_may_be_started_before_its_time() {
     let mut scenario = Scenario::begun(&[oneshot("job").scheduled(), longrun("web")]);
     scenario.take_actions();
-    scenario.ask_start("job");
+    scenario.request_start("job");
     assert_eq!(scenario.started(), ["job"]);
     scenario.exits("job", 0);
     scenario.take_actions();
-    scenario.ask_restart("job");
+    scenario.request_restart("job");
     assert_eq!(scenario.started(), ["job"]);
 }
 
 #[test]
-fn what_a_reload_brings_waits_for_its_time_as_well() {
+fn a_scheduled_oneshot_added_by_a_reload_waits_for_its_time() {
     let mut scenario = Scenario::begun(&[longrun("web")]);
     scenario.take_actions();
     scenario.reload(&[longrun("web"), oneshot("job").scheduled()], &[]);

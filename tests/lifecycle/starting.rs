@@ -1,4 +1,4 @@
-//! When services start: requirements, order, what is left out.
+//! When services start: requirements, order, skipped services.
 
 use stepdown::supervise::{FailureReason, Report, Start, StatusReason};
 
@@ -36,9 +36,9 @@ fn a_service_waits_for_what_it_requires_to_be_up_or_done() {
 }
 
 #[test]
-fn what_it_waits_for_is_named_once() {
+fn the_services_that_a_service_waits_for_are_reported_once() {
     let mut scenario =
-        Scenario::begun(&[longrun("a"), longrun("b").says_ready(None), longrun("c").requires("a").after("b")]);
+        Scenario::begun(&[longrun("a"), longrun("b").notifies_ready(None), longrun("c").requires("a").after("b")]);
     let (a, b, c) = (scenario.id("a"), scenario.id("b"), scenario.id("c"));
     assert!(scenario.reports().contains(&Report::WaitsForServices { id: c, on: vec![a, b] }));
     scenario.executed("a");
@@ -46,7 +46,7 @@ fn what_it_waits_for_is_named_once() {
 }
 
 #[test]
-fn order_alone_waits_for_the_other_to_settle_and_not_to_succeed() {
+fn an_after_waits_until_the_other_is_up_done_or_failed() {
     let mut scenario = Scenario::begun(&[oneshot("first"), longrun("second").after("first")]);
     assert_eq!(scenario.started(), ["first"]);
     scenario.exits("first", 1);
@@ -72,7 +72,7 @@ fn a_service_that_stays_down_is_started_if_something_wanted_requires_it() {
 }
 
 #[test]
-fn what_prepare_has_done_counts_as_done() {
+fn a_oneshot_done_by_prepare_counts_as_done() {
     let mut scenario = Scenario::begun(&[oneshot("init").start(Start::AlreadyDone), longrun("web").requires("init")]);
     assert_eq!(scenario.started(), ["web"]);
     assert_eq!(scenario.state("init"), "done");
@@ -86,7 +86,7 @@ fn why(name: &str, scenario: &Scenario) -> FailureReason {
 }
 
 #[test]
-fn what_requires_a_service_that_was_left_out_is_failed_and_says_so() {
+fn dependents_of_a_skipped_service_are_failed_and_reported() {
     let mut scenario = Scenario::begun(&[
         oneshot("mount").start(Start::Skipped).essential(),
         longrun("web").requires("mount"),
@@ -99,7 +99,7 @@ fn what_requires_a_service_that_was_left_out_is_failed_and_says_so() {
 }
 
 #[test]
-fn what_failed_before_the_step_down_says_so_and_ends_nothing() {
+fn a_failure_before_the_step_down_is_reported_and_ends_nothing() {
     let scenario = Scenario::begun(&[
         oneshot("mount").start(Start::Failed).essential(),
         longrun("web").requires("mount"),
@@ -137,7 +137,7 @@ fn a_requirement_that_crashes_and_comes_back_leaves_running_dependents_alone() {
 }
 
 #[test]
-fn a_requirement_that_fails_for_good_leaves_running_dependents_up_but_not_started_again() {
+fn running_dependents_of_a_failed_requirement_stay_up_but_are_not_restarted() {
     let mut scenario = Scenario::begun(&[longrun("db").limit(1), longrun("web").requires("db"), longrun("other")]);
     scenario.executed("db");
     scenario.executed("web");
@@ -149,7 +149,7 @@ fn a_requirement_that_fails_for_good_leaves_running_dependents_up_but_not_starte
 
 #[test]
 fn a_dependent_that_crashes_waits_for_its_requirement_to_be_up_again() {
-    let mut scenario = Scenario::begun(&[longrun("db").says_ready(None), longrun("web").requires("db")]);
+    let mut scenario = Scenario::begun(&[longrun("db").notifies_ready(None), longrun("web").requires("db")]);
     scenario.ready("db");
     scenario.executed("web");
     scenario.exits("db", 1);
@@ -163,7 +163,7 @@ fn a_dependent_that_crashes_waits_for_its_requirement_to_be_up_again() {
 }
 
 #[test]
-fn a_oneshot_without_a_program_is_done_as_soon_as_it_may_start_and_no_process_exists() {
+fn a_oneshot_without_a_program_is_done_when_it_may_start_and_has_no_process() {
     let mut scenario = Scenario::begun(&[
         oneshot("first"),
         oneshot("group").without_program().requires("first"),

@@ -1,4 +1,4 @@
-//! What undoes a oneshot that is done (`stop_command`).
+//! Stop commands of oneshots that are done (`stop_command`).
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Exit, Report};
@@ -19,7 +19,7 @@ fn mounted() -> Scenario {
 }
 
 #[test]
-fn it_runs_after_what_requires_it_is_down_and_before_what_it_requires_stops() {
+fn a_stop_command_runs_after_dependents_are_down_and_before_requirements_stop() {
     let mut scenario = mounted();
     scenario.stop_signal(Signal::TERM);
     assert_eq!(scenario.processes(), [""; 0]);
@@ -37,7 +37,7 @@ fn it_runs_after_what_requires_it_is_down_and_before_what_it_requires_stops() {
 }
 
 #[test]
-fn its_layer_is_counted_and_one_that_hangs_is_killed_in_its_time() {
+fn the_layer_of_a_stop_command_is_counted_and_a_hanging_one_is_killed() {
     let mut scenario = mounted();
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
@@ -51,7 +51,7 @@ fn its_layer_is_counted_and_one_that_hangs_is_killed_in_its_time() {
 }
 
 #[test]
-fn what_it_leaves_behind_is_ended_before_the_stop_goes_on() {
+fn leftovers_of_a_stop_command_are_ended_before_the_stop_continues() {
     let mut scenario = mounted();
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
@@ -65,7 +65,7 @@ fn what_it_leaves_behind_is_ended_before_the_stop_goes_on() {
 #[test]
 fn a_stop_command_that_cannot_run_blocks_nothing() {
     let mut scenario = mounted();
-    scenario.refuse("mount", 2);
+    scenario.fail_next_spawn("mount", 2);
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
     assert_eq!((scenario.state("mount"), scenario.state("db")), ("down", "stopping"));
@@ -105,9 +105,9 @@ fn a_periodic_one_runs_its_stop_command_between_its_runs() {
 }
 
 #[test]
-fn restarted_by_hand_its_stop_command_runs_first() {
+fn a_manual_restart_runs_the_stop_command_first() {
     let mut scenario = mounted();
-    scenario.ask_restart("mount");
+    scenario.request_restart("mount");
     assert_eq!(scenario.processes(), ["mount: StopCommand"]);
     scenario.exits("mount", 0);
     assert_eq!((scenario.processes(), scenario.state("web")), (vec!["mount: Run".to_owned()], "up"));

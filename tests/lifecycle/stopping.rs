@@ -70,7 +70,7 @@ fn a_stop_before_the_beginning_ends_at_once() {
 }
 
 #[test]
-fn a_shutdown_has_the_code_that_was_asked_for_else_the_main_commands() {
+fn a_shutdown_has_the_requested_code_or_that_of_the_main_command() {
     for (asked, code) in [(Some(7), 7), (Some(0), 0), (None, 143)] {
         let mut scenario = Scenario::begun(&[main_command()]);
         scenario.shutdown(asked);
@@ -100,7 +100,7 @@ fn each_layer_has_all_that_remains_less_half_a_second_for_each_later_one() {
 }
 
 #[test]
-fn its_own_timeout_shortens_its_time_and_never_lengthens_it() {
+fn a_stop_timeout_shortens_the_time_of_a_stop_command_and_never_lengthens_it() {
     let builders = [
         longrun("short").stop(Signal::TERM, Some(seconds(2)), true),
         longrun("long").stop(Signal::TERM, Some(seconds(60)), true),
@@ -155,7 +155,7 @@ fn a_process_that_cannot_be_killed_does_not_hold_the_container() {
 }
 
 #[test]
-fn what_an_unkillable_process_depends_on_still_gets_its_stop_signal() {
+fn requirements_of_an_unkillable_process_still_get_their_stop_signal() {
     let web = longrun("web").requires("db").stop(Signal::TERM, Some(seconds(1)), true);
     let mut scenario = Scenario::begun(&[longrun("db"), web]);
     scenario.executed("db");
@@ -194,7 +194,7 @@ fn a_service_that_crashes_during_the_stop_is_not_started_again() {
 #[test]
 fn a_readiness_timeout_during_the_stop_breaks_no_order() {
     let mut scenario =
-        Scenario::begun(&[longrun("db").says_ready(Some(seconds(2))), longrun("web").after("db").requires("db")]);
+        Scenario::begun(&[longrun("db").notifies_ready(Some(seconds(2))), longrun("web").after("db").requires("db")]);
     scenario.ready("db");
     scenario.executed("web");
     scenario.exits("db", 1);
@@ -207,9 +207,9 @@ fn a_readiness_timeout_during_the_stop_breaks_no_order() {
 }
 
 #[test]
-fn what_starts_after_the_budget_is_over_is_killed_at_once() {
+fn a_process_that_starts_after_the_budget_is_over_is_killed_at_once() {
     let mut scenario = Scenario::with_budget(&[oneshot("init").essential(), longrun("web")], seconds(0));
-    scenario.refuse("init", 2);
+    scenario.fail_next_spawn("init", 2);
     scenario.send(Event::Begin);
     assert_eq!(scenario.signals(), ["web group: SIGKILL"]);
     scenario.dies("web", Signal::KILL);
@@ -217,7 +217,7 @@ fn what_starts_after_the_budget_is_over_is_killed_at_once() {
 }
 
 #[test]
-fn a_main_command_that_dies_after_it_was_given_up_still_gives_its_code() {
+fn a_main_command_that_dies_after_it_was_unkillable_still_gives_its_code() {
     let mut scenario = Scenario::begun(&[longrun("web"), main_command()]);
     scenario.executed("web");
     scenario.executed("main");

@@ -1,4 +1,4 @@
-//! What services say about themselves: that they are alive, that they are not well, that they need more time.
+//! Notifications of services: watchdog, failure, extended timeouts.
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Event, Report};
@@ -8,7 +8,7 @@ use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::longrun;
 
 #[test]
-fn one_that_falls_silent_is_aborted_then_killed_and_that_is_a_failure() {
+fn a_service_without_watchdog_notifications_is_aborted_then_killed_and_failed() {
     let draft = longrun("web").watchdog(seconds(5)).stop(Signal::TERM, Some(seconds(3)), true).limit(1);
     let mut scenario = Scenario::begun(&[draft, longrun("other")]);
     let id = scenario.id("web");
@@ -30,7 +30,7 @@ fn one_that_falls_silent_is_aborted_then_killed_and_that_is_a_failure() {
 }
 
 #[test]
-fn what_hangs_is_sent_abrt_so_that_it_leaves_a_core() {
+fn a_service_that_hangs_is_sent_abrt_so_that_it_leaves_a_core() {
     let mut scenario = Scenario::begun(&[longrun("web").watchdog(seconds(5)).stop(Signal::QUIT, None, false)]);
     scenario.executed("web");
     scenario.take_actions();
@@ -42,7 +42,7 @@ fn what_hangs_is_sent_abrt_so_that_it_leaves_a_core() {
 
 #[test]
 fn the_watchdog_begins_when_it_is_up_and_again_after_a_restart() {
-    let mut scenario = Scenario::begun(&[longrun("web").says_ready(None).watchdog(seconds(5))]);
+    let mut scenario = Scenario::begun(&[longrun("web").notifies_ready(None).watchdog(seconds(5))]);
     scenario.executed("web");
     scenario.wait(60.0);
     scenario.ready("web");
@@ -54,7 +54,7 @@ fn the_watchdog_begins_when_it_is_up_and_again_after_a_restart() {
 }
 
 #[test]
-fn it_may_ask_for_another_watchdog_or_for_none() {
+fn a_service_may_request_another_watchdog_interval_or_none() {
     let mut scenario = Scenario::begun(&[longrun("web")]);
     scenario.executed("web");
     scenario.keep_alive("web", None);
@@ -69,7 +69,7 @@ fn it_may_ask_for_another_watchdog_or_for_none() {
 }
 
 #[test]
-fn one_that_says_that_it_is_not_well_is_treated_as_silent() {
+fn a_watchdog_trigger_is_treated_as_a_missed_notification() {
     let mut scenario = Scenario::begun(&[longrun("web")]);
     let id = scenario.id("web");
     scenario.send(Event::WatchdogTrigger { id });
@@ -94,8 +94,8 @@ fn silence_during_the_stop_is_expected() {
 }
 
 #[test]
-fn more_time_lengthens_a_start_and_an_end_but_never_shortens_them() {
-    let draft = longrun("web").says_ready(Some(seconds(5))).stop(Signal::TERM, Some(seconds(3)), true);
+fn an_extended_timeout_lengthens_a_start_or_a_stop_and_never_shortens_it() {
+    let draft = longrun("web").notifies_ready(Some(seconds(5))).stop(Signal::TERM, Some(seconds(3)), true);
     let mut scenario = Scenario::begun(&[draft]);
     scenario.extend("web", seconds(1));
     assert_eq!(scenario.deadline(), Some(5.0));
@@ -109,13 +109,13 @@ fn more_time_lengthens_a_start_and_an_end_but_never_shortens_them() {
 }
 
 #[test]
-fn more_time_is_not_given_in_the_stop_of_the_container_nor_after_kill() {
+fn a_timeout_is_not_extended_in_the_containers_stop_or_after_kill() {
     let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::TERM, Some(seconds(2)), true)]);
     scenario.executed("web");
     scenario.stop_signal(Signal::TERM);
     scenario.extend("web", seconds(100));
     assert_eq!(scenario.deadline(), Some(2.0));
-    let mut scenario = Scenario::begun(&[longrun("web").says_ready(Some(seconds(5)))]);
+    let mut scenario = Scenario::begun(&[longrun("web").notifies_ready(Some(seconds(5)))]);
     scenario.wait(13.0);
     scenario.extend("web", seconds(100));
     assert_eq!(scenario.deadline(), None);

@@ -35,7 +35,7 @@ name = "all"
 path = "tests/all.rs"
 
 [profile.dev]
-opt-level = 1      # thousands of worlds for each mutation
+opt-level = 1      # thousands of simulations for each mutation
 debug = 0
 incremental = false
 

@@ -12,22 +12,22 @@ use super::rng::Rng;
 /// How processes of a service behave: each is a chance in a hundred.
 #[derive(Clone, Debug)]
 pub struct Behaviour {
-    pub refuses: u64,
+    pub cannot_spawn: u64,
     pub cannot_execute: u64,
-    pub says_ready: u64,
+    pub notifies_ready: u64,
     pub crashes: u64,
     pub stable: u64,
     pub succeeds: u64,
-    pub ignores: u64,
+    pub ignores_signals: u64,
     pub frozen: u64,
-    pub leaves: u64,
+    pub leaves_processes: u64,
     pub unkillable: u64,
-    pub finish_says_stop: u64,
-    /// Of questions: answered well; and never answered before the question is given up.
-    pub answers_well: u64,
+    pub finish_fails_permanently: u64,
+    /// Of its probes: one passes; and one has no result in time.
+    pub probe_passes: u64,
     pub hangs: u64,
-    /// Says that it is alive, or asks for more time.
-    pub speaks: u64,
+    /// It sends watchdog notifications, and extends its timeouts.
+    pub sends_notifications: u64,
 }
 
 fn milliseconds(count: u64) -> Duration {
@@ -36,50 +36,57 @@ fn milliseconds(count: u64) -> Duration {
 
 /// Returns how a service's processes behave.
 pub fn random_behaviour(rng: &mut Rng) -> Behaviour {
-    // Most are decent; a tenth of all have one vice in full, and a few have a bit of everything.
+    // Each fault is absent for most services, and certain for some; half of all have no fault that prevents a start.
     let mut behaviour = Behaviour {
-        refuses: rng.pick(&[0, 0, 0, 10, 100]),
+        cannot_spawn: rng.pick(&[0, 0, 0, 10, 100]),
         cannot_execute: rng.pick(&[0, 0, 0, 10, 100]),
-        says_ready: rng.pick(&[100, 100, 70, 0]),
+        notifies_ready: rng.pick(&[100, 100, 70, 0]),
         crashes: rng.pick(&[0, 0, 50, 100]),
         stable: rng.pick(&[0, 0, 50]),
         succeeds: rng.pick(&[0, 50, 100]),
-        ignores: rng.pick(&[0, 0, 30, 100]),
+        ignores_signals: rng.pick(&[0, 0, 30, 100]),
         frozen: rng.pick(&[0, 0, 50]),
-        leaves: rng.pick(&[0, 0, 40, 100]),
+        leaves_processes: rng.pick(&[0, 0, 40, 100]),
         unkillable: rng.pick(&[0, 0, 0, 0, 20, 100]),
-        finish_says_stop: rng.pick(&[0, 0, 20]),
-        answers_well: rng.pick(&[100, 90, 50, 0]),
+        finish_fails_permanently: rng.pick(&[0, 0, 20]),
+        probe_passes: rng.pick(&[100, 90, 50, 0]),
         hangs: rng.pick(&[0, 0, 20]),
-        speaks: rng.pick(&[0, 0, 80]),
+        sends_notifications: rng.pick(&[0, 0, 80]),
     };
     if rng.percent(50) {
-        behaviour = Behaviour { refuses: 0, cannot_execute: 0, leaves: 0, unkillable: 0, says_ready: 100, ..behaviour };
+        behaviour = Behaviour {
+            cannot_spawn: 0,
+            cannot_execute: 0,
+            leaves_processes: 0,
+            unkillable: 0,
+            notifies_ready: 100,
+            ..behaviour
+        };
     }
     behaviour
 }
 
-/// Makes the upper half such that KILL does not end it, soon, and the lower half slow to stop: many things can then
-/// happen while the stop goes on without the former.
-pub fn get_stuck(rng: &mut Rng, specs: &mut [Spec], behaviours: &mut [Behaviour]) {
+/// Makes the upper half unkillable, with short stop timeouts, and the lower half slow to stop: many events can then come
+/// while the stop continues without the former.
+pub fn make_unkillable(rng: &mut Rng, specs: &mut [Spec], behaviours: &mut [Behaviour]) {
     let middle = specs.len() / 2;
     for (at, (spec, behaviour)) in specs.iter_mut().zip(behaviours).enumerate() {
         spec.start = Start::Wanted;
-        behaviour.refuses = 0;
+        behaviour.cannot_spawn = 0;
         behaviour.unkillable = if at >= middle { 100 } else { 0 };
-        behaviour.ignores = 100;
+        behaviour.ignores_signals = 100;
         if at >= middle {
             spec.stop.timeout = Some(milliseconds(rng.pick(&[0, 50])));
             behaviour.cannot_execute = rng.pick(&[0, 0, 100]);
-            behaviour.leaves = rng.pick(&[0, 50, 100]);
-            behaviour.says_ready = 100;
+            behaviour.leaves_processes = rng.pick(&[0, 50, 100]);
+            behaviour.notifies_ready = 100;
         }
     }
 }
 
-/// Makes all of them crash and come back, and slow to stop: a stop then finds services that are starting again below
+/// Makes all of them crash and restart, and slow to stop: a stop then finds services that are starting again below
 /// others that are up.
-pub fn get_busy(rng: &mut Rng, specs: &mut [Spec], behaviours: &mut [Behaviour]) {
+pub fn make_crashing(rng: &mut Rng, specs: &mut [Spec], behaviours: &mut [Behaviour]) {
     for (spec, behaviour) in specs.iter_mut().zip(behaviours).filter(|(spec, _)| !spec.is_main) {
         spec.start = Start::Wanted;
         spec.kind = Kind::Longrun;
@@ -87,8 +94,14 @@ pub fn get_busy(rng: &mut Rng, specs: &mut [Spec], behaviours: &mut [Behaviour])
         spec.restart.policy = RestartPolicy::Always;
         spec.restart.limit = None;
         spec.ready = Readiness::Notified { timeout: Some(milliseconds(rng.pick(&[1_000, 5_000]))) };
-        *behaviour =
-            Behaviour { refuses: 0, cannot_execute: 0, says_ready: 100, crashes: 60, ignores: 50, ..behaviour.clone() };
+        *behaviour = Behaviour {
+            cannot_spawn: 0,
+            cannot_execute: 0,
+            notifies_ready: 100,
+            crashes: 60,
+            ignores_signals: 50,
+            ..behaviour.clone()
+        };
     }
 }
 

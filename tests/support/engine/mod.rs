@@ -1,4 +1,4 @@
-//! The engine in simulated worlds, and the oracle that judges what it does there.
+//! The engine in simulations, and the oracle that judges its actions.
 
 pub mod behaviour;
 pub mod oracle;
@@ -7,6 +7,6 @@ pub mod reloads;
 pub mod result_cache;
 pub mod rng;
 pub mod scenario;
+pub mod simulation;
 pub mod spec_builder;
 pub mod transitions;
-pub mod world;

@@ -1,17 +1,17 @@
-//! How the simulated machine's processes are born, live, and take signals.
+//! How the simulated machine's processes start, run, and handle signals.
 
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, SpawnStep, Target};
 
 use super::behaviour::Behaviour;
-use super::world::{Happening, Process, Saying, World, milliseconds};
+use super::simulation::{ExternalEvent, Notification, Process, Simulation, milliseconds};
 
-impl World {
-    /// Starts a process, or refuses to.
+impl Simulation {
+    /// Starts a process, or returns why it cannot be started.
     pub fn spawn(&mut self, id: Id, role: Role) -> Event {
         let behaviour = self.behaviours[id.0].clone();
-        if self.rng.percent(behaviour.refuses) {
+        if self.rng.percent(behaviour.cannot_spawn) {
             let errno = self.rng.pick(&[2, 11, 12, 13, 8, 24]);
             return Event::SpawnFailed { id, why: SpawnError::new(SpawnStep::Fork, errno) };
         }
@@ -20,10 +20,10 @@ impl World {
         let process = Process {
             id,
             alive: true,
-            rest: false,
-            leaves: self.rng.percent(behaviour.leaves),
-            ignores: self.rng.percent(behaviour.ignores),
-            rest_ignores: self.rng.percent(behaviour.ignores),
+            has_leftovers: false,
+            leaves_processes: self.rng.percent(behaviour.leaves_processes),
+            ignores_signals: self.rng.percent(behaviour.ignores_signals),
+            leftovers_ignore_signals: self.rng.percent(behaviour.ignores_signals),
             frozen: self.rng.percent(behaviour.frozen),
             pending: None,
             unkillable: self.rng.percent(behaviour.unkillable),
@@ -33,78 +33,85 @@ impl World {
         if self.rng.percent(behaviour.cannot_execute) {
             let errno = self.rng.pick(&[2, 13, 8, 5]);
             let latest = if hangs { 12_000 } else { 100 };
-            self.after(0, latest, Happening::CannotExecute(pid, errno));
+            self.after(0, latest, ExternalEvent::CannotExecute(pid, errno));
             return Event::Spawned { id, pid };
         }
-        // One that cannot be killed may be stuck in its very exec, on a file system that does not answer.
+        // One that cannot be killed may hang in its exec, on a file system that does not answer.
         let latest = if hangs { 12_000 } else { 20 };
-        self.after(0, latest, Happening::Executes(pid));
+        self.after(0, latest, ExternalEvent::Executes(pid));
         match role {
             Role::Run => self.plan_run(pid, id, &behaviour),
             Role::StopCommand => {
-                let (exit, length) = (self.any_exit(70), self.rng.pick(&[10, 300, 8_000]));
-                self.after(20, length + 20, Happening::Ends(pid, exit));
+                let (exit, length) = (self.random_exit(70), self.rng.pick(&[10, 300, 8_000]));
+                self.after(20, length + 20, ExternalEvent::Exits(pid, exit));
             }
             Role::Finish => {
-                let exit =
-                    if self.rng.percent(behaviour.finish_says_stop) { Exit::Code(125) } else { self.any_exit(50) };
+                let exit = if self.rng.percent(behaviour.finish_fails_permanently) {
+                    Exit::Code(125)
+                } else {
+                    self.random_exit(50)
+                };
                 let length = self.rng.pick(&[10, 300, 8_000]);
-                self.after(20, length + 20, Happening::Ends(pid, exit));
+                self.after(20, length + 20, ExternalEvent::Exits(pid, exit));
             }
         }
         Event::Spawned { id, pid }
     }
 
-    /// Somebody asks about a service: the answer comes within five seconds, from whoever is asked then.
-    pub fn ask(&mut self, id: Id) {
+    /// Starts a probe of a service: its result comes within five seconds.
+    pub fn start_probe(&mut self, id: Id) {
         self.order += 1;
         let (number, behaviour) = (self.order, self.behaviours[id.0].clone());
-        self.questions.insert(id, number);
-        let well = self.rng.percent(behaviour.answers_well) && !self.rng.percent(behaviour.hangs);
-        let latest = if well { self.rng.pick(&[1, 300]) } else { self.rng.pick(&[1, 300, 5_000]) };
-        let answer = if well { ProbeResult::Pass } else { ProbeResult::Fail("connection refused".to_owned()) };
-        self.after(0, latest, Happening::Answers(id, number, answer));
+        self.probes.insert(id, number);
+        let passes = self.rng.percent(behaviour.probe_passes) && !self.rng.percent(behaviour.hangs);
+        let latest = if passes { self.rng.pick(&[1, 300]) } else { self.rng.pick(&[1, 300, 5_000]) };
+        let answer = if passes { ProbeResult::Pass } else { ProbeResult::Fail("connection refused".to_owned()) };
+        self.after(0, latest, ExternalEvent::ProbeEnds(id, number, answer));
     }
 
-    /// Its input has ended: most end then, some later than they may.
+    /// Its input has ended: most processes exit then, some later than they may.
     pub fn end_input(&mut self, id: Id) {
         let Some(pid) = self.engine.live(id) else { return };
         let latest = self.rng.pick(&[5, 400, 3_000]);
         if self.rng.percent(80) {
-            self.after(0, latest, Happening::Ends(pid, Exit::Code(0)));
+            self.after(0, latest, ExternalEvent::Exits(pid, Exit::Code(0)));
         }
     }
 
     fn plan_run(&mut self, pid: Pid, id: Id, behaviour: &Behaviour) {
-        if self.rng.percent(behaviour.says_ready) {
+        if self.rng.percent(behaviour.notifies_ready) {
             let latest = self.rng.pick(&[10, 400, 6_000, 20_000]);
             for _ in 0..self.rng.between(1, 3) {
-                self.after(0, latest, Happening::SaysReady(pid));
+                self.after(0, latest, ExternalEvent::NotifiesReady(pid));
             }
         }
-        if self.rng.percent(behaviour.speaks) {
+        if self.rng.percent(behaviour.sends_notifications) {
             let within = milliseconds(self.rng.pick(&[0, 500, 2_000]));
-            for saying in [Saying::KeepAlive(Some(within)), Saying::MoreTime(milliseconds(self.rng.pick(&[0, 9_000])))]
-            {
-                self.after(0, 4_000, Happening::Says(pid, saying));
+            for notification in [
+                Notification::KeepAlive(Some(within)),
+                Notification::ExtendTimeout(milliseconds(self.rng.pick(&[0, 9_000]))),
+            ] {
+                self.after(0, 4_000, ExternalEvent::Notifies(pid, notification));
             }
             if self.rng.percent(20) {
-                self.after(0, 9_000, Happening::Says(pid, Saying::WatchdogTrigger));
+                self.after(0, 9_000, ExternalEvent::Notifies(pid, Notification::WatchdogTrigger));
             }
         }
-        let exit = self.any_exit(behaviour.succeeds);
+        let exit = self.random_exit(behaviour.succeeds);
         match self.specs[id.0].kind {
-            Kind::Oneshot if self.rng.percent(90) => self.after(20, 4_000, Happening::Ends(pid, exit)),
+            Kind::Oneshot if self.rng.percent(90) => self.after(20, 4_000, ExternalEvent::Exits(pid, exit)),
             Kind::Oneshot => {}
             Kind::Longrun if self.rng.percent(behaviour.stable) => {
-                self.after(60_000, 90_000, Happening::Ends(pid, exit))
+                self.after(60_000, 90_000, ExternalEvent::Exits(pid, exit))
             }
-            Kind::Longrun if self.rng.percent(behaviour.crashes) => self.after(0, 3_000, Happening::Ends(pid, exit)),
+            Kind::Longrun if self.rng.percent(behaviour.crashes) => {
+                self.after(0, 3_000, ExternalEvent::Exits(pid, exit))
+            }
             Kind::Longrun => {}
         }
     }
 
-    fn any_exit(&mut self, succeeds: u64) -> Exit {
+    fn random_exit(&mut self, succeeds: u64) -> Exit {
         if self.rng.percent(succeeds) {
             return Exit::Code(0);
         }
@@ -116,17 +123,17 @@ impl World {
         }
     }
 
-    /// Lets a process and its group feel a signal.
+    /// Delivers a signal to a process and its group.
     pub fn signal(&mut self, pid: Pid, to: Target, signal: Signal) {
         let Some(process) = self.processes.get_mut(&pid) else { return };
-        let mut heard = None;
+        let mut handled = None;
         match signal {
             Signal::KILL if process.unkillable => {
                 if self.rng.percent(50) {
                     let event = if process.alive {
-                        Happening::Ends(pid, Exit::Signal(signal))
+                        ExternalEvent::Exits(pid, Exit::Signal(signal))
                     } else {
-                        Happening::RestEnds(pid)
+                        ExternalEvent::LeftoversExit(pid)
                     };
                     self.after(0, 2_000, event);
                 }
@@ -134,34 +141,35 @@ impl World {
             }
             Signal::KILL => {
                 let (alive, group) = (process.alive, to == Target::Group);
-                process.leaves &= !group || self.rng.percent(5);
-                let rest = process.rest || process.leaves;
+                process.leaves_processes &= !group || self.rng.percent(5);
+                let rest = process.has_leftovers || process.leaves_processes;
                 if alive {
-                    self.after(0, 3, Happening::Ends(pid, Exit::Signal(signal)));
+                    self.after(0, 3, ExternalEvent::Exits(pid, Exit::Signal(signal)));
                 }
                 if rest && group {
-                    self.after(3, 9, Happening::RestEnds(pid));
+                    self.after(3, 9, ExternalEvent::LeftoversExit(pid));
                 }
                 return;
             }
             Signal::CONT => {
                 process.frozen = false;
-                heard = process.pending.take().or(heard);
+                handled = process.pending.take().or(handled);
             }
             Signal::CHLD => return,
             other if process.frozen => process.pending = Some(other),
-            other => heard = Some(other),
+            other => handled = Some(other),
         }
-        let Some(signal) = heard else { return };
-        let (ignores, rest_ignores, alive) = (process.ignores, process.rest_ignores, process.alive);
-        if alive && !ignores {
-            let exit = if self.rng.percent(50) { Exit::Signal(signal) } else { self.any_exit(60) };
+        let Some(signal) = handled else { return };
+        let (ignores_signals, leftovers_ignore_signals, alive) =
+            (process.ignores_signals, process.leftovers_ignore_signals, process.alive);
+        if alive && !ignores_signals {
+            let exit = if self.rng.percent(50) { Exit::Signal(signal) } else { self.random_exit(60) };
             let latest = self.rng.pick(&[5, 700, 4_000]);
-            self.after(0, latest, Happening::Ends(pid, exit));
+            self.after(0, latest, ExternalEvent::Exits(pid, exit));
         }
-        if to == Target::Group && !rest_ignores {
+        if to == Target::Group && !leftovers_ignore_signals {
             let latest = self.rng.pick(&[5, 700]);
-            self.after(0, latest, Happening::RestEnds(pid));
+            self.after(0, latest, ExternalEvent::LeftoversExit(pid));
         }
     }
 }

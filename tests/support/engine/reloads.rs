@@ -1,4 +1,4 @@
-//! Random reloads: the tree of services that the world's container is given next.
+//! Random reloads: the tree of services that the simulated container gets next.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use super::rng::Rng;
 #[derive(Clone, Debug)]
 pub struct Tree {
     nodes: BTreeMap<ServiceName, Node>,
-    /// Services only depend on those of lower rank, for good: no reload ever makes a circle.
+    /// Services only depend on those of lower rank, for good: no reload ever makes a cycle.
     ranks: BTreeMap<ServiceName, u64>,
     most: u64,
-    /// Chooses who has a program, and nothing else.
+    /// Decides which services have a program, and nothing else.
     programs: Rng,
 }
 
@@ -27,7 +27,7 @@ struct Node {
 }
 
 impl Tree {
-    /// Returns the tree of these services, the main command left out.
+    /// Returns the tree of these services, without the main command.
     pub fn new(specs: &[Spec], programs: Rng) -> Self {
         let names = |ids: &[Id]| ids.iter().map(|id| specs[id.0].name.clone()).collect();
         let services = || specs.iter().filter(|spec| !spec.is_main);
@@ -44,7 +44,7 @@ impl Tree {
         }
     }
 
-    /// Makes it another one: some services go, some come (back), some change. Returns the names of those that changed.
+    /// Makes it another one: some services are removed, some added (again), some changed. Returns the names of those that changed.
     pub fn change(&mut self, rng: &mut Rng) -> BTreeSet<ServiceName> {
         let before = self.nodes.clone();
         let (go, differ, come) = (rng.pick(&[0, 0, 20, 100]), rng.pick(&[0, 20, 60]), rng.pick(&[0, 30]));
@@ -67,7 +67,7 @@ impl Tree {
         let changed = self.nodes.iter().filter(|(name, node)| before.get(name).is_some_and(|old| old != *node));
         let changed: BTreeSet<ServiceName> = changed.map(|(name, _)| name.clone()).collect();
         for node in self.nodes.iter_mut().filter(|(name, _)| changed.contains(*name)).map(|(_, node)| node) {
-            // What changed has not been done before, and is not left out.
+            // What changed has not been done before, and is not skipped.
             node.spec.start = if node.spec.start == Start::Down { Start::Down } else { Start::Wanted };
         }
         changed
@@ -90,7 +90,7 @@ impl Tree {
         }
     }
 
-    /// Returns the setup of it.
+    /// Returns its setup.
     pub fn setup(&self, stop_timeout: std::time::Duration) -> Setup {
         let place = |name: &ServiceName| Id(self.nodes.keys().position(|other| other == name).expect("a service"));
         let specs = self.nodes.values().map(|node| Spec {

@@ -1,24 +1,24 @@
-//! What this very binary has found out already, kept for its other processes: nextest runs each test in one of its own, and
-//! what forty tests look at takes seconds to compute. The same binary computes the same, so nothing is ever out of date.
+//! Results that this binary has computed, kept for its other processes: nextest runs each test in one of its own, and the
+//! results that forty tests use take seconds to compute. The same binary computes the same, so nothing is ever out of date.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The file that says how many others there are.
+/// The file with the number of the others.
 const COUNT: &str = "count";
 
-/// Returns what `compute` returns, from another process of this binary if one has computed it for the same `question`.
+/// Returns what `compute` returns, from another process of this binary if one has computed it for the same `key`.
 ///
-/// Two that begin at the same time both compute; whoever is done first leaves it for the others.
-pub fn once(question: &str, compute: impl FnOnce() -> BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let Some(place) = place(question) else { return compute() };
+/// Two that begin at the same time both compute; the first result is kept for the others.
+pub fn once(key: &str, compute: impl FnOnce() -> BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let Some(place) = place(key) else { return compute() };
     if let Some(kept) = read(&place) {
         return kept;
     }
     let found = compute();
-    // Written aside and renamed whole: a reader sees all of it or nothing. Where it cannot be kept it is only slower.
+    // Written to another directory that is then renamed: a reader sees all of it or nothing. Where it cannot be kept it is only slower.
     let aside = place.with_extension(format!("{}.part", std::process::id()));
     let write = |(name, text): (&String, &String)| fs::write(aside.join(name), text);
     let _kept = fs::create_dir_all(&aside)
@@ -29,8 +29,8 @@ pub fn once(question: &str, compute: impl FnOnce() -> BTreeMap<String, String>) 
     found
 }
 
-/// A directory for this binary as it was built, and this question; those of earlier builds are removed.
-fn place(question: &str) -> Option<PathBuf> {
+/// A directory for this binary as it was built, and this key; those of earlier builds are removed.
+fn place(key: &str) -> Option<PathBuf> {
     // `.ci/mutate` runs one binary with many engines.
     if std::env::var_os("STEPDOWN_MUTATION").is_some() {
         return None;
@@ -46,7 +46,7 @@ fn place(question: &str) -> Option<PathBuf> {
             let _others_remove_it_too = fs::remove_dir_all(entry.path());
         }
     }
-    Some(top.join(format!("{is}-{question}")))
+    Some(top.join(format!("{is}-{key}")))
 }
 
 /// Returns what is kept there, if it is whole: one that is just being removed must not pass for one without violations.

@@ -1,4 +1,4 @@
-//! Seeded randomness: xorshift64*, so that a seed printed by a failure is the whole story.
+//! Seeded randomness: xorshift64*, so that a printed seed is enough to repeat a failure.
 
 /// A stream of numbers that only depends on its seed.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
-//! A scenario played by hand, for tests that tell one story: the test says what processes do, the oracle watches.
+//! A scenario of one test: the test sends the events, the oracle judges the actions.
 //!
-//! A process that the engine asks for exists at once (`Spawned`), unless [`Scenario::refuse`] was said before.
+//! A requested process exists at once (`Spawned`), unless [`Scenario::fail_next_spawn`] was called before.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -58,12 +58,12 @@ impl Scenario {
     }
 
     pub fn id(&self, name: &str) -> Id {
-        // A name may have come back with another id.
+        // A removed service may have been added again with another id.
         Id(self.names.iter().rposition(|other| other == name).unwrap_or_else(|| panic!("no service {name}")))
     }
 
     /// The next process of this service cannot be started, for that errno.
-    pub fn refuse(&mut self, name: &str, errno: i32) {
+    pub fn fail_next_spawn(&mut self, name: &str, errno: i32) {
         self.refusals.insert(self.id(name), errno);
     }
 
@@ -104,21 +104,22 @@ impl Scenario {
         self.send(Event::Request(Request::Shutdown { code }));
     }
 
-    /// Its question is answered well.
+    /// Its probe passes.
     pub fn probe_passes(&mut self, name: &str) {
         self.send(Event::ProbeResult { id: self.id(name), result: ProbeResult::Pass });
     }
 
-    /// Its question is answered badly.
+    /// Its probe fails.
     pub fn probe_fails(&mut self, name: &str) {
         self.send(Event::ProbeResult { id: self.id(name), result: ProbeResult::Fail("refused".to_owned()) });
     }
 
-    /// It says that it is alive, and perhaps how often it will.
+    /// Its time has come (`at`).
     pub fn due(&mut self, name: &str) {
         self.send(Event::Due { id: self.id(name) });
     }
 
+    /// It sends a watchdog notification, and perhaps another interval.
     pub fn keep_alive(&mut self, name: &str, within: Option<Duration>) {
         self.send(Event::KeepAlive { id: self.id(name), within });
     }
@@ -127,19 +128,19 @@ impl Scenario {
         self.send(Event::ExtendTimeout { id: self.id(name), by });
     }
 
-    pub fn ask_start(&mut self, name: &str) {
+    pub fn request_start(&mut self, name: &str) {
         self.send(Event::Request(Request::Start(self.id(name))));
     }
 
-    pub fn ask_stop(&mut self, name: &str) {
+    pub fn request_stop(&mut self, name: &str) {
         self.send(Event::Request(Request::Stop(self.id(name))));
     }
 
-    pub fn ask_restart(&mut self, name: &str) {
+    pub fn request_restart(&mut self, name: &str) {
         self.send(Event::Request(Request::Restart(self.id(name))));
     }
 
-    /// The services are read again: these are there now, and those of them are not what they were.
+    /// Reloads: these are the services now, and those in `changed` have another definition.
     pub fn reload(&mut self, builders: &[SpecBuilder], changed: &[&str]) {
         let setup = setup(builders, BUDGET);
         let changed: BTreeSet<_> =
@@ -153,8 +154,8 @@ impl Scenario {
                 self.names[id.0] = name.to_string();
             }
         }
-        let events = self.take(actions);
-        self.play(events);
+        let events = self.record(actions);
+        self.run(events);
     }
 
     /// Lets time pass, with a tick at every deadline.
@@ -167,21 +168,21 @@ impl Scenario {
         self.now = until;
     }
 
-    /// Gives an event to the engine, and answers what it asks for.
+    /// Gives an event to the engine, and the answers to its actions.
     pub fn send(&mut self, event: Event) {
-        self.play(VecDeque::from([event]));
+        self.run(VecDeque::from([event]));
     }
 
-    fn play(&mut self, mut events: VecDeque<Event>) {
+    fn run(&mut self, mut events: VecDeque<Event>) {
         while let Some(event) = events.pop_front() {
             self.oracle.before(self.now, &event);
             let actions = self.engine.step(self.now, event);
-            events.extend(self.take(actions));
+            events.extend(self.record(actions));
         }
     }
 
-    /// Takes what the engine does; returns the answers.
-    fn take(&mut self, actions: Vec<Action>) -> VecDeque<Event> {
+    /// Records the engine's actions; returns the answers.
+    fn record(&mut self, actions: Vec<Action>) -> VecDeque<Event> {
         let mut events = VecDeque::new();
         for action in actions {
             self.oracle.action(&action);
@@ -218,12 +219,12 @@ impl Scenario {
         status.unwrap_or_else(|| panic!("{name} is not shown"))
     }
 
-    /// Returns the state's word.
     /// Returns how its last run ended, if its last start was not refused.
     pub fn last_exit(&self, name: &str) -> Option<Exit> {
         self.engine.last_exit(self.id(name))
     }
 
+    /// Returns the state's word.
     pub fn state(&self, name: &str) -> &'static str {
         self.status(name).state.word()
     }

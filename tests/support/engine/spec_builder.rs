@@ -74,7 +74,7 @@ impl SpecBuilder {
         self
     }
 
-    pub fn says_ready(mut self, timeout: Option<Duration>) -> Self {
+    pub fn notifies_ready(mut self, timeout: Option<Duration>) -> Self {
         self.spec.ready = Readiness::Notified { timeout };
         self
     }
@@ -100,8 +100,8 @@ impl SpecBuilder {
         self
     }
 
-    /// It waits for so many things outside the container.
-    pub fn awaits(mut self, count: usize) -> Self {
+    /// Its `wait_for` has this many targets.
+    pub fn wait_for(mut self, count: usize) -> Self {
         self.spec.wait_for_count = count;
         self
     }
@@ -111,12 +111,12 @@ impl SpecBuilder {
         self
     }
 
-    pub fn lived(mut self, time: Duration) -> Self {
+    pub fn ready_after(mut self, time: Duration) -> Self {
         self.spec.ready = Readiness::Delay(time);
         self
     }
 
-    /// It is asked every ten seconds; three failures are too many, two successes enough.
+    /// Its health is probed every ten seconds; three failures make it unhealthy, two successes healthy again.
     pub fn health(mut self, then: UnhealthyAction) -> Self {
         let interval = Duration::from_secs(10);
         self.spec.health = Some(HealthRule { interval, failures: 3, successes: 2, then });
@@ -140,18 +140,18 @@ impl SpecBuilder {
     }
 
     /// The main command is sent `stop.signal`, whatever signal PID 1 got.
-    pub fn keeps_its_signal(mut self) -> Self {
+    pub fn keeps_stop_signal(mut self) -> Self {
         self.spec.relays_stop_signal = false;
         self
     }
 
-    /// A command undoes it.
+    /// It has a stop command.
     pub fn stop_command(mut self) -> Self {
         self.spec.has_stop_command = true;
         self
     }
 
-    /// Others write what it reads.
+    /// Other services write to its standard input.
     pub fn consumer(mut self) -> Self {
         self.spec.is_consumer = true;
         self

@@ -1,4 +1,4 @@
-//! Which (state, event) pairs there are: counted over the random worlds, and the table that they are compared with.
+//! Which (state, event) pairs there are: counted over the simulations, and the table that they are compared with.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,17 @@ pub enum Kind {
     StopSignal,
     StopSignalAgain,
     Forward,
-    Ask,
+    Shutdown,
     Start,
     Stop,
     Restart,
-    Looked,
+    ProbeResult,
     KeepAlive,
     WatchdogTrigger,
-    Extend,
+    ExtendTimeout,
     Due,
     Reload,
-    Retired,
+    IdReleased,
 }
 
 impl Kind {
@@ -46,17 +46,17 @@ impl Kind {
         Self::StopSignal,
         Self::StopSignalAgain,
         Self::Forward,
-        Self::Ask,
+        Self::Shutdown,
         Self::Start,
         Self::Stop,
         Self::Restart,
-        Self::Looked,
+        Self::ProbeResult,
         Self::KeepAlive,
         Self::WatchdogTrigger,
-        Self::Extend,
+        Self::ExtendTimeout,
         Self::Due,
         Self::Reload,
-        Self::Retired,
+        Self::IdReleased,
     ];
 
     /// Returns what kind of event it is, after so many stop signals.
@@ -74,21 +74,21 @@ impl Kind {
             Event::StopSignal(_) if signalled == 0 => Self::StopSignal,
             Event::StopSignal(_) => Self::StopSignalAgain,
             Event::Forward(_) => Self::Forward,
-            Event::Request(Request::Shutdown { .. }) => Self::Ask,
+            Event::Request(Request::Shutdown { .. }) => Self::Shutdown,
             Event::Request(Request::Start(_)) => Self::Start,
             Event::Request(Request::Stop(_)) => Self::Stop,
             Event::Request(Request::Restart(_)) => Self::Restart,
-            Event::ProbeResult { .. } => Self::Looked,
+            Event::ProbeResult { .. } => Self::ProbeResult,
             Event::KeepAlive { .. } => Self::KeepAlive,
             Event::WatchdogTrigger { .. } => Self::WatchdogTrigger,
-            Event::ExtendTimeout { .. } => Self::Extend,
+            Event::ExtendTimeout { .. } => Self::ExtendTimeout,
             Event::Due { .. } => Self::Due,
-            Event::IdReleased { .. } => Self::Retired,
+            Event::IdReleased { .. } => Self::IdReleased,
         }
     }
 
     /// Returns the service that it is about; `None`: all.
-    pub fn whose(event: &Event) -> Option<Id> {
+    pub fn service(event: &Event) -> Option<Id> {
         match event {
             Event::Spawned { id, .. } | Event::SpawnFailed { id, .. } | Event::Executed { id } => Some(*id),
             Event::Ready { id } | Event::Exited { id, .. } | Event::GroupGone { id } => Some(*id),
@@ -165,22 +165,24 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
             _ if unanswered => Some("Spawned comes first"),
             _ => Some("no process is there"),
         },
-        Kind::Looked => match phase {
+        Kind::ProbeResult => match phase {
             WaitForProbing | Starting | Up => None,
             _ => Some("nobody waits for an answer then"),
         },
-        Kind::KeepAlive | Kind::WatchdogTrigger | Kind::Extend if idle => Some("no process is there"),
-        Kind::KeepAlive | Kind::WatchdogTrigger | Kind::Extend
+        Kind::KeepAlive | Kind::WatchdogTrigger | Kind::ExtendTimeout if idle => Some("no process is there"),
+        Kind::KeepAlive | Kind::WatchdogTrigger | Kind::ExtendTimeout
             if matches!(phase, Finishing | StopCommandRunning | StoppingGroup) =>
         {
             Some("only a first process of a command is heard")
         }
-        Kind::Retired => (!matches!(phase, Down | Failed)).then_some("only what has ended gives up its place"),
+        Kind::IdReleased => (!matches!(phase, Down | Failed)).then_some("only what has ended gives up its place"),
         _ if unanswered => Some("a Spawn is answered before any other event"),
         Kind::Due => None,
-        Kind::Tick | Kind::StopSignal | Kind::Forward | Kind::Ask => None,
+        Kind::Tick | Kind::StopSignal | Kind::Forward | Kind::Shutdown => None,
         Kind::Reload => (phase == Unkillable).then_some("nothing is reloaded while the container stops"),
-        Kind::Start | Kind::Stop | Kind::Restart | Kind::KeepAlive | Kind::WatchdogTrigger | Kind::Extend => None,
+        Kind::Start | Kind::Stop | Kind::Restart | Kind::KeepAlive | Kind::WatchdogTrigger | Kind::ExtendTimeout => {
+            None
+        }
         Kind::StopSignalAgain if unanswered => Some("a Spawn is answered before any other event"),
         Kind::StopSignalAgain => matches!(phase, Waiting | WaitForProbing | Backoff | Scheduled | Resting)
             .then_some("the first one has cancelled what had not started"),

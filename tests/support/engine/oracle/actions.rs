@@ -1,4 +1,4 @@
-//! What the oracle thinks of each action.
+//! Whether an action is right.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Exit, FailureReason, Id, Pid, Report, Role, StopReason, Target};
 
 use super::constants::{
-    END_OF_INPUT_TIMEOUT, MAIN_WAIT_SAID, MAIN_WAIT_SAID_MOST, REAP_GRACE, is_for_pid_one, is_stopping,
+    END_OF_INPUT_TIMEOUT, MAIN_WAIT_REPORT_MAX_PAUSE, MAIN_WAIT_REPORT_PAUSE, REAP_GRACE, is_for_pid_one, is_stopping,
 };
 use super::{Oracle, ProcessModel, Property, Reason, ServiceModel, ServiceState};
 
@@ -14,32 +14,34 @@ impl Oracle {
     /// Judges an action.
     pub fn action(&mut self, action: &Action) {
         let after_exit = self.exit.is_some();
-        self.demand(!after_exit, Property::ThereIsExactlyOneExitAndItIsLast, || format!("{action:?} after the exit"));
-        if let (Some(owed), true) = (self.due.cont, !matches!(action, Action::Signal { signal: Signal::CONT, .. })) {
+        self.check(!after_exit, Property::ThereIsExactlyOneExitAndItIsLast, || format!("{action:?} after the exit"));
+        if let (Some(owed), true) =
+            (self.obligations.cont, !matches!(action, Action::Signal { signal: Signal::CONT, .. }))
+        {
             self.violate(Property::AStopSignalIsTheRightOneAndFollowedByCont, format!("{owed:?}, then {action:?}"));
-            self.due.cont = None;
+            self.obligations.cont = None;
         }
-        if let (Some(early), false) = (self.due.continued, matches!(action, Action::Signal { .. })) {
+        if let (Some(early), false) = (self.obligations.continued, matches!(action, Action::Signal { .. })) {
             self.violate(
                 Property::AStopSignalIsTheRightOneAndFollowedByCont,
                 format!("CONT to {early:?}, then {action:?}"),
             );
-            self.due.continued = None;
+            self.obligations.continued = None;
         }
-        if let Some(id) = named(action).filter(|id| self.retired.contains(id)) {
-            self.violate(Property::WhatIsGoneGivesUpItsPlaceOnce, format!("{id:?} is named by {action:?}"));
+        if let Some(id) = named(action).filter(|id| self.removal_done.contains(id)) {
+            self.violate(Property::TheIdOfARemovedServiceIsReleasedOnce, format!("{id:?} is named by {action:?}"));
         }
         match action {
             Action::ApplyReload { .. } | Action::Remove { .. } | Action::CancelProbe { .. } | Action::Signal { .. } => {
             }
             Action::Spawn { role: Role::StopCommand, .. } => {}
-            _ => self.settle_renewals(),
+            _ => self.settle_definitions(),
         }
         match action {
             Action::Spawn { id, role: Role::Run, .. } => {
                 self.judge_start(*id);
                 let has_program = self.services[id.0].spec.has_program;
-                self.demand(has_program, Property::AOneshotWithoutAProgramIsDoneAtOnce, || {
+                self.check(has_program, Property::AOneshotWithoutAProgramIsDoneAtOnce, || {
                     format!("{id:?} has none, and a process was asked for")
                 });
             }
@@ -47,9 +49,9 @@ impl Oracle {
             Action::Spawn { id, role: Role::StopCommand, .. } => self.judge_stop_command(*id),
             Action::Probe { id, purpose } => self.judge_probe(*id, *purpose),
             Action::CancelProbe { id } => self.judge_cancelled_probe(*id),
-            Action::ApplyReload { id } => self.judge_renewal(*id),
-            Action::Remove { id } => self.judge_retirement(*id),
-            Action::UntrackGroup { id, pid } => self.judge_abandon(*id, *pid),
+            Action::ApplyReload { id } => self.judge_apply_reload(*id),
+            Action::Remove { id } => self.judge_removal(*id),
+            Action::UntrackGroup { id, pid } => self.judge_untrack(*id, *pid),
             Action::EndInput { id } => self.judge_end_of_input(*id),
             Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
             Action::Report(report) => self.judge_report(report),
@@ -59,21 +61,21 @@ impl Oracle {
 
     fn judge_start(&mut self, id: Id) {
         let ServiceModel { spec, state, .. } = self.services[id.0].clone();
-        self.demand(self.begun && self.stop.is_none(), Property::AfterAStopRequestNothingStarts, || format!("{id:?}"));
+        self.check(self.begun && self.stop.is_none(), Property::AfterAStopRequestNothingStarts, || format!("{id:?}"));
         match state {
             ServiceState::Pending(from) => {
                 let now = self.now;
-                self.demand(from <= now, Property::BackOffNeverShrinksWhileFailingAndHasACap, || {
+                self.check(from <= now, Property::BackOffNeverShrinksWhileFailingAndHasACap, || {
                     format!("{id:?} starts at {now:?}, its pause lasts until {from:?}")
                 });
                 let awaits = spec.wait_for_count;
-                self.demand(awaits == 0, Property::ProbesRunOneAtATimeAndWhenDue, || {
-                    format!("{id:?} starts without having asked for {awaits} things")
+                self.check(awaits == 0, Property::ProbesRunOneAtATimeAndWhenDue, || {
+                    format!("{id:?} starts without probes of {awaits} targets")
                 });
             }
             ServiceState::WaitForProbing(at) => {
-                self.demand(at >= spec.wait_for_count, Property::ProbesRunOneAtATimeAndWhenDue, || {
-                    format!("{id:?} starts although thing {at} is not there")
+                self.check(at >= spec.wait_for_count, Property::ProbesRunOneAtATimeAndWhenDue, || {
+                    format!("{id:?} starts although target {at} is not there")
                 });
             }
             ServiceState::Live(_) | ServiceState::SpawnRequested(_) | ServiceState::FinishDue => {
@@ -84,15 +86,15 @@ impl Oracle {
             }
         }
         let removed = self.services[id.0].removed;
-        self.demand(!removed, Property::WhatIsGoneEndsAndStaysAway, || format!("{id:?} starts"));
+        self.check(!removed, Property::ARemovedServiceEndsAndStaysAway, || format!("{id:?} starts"));
         self.services[id.0].was_started = true;
         for on in &spec.requires {
-            self.demand(self.is_satisfied(*on), Property::NothingStartsBeforeWhatItRequiresIsUp, || {
+            self.check(self.satisfies_requires(*on), Property::NothingStartsBeforeItsRequirementsAreUp, || {
                 format!("{id:?} on {on:?}")
             });
         }
         for on in &spec.after {
-            self.demand(self.settled(*on), Property::NothingStartsBeforeWhatItIsAfterHasSettled, || {
+            self.check(self.satisfies_after(*on), Property::NothingStartsBeforeItsAfterIsSatisfied, || {
                 format!("{id:?} on {on:?}")
             });
         }
@@ -100,20 +102,20 @@ impl Oracle {
     }
 
     fn judge_stop_command(&mut self, id: Id) {
-        let changed = self.services[id.0].next.is_some();
-        let by_hand =
-            !self.services[id.0].wanted && !self.is_needed(id) || self.due.stop_commands.remove(&id) || changed;
-        let turn = if self.stop.is_some() { self.may_stop(id) && !self.budget_is_over() } else { by_hand };
-        let fits = self.is_undone_by_command(id) && turn;
+        let changed = self.services[id.0].pending_spec.is_some();
+        let manual =
+            !self.services[id.0].wanted && !self.is_needed(id) || self.obligations.stop_commands.remove(&id) || changed;
+        let turn = if self.stop.is_some() { self.may_stop(id) && !self.budget_is_over() } else { manual };
+        let fits = self.needs_stop_command(id) && turn;
         let state = self.services[id.0].state.clone();
-        self.demand(fits, Property::AStopCommandRunsInItsOrder, || format!("{id:?} is {state:?}"));
+        self.check(fits, Property::AStopCommandRunsInItsOrder, || format!("{id:?} is {state:?}"));
         self.services[id.0].state = ServiceState::SpawnRequested(Role::StopCommand);
     }
 
     fn judge_finish(&mut self, id: Id, after: Option<Exit>) {
         let ServiceModel { state, end, .. } = self.services[id.0].clone();
         let fits = matches!(state, ServiceState::FinishDue) && after == end.map(|end| end.exit);
-        self.demand(fits, Property::AFinishScriptRunsOnceAfterEachEnd, || {
+        self.check(fits, Property::AFinishScriptRunsOnceAfterEachEnd, || {
             format!("{id:?} is {state:?}, after {after:?}")
         });
         self.services[id.0].state = ServiceState::SpawnRequested(Role::Finish);
@@ -124,29 +126,29 @@ impl Oracle {
         let Some(proc) = self.proc(id).cloned() else {
             return self.violate(Property::OnlyLiveProcessesAreSignalled, format!("{id:?} {pid:?} has none"));
         };
-        let there = proc.pid == pid && !proc.lost && (proc.leader || (proc.group_left && to == Target::Group));
-        self.demand(there, Property::OnlyLiveProcessesAreSignalled, || format!("{id:?} {pid:?} {to:?}: {proc:?}"));
-        if self.due.cont.is_some() && signal == Signal::CONT {
-            let owed = self.due.cont.take();
-            return self.demand(
+        let there = proc.pid == pid && !proc.unkillable && (proc.leader || (proc.group_left && to == Target::Group));
+        self.check(there, Property::OnlyLiveProcessesAreSignalled, || format!("{id:?} {pid:?} {to:?}: {proc:?}"));
+        if self.obligations.cont.is_some() && signal == Signal::CONT {
+            let owed = self.obligations.cont.take();
+            return self.check(
                 owed == Some((id, pid, to)),
                 Property::AStopSignalIsTheRightOneAndFollowedByCont,
                 || format!("{owed:?}, and CONT to {id:?} {to:?}"),
             );
         }
-        if signal == Signal::CONT && self.due.continued.is_none() && self.due.forward != Some(signal) {
-            self.due.continued = Some((id, pid, to));
+        if signal == Signal::CONT && self.obligations.continued.is_none() && self.obligations.forward != Some(signal) {
+            self.obligations.continued = Some((id, pid, to));
             return;
         }
-        if self.due.forward == Some(signal) && self.main() == Some(id) {
-            self.due.forward = None;
-            return self.demand(to == Target::Process, Property::ForwardedSignalsReachOnlyALivingMain, || {
+        if self.obligations.forward == Some(signal) && self.main() == Some(id) {
+            self.obligations.forward = None;
+            return self.check(to == Target::Process, Property::ForwardedSignalsReachOnlyALivingMain, || {
                 "to the whole group".to_owned()
             });
         }
         if signal == Signal::KILL {
             let due = proc.kill_by.is_some_and(|by| by <= now) && proc.killed_at.is_none() && to == Target::Group;
-            self.demand(due, Property::StopTimeoutsAreGivenInFull, || format!("{id:?} {proc:?}, now {now:?}"));
+            self.check(due, Property::StopTimeoutsAreGivenInFull, || format!("{id:?} {proc:?}, now {now:?}"));
             let runs = self.stop.is_none();
             if let Some(proc) = self.proc_mut(id) {
                 proc.signal_by = None;
@@ -158,18 +160,19 @@ impl Oracle {
         self.judge_stop_signal(id, &proc, to, signal);
     }
 
-    /// What is left of it was killed and its time is over, or it continues on purpose: it is no longer waited for.
-    fn judge_abandon(&mut self, id: Id, pid: Pid) {
-        if let Some(left) = self.due.left_running.remove(&id) {
-            return self.demand(left == pid, Property::WhatAOneshotLeavesGoesOn, || format!("{id:?} {pid:?} {left:?}"));
+    /// Judges that leftovers are untracked: they were killed and their time is over, or they continue on purpose.
+    fn judge_untrack(&mut self, id: Id, pid: Pid) {
+        if let Some(left) = self.obligations.leftovers_continue.remove(&id) {
+            return self
+                .check(left == pid, Property::LeftoversOfAOneshotContinue, || format!("{id:?} {pid:?} {left:?}"));
         }
-        let fits = self.due.left_behind.remove(&id) == Some(pid);
-        self.demand(fits, Property::StopTimeoutsAreGivenInFull, || format!("{id:?}: its group {pid:?} is given up"));
+        let fits = self.obligations.leftovers_abandoned.remove(&id) == Some(pid);
+        self.check(fits, Property::StopTimeoutsAreGivenInFull, || format!("{id:?}: its group {pid:?} is untracked"));
     }
 
     fn judge_stop_signal(&mut self, id: Id, proc: &ProcessModel, to: Target, signal: Signal) {
-        let touched = self.due.reload.as_ref().is_none_or(|touched| touched.contains(&id));
-        self.demand(touched || self.stop.is_some(), Property::AReloadTouchesOnlyWhatDiffers, || {
+        let affected = self.obligations.reload.as_ref().is_none_or(|affected| affected.contains(&id));
+        self.check(affected || self.stop.is_some(), Property::AReloadAffectsOnlyChangedServices, || {
             format!("{id:?} got {signal}")
         });
         let spec = self.services[id.0].spec.clone();
@@ -178,46 +181,48 @@ impl Oracle {
             Some(Reason::Signal(sent)) if spec.relays_stop_signal && !is_for_pid_one(sent) => sent,
             Some(_) | None => spec.stop.signal,
         };
-        let leftovers = self.due.leftovers.remove(&id);
-        let silent = self.due.silent.remove(&id);
-        let expected = match (leftovers, silent) {
+        let leftovers = self.obligations.leftovers.remove(&id);
+        let watchdog_expired = self.obligations.watchdog_expired.remove(&id);
+        let expected = match (leftovers, watchdog_expired) {
             (true, _) => Signal::TERM,
             (false, true) => Signal::ABRT,
             (false, false) => expected,
         };
         let target = if leftovers || spec.stop.group { Target::Group } else { Target::Process };
-        self.demand(signal == expected && to == target, Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
+        self.check(signal == expected && to == target, Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
             format!("{id:?} got {signal} to {to:?} instead of {expected} to {target:?}")
         });
-        let late = self.due.not_ready.remove(&id);
-        let unwell = self.due.unwell_stop.remove(&id) || silent;
-        let restart = self.due.restarts.remove(&id);
+        let late = self.obligations.not_ready.remove(&id);
+        let unhealthy = self.obligations.unhealthy_stop.remove(&id) || watchdog_expired;
+        let restart = self.obligations.restarts.remove(&id);
         let unwanted = !self.services[id.0].wanted && self.stop.is_none() && !self.is_needed(id);
         let asked = !leftovers && (restart || unwanted);
         let at_last = !leftovers && proc.signal_by.is_some_and(|by| by <= self.now);
         let direct = self.stop.is_none() || self.budget_is_over() || !spec.is_consumer || leftovers || at_last;
-        self.demand(direct, Property::NothingStopsBeforeWhatNeedsItIsDown, || {
+        self.check(direct, Property::NothingStopsBeforeItsDependentsAreDown, || {
             format!("{id:?} is signalled before it could read the end of its input")
         });
         let own = at_last
             || leftovers
             || late
-            || unwell
+            || unhealthy
             || asked
             || (self.stop.is_some() && proc.leader && !proc.stop_sent && proc.role == Role::Run);
-        self.demand(own, Property::AServiceIsOnlySignalledForItsOwnSake, || format!("{id:?} {signal}: {proc:?}"));
-        if !leftovers && !late && !unwell && !asked {
+        self.check(own, Property::AServiceIsOnlySignalledForAReason, || format!("{id:?} {signal}: {proc:?}"));
+        if !leftovers && !late && !unhealthy && !asked {
             let turn = self.may_stop(id) || self.budget_is_over();
-            self.demand(turn, Property::NothingStopsBeforeWhatNeedsItIsDown, || format!("{id:?} was told to stop"));
+            self.check(turn, Property::NothingStopsBeforeItsDependentsAreDown, || {
+                format!("{id:?} got its stop signal")
+            });
         }
         let kill_at = self.kill_at(id);
         let stop_sent = self.proc(id).map(|proc| (id, proc.pid, to));
-        let continued = self.due.continued.take();
+        let continued = self.obligations.continued.take();
         let first = if is_stopping(signal) { stop_sent } else { None };
-        self.demand(continued == first, Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
+        self.check(continued == first, Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
             format!("{signal} to {stop_sent:?} after CONT to {continued:?}")
         });
-        self.due.cont = stop_sent.filter(|_| !is_stopping(signal));
+        self.obligations.cont = stop_sent.filter(|_| !is_stopping(signal));
         if let Some(proc) = self.proc_mut(id) {
             proc.group_signalled |= to == Target::Group && signal == Signal::TERM;
             proc.not_ready |= late;
@@ -236,7 +241,7 @@ impl Oracle {
         let turn = self.may_stop(id) && !self.budget_is_over() && self.services[id.0].spec.is_consumer;
         let proc = self.proc(id).cloned();
         let fits = turn && proc.as_ref().is_some_and(|proc| proc.role == Role::Run && proc.leader && !proc.stop_sent);
-        self.demand(fits, Property::NothingStopsBeforeWhatNeedsItIsDown, || format!("{id:?} {proc:?}"));
+        self.check(fits, Property::NothingStopsBeforeItsDependentsAreDown, || format!("{id:?} {proc:?}"));
         let (now, kill_at) = (self.now, self.kill_at(id));
         if let Some(proc) = self.proc_mut(id) {
             proc.stop_sent = true;
@@ -249,7 +254,7 @@ impl Oracle {
         let now = self.now;
         match report {
             Report::Backoff { id, pause, failures } => {
-                let expected = self.due.backoff.remove(id);
+                let expected = self.obligations.backoff.remove(id);
                 let fits = expected == Some((*pause, *failures));
                 let (last, cap) = (self.services[id.0].last_pause, self.services[id.0].spec.restart.max_delay);
                 let property = if expected.is_some_and(|(pause, _)| pause.is_zero()) || last > *pause && fits {
@@ -258,25 +263,25 @@ impl Oracle {
                     Property::BackOffNeverShrinksWhileFailingAndHasACap
                 };
                 self.services[id.0].last_pause = *pause;
-                self.demand(fits, property, || format!("{id:?}: {pause:?} {failures}, not {expected:?} (cap {cap:?})"));
+                self.check(fits, property, || format!("{id:?}: {pause:?} {failures}, not {expected:?} (cap {cap:?})"));
             }
             Report::Failed { id, why } => {
-                let expected = self.due.failed.remove(id);
+                let expected = self.obligations.failed.remove(id);
                 let property = match why {
-                    FailureReason::Requirement(_) => Property::AFailedRequirementFailsWhatWaitsForIt,
-                    FailureReason::FinishPermanentFailure => Property::FinishSayingStopIsObeyed,
+                    FailureReason::Requirement(_) => Property::AFailedRequirementFailsItsWaitingDependents,
+                    FailureReason::FinishPermanentFailure => Property::APermanentFailureOfFinishIsObeyed,
                     FailureReason::Ended(_)
                     | FailureReason::Limit(_)
                     | FailureReason::CannotStart(_)
                     | FailureReason::Skipped
                     | FailureReason::FailedBefore => Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy,
                 };
-                self.demand(expected, property, || format!("{id:?} is not failed, but reported as failed by {why:?}"));
+                self.check(expected, property, || format!("{id:?} is not failed, but reported as failed by {why:?}"));
                 if let FailureReason::Requirement(on) = why {
-                    self.services[id.0].lost_for = Some(*on);
+                    self.services[id.0].failed_requirement = Some(*on);
                     let lost = matches!(self.services[on.0].state, ServiceState::Failed | ServiceState::Down);
                     let required = self.services[id.0].spec.requires.contains(on);
-                    self.demand(lost && required, property, || format!("{id:?} for {on:?}"));
+                    self.check(lost && required, property, || format!("{id:?} for {on:?}"));
                 }
             }
             Report::ReadyTimedOut { id, .. } => {
@@ -286,12 +291,14 @@ impl Oracle {
                     by.is_some_and(|by| by <= now)
                 });
                 let late = late && self.stop.is_none();
-                self.demand(late, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
-                self.due.not_ready.insert(*id);
+                self.check(late, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
+                self.obligations.not_ready.insert(*id);
             }
             Report::StillNotReady { id, .. } => {
                 let fits = self.proc(*id).is_some_and(|proc| proc.up_at.is_none() && !proc.stop_sent);
-                self.demand(fits, Property::StatusTellsTheTruth, || format!("{id:?} is ready, or told to stop"));
+                self.check(fits, Property::StatusMatchesTheModel, || {
+                    format!("{id:?} is ready, or got its stop signal")
+                });
             }
             Report::Unkillable { id, .. } => {
                 let began = self.stop.as_ref().map_or(now, |stop| stop.at);
@@ -302,14 +309,18 @@ impl Oracle {
                 let lost = lost && self.stop.is_some();
                 let forced =
                     self.stop.as_ref().and_then(|stop| stop.over_at).is_some_and(|at| at.plus(REAP_GRACE) <= now);
-                self.demand(lost || forced, Property::StopTimeoutsAreGivenInFull, || format!("{id:?} was given up"));
+                self.check(lost || forced, Property::StopTimeoutsAreGivenInFull, || {
+                    format!("{id:?} is marked unkillable too early")
+                });
                 if let Some(proc) = self.proc_mut(*id) {
-                    proc.lost = true;
+                    proc.unkillable = true;
                 }
             }
             Report::LeftoversAbandoned { id, .. } => {
-                let left = self.due.left_behind.contains_key(id);
-                self.demand(left, Property::StopTimeoutsAreGivenInFull, || format!("{id:?} left nothing behind"));
+                let left = self.obligations.leftovers_abandoned.contains_key(id);
+                self.check(left, Property::StopTimeoutsAreGivenInFull, || {
+                    format!("{id:?} has no leftovers to abandon")
+                });
             }
             Report::Stopping { reason } => self.judge_reason(reason),
             Report::Done { id, again, .. } => {
@@ -321,66 +332,71 @@ impl Oracle {
                     self.done_at_once(*id);
                 }
                 let done = matches!(self.services[id.0].state, ServiceState::Done | ServiceState::Resting(_));
-                self.demand(done, Property::StatusTellsTheTruth, || format!("{id:?} is not done"));
+                self.check(done, Property::StatusMatchesTheModel, || format!("{id:?} is not done"));
                 self.judge_next_run(*id, *again, true);
             }
             Report::PeriodicFailed { id, pause } => self.judge_next_run(*id, Some(*pause), false),
             Report::Unhealthy { id, failures, .. } => {
                 let rule = self.services[id.0].spec.health;
-                let fits = self.due.unwell.remove(id) && rule.is_some_and(|rule| rule.failures.max(1) == *failures);
-                self.demand(fits, Property::AnUnhealthyServiceIsTreatedAsDeclared, || format!("{id:?} {failures}"));
+                let fits =
+                    self.obligations.unhealthy.remove(id) && rule.is_some_and(|rule| rule.failures.max(1) == *failures);
+                self.check(fits, Property::AnUnhealthyServiceIsTreatedAsDeclared, || format!("{id:?} {failures}"));
             }
             Report::Healthy { id } => {
-                let fits = self.due.healthy.remove(id);
-                self.demand(fits, Property::AnUnhealthyServiceIsTreatedAsDeclared, || {
-                    format!("{id:?} is not well again")
+                let fits = self.obligations.healthy.remove(id);
+                self.check(fits, Property::AnUnhealthyServiceIsTreatedAsDeclared, || {
+                    format!("{id:?} is not healthy again")
                 });
             }
             Report::Watchdog { id, after } => {
                 let proc = self.proc(*id).cloned();
-                let silent = proc.as_ref().and_then(|proc| proc.silent_at).is_some_and(|at| at <= now);
+                let watchdog_expired = proc.as_ref().and_then(|proc| proc.watchdog_at).is_some_and(|at| at <= now);
                 let fits = match after {
-                    Some(_) => silent && self.services[id.0].watchdog == *after,
-                    None => self.due.trouble.remove(id),
+                    Some(_) => watchdog_expired && self.services[id.0].watchdog == *after,
+                    None => self.obligations.watchdog_triggered.remove(id),
                 };
                 let fits = fits && self.stop.is_none();
-                self.demand(fits, Property::AServiceThatMissesItsWatchdogIsStopped, || {
+                self.check(fits, Property::AServiceThatMissesItsWatchdogIsStopped, || {
                     format!("{id:?} {proc:?}, now {now:?}")
                 });
-                self.due.silent.insert(*id);
+                self.obligations.watchdog_expired.insert(*id);
             }
             Report::WaitForFails { id, at, .. } => {
                 let fits = matches!(self.services[id.0].state, ServiceState::WaitForProbing(next) if next == *at);
-                self.demand(fits, Property::StatusTellsTheTruth, || format!("{id:?} does not wait for {at}"));
+                self.check(fits, Property::StatusMatchesTheModel, || format!("{id:?} does not wait for {at}"));
             }
             Report::StopCommandEnded { id, .. } => {
                 let fits = self.services[id.0].spec.has_stop_command;
-                self.demand(fits, Property::AStopCommandRunsInItsOrder, || format!("{id:?} has no stop command"));
+                self.check(fits, Property::AStopCommandRunsInItsOrder, || format!("{id:?} has no stop command"));
             }
             Report::Up { id, .. } => {
-                self.demand(self.is_satisfied(*id), Property::StatusTellsTheTruth, || format!("{id:?} is not up"));
+                self.check(self.satisfies_requires(*id), Property::StatusMatchesTheModel, || {
+                    format!("{id:?} is not up")
+                });
             }
             Report::Leftovers { id } => {
-                let left = self.due.leftovers.contains(id);
-                self.demand(left, Property::TheRestOfAGroupIsEnded, || format!("{id:?} left nothing to signal"));
+                let left = self.obligations.leftovers.contains(id);
+                self.check(left, Property::LeftoversOfAGroupAreEnded, || format!("{id:?} has no leftovers to signal"));
             }
             Report::LeftoversContinue { id, pid } => {
-                let left = self.due.left_running.get(id) == Some(pid);
-                self.demand(left, Property::WhatAOneshotLeavesGoesOn, || format!("{id:?} left nothing that goes on"));
+                let left = self.obligations.leftovers_continue.get(id) == Some(pid);
+                self.check(left, Property::LeftoversOfAOneshotContinue, || {
+                    format!("{id:?} has no leftovers that continue")
+                });
             }
             Report::MainStillWaits { id, since, on } => {
                 let waits = self.main() == Some(*id) && matches!(self.services[id.0].state, ServiceState::Pending(_));
                 let (began, due) = self.main_waits.unwrap_or_default();
                 let fits = waits && due == now && *since == now.since(began) && !on.is_empty() && self.stop.is_none();
-                self.demand(fits, Property::AMainCommandThatWaitsSaysSo, || {
+                self.check(fits, Property::AWaitingMainCommandIsReported, || {
                     format!("for {since:?} on {on:?}, due {due:?}, now {now:?}")
                 });
-                let pause = (*since).clamp(MAIN_WAIT_SAID, MAIN_WAIT_SAID_MOST);
+                let pause = (*since).clamp(MAIN_WAIT_REPORT_PAUSE, MAIN_WAIT_REPORT_MAX_PAUSE);
                 self.main_waits = Some((began, now.plus(pause)));
             }
             Report::WaitsForServices { id, on } => {
-                let empty = on.iter().all(|on| self.is_satisfied(*on));
-                self.demand(!empty, Property::WhatCanStartStartsAtOnce, || format!("{id:?} waits for {on:?}"));
+                let empty = on.iter().all(|on| self.satisfies_requires(*on));
+                self.check(!empty, Property::AServiceThatMayStartStartsAtOnce, || format!("{id:?} waits for {on:?}"));
             }
             Report::Starting { .. } | Report::Ended { .. } | Report::Stopped { .. } => {}
             Report::CannotStart { .. } | Report::Killing { .. } => {}
@@ -388,14 +404,14 @@ impl Oracle {
     }
 
     /// Judges the time of the next run: a whole number of periods after the last start, or a little later.
-    fn judge_next_run(&mut self, id: Id, again: Option<Duration>, well: bool) {
+    fn judge_next_run(&mut self, id: Id, again: Option<Duration>, succeeded: bool) {
         let (now, began) = (self.now, self.services[id.0].began);
         let every = self.services[id.0].spec.every.filter(|_| self.is_oneshot(id));
-        let owed = self.due.periodic_ends.remove(&id);
+        let owed = self.obligations.periodic_ends.remove(&id);
         let (expected, until) = match (every, again) {
             (None, None) => {
-                return self.demand(owed.is_none(), Property::APeriodicOneshotRunsWhenDue, || {
-                    format!("{id:?} has no next turn")
+                return self.check(owed.is_none(), Property::APeriodicOneshotRunsWhenDue, || {
+                    format!("{id:?} has no next run")
                 });
             }
             (Some(every), Some(pause)) => {
@@ -405,8 +421,10 @@ impl Oracle {
             }
             (None, Some(_)) | (Some(_), None) => (false, now),
         };
-        self.demand(expected && owed == Some(well), Property::APeriodicOneshotRunsWhenDue, || {
-            format!("{id:?}, started {began:?}, every {every:?}: again in {again:?} (well: {well}, owed {owed:?})")
+        self.check(expected && owed == Some(succeeded), Property::APeriodicOneshotRunsWhenDue, || {
+            format!(
+                "{id:?}, started {began:?}, every {every:?}: again in {again:?} (succeeded: {succeeded}, owed {owed:?})"
+            )
         });
         match &mut self.services[id.0].state {
             ServiceState::Resting(at) | ServiceState::Pending(at) => *at = until,
@@ -420,15 +438,15 @@ impl Oracle {
             (StopReason::Signal(signal), Some(Reason::Signal(sent))) => *signal == sent,
             (StopReason::Asked, Some(Reason::Asked)) | (StopReason::NothingLeft, Some(Reason::NothingLeft)) => true,
             (StopReason::Main(exit), Some(Reason::Main)) => Some(*exit) == self.main_exit,
-            (StopReason::Unhealthy(id), Some(Reason::Unhealthy(unwell))) => *id == unwell,
-            (StopReason::Essential(id, _), Some(Reason::Essential(_))) => self.due.essentials.contains(id),
+            (StopReason::Unhealthy(id), Some(Reason::Unhealthy(unhealthy))) => *id == unhealthy,
+            (StopReason::Essential(id, _), Some(Reason::Essential(_))) => self.obligations.essentials.contains(id),
             _ => false,
         };
         if let (StopReason::Essential(id, _), Some(stop)) = (reason, &mut self.stop) {
             stop.reason = Reason::Essential(*id);
         }
         let again = self.stop.as_ref().is_some_and(|stop| stop.announced);
-        self.demand(fits && !again, Property::TheStopBeginsForTheRightReason, || {
+        self.check(fits && !again, Property::TheStopBeginsForTheRightReason, || {
             format!("{reason:?}, expected {expected:?}")
         });
         if let Some(stop) = &mut self.stop {
@@ -438,15 +456,15 @@ impl Oracle {
 
     fn judge_exit(&mut self, code: u8) {
         let (now, expected, reason) = (self.now, self.expected_code(), self.stop.as_ref().map(|stop| stop.reason));
-        self.demand(code == expected, Property::TheExitCodeFollowsTheRule, || {
+        self.check(code == expected, Property::TheExitCodeFollowsTheRule, || {
             format!("{code} instead of {expected}: {reason:?}")
         });
         let limit = self.stop.as_ref().map(|stop| stop.over_at.unwrap_or(stop.total).plus(REAP_GRACE));
-        self.demand(limit.is_some_and(|limit| now <= limit), Property::TheContainerEndsWithinItsBudget, || {
+        self.check(limit.is_some_and(|limit| now <= limit), Property::TheContainerEndsWithinItsBudget, || {
             format!("exit at {now:?}, limit {limit:?}")
         });
-        let unnamed: Vec<Id> = self.ids().filter(|id| self.alive(*id)).collect();
-        self.demand(unnamed.is_empty(), Property::EveryLiveProcessAtTheEndIsNamed, || format!("{unnamed:?}"));
+        let unnamed: Vec<Id> = self.ids().filter(|id| self.has_process(*id)).collect();
+        self.check(unnamed.is_empty(), Property::EveryLiveProcessAtTheEndIsNamed, || format!("{unnamed:?}"));
         self.exit = Some(code);
     }
 }

@@ -8,82 +8,84 @@ use super::{NEVER, Oracle, ProcessModel, Property, ServiceModel, ServiceState};
 impl Oracle {
     /// Checks what must be true between two steps.
     pub fn after(&mut self, engine: &Supervisor) {
-        self.settle_renewals();
-        let mut due = std::mem::take(&mut self.due);
-        if !due.essentials.is_empty() {
-            for id in std::mem::take(&mut due.failed) {
+        self.settle_definitions();
+        let mut obligations = std::mem::take(&mut self.obligations);
+        if !obligations.essentials.is_empty() {
+            for id in std::mem::take(&mut obligations.failed) {
                 self.services[id.0].state = ServiceState::Down;
             }
         }
-        self.demand(due.cont.is_none(), Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
-            format!("no CONT for {:?}", due.cont)
+        self.check(obligations.cont.is_none(), Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
+            format!("no CONT for {:?}", obligations.cont)
         });
-        self.demand(due.continued.is_none(), Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
-            format!("CONT and nothing else for {:?}", due.continued)
+        self.check(obligations.continued.is_none(), Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
+            format!("CONT and nothing else for {:?}", obligations.continued)
         });
-        self.demand(due.leftovers.is_empty(), Property::TheRestOfAGroupIsEnded, || {
-            format!("not signalled: {:?}", due.leftovers)
+        self.check(obligations.leftovers.is_empty(), Property::LeftoversOfAGroupAreEnded, || {
+            format!("not signalled: {:?}", obligations.leftovers)
         });
-        self.demand(due.left_running.is_empty(), Property::WhatAOneshotLeavesGoesOn, || {
-            format!("somebody still waits for what they left: {:?}", due.left_running)
+        self.check(obligations.leftovers_continue.is_empty(), Property::LeftoversOfAOneshotContinue, || {
+            format!("still tracked: {:?}", obligations.leftovers_continue)
         });
-        self.demand(due.left_behind.is_empty(), Property::TheRestOfAGroupIsEnded, || {
-            format!("not reported as left behind: {:?}", due.left_behind)
+        self.check(obligations.leftovers_abandoned.is_empty(), Property::LeftoversOfAGroupAreEnded, || {
+            format!("not reported as abandoned: {:?}", obligations.leftovers_abandoned)
         });
-        self.demand(due.backoff.is_empty(), Property::BackOffNeverShrinksWhileFailingAndHasACap, || {
-            format!("no pause was announced: {:?}", due.backoff)
+        self.check(obligations.backoff.is_empty(), Property::BackOffNeverShrinksWhileFailingAndHasACap, || {
+            format!("no pause was announced: {:?}", obligations.backoff)
         });
-        self.demand(due.failed.is_empty(), Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy, || {
-            format!("not failed: {:?}", due.failed)
+        self.check(obligations.failed.is_empty(), Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy, || {
+            format!("not failed: {:?}", obligations.failed)
         });
-        self.demand(due.forward.is_none(), Property::ForwardedSignalsReachOnlyALivingMain, || {
-            format!("{:?} was not passed on", due.forward)
+        self.check(obligations.forward.is_none(), Property::ForwardedSignalsReachOnlyALivingMain, || {
+            format!("{:?} was not forwarded", obligations.forward)
         });
         let lists = [
-            (&due.unwell, Property::AnUnhealthyServiceIsTreatedAsDeclared),
-            (&due.healthy, Property::AnUnhealthyServiceIsTreatedAsDeclared),
-            (&due.silent, Property::AServiceThatMissesItsWatchdogIsStopped),
-            (&due.trouble, Property::AServiceThatMissesItsWatchdogIsStopped),
+            (&obligations.unhealthy, Property::AnUnhealthyServiceIsTreatedAsDeclared),
+            (&obligations.healthy, Property::AnUnhealthyServiceIsTreatedAsDeclared),
+            (&obligations.watchdog_expired, Property::AServiceThatMissesItsWatchdogIsStopped),
+            (&obligations.watchdog_triggered, Property::AServiceThatMissesItsWatchdogIsStopped),
         ];
         for (left, property) in lists {
-            self.demand(left.is_empty(), property, || format!("neither reported nor acted on: {left:?}"));
+            self.check(left.is_empty(), property, || format!("neither reported nor acted on: {left:?}"));
         }
         if self.stop.is_none() {
-            self.demand(due.unwell_stop.is_empty(), Property::AnUnhealthyServiceIsTreatedAsDeclared, || {
-                format!("not stopped: {:?}", due.unwell_stop)
+            self.check(obligations.unhealthy_stop.is_empty(), Property::AnUnhealthyServiceIsTreatedAsDeclared, || {
+                format!("not stopped: {:?}", obligations.unhealthy_stop)
             });
-            let property = if due.reload.is_some() {
-                Property::WhatChangedIsRestartedOnce
+            let property = if obligations.reload.is_some() {
+                Property::AChangedServiceIsRestartedOnce
             } else {
                 Property::ARequestIsCarriedOut
             };
-            self.demand(due.restarts.is_empty() && due.stop_commands.is_empty(), property, || {
-                format!("not restarted: {:?} {:?}", due.restarts, due.stop_commands)
+            self.check(obligations.restarts.is_empty() && obligations.stop_commands.is_empty(), property, || {
+                format!("not restarted: {:?} {:?}", obligations.restarts, obligations.stop_commands)
             });
-            self.demand(due.periodic_ends.is_empty(), Property::APeriodicOneshotRunsWhenDue, || {
-                format!("no next run was announced: {:?}", due.periodic_ends)
+            self.check(obligations.periodic_ends.is_empty(), Property::APeriodicOneshotRunsWhenDue, || {
+                format!("no next run was announced: {:?}", obligations.periodic_ends)
             });
         }
         if self.exit.is_some() {
             let deadline = engine.deadline();
-            self.demand(deadline.is_none(), Property::ThereIsExactlyOneExitAndItIsLast, || {
+            self.check(deadline.is_none(), Property::ThereIsExactlyOneExitAndItIsLast, || {
                 format!("a deadline after the exit: {deadline:?}")
             });
             return;
         }
         let (now, deadline) = (self.now, engine.deadline());
-        self.demand(deadline.is_none_or(|at| at > now), Property::NoDeadlineLiesInThePast, || {
+        self.check(deadline.is_none_or(|at| at > now), Property::NoDeadlineLiesInThePast, || {
             format!("{deadline:?}, now {now:?}")
         });
         let expected = self.next_moment();
-        self.demand(deadline == expected, Property::TheDeadlineIsTheNextMomentThatMatters, || {
+        self.check(deadline == expected, Property::TheDeadlineIsTheNextDueTime, || {
             format!("{deadline:?} instead of {expected:?}")
         });
-        let silent = self.main_wait_said_at().filter(|at| *at <= now);
-        self.demand(silent.is_none(), Property::AMainCommandThatWaitsSaysSo, || format!("due {silent:?}, now {now:?}"));
-        self.check_places(engine.places());
+        let overdue = self.main_wait_report_at().filter(|at| *at <= now);
+        self.check(overdue.is_none(), Property::AWaitingMainCommandIsReported, || {
+            format!("due {overdue:?}, now {now:?}")
+        });
+        self.check_ids(engine.places());
         for id in self.ids() {
-            self.check(id);
+            self.check_service(id);
             self.check_probes(id);
             self.check_reload(id);
             self.compare(id, engine);
@@ -93,7 +95,7 @@ impl Oracle {
                 || !matches!(self.services[id.0].state, ServiceState::Down | ServiceState::Failed)
         };
         let expected: Vec<Id> = self.ids().filter(|id| self.main != Some(*id) && shown(id)).chain(self.main).collect();
-        self.demand(engine.ids() == expected, Property::StatusTellsTheTruth, || {
+        self.check(engine.ids() == expected, Property::StatusMatchesTheModel, || {
             format!("{:?} instead of {expected:?}", engine.ids())
         });
         self.check_stop();
@@ -106,7 +108,7 @@ impl Oracle {
                 Some(*from).filter(|from| *from > self.now && *from != NEVER)
             }
             ServiceState::WaitForProbing(_) => None,
-            ServiceState::Live(ProcessModel { lost: true, .. }) => None,
+            ServiceState::Live(ProcessModel { unkillable: true, .. }) => None,
             ServiceState::Live(ProcessModel { killed_at: Some(at), gone_by, .. }) => {
                 let in_stop = self.stop.as_ref().map(|stop| stop.at.max(*at).plus(REAP_GRACE));
                 in_stop.into_iter().chain(*gone_by).min()
@@ -127,13 +129,13 @@ impl Oracle {
             | ServiceState::Failed => None,
         };
         let whole = self.stop.as_ref().map(|stop| stop.over_at.map_or(stop.total, |at| at.plus(REAP_GRACE)));
-        let questions = self.ids().filter_map(|id| self.next_probe(id));
-        let said = self.main_wait_said_at();
-        self.ids().filter_map(of_service).chain(questions).chain(whole).chain(said).min()
+        let probes = self.ids().filter_map(|id| self.next_probe(id));
+        let main_wait = self.main_wait_report_at();
+        self.ids().filter_map(of_service).chain(probes).chain(whole).chain(main_wait).min()
     }
 
-    /// Returns when it is said that the main command waits, and what for.
-    fn main_wait_said_at(&self) -> Option<EngineTime> {
+    /// Returns when it is reported what the main command waits for.
+    fn main_wait_report_at(&self) -> Option<EngineTime> {
         let waits = |id: &Id| {
             matches!(self.services[id.0].state, ServiceState::Pending(_)) && self.begun && self.stop.is_none()
         };
@@ -141,23 +143,23 @@ impl Oracle {
     }
 
     /// Checks that nothing that can happen to a service at this moment is missing.
-    fn check(&mut self, id: Id) {
+    fn check_service(&mut self, id: Id) {
         let now = self.now;
         let ServiceModel { state, spec, .. } = self.services[id.0].clone();
         match state {
             ServiceState::Pending(from) if self.stop.is_none() => {
                 let may = self.may_start(id);
-                self.demand(!(may && from <= now), Property::WhatCanStartStartsAtOnce, || {
+                self.check(!(may && from <= now), Property::AServiceThatMayStartStartsAtOnce, || {
                     format!("{id:?} could start since {from:?}, now {now:?}")
                 });
             }
             ServiceState::WaitForProbing(at) if self.stop.is_none() => {
                 let may = at >= spec.wait_for_count && self.may_start(id);
-                self.demand(!may, Property::WhatCanStartStartsAtOnce, || format!("{id:?}: all is there"));
+                self.check(!may, Property::AServiceThatMayStartStartsAtOnce, || format!("{id:?}: all is there"));
             }
             ServiceState::Resting(_) | ServiceState::Done if self.stop.is_none() => {
                 let left = !self.services[id.0].wanted && !self.is_needed(id);
-                self.demand(!left, Property::ARequestIsCarriedOut, || format!("{id:?} is still done"));
+                self.check(!left, Property::ARequestIsCarriedOut, || format!("{id:?} is still done"));
             }
             ServiceState::Resting(_) => {
                 self.violate(Property::AfterAStopRequestNothingStarts, format!("{id:?} still rests"))
@@ -170,26 +172,28 @@ impl Oracle {
             }
             ServiceState::Live(proc) => {
                 let unsignalled = proc.leader && proc.signal_by.is_some_and(|by| by <= now) && proc.killed_at.is_none();
-                self.demand(!unsignalled, Property::WhatMayStopIsSignalledAtOnce, || {
+                self.check(!unsignalled, Property::AServiceThatMayStopIsSignalledAtOnce, || {
                     format!("{id:?} {proc:?}, now {now:?}")
                 });
                 let late = proc.kill_by.is_some_and(|by| by <= now) && proc.killed_at.is_none();
-                self.demand(!late, Property::WhatDoesNotStopIsKilled, || format!("{id:?} {proc:?}, now {now:?}"));
+                self.check(!late, Property::AServiceThatDoesNotStopIsKilled, || {
+                    format!("{id:?} {proc:?}, now {now:?}")
+                });
                 let waits = proc.role == Role::Run && proc.leader && proc.up_at.is_none() && !proc.stop_sent;
                 let unready = waits && self.stop.is_none() && proc.ready_by.is_some_and(|by| by <= now);
                 let left = proc.role == Role::Run && proc.leader && !proc.stop_sent && proc.killed_at.is_none();
                 let unwanted = left && self.stop.is_none() && !self.services[id.0].wanted && !self.is_needed(id);
                 let removed = self.services[id.0].removed;
                 let property =
-                    if removed { Property::WhatIsGoneEndsAndStaysAway } else { Property::ARequestIsCarriedOut };
-                self.demand(!unwanted, property, || format!("{id:?} was not told to stop"));
-                self.demand(!unready, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
+                    if removed { Property::ARemovedServiceEndsAndStaysAway } else { Property::ARequestIsCarriedOut };
+                self.check(!unwanted, property, || format!("{id:?} was not told to stop"));
+                self.check(!unready, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
             }
             ServiceState::Down | ServiceState::SpawnRequested(_) | ServiceState::Done | ServiceState::Failed => {}
         }
     }
 
-    /// Compares what the engine says about a service with the oracle's model.
+    /// Compares what the engine shows of a service with the oracle's model.
     fn compare(&mut self, id: Id, engine: &Supervisor) {
         let (phase, pid) = (engine.phase(id), engine.live(id));
         let fits = match (&self.services[id.0].state, phase) {
@@ -207,7 +211,7 @@ impl Oracle {
             (ServiceState::SpawnRequested(Role::Finish), Some(Phase::FinishSpawning)) => true,
             (ServiceState::Live(proc), Some(phase)) => {
                 let expected = match proc {
-                    ProcessModel { lost: true, .. } => Phase::Unkillable,
+                    ProcessModel { unkillable: true, .. } => Phase::Unkillable,
                     ProcessModel { leader: false, .. } => Phase::StoppingGroup,
                     ProcessModel { role: Role::Finish, .. } => Phase::Finishing,
                     ProcessModel { role: Role::StopCommand, .. } => Phase::StopCommandRunning,
@@ -219,9 +223,9 @@ impl Oracle {
             }
             _ => false,
         };
-        let ours = self.services[id.0].state.clone();
-        self.demand(fits && pid == self.proc(id).map(|proc| proc.pid), Property::StatusTellsTheTruth, || {
-            format!("{id:?} is reported as {phase:?} with {pid:?}, and is {ours:?}")
+        let model = self.services[id.0].state.clone();
+        self.check(fits && pid == self.proc(id).map(|proc| proc.pid), Property::StatusMatchesTheModel, || {
+            format!("{id:?} is reported as {phase:?} with {pid:?}, and is {model:?}")
         });
     }
 }

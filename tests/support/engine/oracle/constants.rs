@@ -14,13 +14,13 @@ pub const LAYER_RESERVE: Duration = Duration::from_millis(500);
 /// How long a service that reads another one's output may take to end by itself, after the end of its input.
 pub const END_OF_INPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two probes of something outside the container (DESIGN §4, `wait_for`).
+/// Between two probes of a `wait_for` target (DESIGN §4).
 pub const WAIT_FOR_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long the main command waits before it is said what for; then twice as long each time (README, exit codes).
-pub const MAIN_WAIT_SAID: Duration = Duration::from_secs(5);
+/// How long the main command waits before it is reported what for; then twice as long each time (README, exit codes).
+pub const MAIN_WAIT_REPORT_PAUSE: Duration = Duration::from_secs(5);
 /// … and at least this often.
-pub const MAIN_WAIT_SAID_MOST: Duration = Duration::from_secs(300);
+pub const MAIN_WAIT_REPORT_MAX_PAUSE: Duration = Duration::from_secs(300);
 
 /// Between the first two readiness probes of a service (DESIGN §4, `ready`).
 pub const FIRST_READY_PAUSE: Duration = Duration::from_millis(20);

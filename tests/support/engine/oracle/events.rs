@@ -5,12 +5,12 @@ use std::time::Duration;
 use stepdown::config::service::{Kind, RestartPolicy};
 use stepdown::supervise::{EngineTime, Event, Exit, Id, Pid, Readiness, Request, Role, Start};
 
-use super::constants::{MAIN_WAIT_SAID, MIN_PAUSE, REAP_GRACE, STABLE_AFTER};
+use super::constants::{MAIN_WAIT_REPORT_PAUSE, MIN_PAUSE, REAP_GRACE, STABLE_AFTER};
 use super::stop::code_of;
 use super::{NEVER, Oracle, ProbeModel, ProcessModel, Reason, RunEnd, ServiceModel, ServiceState};
 
 impl Oracle {
-    /// Takes note of an event that the engine is about to be given.
+    /// Notes an event before the engine gets it.
     pub fn before(&mut self, now: EngineTime, event: &Event) {
         self.now = now;
         if self.exit.is_some() {
@@ -37,14 +37,14 @@ impl Oracle {
             Event::KeepAlive { id, within } => self.alive_notification(id, within),
             Event::ExtendTimeout { id, by } => self.timeout_extended(id, by),
             Event::WatchdogTrigger { id } if self.is_up(id) && self.begun && self.stop.is_none() => {
-                self.due.trouble.insert(id);
+                self.obligations.watchdog_triggered.insert(id);
             }
             Event::WatchdogTrigger { .. } => {}
             Event::Due { id } => self.is_due(id),
-            Event::IdReleased { id } => self.place_is_free(id),
+            Event::IdReleased { id } => self.id_released(id),
             Event::Forward(signal) => {
                 let main = self.main().and_then(|id| self.proc(id));
-                self.due.forward = main.filter(|proc| proc.leader && !proc.lost).map(|_| signal);
+                self.obligations.forward = main.filter(|proc| proc.leader && !proc.unkillable).map(|_| signal);
             }
             Event::Spawned { id, pid } => self.spawned(id, pid),
             Event::SpawnFailed { id, why } => self.spawn_failed(id, why.errno),
@@ -63,7 +63,7 @@ impl Oracle {
     /// What follows at once.
     pub fn propagate(&mut self) {
         self.advance_time();
-        self.lose_dependents();
+        self.fail_dependents();
         self.end_if_nothing_is_left();
         if self.stop.as_ref().is_some_and(|stop| stop.total <= self.now) {
             self.end_budget();
@@ -72,14 +72,18 @@ impl Oracle {
 
     pub fn end_if_nothing_is_left(&mut self) {
         let idle = |id: Id| {
-            let pending =
-                self.services[id.0].next.is_some() || (!self.services[id.0].wanted && self.is_undone_by_command(id));
+            let pending = self.services[id.0].pending_spec.is_some()
+                || (!self.services[id.0].wanted && self.needs_stop_command(id));
             matches!(self.services[id.0].state, ServiceState::Down | ServiceState::Done | ServiceState::Failed)
                 && !pending
         };
-        let stopped_by_request =
-            |id: Id| self.services[id.0].stopped_by_request && matches!(self.services[id.0].state, ServiceState::Down);
-        if self.running() && !self.due.renewed && self.ids().all(idle) && !self.ids().any(stopped_by_request) {
+        let stopped_manually =
+            |id: Id| self.services[id.0].stopped_manually && matches!(self.services[id.0].state, ServiceState::Down);
+        if self.running()
+            && !self.obligations.definitions_changed
+            && self.ids().all(idle)
+            && !self.ids().any(stopped_manually)
+        {
             self.begin_stop(Reason::NothingLeft);
         }
     }
@@ -110,15 +114,15 @@ impl Oracle {
                 (Start::Down, true) | (Start::Wanted, _) => ServiceState::Pending(self.now),
             };
         }
-        self.main_waits = self.main().map(|_| (self.now, self.now.plus(MAIN_WAIT_SAID)));
+        self.main_waits = self.main().map(|_| (self.now, self.now.plus(MAIN_WAIT_REPORT_PAUSE)));
         for id in self
             .ids()
             .filter(|id| matches!(self.services[id.0].spec.start, Start::Skipped | Start::Failed))
             .collect::<Vec<_>>()
         {
             self.services[id.0].code = Some(if self.services[id.0].spec.start == Start::Failed { 1 } else { 111 });
-            self.due.failed.insert(id);
-            self.due.unpropagated_failures.push_back(id);
+            self.obligations.failed.insert(id);
+            self.obligations.unpropagated_failures.push_back(id);
         }
     }
 
@@ -146,7 +150,7 @@ impl Oracle {
             executed: false,
             up_at: None,
             ready_by,
-            silent_at: None,
+            watchdog_at: None,
             exit: None,
             stop_sent: false,
             signal_by: None,
@@ -156,7 +160,7 @@ impl Oracle {
             kill_by,
             killed_at: None,
             gone_by: None,
-            lost: false,
+            unkillable: false,
         });
     }
 
@@ -203,7 +207,7 @@ impl Oracle {
             let counts = proc.role == Role::Run && proc.leader && !proc.stop_sent && proc.killed_at.is_none();
             if counts && proc.up_at.is_none() {
                 proc.up_at = Some(now);
-                proc.silent_at = watchdog.map(|within| now.plus(within));
+                proc.watchdog_at = watchdog.map(|within| now.plus(within));
             }
         }
         if before.is_none() && self.proc(id).is_some_and(|proc| proc.up_at.is_some()) {
@@ -219,7 +223,7 @@ impl Oracle {
     fn exited(&mut self, id: Id, exit: Exit, group_left: bool) {
         let (now, kill_at, main) = (self.now, self.kill_at(id), self.main() == Some(id));
         let runs = self.stop.is_none();
-        let goes_on = group_left && self.leaves_on_purpose(id, exit);
+        let goes_on = group_left && self.keeps_leftovers(id, exit);
         let group_left = group_left && !goes_on;
         let Some(proc) = self.proc_mut(id) else { return };
         if !proc.leader {
@@ -230,16 +234,16 @@ impl Oracle {
         proc.group_left = group_left;
         proc.exit = Some(exit);
         proc.gone_by = proc.killed_at.filter(|_| group_left && runs).map(|_| now.plus(REAP_GRACE));
-        let (role, stop_sent, up_at, lost) =
-            (proc.role, proc.stop_sent || proc.killed_at.is_some(), proc.up_at, proc.lost);
+        let (role, stop_sent, up_at, unkillable) =
+            (proc.role, proc.stop_sent || proc.killed_at.is_some(), proc.up_at, proc.unkillable);
         let asked = proc.asked;
-        if group_left && !lost && !proc.group_signalled && proc.killed_at.is_none() {
+        if group_left && !unkillable && !proc.group_signalled && proc.killed_at.is_none() {
             let old = proc.kill_by;
             proc.kill_by = Some(old.unwrap_or(kill_at));
-            self.due.leftovers.insert(id);
+            self.obligations.leftovers.insert(id);
         }
         if goes_on {
-            self.due.left_running.insert(id, pid);
+            self.obligations.leftovers_continue.insert(id, pid);
         }
         let not_ready = self.proc(id).is_some_and(|proc| proc.not_ready);
         if role == Role::Run {
@@ -249,7 +253,7 @@ impl Oracle {
             let stable = up_at.is_some_and(|at| now.since(at) >= STABLE_AFTER);
             service.end = Some(RunEnd {
                 exit,
-                well: success && !stop_sent && !not_ready,
+                succeeded: success && !stop_sent && !not_ready,
                 stable,
                 asked,
                 stop_sent: stop_sent || not_ready,
@@ -257,7 +261,7 @@ impl Oracle {
             if main {
                 let code = code_of(exit);
                 let success = service.spec.success_codes.contains(&code);
-                // Nobody has asked for the end of one that was not ready in time or hung.
+                // The end of one that was not ready in time or hung was not requested.
                 let ended_by_us = stop_sent && runs && service.wanted;
                 service.wanted &= !ended_by_us;
                 self.main_exit = Some(exit);
@@ -280,8 +284,8 @@ impl Oracle {
         }
     }
 
-    /// Returns whether it ends as a oneshot that succeeds by itself.
-    fn leaves_on_purpose(&self, id: Id, exit: Exit) -> bool {
+    /// Returns whether it exits as a oneshot that succeeds by itself, so that its leftovers continue.
+    fn keeps_leftovers(&self, id: Id, exit: Exit) -> bool {
         let success = matches!(exit, Exit::Code(code) if self.services[id.0].spec.success_codes.contains(&code));
         let by_itself = self.proc(id).is_some_and(|proc| {
             proc.role == Role::Run && proc.leader && !proc.stop_sent && !proc.not_ready && proc.killed_at.is_none()
@@ -295,18 +299,19 @@ impl Oracle {
         let service = &mut self.services[id.0];
         service.began = now;
         service.code = Some(0);
-        service.end = Some(RunEnd { exit: Exit::Code(0), well: true, stable: false, asked: false, stop_sent: false });
+        service.end =
+            Some(RunEnd { exit: Exit::Code(0), succeeded: true, stable: false, asked: false, stop_sent: false });
         self.conclude(id, None);
         self.end_if_nothing_is_left();
     }
 
-    /// Its time has come: it runs, if nothing else is the matter with it.
+    /// Its time has come: it runs, if it rests and is wanted.
     fn is_due(&mut self, id: Id) {
-        let ServiceModel { state, spec, wanted, next, .. } = &self.services[id.0];
+        let ServiceModel { state, spec, wanted, pending_spec, .. } = &self.services[id.0];
         let rests = matches!(state, ServiceState::Resting(_) | ServiceState::Pending(NEVER));
-        if rests && spec.scheduled && *wanted && next.is_none() && self.running() {
+        if rests && spec.scheduled && *wanted && pending_spec.is_none() && self.running() {
             self.services[id.0].state = ServiceState::Pending(self.now);
-            self.fail_if_lost(id);
+            self.fail_if_requirement_failed(id);
         }
     }
 
@@ -315,12 +320,12 @@ impl Oracle {
         let Some(proc) = self.proc(id).cloned() else { return };
         let finish = self.services[id.0].spec.finish.is_some();
         match proc.role {
-            Role::Run if proc.lost => self.services[id.0].state = ServiceState::Down,
+            Role::Run if proc.unkillable => self.services[id.0].state = ServiceState::Down,
             Role::Run if finish && !self.budget_is_over() => self.services[id.0].state = ServiceState::FinishDue,
             Role::Run => self.conclude(id, None),
-            Role::Finish if proc.lost => self.services[id.0].state = ServiceState::Down,
+            Role::Finish if proc.unkillable => self.services[id.0].state = ServiceState::Down,
             Role::Finish => self.conclude(id, proc.exit),
-            Role::StopCommand if proc.lost => self.services[id.0].state = ServiceState::Down,
+            Role::StopCommand if proc.unkillable => self.services[id.0].state = ServiceState::Down,
             Role::StopCommand => self.stop_command_ended(id),
         }
     }
@@ -335,15 +340,15 @@ impl Oracle {
         }
         if end.is_some_and(|end| end.asked) {
             self.services[id.0].state = ServiceState::Pending(now);
-            return self.fail_if_lost(id);
+            return self.fail_if_requirement_failed(id);
         }
-        let done = end.is_some_and(|end| end.well) && spec.kind == Kind::Oneshot;
+        let done = end.is_some_and(|end| end.succeeded) && spec.kind == Kind::Oneshot;
         let code = match self.services[id.0].end {
             Some(end) if end.stop_sent => 1,
             Some(end) => code_of(end.exit).max(1),
             None => self.services[id.0].code.unwrap_or(1),
         };
-        if self.services[id.0].next.is_some() && !done {
+        if self.services[id.0].pending_spec.is_some() && !done {
             self.services[id.0].state = ServiceState::Pending(now);
             return;
         }
@@ -351,41 +356,41 @@ impl Oracle {
         if finish == Some(Exit::Code(125)) {
             return self.failed_for_good(id, ServiceState::Failed);
         }
-        let (well, stable) = end.map_or((false, false), |end| (end.well, end.stable));
-        let comes_again = done || (stable && well);
+        let (succeeded, stable) = end.map_or((false, false), |end| (end.succeeded, end.stable));
+        let comes_again = done || (stable && succeeded);
         self.services[id.0].failing = (!comes_again).then_some(code);
         let ServiceModel { spec, failures, pauses, .. } = &mut self.services[id.0];
         let periodic = spec.kind == Kind::Oneshot && spec.every.is_some();
-        if spec.scheduled && well {
+        if spec.scheduled && succeeded {
             self.services[id.0].state = ServiceState::Resting(NEVER);
             return;
         }
         if spec.scheduled && !spec.essential {
             self.services[id.0].state = ServiceState::Pending(NEVER);
-            return self.fail_if_lost(id);
+            return self.fail_if_requirement_failed(id);
         }
-        if well && spec.kind == Kind::Oneshot {
+        if succeeded && spec.kind == Kind::Oneshot {
             // The report says until when.
             self.services[id.0].state = if periodic { ServiceState::Resting(now) } else { ServiceState::Done };
-            self.due.periodic_ends.extend(periodic.then_some((id, true)));
+            self.obligations.periodic_ends.extend(periodic.then_some((id, true)));
             return;
         }
         if periodic && !spec.essential {
             self.services[id.0].state = ServiceState::Pending(now);
-            self.due.periodic_ends.insert(id, false);
-            return self.fail_if_lost(id);
+            self.obligations.periodic_ends.insert(id, false);
+            return self.fail_if_requirement_failed(id);
         }
         match spec.restart.policy {
             RestartPolicy::Always => {}
-            RestartPolicy::OnFailure if !well => {}
+            RestartPolicy::OnFailure if !succeeded => {}
             RestartPolicy::OnFailure | RestartPolicy::Never => {
-                return self.failed_for_good(id, if well { ServiceState::Down } else { ServiceState::Failed });
+                return self.failed_for_good(id, if succeeded { ServiceState::Down } else { ServiceState::Failed });
             }
         }
         if stable {
             (*failures, *pauses) = (0, 0);
         }
-        if !(stable && well) {
+        if !(stable && succeeded) {
             *failures += 1;
         }
         if spec.restart.limit.is_some_and(|limit| *failures >= limit.max(1)) {
@@ -400,9 +405,9 @@ impl Oracle {
             }
             *pauses += 1;
         }
-        self.due.backoff.insert(id, (pause, *failures));
+        self.obligations.backoff.insert(id, (pause, *failures));
         self.services[id.0].state = ServiceState::Pending(now.plus(pause));
-        self.fail_if_lost(id);
+        self.fail_if_requirement_failed(id);
     }
 
     /// It has ended for good.
@@ -421,47 +426,49 @@ impl Oracle {
         service.state = state;
         service.wanted = false;
         if failed {
-            self.due.failed.insert(id);
+            self.obligations.failed.insert(id);
             self.last_failure = self.services[id.0].code;
         }
         if self.services[id.0].spec.essential {
-            self.due.essentials.push(id);
+            self.obligations.essentials.push(id);
         }
-        self.due.unpropagated_failures.push_back(id);
+        self.obligations.unpropagated_failures.push_back(id);
     }
 
-    /// Those that wait for what can no longer come fail as well, and those that wait for them.
+    /// Dependents that wait for a failed requirement fail as well, and those that wait for them.
     ///
     /// If several of them are essential, each may be the one that is named; the rest need not be failed any more when
     /// the stop begins.
-    pub fn lose_dependents(&mut self) {
+    pub fn fail_dependents(&mut self) {
         for id in self.ids() {
-            self.fail_if_lost(id);
+            self.fail_if_requirement_failed(id);
         }
-        while let Some(id) = self.due.unpropagated_failures.pop_front() {
+        while let Some(id) = self.obligations.unpropagated_failures.pop_front() {
             for other in self.ids().filter(|_| self.stop.is_none()).collect::<Vec<_>>() {
                 if self.services[other.0].spec.requires.contains(&id) {
-                    self.fail_if_lost(other);
+                    self.fail_if_requirement_failed(other);
                 }
             }
         }
-        if let Some(first) = self.due.essentials.first() {
+        if let Some(first) = self.obligations.essentials.first() {
             self.begin_stop(Reason::Essential(*first));
         }
     }
 
-    pub fn fail_if_lost(&mut self, id: Id) {
+    pub fn fail_if_requirement_failed(&mut self, id: Id) {
         let (ServiceState::Pending(_) | ServiceState::WaitForProbing(_)) = self.services[id.0].state else { return };
-        // What is about to become another one, or what others will be, is not judged yet.
-        if self.stop.is_none() && (self.services[id.0].next.is_some() || self.due.renewed) {
+        // A pending definition, of it or of others, is not judged yet.
+        if self.stop.is_none() && (self.services[id.0].pending_spec.is_some() || self.obligations.definitions_changed) {
             return;
         }
-        let hopeless = |on: &&Id| {
+        let cannot_satisfy = |on: &&Id| {
             let on = &self.services[on.0];
-            matches!(on.state, ServiceState::Down | ServiceState::Failed) && on.next.is_none()
+            matches!(on.state, ServiceState::Down | ServiceState::Failed) && on.pending_spec.is_none()
         };
-        let Some(lost) = self.services[id.0].spec.requires.iter().find(hopeless).copied() else { return };
-        self.services[id.0].code = self.services[lost.0].code;
+        let Some(failed_requirement) = self.services[id.0].spec.requires.iter().find(cannot_satisfy).copied() else {
+            return;
+        };
+        self.services[id.0].code = self.services[failed_requirement.0].code;
         self.services[id.0].end = None;
         self.failed_for_good(id, ServiceState::Failed);
     }

@@ -2,7 +2,7 @@
 //! (events, time) and what comes out (actions), keeps a model of every service, and records each violation under the
 //! property that it breaks. It reads the engine's state only to compare it with the model.
 //!
-//! Here: the model, and the properties. Beside: [`events`], [`reload`] and [`requests`] (what each changes in the model),
+//! Here: the model, and the properties. In its submodules: [`events`], [`reload`] and [`requests`] (what each changes in the model),
 //! [`probes`], [`stop`] (the stop and its budget), [`actions`] (whether an action is right), [`checks`] (what must be true
 //! between two steps).
 
@@ -27,50 +27,50 @@ use stepdown::supervise::{EngineTime, Exit, Id, Pid, ProbePurpose, Readiness, Ro
 pub enum Property {
     AtMostOneProcessPerService,
     OnlyLiveProcessesAreSignalled,
-    NothingStartsBeforeWhatItRequiresIsUp,
-    NothingStartsBeforeWhatItIsAfterHasSettled,
-    NothingStopsBeforeWhatNeedsItIsDown,
+    NothingStartsBeforeItsRequirementsAreUp,
+    NothingStartsBeforeItsAfterIsSatisfied,
+    NothingStopsBeforeItsDependentsAreDown,
     AfterAStopRequestNothingStarts,
     TheContainerEndsWithinItsBudget,
     ThereIsExactlyOneExitAndItIsLast,
     NoDeadlineLiesInThePast,
-    TheDeadlineIsTheNextMomentThatMatters,
-    ATickAtTheDeadlineChangesSomething,
+    TheDeadlineIsTheNextDueTime,
+    ATickAtTheDeadlineChangesTheState,
     AnEarlyTickChangesNothing,
     BackOffNeverShrinksWhileFailingAndHasACap,
     NoServiceIsStartedAgainBeyondItsLimitOrPolicy,
     AStableRunResetsTheBackOff,
     TheExitCodeFollowsTheRule,
-    AServiceIsOnlySignalledForItsOwnSake,
+    AServiceIsOnlySignalledForAReason,
     StopTimeoutsAreGivenInFull,
-    WhatDoesNotStopIsKilled,
-    TheRestOfAGroupIsEnded,
-    WhatAOneshotLeavesGoesOn,
+    AServiceThatDoesNotStopIsKilled,
+    LeftoversOfAGroupAreEnded,
+    LeftoversOfAOneshotContinue,
     AStopSignalIsTheRightOneAndFollowedByCont,
     AFinishScriptRunsOnceAfterEachEnd,
-    FinishSayingStopIsObeyed,
-    WhatCanStartStartsAtOnce,
-    WhatMayStopIsSignalledAtOnce,
+    APermanentFailureOfFinishIsObeyed,
+    AServiceThatMayStartStartsAtOnce,
+    AServiceThatMayStopIsSignalledAtOnce,
     TheStopBeginsForTheRightReason,
-    AFailedRequirementFailsWhatWaitsForIt,
+    AFailedRequirementFailsItsWaitingDependents,
     ALateReadinessIsAFailure,
     ForwardedSignalsReachOnlyALivingMain,
     EveryLiveProcessAtTheEndIsNamed,
-    AMainCommandThatWaitsSaysSo,
-    StatusTellsTheTruth,
+    AWaitingMainCommandIsReported,
+    StatusMatchesTheModel,
     ProbesRunOneAtATimeAndWhenDue,
-    NoProbeIsLeftOpenWhenNobodyNeedsIt,
+    NoUnneededProbeIsLeftOpen,
     AnUnhealthyServiceIsTreatedAsDeclared,
     AServiceThatMissesItsWatchdogIsStopped,
     APeriodicOneshotRunsWhenDue,
     AStopCommandRunsInItsOrder,
     AOneshotWithoutAProgramIsDoneAtOnce,
     ARequestIsCarriedOut,
-    AReloadTouchesOnlyWhatDiffers,
-    WhatChangedIsRestartedOnce,
-    WhatIsGoneEndsAndStaysAway,
-    WhatIsGoneGivesUpItsPlaceOnce,
-    TheWorldComesToAnEnd,
+    AReloadAffectsOnlyChangedServices,
+    AChangedServiceIsRestartedOnce,
+    ARemovedServiceEndsAndStaysAway,
+    TheIdOfARemovedServiceIsReleasedOnce,
+    EverySimulationEnds,
 }
 
 /// The model of a process.
@@ -78,9 +78,9 @@ pub enum Property {
 pub struct ProcessModel {
     pub pid: Pid,
     pub role: Role,
-    /// Its first process is there.
+    /// Its main process is there.
     pub leader: bool,
-    /// Others of its group are, although the first is not.
+    /// Leftovers of its group are there, although its main process is not.
     pub group_left: bool,
     pub started: EngineTime,
     pub executed: bool,
@@ -88,8 +88,8 @@ pub struct ProcessModel {
     /// When it has to be ready.
     pub ready_by: Option<EngineTime>,
     /// When its watchdog time is over.
-    pub silent_at: Option<EngineTime>,
-    /// How the first process ended.
+    pub watchdog_at: Option<EngineTime>,
+    /// How its main process ended.
     pub exit: Option<Exit>,
     pub stop_sent: bool,
     /// It may end by itself, at the end of its input, until then.
@@ -101,9 +101,9 @@ pub struct ProcessModel {
     /// When it has to be killed, unless it ends before.
     pub kill_by: Option<EngineTime>,
     pub killed_at: Option<EngineTime>,
-    /// When what is left of it, killed, counts as gone although it may be there: only while the container does not stop.
+    /// When its leftovers, killed, are untracked although they may be there: only while the container does not stop.
     pub gone_by: Option<EngineTime>,
-    pub lost: bool,
+    pub unkillable: bool,
 }
 
 /// The state of a service in the model.
@@ -112,7 +112,7 @@ pub enum ServiceState {
     Down,
     /// Wanted; not before that time.
     Pending(EngineTime),
-    /// This one of the things that it waits for is the next.
+    /// This target of its `wait_for` is the next.
     WaitForProbing(usize),
     /// The engine returned the action to spawn a process.
     SpawnRequested(Role),
@@ -126,7 +126,7 @@ pub enum ServiceState {
     Failed,
 }
 
-/// Until something other than time comes.
+/// Until an event other than time comes.
 pub const NEVER: EngineTime = EngineTime(Duration::MAX);
 
 /// The model of a service.
@@ -143,22 +143,22 @@ pub struct ServiceModel {
     pub code: Option<u8>,
     /// The end whose finish script runs.
     pub end: Option<RunEnd>,
-    /// Somebody stopped it by hand.
-    pub stopped_by_request: bool,
+    /// It was stopped manually.
+    pub stopped_manually: bool,
     pub probe: ProbeModel,
     pub watchdog: Option<Duration>,
     /// When its command was last started, or should have been.
     pub began: EngineTime,
-    /// It was started, as what it is.
+    /// It was started since its definition was applied.
     pub was_started: bool,
-    /// What a reload has made of it.
-    pub next: Option<Spec>,
-    /// A reload has left it out.
+    /// Its new definition after a reload.
+    pub pending_spec: Option<Spec>,
+    /// A reload has removed it.
     pub removed: bool,
     /// The code of its last failure, until it comes up.
     pub failing: Option<u8>,
-    /// It failed only because that one did.
-    pub lost_for: Option<Id>,
+    /// It failed only because that requirement did.
+    pub failed_requirement: Option<Id>,
 }
 
 impl ServiceModel {
@@ -171,15 +171,15 @@ impl ServiceModel {
             last_pause: Duration::ZERO,
             code: None,
             end: None,
-            stopped_by_request: false,
+            stopped_manually: false,
             probe: ProbeModel::default(),
             watchdog: spec.watchdog,
             began: EngineTime::default(),
             was_started: false,
-            next: None,
+            pending_spec: None,
             removed: false,
             failing: None,
-            lost_for: None,
+            failed_requirement: None,
             spec,
         }
     }
@@ -188,21 +188,21 @@ impl ServiceModel {
 /// The model of the probes of a service.
 #[derive(Clone, Debug, Default)]
 pub struct ProbeModel {
-    /// The kind of the probe under way.
+    /// What the probe under way is for.
     pub open: Option<ProbePurpose>,
     /// When the next one is due.
     pub due: Option<EngineTime>,
     pub attempts: u32,
     /// Consecutive failures while it is healthy, or passes while it is not.
     pub opposite_results: u32,
-    pub well: Option<bool>,
+    pub healthy: Option<bool>,
 }
 
 /// The model of a run's end.
 #[derive(Clone, Copy, Debug)]
 pub struct RunEnd {
     pub exit: Exit,
-    pub well: bool,
+    pub succeeded: bool,
     pub stable: bool,
     pub asked: bool,
     /// It was sent the stop signal, so that its exit code does not count.
@@ -249,7 +249,7 @@ pub struct Oracle {
     /// How it ended, where it was executed.
     pub main_exit: Option<Exit>,
     pub last_failure: Option<u8>,
-    /// Since when the main command waits, and when that is said.
+    /// Since when the main command waits, and when that is reported.
     pub main_waits: Option<(EngineTime, EngineTime)>,
     /// What its code is if it never runs: that of a service which kept failing.
     pub blocked_code: Option<u8>,
@@ -257,65 +257,65 @@ pub struct Oracle {
     pub violations: Vec<(Property, String)>,
     /// Everything that each service depends on, through however many others.
     pub below: BTreeMap<Id, BTreeSet<Id>>,
-    /// Left out and ended: nothing names them. Some of their places are free.
-    pub retired: BTreeSet<Id>,
+    /// Removed and ended: nothing names them. Some of their ids are free.
+    pub removal_done: BTreeSet<Id>,
     pub free: BTreeSet<Id>,
-    /// What the last reload has brought.
-    pub fresh: Vec<Id>,
-    /// What the step under way still owes.
-    pub due: Due,
+    /// The services that the last reload has added.
+    pub added: Vec<Id>,
+    /// What the step under way still has to do.
+    pub obligations: Obligations,
 }
 
-/// What a step owes after an event.
+/// What a step has to do after an event.
 #[derive(Clone, Debug, Default)]
-pub struct Due {
+pub struct Obligations {
     pub cont: Option<(Id, Pid, Target)>,
     /// CONT came before the signal that it would take away.
     pub continued: Option<(Id, Pid, Target)>,
     pub leftovers: BTreeSet<Id>,
-    /// Oneshots that succeeded, and what they left: it is to go on.
-    pub left_running: BTreeMap<Id, Pid>,
-    /// What is left of them was killed and its time is over: must be reported and given up.
-    pub left_behind: BTreeMap<Id, Pid>,
+    /// Oneshots that succeeded and have leftovers, which must continue.
+    pub leftovers_continue: BTreeMap<Id, Pid>,
+    /// Their leftovers were killed and their time is over: must be reported and untracked.
+    pub leftovers_abandoned: BTreeMap<Id, Pid>,
     pub backoff: BTreeMap<Id, (Duration, u32)>,
     pub failed: BTreeSet<Id>,
     pub forward: Option<Signal>,
     pub not_ready: BTreeSet<Id>,
     /// Unhealthy by their last probe: must be reported, and (with `restart`) stopped.
-    pub unwell: BTreeSet<Id>,
-    pub unwell_stop: BTreeSet<Id>,
+    pub unhealthy: BTreeSet<Id>,
+    pub unhealthy_stop: BTreeSet<Id>,
     pub healthy: BTreeSet<Id>,
-    pub silent: BTreeSet<Id>,
+    pub watchdog_expired: BTreeSet<Id>,
     /// Reported a failure themselves (`WATCHDOG=trigger`).
-    pub trouble: BTreeSet<Id>,
+    pub watchdog_triggered: BTreeSet<Id>,
     /// Restart requested: must be sent the stop signal.
     pub restarts: BTreeSet<Id>,
     /// Restart requested: their stop command must run first.
     pub stop_commands: BTreeSet<Id>,
-    /// Periodic oneshots that have ended: whether well.
+    /// Periodic oneshots that have ended: whether with success.
     pub periodic_ends: BTreeMap<Id, bool>,
-    /// Ended for good: what waits for them has not failed yet.
+    /// Ended for good: their waiting dependents have not failed yet.
     pub unpropagated_failures: VecDeque<Id>,
     /// Essential ones among those that have ended for good.
     pub essentials: Vec<Id>,
-    /// In the step of a reload: what it may touch.
+    /// In the step of a reload: the services that it may affect.
     pub reload: Option<BTreeSet<Id>>,
-    /// Definitions have changed: who fails by that is not known yet.
-    pub renewed: bool,
+    /// Definitions have changed: which services fail by that is not known yet.
+    pub definitions_changed: bool,
 }
 
 impl Oracle {
     pub fn new(setup: &Setup) -> Self {
         let services: Vec<ServiceModel> = setup.specs.iter().cloned().map(ServiceModel::new).collect();
         let main = services.iter().position(|service| service.spec.is_main).map(Id);
-        let mut me = Self { main, services, stop_timeout: setup.stop_timeout, ..Self::default() };
-        me.link();
-        me
+        let mut oracle = Self { main, services, stop_timeout: setup.stop_timeout, ..Self::default() };
+        oracle.update_edges();
+        oracle
     }
 
     /// Computes again what depends on the edges.
-    pub fn link(&mut self) {
-        let all: Vec<Id> = self.ids().filter(|id| self.main != Some(*id) && !self.retired.contains(id)).collect();
+    pub fn update_edges(&mut self) {
+        let all: Vec<Id> = self.ids().filter(|id| self.main != Some(*id) && !self.removal_done.contains(id)).collect();
         if let Some(main) = self.main {
             self.services[main.0].spec.after = all;
         }
@@ -343,7 +343,7 @@ impl Oracle {
         self.violations.push((property, what.into()));
     }
 
-    pub fn demand(&mut self, holds: bool, property: Property, what: impl FnOnce() -> String) {
+    pub fn check(&mut self, holds: bool, property: Property, what: impl FnOnce() -> String) {
         if !holds {
             self.violate(property, what());
         }
@@ -378,7 +378,7 @@ impl Oracle {
     }
 
     /// Returns whether what requires it may start.
-    pub fn is_satisfied(&self, id: Id) -> bool {
+    pub fn satisfies_requires(&self, id: Id) -> bool {
         match &self.services[id.0].state {
             ServiceState::Done | ServiceState::Resting(_) => true,
             ServiceState::Live(proc) => {
@@ -394,15 +394,15 @@ impl Oracle {
     }
 
     /// Returns whether what is after it may start.
-    pub fn settled(&self, id: Id) -> bool {
-        self.is_satisfied(id) || matches!(self.services[id.0].state, ServiceState::Down | ServiceState::Failed)
+    pub fn satisfies_after(&self, id: Id) -> bool {
+        self.satisfies_requires(id) || matches!(self.services[id.0].state, ServiceState::Down | ServiceState::Failed)
     }
 
-    /// Returns whether any process of it is there that is waited for.
-    pub fn alive(&self, id: Id) -> bool {
+    /// Returns whether it has a process that is waited for.
+    pub fn has_process(&self, id: Id) -> bool {
         match &self.services[id.0].state {
             ServiceState::SpawnRequested(_) | ServiceState::FinishDue => true,
-            ServiceState::Live(proc) => !proc.lost,
+            ServiceState::Live(proc) => !proc.unkillable,
             ServiceState::Down
             | ServiceState::Pending(_)
             | ServiceState::WaitForProbing(_)
@@ -412,19 +412,19 @@ impl Oracle {
         }
     }
 
-    /// Returns whether it is done and a command undoes that.
-    pub fn is_undone_by_command(&self, id: Id) -> bool {
+    /// Returns whether it is done and has a stop command.
+    pub fn needs_stop_command(&self, id: Id) -> bool {
         self.services[id.0].spec.has_stop_command
             && matches!(self.services[id.0].state, ServiceState::Done | ServiceState::Resting(_))
     }
 
-    /// Returns whether anything that requires it is alive, or is still done although it is no longer wanted.
+    /// Returns whether anything that requires it has a process, or is still done although it is no longer wanted.
     pub fn is_needed(&self, id: Id) -> bool {
         let there = |other: Id| {
-            let ServiceModel { wanted, next, .. } = &self.services[other.0];
-            self.alive(other)
-                || (!wanted && self.is_satisfied(other))
-                || (next.is_some() && self.is_undone_by_command(other))
+            let ServiceModel { wanted, pending_spec, .. } = &self.services[other.0];
+            self.has_process(other)
+                || (!wanted && self.satisfies_requires(other))
+                || (pending_spec.is_some() && self.needs_stop_command(other))
         };
         self.ids().any(|other| self.services[other.0].spec.requires.contains(&id) && there(other))
     }

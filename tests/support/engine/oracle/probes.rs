@@ -31,10 +31,10 @@ impl Oracle {
     /// What is done, no longer wanted and has no stop command becomes down once nothing needs it.
     fn stop_what_is_not_needed(&mut self) {
         let idle = |me: &Self, id: Id| {
-            let ServiceModel { state, wanted, spec, next, .. } = &me.services[id.0];
+            let ServiceModel { state, wanted, spec, pending_spec, .. } = &me.services[id.0];
             let done = matches!(state, ServiceState::Resting(_) | ServiceState::Done)
                 && !spec.has_stop_command
-                && next.is_none();
+                && pending_spec.is_none();
             done && !wanted && !me.is_needed(id)
         };
         while let Some(id) = self.ids().find(|id| self.running() && idle(self, *id)) {
@@ -45,14 +45,14 @@ impl Oracle {
     /// What follows from time alone: services that ran long enough to be ready, periodic oneshots that are due.
     pub fn advance_time(&mut self) {
         self.stop_what_is_not_needed();
-        self.leave_behind();
+        self.abandon_leftovers();
         for id in self.ids() {
             let now = self.now;
             let lives = matches!(self.services[id.0].spec.ready, Readiness::Delay(_)) && self.is_starting(id);
             if lives && self.stop.is_none() && self.services[id.0].probe.due.is_some_and(|due| due <= now) {
                 self.up(id);
             }
-            if self.services[id.0].next.is_some() && !self.alive(id) {
+            if self.services[id.0].pending_spec.is_some() && !self.has_process(id) {
                 continue;
             }
             let unwanted = self.stop.is_none() && self.begun && !self.services[id.0].wanted;
@@ -61,24 +61,25 @@ impl Oracle {
                     self.services[id.0].state = ServiceState::Down
                 }
                 ServiceState::Resting(until)
-                    if until <= now && self.stop.is_none() && !self.due.periodic_ends.contains_key(&id) =>
+                    if until <= now && self.stop.is_none() && !self.obligations.periodic_ends.contains_key(&id) =>
                 {
                     self.services[id.0].state = ServiceState::Pending(until);
-                    self.fail_if_lost(id);
+                    self.fail_if_requirement_failed(id);
                 }
                 _ => {}
             }
         }
     }
 
-    /// What KILL did not end of a group counts as gone.
-    fn leave_behind(&mut self) {
+    /// Leftovers that KILL did not end are untracked.
+    fn abandon_leftovers(&mut self) {
         for id in self.ids() {
-            let late =
-                |proc: &&ProcessModel| !proc.leader && !proc.lost && proc.gone_by.is_some_and(|by| by <= self.now);
+            let late = |proc: &&ProcessModel| {
+                !proc.leader && !proc.unkillable && proc.gone_by.is_some_and(|by| by <= self.now)
+            };
             let Some(pid) = self.proc(id).filter(late).map(|proc| proc.pid) else { continue };
             if self.stop.is_none() {
-                self.due.left_behind.insert(id, pid);
+                self.obligations.leftovers_abandoned.insert(id, pid);
                 self.group_gone(id);
             }
         }
@@ -103,16 +104,16 @@ impl Oracle {
         if self.services[id.0].probe.open.take().is_none() || self.stop.is_some() {
             return;
         }
-        let well = *result == ProbeResult::Pass;
+        let passed = *result == ProbeResult::Pass;
         if let ServiceState::WaitForProbing(at) = self.services[id.0].state {
-            if well {
+            if passed {
                 self.services[id.0].state = ServiceState::WaitForProbing(at + 1);
             }
-            let all = well && at + 1 >= self.services[id.0].spec.wait_for_count;
+            let all = passed && at + 1 >= self.services[id.0].spec.wait_for_count;
             self.services[id.0].probe.due =
-                if well { Some(now).filter(|_| !all) } else { Some(now.plus(WAIT_FOR_PAUSE)) };
+                if passed { Some(now).filter(|_| !all) } else { Some(now.plus(WAIT_FOR_PAUSE)) };
         } else if self.is_starting(id) {
-            if well {
+            if passed {
                 return self.up(id);
             }
             let Readiness::Probed { interval, .. } = self.services[id.0].spec.ready else { return };
@@ -122,35 +123,35 @@ impl Oracle {
             probe.attempts += 1;
             probe.due = Some(now.plus(pause.min(interval.max(FIRST_READY_PAUSE))));
         } else if self.is_up(id) {
-            self.health_result(id, well);
+            self.health_result(id, passed);
         }
     }
 
-    fn health_result(&mut self, id: Id, well: bool) {
+    fn health_result(&mut self, id: Id, passed: bool) {
         let Some(rule) = self.services[id.0].spec.health else { return };
         let now = self.now;
         let probe = &mut self.services[id.0].probe;
         probe.due = Some(now.plus(rule.interval));
-        let was_well = probe.well != Some(false);
-        if well == was_well {
+        let was_healthy = probe.healthy != Some(false);
+        if passed == was_healthy {
             probe.opposite_results = 0;
-            probe.well = Some(well);
+            probe.healthy = Some(passed);
             return;
         }
         probe.opposite_results += 1;
-        let enough = if well { rule.successes.max(1) } else { rule.failures.max(1) };
+        let enough = if passed { rule.successes.max(1) } else { rule.failures.max(1) };
         if probe.opposite_results < enough {
             return;
         }
         probe.opposite_results = 0;
-        probe.well = Some(well);
-        if well {
-            self.due.healthy.insert(id);
+        probe.healthy = Some(passed);
+        if passed {
+            self.obligations.healthy.insert(id);
             return;
         }
-        self.due.unwell.insert(id);
+        self.obligations.unhealthy.insert(id);
         match rule.then {
-            UnhealthyAction::Restart => drop(self.due.unwell_stop.insert(id)),
+            UnhealthyAction::Restart => drop(self.obligations.unhealthy_stop.insert(id)),
             UnhealthyAction::StopContainer => self.begin_stop(Reason::Unhealthy(id)),
             UnhealthyAction::Report => {}
         }
@@ -164,7 +165,7 @@ impl Oracle {
         let watchdog = self.services[id.0].watchdog;
         if self.is_up(id) && self.begun && self.stop.is_none() {
             let proc = self.proc_mut(id).expect("it is up");
-            proc.silent_at = watchdog.map(|within| now.plus(within));
+            proc.watchdog_at = watchdog.map(|within| now.plus(within));
         }
     }
 
@@ -193,8 +194,8 @@ impl Oracle {
         let now = self.now;
         let property = Property::ProbesRunOneAtATimeAndWhenDue;
         let open = self.services[id.0].probe.open;
-        self.demand(open.is_none(), property, || format!("{id:?}: {purpose:?} while {open:?} is under way"));
-        self.demand(self.running(), Property::AfterAStopRequestNothingStarts, || format!("{id:?}: {purpose:?}"));
+        self.check(open.is_none(), property, || format!("{id:?}: {purpose:?} while {open:?} is under way"));
+        self.check(self.running(), Property::AfterAStopRequestNothingStarts, || format!("{id:?}: {purpose:?}"));
         let due = self.services[id.0].probe.due;
         let in_time = due.is_some_and(|due| due <= now);
         let fits = match (purpose, &self.services[id.0].state) {
@@ -209,7 +210,7 @@ impl Oracle {
             _ => false,
         };
         let state = self.services[id.0].state.clone();
-        self.demand(fits, property, || format!("{id:?}: {purpose:?} of {state:?}, due {due:?}, now {now:?}"));
+        self.check(fits, property, || format!("{id:?}: {purpose:?} of {state:?}, due {due:?}, now {now:?}"));
         self.services[id.0].probe.open = Some(purpose);
         self.services[id.0].probe.due = None;
     }
@@ -217,15 +218,14 @@ impl Oracle {
     /// Judges that a probe is cancelled.
     pub fn judge_cancelled_probe(&mut self, id: Id) {
         let open = self.services[id.0].probe.open.take();
-        self.demand(open.is_some(), Property::NoProbeIsLeftOpenWhenNobodyNeedsIt, || {
-            format!("{id:?}: no probe is under way")
-        });
+        self.check(open.is_some(), Property::NoUnneededProbeIsLeftOpen, || format!("{id:?}: no probe is under way"));
     }
 
-    /// Whether all that it requires is up and all that it is after has settled.
+    /// Whether all that it requires is up and all that it is after is satisfied.
     pub fn may_start(&self, id: Id) -> bool {
         let spec = &self.services[id.0].spec;
-        spec.requires.iter().all(|on| self.is_satisfied(*on)) && spec.after.iter().all(|on| self.settled(*on))
+        spec.requires.iter().all(|on| self.satisfies_requires(*on))
+            && spec.after.iter().all(|on| self.satisfies_after(*on))
     }
 
     /// Checks that each due probe was started, and that nothing is probed that is not there.
@@ -236,14 +236,12 @@ impl Oracle {
             || self.is_starting(id)
             || self.is_up(id);
         let asked = asked && self.stop.is_none();
-        self.demand(asked || probe.open.is_none(), Property::NoProbeIsLeftOpenWhenNobodyNeedsIt, || {
-            format!("{id:?}: {probe:?}")
-        });
+        self.check(asked || probe.open.is_none(), Property::NoUnneededProbeIsLeftOpen, || format!("{id:?}: {probe:?}"));
         let late = asked && probe.open.is_none() && probe.due.is_some_and(|due| due <= now);
-        self.demand(!late, Property::ProbesRunOneAtATimeAndWhenDue, || format!("{id:?}: {probe:?}, now {now:?}"));
-        let silent = self.proc(id).and_then(|proc| proc.silent_at).is_some_and(|at| at <= now);
-        let silent = silent && self.is_up(id) && self.stop.is_none();
-        self.demand(!silent, Property::AServiceThatMissesItsWatchdogIsStopped, || {
+        self.check(!late, Property::ProbesRunOneAtATimeAndWhenDue, || format!("{id:?}: {probe:?}, now {now:?}"));
+        let watchdog_expired = self.proc(id).and_then(|proc| proc.watchdog_at).is_some_and(|at| at <= now);
+        let watchdog_expired = watchdog_expired && self.is_up(id) && self.stop.is_none();
+        self.check(!watchdog_expired, Property::AServiceThatMissesItsWatchdogIsStopped, || {
             format!("{id:?} since before {now:?}")
         });
     }
@@ -256,7 +254,7 @@ impl Oracle {
         let due = self.services[id.0].probe.due.filter(|_| self.services[id.0].probe.open.is_none());
         match &self.services[id.0].state {
             ServiceState::WaitForProbing(_) => due,
-            ServiceState::Live(proc) if self.is_up(id) => due.into_iter().chain(proc.silent_at).min(),
+            ServiceState::Live(proc) if self.is_up(id) => due.into_iter().chain(proc.watchdog_at).min(),
             ServiceState::Live(_) if self.is_starting(id) => due,
             _ => None,
         }

@@ -9,7 +9,7 @@ use stepdown::supervise::{EngineTime, Id, Role, Setup, Spec, Start};
 use super::{NEVER, Oracle, ProbeModel, Property, ServiceModel, ServiceState};
 
 impl Oracle {
-    /// Takes note of another set of services that the engine is about to be given.
+    /// Notes another set of services before the engine gets it.
     pub fn reload(&mut self, now: EngineTime, setup: &Setup, changed: &BTreeSet<ServiceName>) {
         if self.running() {
             self.now = now;
@@ -20,75 +20,75 @@ impl Oracle {
 
     fn replace(&mut self, setup: &Setup, changed: &BTreeSet<ServiceName>) {
         let named = |service: &ServiceModel| service.spec.name.clone();
-        let there = |id: &Id| self.main != Some(*id) && !self.retired.contains(id);
+        let there = |id: &Id| self.main != Some(*id) && !self.removal_done.contains(id);
         let known: BTreeMap<ServiceName, Id> =
             self.ids().filter(there).map(|id| (named(&self.services[id.0]), id)).collect();
-        // The lowest place that is free, else one more.
-        let mut places: Vec<Id> = self.free.iter().copied().collect();
-        let fresh = setup.specs.iter().filter(|spec| !known.contains_key(&spec.name));
-        places.extend((self.services.len()..).map(Id).take(fresh.clone().count()));
-        let fresh: BTreeMap<&ServiceName, Id> = fresh.map(|spec| &spec.name).zip(places).collect();
-        let id = |name: &ServiceName| known.get(name).or_else(|| fresh.get(name)).copied().expect("a service");
-        let edges = |places: &[Id]| places.iter().map(|place| id(&setup.specs[place.0].name)).collect();
-        let mut touched = BTreeSet::new();
+        // The lowest id that is free, or a new one.
+        let mut ids: Vec<Id> = self.free.iter().copied().collect();
+        let added = setup.specs.iter().filter(|spec| !known.contains_key(&spec.name));
+        ids.extend((self.services.len()..).map(Id).take(added.clone().count()));
+        let added: BTreeMap<&ServiceName, Id> = added.map(|spec| &spec.name).zip(ids).collect();
+        let id = |name: &ServiceName| known.get(name).or_else(|| added.get(name)).copied().expect("a service");
+        let edges = |ids: &[Id]| ids.iter().map(|place| id(&setup.specs[place.0].name)).collect();
+        let mut affected = BTreeSet::new();
         for spec in &setup.specs {
             let spec = Spec { requires: edges(&spec.requires), after: edges(&spec.after), ..spec.clone() };
             let Some(id) = known.get(&spec.name).copied() else {
-                let id = fresh[&spec.name];
+                let id = added[&spec.name];
                 if id.0 < self.services.len() {
                     self.services[id.0] = ServiceModel::new(spec);
                 } else {
                     self.services.push(ServiceModel::new(spec));
                 }
                 self.free.remove(&id);
-                self.retired.remove(&id);
+                self.removal_done.remove(&id);
                 continue;
             };
             if changed.contains(&spec.name) || self.services[id.0].removed {
-                touched.insert(id);
+                affected.insert(id);
                 self.change(id, spec);
             }
         }
         for (name, id) in &known {
             if !setup.specs.iter().any(|spec| spec.name == *name) {
                 let service = &mut self.services[id.0];
-                (service.removed, service.wanted, service.stopped_by_request, service.next) =
+                (service.removed, service.wanted, service.stopped_manually, service.pending_spec) =
                     (true, false, false, None);
                 if let ServiceState::Pending(_) | ServiceState::WaitForProbing(_) = service.state {
                     service.state = ServiceState::Down;
                 }
-                touched.insert(*id);
+                affected.insert(*id);
             }
         }
-        self.fresh = fresh.into_values().collect();
-        self.link();
-        self.due.renewed = true;
-        self.due.reload = Some(touched);
+        self.added = added.into_values().collect();
+        self.update_edges();
+        self.obligations.definitions_changed = true;
+        self.obligations.reload = Some(affected);
     }
 
     fn change(&mut self, id: Id, spec: Spec) {
         let service = &mut self.services[id.0];
-        (service.removed, service.stopped_by_request) = (false, false);
+        (service.removed, service.stopped_manually) = (false, false);
         service.wanted = spec.start == Start::Wanted || (service.wanted && spec.start == Start::Down);
         let wanted = service.wanted;
-        service.next = Some(spec);
+        service.pending_spec = Some(spec);
         let stop_sent = |proc: &super::ProcessModel| {
             proc.role != Role::Run || !proc.leader || proc.stop_sent || proc.killed_at.is_some()
         };
         if wanted && self.proc(id).is_some_and(|proc| !stop_sent(proc)) {
-            self.due.restarts.insert(id);
+            self.obligations.restarts.insert(id);
         }
     }
 
     /// Judges that a new definition applies: no process of the old one may be left, and its stop command must have run.
-    pub fn judge_renewal(&mut self, id: Id) {
+    pub fn judge_apply_reload(&mut self, id: Id) {
         let now = self.now;
-        let fits = self.running() && !self.alive(id) && !self.is_undone_by_command(id);
+        let fits = self.running() && !self.has_process(id) && !self.needs_stop_command(id);
         let state = self.services[id.0].state.clone();
-        self.demand(fits, Property::WhatChangedIsRestartedOnce, || format!("{id:?} is {state:?}"));
+        self.check(fits, Property::AChangedServiceIsRestartedOnce, || format!("{id:?} is {state:?}"));
         let service = &mut self.services[id.0];
-        let Some(spec) = service.next.take() else {
-            return self.violate(Property::WhatChangedIsRestartedOnce, format!("{id:?} has not changed"));
+        let Some(spec) = service.pending_spec.take() else {
+            return self.violate(Property::AChangedServiceIsRestartedOnce, format!("{id:?} has not changed"));
         };
         *service = ServiceModel {
             wanted: service.wanted,
@@ -96,75 +96,79 @@ impl Oracle {
             probe: ProbeModel { open: service.probe.open, ..ProbeModel::default() },
             ..ServiceModel::new(spec)
         };
-        let mut revived = vec![id];
-        while let Some(lost) = revived.pop() {
+        let mut restarted = vec![id];
+        while let Some(failed) = restarted.pop() {
             for id in self.ids() {
                 let service = &mut self.services[id.0];
-                if matches!(service.state, ServiceState::Failed) && service.lost_for == Some(lost) && !service.removed {
-                    (service.state, service.wanted, service.lost_for) = (ServiceState::Pending(now), true, None);
+                if matches!(service.state, ServiceState::Failed)
+                    && service.failed_requirement == Some(failed)
+                    && !service.removed
+                {
+                    (service.state, service.wanted, service.failed_requirement) =
+                        (ServiceState::Pending(now), true, None);
                     (service.failures, service.pauses, service.last_pause) = (0, 0, Duration::ZERO);
                     service.failing = None;
-                    revived.push(id);
+                    restarted.push(id);
                 }
             }
         }
-        self.due.renewed = true;
+        self.obligations.definitions_changed = true;
     }
 
-    /// Judges that a place is given up: it is one of a service that a reload has left out and that has ended.
-    pub fn judge_retirement(&mut self, id: Id) {
+    /// Judges a removal: a reload has removed the service, and it has ended.
+    pub fn judge_removal(&mut self, id: Id) {
         let ServiceModel { removed, state, .. } = &self.services[id.0];
         // The container may begin to stop in the same step, because nothing is left.
         let fits = *removed
             && matches!(state, ServiceState::Down | ServiceState::Failed)
             && self.exit.is_none()
-            && !self.retired.contains(&id);
-        let text = format!("{id:?} is {state:?}, gone: {removed}");
-        self.demand(fits, Property::WhatIsGoneGivesUpItsPlaceOnce, || text);
-        self.retired.insert(id);
+            && !self.removal_done.contains(&id);
+        let text = format!("{id:?} is {state:?}, removed: {removed}");
+        self.check(fits, Property::TheIdOfARemovedServiceIsReleasedOnce, || text);
+        self.removal_done.insert(id);
         for service in &mut self.services {
             service.spec.requires.retain(|below| *below != id);
             service.spec.after.retain(|below| *below != id);
         }
         self.services[id.0].spec.requires.clear();
         self.services[id.0].spec.after.clear();
-        self.link();
+        self.update_edges();
     }
 
-    /// Its place may be given to another one.
-    pub fn place_is_free(&mut self, id: Id) {
-        if self.retired.contains(&id) {
+    /// Its id may be given to another one.
+    pub fn id_released(&mut self, id: Id) {
+        if self.removal_done.contains(&id) {
             self.free.insert(id);
         }
     }
 
-    /// Checks that what is gone and has ended has given up its place, that nothing names it, and that there are no more
-    /// places than services have needed at once.
-    pub fn check_places(&mut self, places: usize) {
+    /// Checks that the removal of each removed service that has ended is done, and that there are no more ids than services
+    /// have needed at once.
+    pub fn check_ids(&mut self, ids: usize) {
         let left = |id: &Id| {
             let ServiceModel { removed, state, .. } = &self.services[id.0];
-            *removed && matches!(state, ServiceState::Down | ServiceState::Failed) && !self.retired.contains(id)
+            *removed && matches!(state, ServiceState::Down | ServiceState::Failed) && !self.removal_done.contains(id)
         };
         let left: Vec<Id> = self.ids().filter(left).collect();
         let all = self.services.len();
         let fits = !self.running() || left.is_empty();
-        self.demand(fits, Property::WhatIsGoneGivesUpItsPlaceOnce, || format!("{left:?} have not"));
-        self.demand(places == all, Property::WhatIsGoneGivesUpItsPlaceOnce, || format!("{places} places, not {all}"));
+        self.check(fits, Property::TheIdOfARemovedServiceIsReleasedOnce, || format!("{left:?} have not"));
+        self.check(ids == all, Property::TheIdOfARemovedServiceIsReleasedOnce, || format!("{ids} places, not {all}"));
     }
 
-    /// Who is wanted for the first time begins to wait.
-    fn relink(&mut self) {
-        self.link();
+    /// Services that are wanted for the first time begin to wait.
+    fn begin_to_wait(&mut self) {
+        self.update_edges();
         for _ in self.ids() {
             for id in self.ids() {
                 for on in self.services[id.0].spec.requires.clone() {
-                    let ServiceModel { was_started, stopped_by_request, removed, state, spec, next, .. } =
+                    let ServiceModel { was_started, stopped_manually, removed, state, spec, pending_spec, .. } =
                         &self.services[on.0];
                     let free = !was_started
-                        && !stopped_by_request
+                        && !stopped_manually
                         && !removed
                         && matches!(state, ServiceState::Down)
-                        && next.is_none();
+                        && pending_spec.is_none();
                     let above = &self.services[id.0];
                     let needs = above.wanted && above.spec.start != Start::AlreadyDone;
                     let pulled = needs && free && spec.start == Start::Down;
@@ -176,7 +180,7 @@ impl Oracle {
             if !service.was_started
                 && service.wanted
                 && matches!(service.state, ServiceState::Down)
-                && service.next.is_none()
+                && service.pending_spec.is_none()
             {
                 service.state =
                     if service.spec.scheduled { ServiceState::Resting(NEVER) } else { ServiceState::Pending(self.now) };
@@ -184,8 +188,8 @@ impl Oracle {
         }
     }
 
-    /// All definitions that can hold do: now it shows who waits for what can no longer come.
-    pub fn settle_renewals(&mut self) {
+    /// All definitions that can be applied are: now the dependents of failed requirements are known.
+    pub fn settle_definitions(&mut self) {
         let left = |service: &mut ServiceModel| {
             let ended = service.removed && matches!(service.state, ServiceState::Down | ServiceState::Failed);
             let edges = !service.spec.requires.is_empty() || !service.spec.after.is_empty();
@@ -195,24 +199,24 @@ impl Oracle {
             ended && edges
         };
         let cleared = self.running() && self.services.iter_mut().map(left).filter(|cleared| *cleared).count() > 0;
-        let renewed = std::mem::take(&mut self.due.renewed);
-        if cleared || renewed {
-            self.relink();
+        let definitions_changed = std::mem::take(&mut self.obligations.definitions_changed);
+        if cleared || definitions_changed {
+            self.begin_to_wait();
         }
-        if !renewed {
+        if !definitions_changed {
             return;
         }
         for id in self.ids() {
-            self.fail_if_lost(id);
+            self.fail_if_requirement_failed(id);
         }
         self.advance_time();
-        self.lose_dependents();
+        self.fail_dependents();
         self.end_if_nothing_is_left();
     }
 
-    /// Checks that what can become what a reload has made of it has become so.
+    /// Checks that a new definition is applied as soon as possible.
     pub fn check_reload(&mut self, id: Id) {
-        let due = self.running() && self.services[id.0].next.is_some() && !self.alive(id);
-        self.demand(!due, Property::WhatChangedIsRestartedOnce, || format!("{id:?} is still what it was"));
+        let due = self.running() && self.services[id.0].pending_spec.is_some() && !self.has_process(id);
+        self.check(!due, Property::AChangedServiceIsRestartedOnce, || format!("{id:?} has its old definition still"));
     }
 }

@@ -19,7 +19,7 @@ impl Oracle {
                 continue;
             }
             let news = idle || !service.wanted;
-            (service.wanted, service.stopped_by_request) = (true, false);
+            (service.wanted, service.stopped_manually) = (true, false);
             if idle {
                 (service.failures, service.pauses, service.failing) = (0, 0, None);
                 service.state = ServiceState::Pending(now);
@@ -35,7 +35,7 @@ impl Oracle {
             _ => {}
         }
         for id in self.ids() {
-            self.fail_if_lost(id);
+            self.fail_if_requirement_failed(id);
         }
     }
 
@@ -46,10 +46,10 @@ impl Oracle {
         let mut asked = vec![id];
         while let Some(id) = asked.pop() {
             let service = &mut self.services[id.0];
-            if service.stopped_by_request || service.removed || service.spec.start == Start::AlreadyDone {
+            if service.stopped_manually || service.removed || service.spec.start == Start::AlreadyDone {
                 continue;
             }
-            (service.stopped_by_request, service.wanted) = (true, false);
+            (service.stopped_manually, service.wanted) = (true, false);
             match service.state {
                 ServiceState::Pending(_) | ServiceState::WaitForProbing(_) => service.state = ServiceState::Down,
                 _ => {}
@@ -74,20 +74,20 @@ impl Oracle {
                 if proc.role == Role::Run && proc.leader && !proc.stop_sent && proc.killed_at.is_none() =>
             {
                 self.start_requested(id);
-                self.due.restarts.insert(id);
+                self.obligations.restarts.insert(id);
             }
             ServiceState::Resting(_) | ServiceState::Done if service.spec.start == Start::AlreadyDone => {}
             ServiceState::Resting(_) | ServiceState::Done => {
                 self.start_requested(id);
                 let service = &mut self.services[id.0];
                 if service.spec.has_stop_command {
-                    self.due.stop_commands.insert(id);
+                    self.obligations.stop_commands.insert(id);
                 } else {
                     service.state = ServiceState::Pending(now);
-                    self.fail_if_lost(id);
+                    self.fail_if_requirement_failed(id);
                 }
             }
-            ServiceState::Live(ProcessModel { lost: true, .. }) => {}
+            ServiceState::Live(ProcessModel { unkillable: true, .. }) => {}
             _ => self.start_requested(id),
         }
     }
@@ -96,6 +96,6 @@ impl Oracle {
     pub fn stop_command_ended(&mut self, id: Id) {
         let again = self.services[id.0].wanted && self.stop.is_none();
         self.services[id.0].state = if again { ServiceState::Pending(self.now) } else { ServiceState::Down };
-        self.fail_if_lost(id);
+        self.fail_if_requirement_failed(id);
     }
 }

@@ -23,7 +23,7 @@ impl Oracle {
             return;
         }
         self.blocked_code = self.main().filter(|id| !self.services[id.0].was_started).and_then(|_| {
-            let failing = |id: Id| self.services[id.0].failing.filter(|_| !self.settled(id));
+            let failing = |id: Id| self.services[id.0].failing.filter(|_| !self.satisfies_after(id));
             self.ids().filter(|id| self.main != Some(*id)).find_map(failing)
         });
         let layers: BTreeMap<Id, u32> = self.ids().map(|id| (id, self.later_layers(id))).collect();
@@ -72,12 +72,12 @@ impl Oracle {
         }
     }
 
-    /// How many layers of the stop come later: the longest path down over what is alive.
+    /// How many layers of the stop come later: the longest path down over services with processes.
     fn later_layers(&self, id: Id) -> u32 {
         let spec = &self.services[id.0].spec;
         let below = spec.requires.iter().chain(&spec.after);
         below
-            .map(|on| self.later_layers(*on) + u32::from(self.alive(*on) || self.is_undone_by_command(*on)))
+            .map(|on| self.later_layers(*on) + u32::from(self.has_process(*on) || self.needs_stop_command(*on)))
             .max()
             .unwrap_or(0)
     }
@@ -105,7 +105,7 @@ impl Oracle {
         }
     }
 
-    /// Everything that is alive has to be killed now.
+    /// Every process has to be killed now.
     pub fn end_budget(&mut self) {
         let now = self.now;
         match &mut self.stop {
@@ -124,9 +124,9 @@ impl Oracle {
         self.stop.as_ref().is_some_and(|stop| stop.over_at.is_some())
     }
 
-    /// Whether everything that depends on it, through however many others, is gone or given up.
+    /// Whether everything that depends on it, directly or not, has ended or is unkillable.
     pub fn may_stop(&self, id: Id) -> bool {
-        let there = |other: Id| self.alive(other) || (self.is_undone_by_command(other) && !self.budget_is_over());
+        let there = |other: Id| self.has_process(other) || (self.needs_stop_command(other) && !self.budget_is_over());
         !self.ids().any(|other| self.below[&other].contains(&id) && there(other))
     }
 
@@ -134,24 +134,26 @@ impl Oracle {
     pub fn check_stop(&mut self) {
         let Some(stop) = self.stop.clone() else { return };
         let now = self.now;
-        self.demand(stop.announced, Property::TheStopBeginsForTheRightReason, || {
+        self.check(stop.announced, Property::TheStopBeginsForTheRightReason, || {
             format!("the stop was not begun: {:?}", stop.reason)
         });
         let limit = stop.over_at.unwrap_or(stop.total).plus(REAP_GRACE);
-        self.demand(now < limit, Property::TheContainerEndsWithinItsBudget, || {
+        self.check(now < limit, Property::TheContainerEndsWithinItsBudget, || {
             format!("began {:?}, limit {limit:?}, now {now:?}", stop.at)
         });
-        let left = self.ids().any(|id| self.alive(id));
-        self.demand(left, Property::TheContainerEndsWithinItsBudget, || "nothing is left, and it lives on".to_owned());
+        let left = self.ids().any(|id| self.has_process(id));
+        self.check(left, Property::TheContainerEndsWithinItsBudget, || "nothing is left, and it lives on".to_owned());
         for id in self.ids() {
             let turn = self.may_stop(id);
-            let stop_command_ended = turn && self.is_undone_by_command(id) && !self.budget_is_over();
-            self.demand(!stop_command_ended, Property::AStopCommandRunsInItsOrder, || format!("{id:?} is still done"));
+            let stop_command_ended = turn && self.needs_stop_command(id) && !self.budget_is_over();
+            self.check(!stop_command_ended, Property::AStopCommandRunsInItsOrder, || format!("{id:?} is still done"));
             let Some(proc) = self.proc(id).cloned() else { continue };
             let unsignalled = proc.role == Role::Run && proc.leader && !proc.stop_sent && proc.killed_at.is_none();
-            self.demand(!(turn && unsignalled), Property::WhatMayStopIsSignalledAtOnce, || format!("{id:?} {proc:?}"));
+            self.check(!(turn && unsignalled), Property::AServiceThatMayStopIsSignalledAtOnce, || {
+                format!("{id:?} {proc:?}")
+            });
             let overdue = proc.killed_at.is_some_and(|at| at.max(stop.at).plus(REAP_GRACE) <= now);
-            self.demand(!overdue || proc.lost, Property::WhatMayStopIsSignalledAtOnce, || {
+            self.check(!overdue || proc.unkillable, Property::AServiceThatMayStopIsSignalledAtOnce, || {
                 format!("{id:?} was not given up: {proc:?}")
             });
         }
@@ -163,7 +165,8 @@ impl Oracle {
         if let Some(asked) = self.asked_code {
             return asked;
         }
-        let main = self.main().filter(|id| self.proc(*id).is_some_and(|proc| proc.lost && proc.leader)).map(|_| 137);
+        let main =
+            self.main().filter(|id| self.proc(*id).is_some_and(|proc| proc.unkillable && proc.leader)).map(|_| 137);
         let main = main.or(self.main_code);
         match stop.reason {
             Reason::Main => main.expect("the main command has ended"),

@@ -1,5 +1,5 @@
-//! A simulated machine: takes actions, hands back events. Its processes crash, hang, ignore TERM, cannot be started
-//! for any errno, become ready late, never or twice, are stopped and need CONT, leave others of their group behind,
+//! A simulated machine: carries out actions, returns events. Its processes crash, hang, ignore TERM, cannot be started
+//! for any errno, become ready late, never or twice, are stopped and need CONT, leave leftovers in their group,
 //! or cannot be killed. Time is a number that jumps to the next event or deadline. All of it follows from a seed.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -12,37 +12,39 @@ use stepdown::supervise::{
     Supervisor,
 };
 
-use super::behaviour::{Behaviour, get_busy, get_stuck, random_behaviour, random_main, random_spec, remove_programs};
+use super::behaviour::{
+    Behaviour, make_crashing, make_unkillable, random_behaviour, random_main, random_spec, remove_programs,
+};
 use super::oracle::{Oracle, Property};
 use super::reloads::Tree;
 use super::rng::Rng;
 use super::transitions::{Kind as EventKind, Reached};
 
-/// More steps than any world needs: reaching it means that something spins.
+/// More steps than any simulation needs: reaching it means an endless loop.
 const MAX_STEPS: usize = 5_000;
 
 /// What can happen without an action of the engine.
 #[derive(Clone, Debug)]
-pub enum Happening {
+pub enum ExternalEvent {
     Executes(Pid),
     CannotExecute(Pid, i32),
-    SaysReady(Pid),
-    Ends(Pid, Exit),
-    RestEnds(Pid),
-    /// The answer to a question; the number tells whether anybody still waits for it.
-    Answers(Id, u64, ProbeResult),
-    /// It says something about itself that is no readiness.
-    Says(Pid, Saying),
-    Outside(Event),
-    /// The services' files are read again, and are others.
+    NotifiesReady(Pid),
+    Exits(Pid, Exit),
+    LeftoversExit(Pid),
+    /// The result of a probe; the number tells whether that probe is still under way.
+    ProbeEnds(Id, u64, ProbeResult),
+    /// It sends a notification other than readiness.
+    Notifies(Pid, Notification),
+    Direct(Event),
+    /// A reload with changed definitions.
     Reload,
 }
 
-/// What a service may say about itself, besides that it is ready.
+/// A notification of a service, other than readiness.
 #[derive(Clone, Copy, Debug)]
-pub enum Saying {
+pub enum Notification {
     KeepAlive(Option<Duration>),
-    MoreTime(Duration),
+    ExtendTimeout(Duration),
     WatchdogTrigger,
 }
 
@@ -51,18 +53,18 @@ pub enum Saying {
 pub struct Process {
     pub id: Id,
     pub alive: bool,
-    pub rest: bool,
-    pub leaves: bool,
-    pub ignores: bool,
-    pub rest_ignores: bool,
+    pub has_leftovers: bool,
+    pub leaves_processes: bool,
+    pub ignores_signals: bool,
+    pub leftovers_ignore_signals: bool,
     pub frozen: bool,
-    /// A stop signal that it cannot hear while it is stopped.
+    /// A stop signal that is pending while it is stopped.
     pub pending: Option<Signal>,
     pub unkillable: bool,
 }
 
-/// A machine, an engine on it, and an oracle that watches both.
-pub struct World {
+/// A machine, an engine on it, and an oracle that judges the engine.
+pub struct Simulation {
     pub seed: u64,
     pub engine: Supervisor,
     pub oracle: Oracle,
@@ -72,7 +74,7 @@ pub struct World {
     pub behaviours: Vec<Behaviour>,
     pub specs: Vec<Spec>,
     pub processes: BTreeMap<Pid, Process>,
-    pub queue: BTreeMap<(EngineTime, u64), Happening>,
+    pub queue: BTreeMap<(EngineTime, u64), ExternalEvent>,
     pub now: EngineTime,
     pub order: u64,
     pub next_pid: i32,
@@ -80,8 +82,8 @@ pub struct World {
     pub answers_first: bool,
     pub steps: usize,
     pub signalled: u32,
-    /// For each service, the question under way.
-    pub questions: BTreeMap<Id, u64>,
+    /// For each service, the number of the probe under way.
+    pub probes: BTreeMap<Id, u64>,
     pub tree: Tree,
 }
 
@@ -89,43 +91,50 @@ pub fn milliseconds(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-impl World {
-    /// Returns the world of that seed; larger seeds have more services.
+impl Simulation {
+    /// Returns the simulation of that seed; larger seeds have more services.
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let most = 1 + seed % 9;
         let count = rng.between(1, most);
         let mut specs: Vec<Spec> = (0..count).map(|at| random_spec(&mut rng, at)).collect();
-        let mainly = seed % 8 == 5;
-        if mainly || rng.percent(50) {
-            // From a stream of its own: how it is described changes nobody else.
+        let main_only = seed % 8 == 5;
+        if main_only || rng.percent(50) {
+            // From a stream of its own: its description changes no other service.
             specs.push(random_main(&mut Rng::new(!seed)));
         }
         let mut behaviours: Vec<Behaviour> = specs.iter().map(|_| random_behaviour(&mut rng)).collect();
         let mut stop_timeout = milliseconds(rng.pick(&[0, 600, 2_000, 8_000, 8_000, 8_000]));
-        let stuck = seed % 8 == 7;
-        if stuck {
+        let unkillable_above = seed % 8 == 7;
+        if unkillable_above {
             stop_timeout = milliseconds(8_000);
-            get_stuck(&mut rng, &mut specs, &mut behaviours);
+            make_unkillable(&mut rng, &mut specs, &mut behaviours);
         }
         if seed % 8 == 3 {
-            get_busy(&mut rng, &mut specs, &mut behaviours);
+            make_crashing(&mut rng, &mut specs, &mut behaviours);
         }
-        if let (true, Some(main)) = (mainly, behaviours.last_mut()) {
-            // A main command that leaves children behind which do not mind TERM, while signals for it keep coming.
-            *main = Behaviour { refuses: 0, cannot_execute: 0, crashes: 70, leaves: 70, ignores: 70, ..main.clone() };
+        if let (true, Some(main)) = (main_only, behaviours.last_mut()) {
+            // A main command whose leftovers ignore TERM, while signals for it keep coming.
+            *main = Behaviour {
+                cannot_spawn: 0,
+                cannot_execute: 0,
+                crashes: 70,
+                leaves_processes: 70,
+                ignores_signals: 70,
+                ..main.clone()
+            };
         }
         // From a stream of its own, as the main command.
         let mut clock = Rng::new(!seed ^ (1 << 40));
         for spec in specs.iter_mut().filter(|spec| spec.kind == Kind::Oneshot && spec.start != Start::AlreadyDone) {
-            // The reader refuses both.
+            // The configuration refuses both.
             spec.scheduled = clock.percent(30) && !spec.has_stop_command;
             spec.every = spec.every.filter(|_| !spec.scheduled);
         }
         let mut programs = Rng::new(!seed ^ (1 << 41));
         remove_programs(&mut programs, &mut specs);
         let setup = Setup { specs: specs.clone(), stop_timeout };
-        let mut world = Self {
+        let mut simulation = Self {
             seed,
             oracle: Oracle::new(&setup),
             engine: Supervisor::new(setup),
@@ -142,15 +151,15 @@ impl World {
             next_pid: 100,
             steps: 0,
             signalled: 0,
-            questions: BTreeMap::new(),
+            probes: BTreeMap::new(),
             rng,
         };
-        world.plan_outside(stuck || mainly);
-        world.plan_the_clock(&mut clock);
-        world
+        simulation.plan_external_events(unkillable_above || main_only);
+        simulation.plan_due_times(&mut clock);
+        simulation
     }
 
-    /// Lives it to its end.
+    /// Runs it to its end.
     pub fn run(&mut self) {
         while self.oracle.exit.is_none() && self.steps < MAX_STEPS {
             let deadline = self.engine.deadline();
@@ -167,30 +176,30 @@ impl World {
             if let (true, Some(deadline)) = (tick, deadline) {
                 self.now = self.now.max(deadline);
                 self.tick(deadline);
-            } else if let Some(((at, _), happening)) = self.queue.pop_first() {
+            } else if let Some(((at, _), external)) = self.queue.pop_first() {
                 self.now = self.now.max(at);
-                self.happen(happening);
+                self.apply(external);
             }
         }
         if self.oracle.exit.is_none() {
             let what = format!("{} steps, deadline {:?}", self.steps, self.engine.deadline());
-            self.oracle.violate(Property::TheWorldComesToAnEnd, what);
+            self.oracle.violate(Property::EverySimulationEnds, what);
         }
         for event in [Event::Tick, Event::StopSignal(Signal::TERM), Event::Begin, Event::Executed { id: Id(0) }] {
             self.deliver(event);
         }
     }
 
-    /// What comes from outside: the beginning, signals, requests.
-    fn plan_outside(&mut self, crowded: bool) {
+    /// Plans what no action causes: the beginning, signals, requests, reloads.
+    fn plan_external_events(&mut self, has_many_events: bool) {
         let begin = EngineTime(milliseconds(self.rng.below(20)));
-        self.at(begin, Happening::Outside(Event::Begin));
+        self.at(begin, ExternalEvent::Direct(Event::Begin));
         if self.rng.percent(3) {
-            self.at(EngineTime::default(), Happening::Outside(Event::Request(Request::Shutdown { code: None })));
+            self.at(EngineTime::default(), ExternalEvent::Direct(Event::Request(Request::Shutdown { code: None })));
         }
-        let life = self.rng.pick(&[0, 30, 500, 5_000, 40_000, 200_000]);
-        let end = EngineTime(milliseconds(self.rng.between(0, life)));
-        // Some ask again before the first answer can have come.
+        let duration = self.rng.pick(&[0, 30, 500, 5_000, 40_000, 200_000]);
+        let end = EngineTime(milliseconds(self.rng.between(0, duration)));
+        // Some requests are repeated before the first can have been carried out.
         let again = self.rng.pick(&[0, 10, 200, 6_000, 9_000]);
         let code = self.rng.percent(30).then(|| self.rng.pick(&[0, 1, 7, 255]));
         let first = if self.rng.percent(25) {
@@ -198,9 +207,9 @@ impl World {
         } else {
             Event::StopSignal(self.rng.pick(&[Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP, Signal::PWR]))
         };
-        self.at(end, Happening::Outside(first));
-        let crowd = if crowded { 12 } else { 4 };
-        for _ in 0..self.rng.below(crowd) {
+        self.at(end, ExternalEvent::Direct(first));
+        let most_events = if has_many_events { 12 } else { 4 };
+        for _ in 0..self.rng.below(most_events) {
             let later = end.plus(milliseconds(self.rng.between(0, again)));
             let event = match self.rng.below(4) {
                 0 => Event::StopSignal(Signal::TERM),
@@ -208,63 +217,63 @@ impl World {
                 2 => Event::Request(Request::Shutdown { code: None }),
                 _ => Event::Forward(Signal::HUP),
             };
-            self.at(later, Happening::Outside(event));
+            self.at(later, ExternalEvent::Direct(event));
         }
-        for _ in 0..self.rng.below(crowd) {
-            let at = EngineTime(milliseconds(self.rng.between(0, life + 8_000)));
+        for _ in 0..self.rng.below(most_events) {
+            let at = EngineTime(milliseconds(self.rng.between(0, duration + 8_000)));
             let signal = self.rng.pick(&[Signal::HUP, Signal::CHLD]);
-            self.at(at, Happening::Outside(Event::Forward(signal)));
+            self.at(at, ExternalEvent::Direct(Event::Forward(signal)));
         }
         let services = u64::try_from(self.specs.len()).unwrap_or(1);
         for _ in 0..self.rng.pick(&[0, 0, 2, 12]) {
             let id = Id(usize::try_from(self.rng.below(services)).unwrap_or(0));
-            let at = EngineTime(milliseconds(self.rng.between(0, life + 1_000)));
+            let at = EngineTime(milliseconds(self.rng.between(0, duration + 1_000)));
             let request = self.rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id)]);
-            self.at(at, Happening::Outside(Event::Request(request)));
+            self.at(at, ExternalEvent::Direct(Event::Request(request)));
             if self.rng.percent(30) {
                 // A request is followed by another one.
                 let again = self.rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id)]);
                 let soon = at.plus(milliseconds(self.rng.between(0, 200)));
-                self.at(soon, Happening::Outside(Event::Request(again)));
+                self.at(soon, ExternalEvent::Direct(Event::Request(again)));
             }
         }
         if self.seed % 4 == 1 {
             for _ in 0..self.rng.between(1, 4) {
-                let at = EngineTime(milliseconds(self.rng.between(0, life)));
-                self.at(at, Happening::Reload);
+                let at = EngineTime(milliseconds(self.rng.between(0, duration)));
+                self.at(at, ExternalEvent::Reload);
             }
         }
-        // Whatever else happens, somebody asks in the end: a world whose services are all well would else last forever.
-        self.at(end.plus(Duration::from_secs(1_000)), Happening::Outside(Event::StopSignal(Signal::TERM)));
+        // In any case a stop signal comes in the end: a simulation of healthy services would not end otherwise.
+        self.at(end.plus(Duration::from_secs(1_000)), ExternalEvent::Direct(Event::StopSignal(Signal::TERM)));
     }
 
-    /// Times of day, of any service.
-    fn plan_the_clock(&mut self, clock: &mut Rng) {
+    /// Plans due times of any service.
+    fn plan_due_times(&mut self, clock: &mut Rng) {
         let services = u64::try_from(self.specs.len()).unwrap_or(1);
-        let life = clock.pick(&[100, 5_000, 60_000]);
+        let duration = clock.pick(&[100, 5_000, 60_000]);
         for _ in 0..clock.pick(&[0, 4, 16]) {
             let id = Id(usize::try_from(clock.below(services)).unwrap_or(0));
-            let at = EngineTime(milliseconds(clock.between(0, life)));
-            self.at(at, Happening::Outside(Event::Due { id }));
+            let at = EngineTime(milliseconds(clock.between(0, duration)));
+            self.at(at, ExternalEvent::Direct(Event::Due { id }));
         }
     }
 
-    fn at(&mut self, at: EngineTime, happening: Happening) {
+    fn at(&mut self, at: EngineTime, external: ExternalEvent) {
         self.order += 1;
-        self.queue.insert((at, self.order), happening);
+        self.queue.insert((at, self.order), external);
     }
 
     /// Plans something for later.
-    pub fn after(&mut self, low: u64, high: u64, happening: Happening) {
+    pub fn after(&mut self, low: u64, high: u64, external: ExternalEvent) {
         let pause = milliseconds(self.rng.between(low, high));
-        self.at(self.now.plus(pause), happening);
+        self.at(self.now.plus(pause), external);
     }
 
     fn tick(&mut self, deadline: EngineTime) {
         let acted = self.deliver(Event::Tick);
-        // At the end of the budget there may be nobody left who was not killed before.
+        // At the end of the budget everything may have been killed before.
         let changed = acted || self.oracle.stop.as_ref().is_some_and(|stop| stop.total == deadline);
-        self.oracle.demand(changed, Property::ATickAtTheDeadlineChangesSomething, || format!("at {deadline:?}"));
+        self.oracle.check(changed, Property::ATickAtTheDeadlineChangesTheState, || format!("at {deadline:?}"));
     }
 
     fn tick_early(&mut self, deadline: Option<EngineTime>, next: Option<EngineTime>) {
@@ -276,72 +285,74 @@ impl World {
         self.now = self.now.plus(milliseconds(self.rng.below(ahead.max(1))));
         let acted = self.deliver(Event::Tick);
         let same = self.engine.deadline() == deadline;
-        self.oracle.demand(!acted && same, Property::AnEarlyTickChangesNothing, || format!("{deadline:?}"));
+        self.oracle.check(!acted && same, Property::AnEarlyTickChangesNothing, || format!("{deadline:?}"));
     }
 
-    fn happen(&mut self, happening: Happening) {
-        let (pid, alive) = match &happening {
-            Happening::Outside(event) => {
+    fn apply(&mut self, external: ExternalEvent) {
+        let (pid, alive) = match &external {
+            ExternalEvent::Direct(event) => {
                 self.deliver(event.clone());
                 return;
             }
-            Happening::Reload => return self.reload(),
-            Happening::Executes(pid) | Happening::CannotExecute(pid, _) | Happening::SaysReady(pid) => (*pid, true),
-            Happening::Ends(pid, _) | Happening::Says(pid, _) => (*pid, true),
-            Happening::RestEnds(pid) => (*pid, false),
-            Happening::Answers(id, number, answer) => {
-                if self.questions.get(id) == Some(number) {
-                    self.questions.remove(id);
+            ExternalEvent::Reload => return self.reload(),
+            ExternalEvent::Executes(pid) | ExternalEvent::CannotExecute(pid, _) | ExternalEvent::NotifiesReady(pid) => {
+                (*pid, true)
+            }
+            ExternalEvent::Exits(pid, _) | ExternalEvent::Notifies(pid, _) => (*pid, true),
+            ExternalEvent::LeftoversExit(pid) => (*pid, false),
+            ExternalEvent::ProbeEnds(id, number, answer) => {
+                if self.probes.get(id) == Some(number) {
+                    self.probes.remove(id);
                     self.deliver(Event::ProbeResult { id: *id, result: answer.clone() });
                 }
                 return;
             }
         };
         let Some(process) = self.processes.get_mut(&pid) else { return };
-        let (id, leaves) = (process.id, process.leaves);
-        // A readiness descriptor may be written to by what is left of the group.
-        let speaks = matches!(happening, Happening::SaysReady(_)) && process.rest;
-        if process.alive != alive && !speaks {
+        let (id, leaves_processes) = (process.id, process.leaves_processes);
+        // Leftovers of the group may write to the readiness descriptor.
+        let sends_notifications = matches!(external, ExternalEvent::NotifiesReady(_)) && process.has_leftovers;
+        if process.alive != alive && !sends_notifications {
             return;
         }
-        match happening {
-            Happening::Executes(_) => drop(self.deliver(Event::Executed { id })),
-            Happening::SaysReady(_) => drop(self.deliver(Event::Ready { id })),
-            Happening::CannotExecute(_, errno) => {
+        match external {
+            ExternalEvent::Executes(_) => drop(self.deliver(Event::Executed { id })),
+            ExternalEvent::NotifiesReady(_) => drop(self.deliver(Event::Ready { id })),
+            ExternalEvent::CannotExecute(_, errno) => {
                 self.processes.remove(&pid);
                 self.deliver(Event::SpawnFailed { id, why: SpawnError::new(SpawnStep::Exec, errno) });
             }
-            Happening::Ends(_, exit) => {
+            ExternalEvent::Exits(_, exit) => {
                 process.alive = false;
-                process.rest = leaves;
-                if !leaves {
+                process.has_leftovers = leaves_processes;
+                if !leaves_processes {
                     self.processes.remove(&pid);
                 } else if self.rng.percent(30) {
-                    self.after(0, 3_000, Happening::RestEnds(pid));
+                    self.after(0, 3_000, ExternalEvent::LeftoversExit(pid));
                 }
-                self.deliver(Event::Exited { id, exit, group_left: leaves });
+                self.deliver(Event::Exited { id, exit, group_left: leaves_processes });
             }
-            Happening::RestEnds(_) => {
+            ExternalEvent::LeftoversExit(_) => {
                 self.processes.remove(&pid);
                 self.deliver(Event::GroupGone { id });
             }
-            Happening::Says(_, saying) => {
-                let event = match saying {
-                    Saying::KeepAlive(within) => Event::KeepAlive { id, within },
-                    Saying::MoreTime(by) => Event::ExtendTimeout { id, by },
-                    Saying::WatchdogTrigger => Event::WatchdogTrigger { id },
+            ExternalEvent::Notifies(_, notification) => {
+                let event = match notification {
+                    Notification::KeepAlive(within) => Event::KeepAlive { id, within },
+                    Notification::ExtendTimeout(by) => Event::ExtendTimeout { id, by },
+                    Notification::WatchdogTrigger => Event::WatchdogTrigger { id },
                 };
                 self.deliver(event);
                 if self.rng.percent(70) {
-                    self.after(10, 3_000, Happening::Says(pid, Saying::KeepAlive(None)));
+                    self.after(10, 3_000, ExternalEvent::Notifies(pid, Notification::KeepAlive(None)));
                 }
             }
-            Happening::Outside(_) | Happening::Answers(..) | Happening::Reload => {}
+            ExternalEvent::Direct(_) | ExternalEvent::ProbeEnds(..) | ExternalEvent::Reload => {}
         }
     }
 
-    /// Gives an event to the engine and carries out what it answers, answers to answers included. Returns whether there
-    /// was anything.
+    /// Gives an event to the engine and carries out its actions, those that follow from answers included. Returns whether
+    /// there were any.
     fn deliver(&mut self, event: Event) -> bool {
         let actions = self.step(event);
         self.carry_out_all(actions)
@@ -352,7 +363,7 @@ impl World {
         let acted = !actions.is_empty();
         while let Some(action) = actions.pop_front().filter(|_| self.steps < MAX_STEPS) {
             if let Action::CancelProbe { id: forgotten } = action {
-                // Where answers go first, its question may still be in the list.
+                // Where answers go first, its probe may still be in the list.
                 actions.retain(|action| !matches!(action, Action::Probe { id, .. } if *id == forgotten));
             }
             let Some(answer) = self.carry_out(action) else { continue };
@@ -371,9 +382,9 @@ impl World {
         if let Event::StopSignal(_) = event {
             self.signalled += 1;
         }
-        let (whose, text) = (EventKind::whose(&event), format!("{event:?}"));
+        let (service, text) = (EventKind::service(&event), format!("{event:?}"));
         self.oracle.before(self.now, &event);
-        self.watch(kind, whose, &text, |engine, now| engine.step(now, event))
+        self.watch(kind, service, &text, |engine, now| engine.step(now, event))
     }
 
     /// Gives the engine another set of services.
@@ -387,7 +398,7 @@ impl World {
         let text = format!("reload: {names:?}, changed {changed:?}");
         self.oracle.reload(self.now, &setup, &changed);
         let actions = self.watch(EventKind::Reload, None, &text, |engine, now| engine.reload(now, setup, &changed));
-        for id in std::mem::take(&mut self.oracle.fresh) {
+        for id in std::mem::take(&mut self.oracle.added) {
             let (spec, behaviour) = (self.oracle.services[id.0].spec.clone(), random_behaviour(&mut self.rng));
             if id.0 < self.specs.len() {
                 (self.specs[id.0], self.behaviours[id.0]) = (spec, behaviour);
@@ -402,7 +413,7 @@ impl World {
     fn watch(
         &mut self,
         kind: EventKind,
-        whose: Option<Id>,
+        service: Option<Id>,
         text: &str,
         step: impl FnOnce(&mut Supervisor, EngineTime) -> Vec<Action>,
     ) -> Vec<Action> {
@@ -421,7 +432,7 @@ impl World {
         self.oracle.after(&self.engine);
         let after = self.phases();
         for (at, (old, new)) in before.into_iter().zip(after).enumerate() {
-            if whose.is_none_or(|id| id == Id(at)) {
+            if service.is_none_or(|id| id == Id(at)) {
                 self.reached.note(old, kind, new);
             }
         }
@@ -432,7 +443,7 @@ impl World {
         (0..self.specs.len()).filter_map(|at| self.engine.phase(Id(at))).collect()
     }
 
-    /// Does what an action says; returns the answer that it must have before any other event.
+    /// Carries out an action; returns the answer that must come before any other event.
     fn carry_out(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Spawn { id, role, .. } => Some(self.spawn(id, role)),
@@ -441,11 +452,11 @@ impl World {
                 None
             }
             Action::Probe { id, .. } => {
-                self.ask(id);
+                self.start_probe(id);
                 None
             }
             Action::CancelProbe { id } => {
-                self.questions.remove(&id);
+                self.probes.remove(&id);
                 None
             }
             Action::EndInput { id } => {
@@ -462,7 +473,7 @@ impl World {
             }
             Action::Remove { id } => {
                 let later = self.rng.pick(&[0, 0, 100, 20_000]);
-                self.after(0, later, Happening::Outside(Event::IdReleased { id }));
+                self.after(0, later, ExternalEvent::Direct(Event::IdReleased { id }));
                 None
             }
             Action::Report(_) | Action::Exit(_) => None,
