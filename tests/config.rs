@@ -13,6 +13,7 @@ mod s6_bundles;
 mod s6_definitions;
 mod s6_image;
 mod s6_legacy;
+mod s6_table;
 mod service;
 mod service_bad;
 mod service_features;

@@ -1,5 +1,6 @@
 //! [`Draft`]: a service as read from any format; its requirements are still names that may not exist.
 
+use super::s6::table::Row;
 use super::service::Service;
 use crate::error::Place;
 
@@ -14,19 +15,10 @@ pub struct Draft {
     pub stop_timeout_at: Option<Place>,
     /// Notices.
     pub notices: Vec<String>,
-    /// Files of an s6 directory that have no effect.
-    pub ignored: Vec<Ignored>,
+    /// The rows of s6-overlay's table that its files are about.
+    pub rows: Vec<&'static Row>,
     /// Where it comes from.
     pub origin: Origin,
-}
-
-/// A file of a service without an effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ignored {
-    /// Its name.
-    pub file: &'static str,
-    /// What happens instead.
-    pub instead: &'static str,
 }
 
 /// Where a draft comes from.

@@ -10,6 +10,7 @@ use super::container_toml::{self, ContainerFile};
 use super::draft::Draft;
 use super::file_report::FileReport;
 use super::s6::{self, Image};
+use super::s6_overlay::S6Overlay;
 use super::service::{RunAs, Stop};
 use super::tree::{self, TreeContents};
 use super::units::show_duration;
@@ -47,7 +48,7 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
         let (verb, path) = (if names.len() == 1 { "is not a service" } else { "are not services" }, shown(path));
         notices.push(format!("{path}: {} {verb}, by name: ignored", names.join(", ")));
     }
-    let TreeContents { mut drafts, declared, anything, mut bundles, s6_notices, .. } = found;
+    let TreeContents { mut drafts, declared, anything, mut bundles, s6_notices, s6_bundle_rows, .. } = found;
     drafts.sort_by(|one, other| one.service.name.cmp(&other.service.name));
     let declared = declared.into_keys().collect::<BTreeSet<_>>();
     notices.extend(s6_notices);
@@ -55,7 +56,8 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     bundles.expand(&mut drafts);
     if image.is_some() {
         s6::stop_unreachable(&mut drafts, &bundles, &mut notices);
-        notices.extend(s6::ignored_notices(&drafts));
+        notices.extend(s6::ignored_notices(&drafts, &s6_bundle_rows));
+        notices.extend(s6::ignored_variables(&sources.env));
     }
     graph::link(&mut drafts, &declared, &mut problems);
     cross_checks::pipes(&drafts, &mut problems);
@@ -84,14 +86,10 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
         );
     }
     check_main(sources, &container, anything, &mut problems);
+    let main = main_command(sources, image.as_ref());
+    let s6 = image.map(|image| S6Overlay { honoured: s6::honoured(&drafts, &sources.env), ..image.overlay });
     let services = drafts.into_iter().map(|draft| draft.service).collect();
-    problems.or(Config {
-        container,
-        services,
-        main: main_command(sources, image.as_ref()),
-        s6: image.map(|image| image.overlay),
-        notices,
-    })
+    problems.or(Config { container, services, main, s6, notices })
 }
 
 /// Returns the main command, with what an image made for s6-overlay puts before it.

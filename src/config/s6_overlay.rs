@@ -42,6 +42,8 @@ pub struct S6Overlay {
     pub main_prefix: Vec<OsString>,
     /// Disks are synchronized at the end (`S6_SYNC_DISKS`).
     pub sync_disks: bool,
+    /// The names of files and variables that the image has and that are honoured (`check` prints them).
+    pub honoured: Vec<&'static str>,
     /// How long each script of the stop may take (`S6_KILL_FINISH_MAXTIME`); `None`: as long as the whole stop.
     pub finish_timeout: Option<Duration>,
 }
@@ -84,6 +86,7 @@ impl S6Overlay {
             on_failure,
             main_receives_signals: number("S6_CMD_RECEIVE_SIGNALS") != 0,
             sync_disks: number("S6_SYNC_DISKS") != 0,
+            honoured: Vec::new(),
             finish_timeout: milliseconds(number("S6_KILL_FINISH_MAXTIME")),
             hook: words(env, HOOK),
             main_prefix: words(env, "S6_CMD_ARG0"),

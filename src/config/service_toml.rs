@@ -94,7 +94,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
         enabled,
     };
     let stop_timeout_at = table.get("stop").map(|field| Place::line(report.path(), field.line()));
-    Draft { service, links, stop_timeout_at, notices, ignored: Vec::new(), origin: Origin::Tree }
+    Draft { service, links, stop_timeout_at, notices, rows: Vec::new(), origin: Origin::Tree }
 }
 
 /// Reports keys that have no effect for this kind of service.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::draft::Draft;
 use super::file_report::FileReport;
 use super::quote::{quoted, quoted_os};
+use super::s6::table::Row;
 use super::s6::{self, Bundles, DirectoryFormat, Image, ServiceDir};
 use super::s6_overlay::S6Origin;
 use super::service::Kind;
@@ -38,6 +39,10 @@ pub struct TreeContents {
     pub bundles: Bundles,
     /// Notices about an image made for s6-overlay as a whole.
     pub s6_notices: Vec<String>,
+    /// The rows of s6-overlay's table that files of bundles are about.
+    pub s6_bundle_rows: Vec<(String, &'static Row)>,
+    /// The names of pipelines, each with its last consumer.
+    pub s6_pipelines: Vec<(ServiceName, String, Place)>,
 }
 
 /// Reads one tree into `found`; `named_by`: the variable that names it, if any; `image`: the image, if it was made for

@@ -11,11 +11,11 @@ use super::notes::Notes;
 use super::notice::Restriction;
 use super::prepare::PrepareStage;
 use super::switch::{Names, RunsAs, SwitchAbility};
-use super::{DropLevel, Identity, Privilege};
-use crate::config::Config;
+use super::{DropLevel, Identity, Privilege, words};
 use crate::config::container::DropPolicy;
 use crate::config::service::{Kind, Service};
 use crate::config::values::{CapSet, Capability, Gid, Uid};
+use crate::config::{Config, suggest};
 
 /// The highest valid id: above it are `-2` (nobody on some systems) and `-1` ("leave unchanged").
 const MAX_ID: u32 = u32::MAX - 2;
@@ -50,6 +50,8 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
     let mut reasons = Vec::new();
     let mut stays = Vec::new();
     let mut no_new_privs = true;
+    // An image made for s6-overlay may have dozens that all have the same reason: they are named together.
+    let (mut s6_roots, mut s6_without): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
     match case.config.container.drop {
         DropPolicy::Root => stays.push("`drop = \"root\"` in the container file".to_owned()),
         DropPolicy::Auto | DropPolicy::App => {}
@@ -74,7 +76,10 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
         }
         if !service.no_new_privileges {
             no_new_privs = false;
-            reasons.push(format!("`{}` is without no_new_privs: set in every other child instead", service.name));
+            match service.s6 {
+                Some(_) => s6_without.push(service.name.as_str()),
+                None => reasons.push(without_no_new_privs(&format!("`{}` is", service.name))),
+            }
             if case.facts.no_new_privs {
                 no_way_back(service, notes);
             }
@@ -84,6 +89,7 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
             require_full_drop(service, &demand, notes);
         }
         match demand {
+            ServiceNeed::Root(_) if service.s6.is_some() => s6_roots.push(service.name.as_str()),
             ServiceNeed::Root(why) => stays.push(why),
             ServiceNeed::Caps(needs) => {
                 let all = needs.iter().fold(CapSet::EMPTY, |all, (caps, _)| all.union(*caps));
@@ -93,6 +99,13 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
                 reasons.extend(needs.into_iter().filter(|(caps, _)| granted(caps)).map(|(_, why)| why));
             }
         }
+    }
+    if !s6_roots.is_empty() {
+        let names = suggest::list(s6_roots);
+        stays.push(format!("this image was made for s6-overlay and runs as root, unless `drop = \"app\"`: {names}"));
+    }
+    if !s6_without.is_empty() {
+        reasons.push(without_no_new_privs("what was made for s6-overlay is"));
     }
     let (drop, kept) = match case.switch_ability {
         SwitchAbility::User => (DropLevel::AlreadyUser, kept.intersection(case.facts.permitted)),
@@ -113,9 +126,12 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
     Privilege { drop, kept, no_new_privs, private_gid, reasons }
 }
 
+fn without_no_new_privs(who: &str) -> String {
+    format!("{who} without no_new_privs: set in every other child instead")
+}
+
 /// Reports that no_new_privs of the runtime cannot be reset.
 fn no_way_back(service: &Service, notes: &mut Notes) {
-    let name = &service.name;
     let issue = Issue {
         why: CauseKind::NoNewPrivs,
         ..Issue::new(
@@ -127,7 +143,7 @@ fn no_way_back(service: &Service, notes: &mut Notes) {
             ),
         )
     };
-    notes.degraded(Area::Capability, format!("`{name}`"), issue);
+    notes.degraded(Area::Capability, words::subject(service), issue);
 }
 
 fn app_place<'a>(case: &PrivilegeInputs<'a>) -> &'a crate::error::Place {

@@ -11,7 +11,7 @@ use super::fix::Fix;
 use super::identity::ranges;
 use super::notes::Notes;
 use super::switch::{self, Names, RunsAs, SwitchAbility};
-use super::{Identity, groups, home};
+use super::{Identity, groups, home, words};
 use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
 use crate::config::values::{Gid, GroupName, Uid, UserName};
 
@@ -157,7 +157,7 @@ impl Resolver<'_> {
             WithoutRoot::Run => {
                 let cause = format!("configured to run as {whom}, but this container cannot change user");
                 let issue = Issue::new(cause, format!("it runs as {me}"), fix);
-                notes.degraded(Area::Service, format!("`{name}`"), issue);
+                notes.degraded(Area::Service, words::subject(service), issue);
             }
             WithoutRoot::Skip => {
                 runs.skipped = Some(Issue::new(

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::config::service::Service;
 use crate::config::values::Gid;
 use crate::text::shown;
 
@@ -16,6 +17,15 @@ pub fn path(path: &Path) -> String {
 /// Returns a command line for printing, as it would be typed.
 pub fn command(words: &[OsString]) -> String {
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the subject of a notice about a service. Those of an image made for s6-overlay share one: what is true of all is
+/// said once.
+pub(in crate::plan) fn subject(service: &Service) -> String {
+    match service.s6 {
+        Some(_) => "what was made for s6-overlay".to_owned(),
+        None => format!("`{}`", service.name),
+    }
 }
 
 fn quoted(word: &OsStr) -> String {

@@ -196,7 +196,9 @@ fn an_image_made_for_s6_overlay_is_read_beside_its_services_tree_or_without_one(
         .with("s6-overlay/s6-rc.d/user/contents.d/web", "");
     let said = here.run(&["check"]);
     assert!(said.code == 0 && said.out.starts_with("services.d: 1 service, no problems\n"), "{}", said.out);
-    assert!(said.out.contains("because `web` runs as root for good"), "{}", said.out);
+    assert!(said.out.contains("s6-overlay: honoured: run, type\n"), "{}", said.out);
+    let why = "  because this image was made for s6-overlay and runs as root, unless `drop = \"app\"`: web\n";
+    assert!(said.out.contains(why), "{}", said.out);
     let here = here.with("services.d/native.toml", WEB).with("stepdown.toml", "s6 = false\n");
     let said = here.run(&["check"]);
     let told = "note: s6-overlay is not read: `s6 = false` in the container file\n";

@@ -7,6 +7,7 @@ use std::time::Duration;
 use stepdown::config::Config;
 use stepdown::config::container::*;
 use stepdown::config::probe::*;
+use stepdown::config::s6_overlay::S6Origin;
 use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::plan::facts::*;
@@ -50,6 +51,28 @@ fn a_capability_goes_to_its_service_alone() {
     assert_eq!(plan.privilege.kept, caps(&[Capability::NET_BIND_SERVICE]));
     assert_eq!(service(&plan, "web").credentials.ambient, caps(&[Capability::NET_BIND_SERVICE]));
     assert_eq!(service(&plan, "job").credentials.ambient, CapSet::EMPTY);
+}
+
+#[test]
+fn what_holds_for_all_services_of_an_image_made_for_s6_overlay_is_said_once() {
+    let of_image = |name: &str| Service {
+        user: RunAs::Root,
+        no_new_privileges: false,
+        s6: Some(S6Origin::Script),
+        ..longrun(name)
+    };
+    let plan = boot(vec![of_image("a"), of_image("b")]);
+    assert_eq!(plan.privilege.drop, DropLevel::StayRoot);
+    assert_eq!(
+        plan.privilege.reasons,
+        [
+            "this image was made for s6-overlay and runs as root, unless `drop = \"app\"`: a, b",
+            "what was made for s6-overlay is without no_new_privs: set in every other child instead",
+        ]
+    );
+    let plan = plan::boot(&with(vec![of_image("a"), of_image("b")]), &as_user(1000, 1000)).unwrap();
+    let said = noted(&plan).iter().filter(|text| text.contains("cannot change user")).count();
+    assert_eq!(said, 1, "{:?}", noted(&plan));
 }
 
 #[test]

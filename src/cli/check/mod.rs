@@ -34,6 +34,7 @@ pub(super) fn run(place: &ConfigPaths, command: Vec<OsString>) -> Result<Printed
         false => assumed::facts(&config),
     };
     let mut text = headline(place, &config);
+    honoured(&mut text, &config);
     let (mut drops, mut identity) = (false, None);
     match plan::preview(&config, &facts).map_err(|error| key_lines::placed(error, &sources)) {
         Ok(plan) => {
@@ -103,6 +104,13 @@ fn headline(place: &ConfigPaths, config: &Config) -> String {
     let trees: Vec<_> = place.trees.iter().map(shown).collect();
     let main = if config.main.is_empty() { "" } else { " and a main command" };
     format!("{}: {}{main}, no problems\n", trees.join(", "), count(config.services.len(), "service"))
+}
+
+/// Which of its files and variables have the effect that they have under s6-overlay; what has none is among the notices.
+fn honoured(text: &mut String, config: &Config) {
+    if let Some(s6) = config.s6.as_ref().filter(|s6| !s6.honoured.is_empty()) {
+        let _ = writeln!(text, "s6-overlay: honoured: {}", s6.honoured.join(", "));
+    }
 }
 
 fn describe(text: &mut String, plan: &BootPlan, installed: bool) {

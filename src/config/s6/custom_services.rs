@@ -68,6 +68,6 @@ fn add(image: &Image, mut service: Service, origin: S6Origin, found: &mut TreeCo
     let at = service.at.clone();
     let links = vec![Link { relation: Relation::Requires, to: to.to_owned(), at, written: "order".to_owned() }];
     found.anything = true;
-    let (notices, ignored) = (Vec::new(), Vec::new());
-    found.drafts.push(Draft { service, links, stop_timeout_at: None, notices, ignored, origin: Origin::Tree });
+    let (notices, rows) = (Vec::new(), Vec::new());
+    found.drafts.push(Draft { service, links, stop_timeout_at: None, notices, rows, origin: Origin::Tree });
 }

@@ -6,13 +6,13 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 
 use super::files::{self, ServiceDir};
-use super::format::DirectoryFormat;
-use super::format::START_INTERVAL;
+use super::format::{DirectoryFormat, START_INTERVAL};
+use super::table::{self, Row, Scope, Treatment};
 use super::{pipes, slips};
 use crate::config::Content;
-use crate::config::draft::{Draft, Ignored, Link, Origin, Relation};
+use crate::config::draft::{Draft, Link, Origin, Relation};
 use crate::config::quote::quoted;
-use crate::config::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Restart, RestartPolicy, Service};
+use crate::config::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Reload, Restart, RestartPolicy, Service};
 use crate::config::service_parts::SIGNALS;
 use crate::config::values::{ServiceName, Signal};
 use crate::error::{Place, Problems};
@@ -23,7 +23,7 @@ use crate::text::shown;
 /// The most deaths that s6-supervise records.
 const MAX_TALLY: u32 = 4096;
 
-/// Files that only a longrun uses; without effect for a oneshot.
+/// Files that only a longrun uses; without effect for a oneshot of a services tree.
 const LONGRUN_ONLY: [&str; 14] = [
     "consumer-for",
     "down-signal",
@@ -66,10 +66,10 @@ pub fn is_one(entries: &BTreeMap<OsString, Content>) -> bool {
 
 /// Reads one directory.
 pub fn read(name: &ServiceName, dir: ServiceDir<'_>, format: DirectoryFormat) -> (Draft, Problems) {
-    let mut reader = Reader { name, dir, format, notices: Vec::new(), ignored: Vec::new() };
+    let mut reader = Reader { name, dir, format, notices: Vec::new(), rows: Vec::new() };
     let (service, links) = reader.service();
-    let Reader { dir, notices, ignored, .. } = reader;
-    let draft = Draft { service, links, stop_timeout_at: None, notices, ignored, origin: Origin::Tree };
+    let Reader { dir, notices, rows, .. } = reader;
+    let draft = Draft { service, links, stop_timeout_at: None, notices, rows, origin: Origin::Tree };
     (draft, dir.finish())
 }
 
@@ -79,18 +79,18 @@ struct Reader<'r> {
     dir: ServiceDir<'r>,
     format: DirectoryFormat,
     notices: Vec<String>,
-    ignored: Vec<Ignored>,
+    rows: Vec<&'static Row>,
 }
 
 impl Reader<'_> {
     fn service(&mut self) -> (Service, Vec<Link>) {
         let (kind, sure) = self.kind();
-        self.refuse_later();
+        self.look_up(kind);
         let later = LATER.iter().chain(&DEFINITIONS_ONLY).map(|(name, _)| *name);
         self.notices.extend(slips::notices(self.name, self.dir.names(), later));
         let mut links = self.links();
         let mut service = self.defaults(kind);
-        self.flags(&mut service);
+        service.essential |= self.format == DirectoryFormat::Servicedir && self.dir.has("flag-essential");
         match kind {
             Kind::Longrun => {
                 self.longrun(&mut service);
@@ -108,9 +108,19 @@ impl Reader<'_> {
         self.format == DirectoryFormat::Definition
     }
 
-    fn ignore(&mut self, file: &'static str, instead: &'static str) {
-        if self.dir.has(file) {
-            self.ignored.push(Ignored { file, instead });
+    /// Notes the rows of the table that its files are about.
+    fn look_up(&mut self, kind: Kind) {
+        let scope = match (self.format, kind) {
+            (DirectoryFormat::Servicedir, _) => return self.refuse_later(),
+            (DirectoryFormat::LegacyServicedir, _) => Scope::Legacy,
+            (DirectoryFormat::Definition, Kind::Longrun) => Scope::Longrun,
+            (DirectoryFormat::Definition, Kind::Oneshot) => Scope::Oneshot,
+        };
+        for row in table::rows(scope).filter(|row| self.dir.has(row.item)).collect::<Vec<_>>() {
+            match row.treatment {
+                Treatment::Honoured | Treatment::Ignored { .. } => self.rows.push(row),
+                Treatment::Refused { write } => self.dir.problem(row.item, "is not available", write),
+            }
         }
     }
 
@@ -162,16 +172,6 @@ impl Reader<'_> {
         }
     }
 
-    fn flags(&mut self, service: &mut Service) {
-        match self.format {
-            DirectoryFormat::Servicedir => service.essential |= self.dir.has("flag-essential"),
-            DirectoryFormat::LegacyServicedir | DirectoryFormat::Definition => {
-                self.ignore("flag-essential", "it can be stopped by hand as any other");
-                self.ignore("flag-recommended", "nothing here asks for it");
-            }
-        }
-    }
-
     fn longrun(&mut self, service: &mut Service) {
         if !self.dir.has("run") {
             self.dir.problem_of_all("is a longrun and has no `run`", "write an executable file `run` there");
@@ -193,13 +193,18 @@ impl Reader<'_> {
                 None => dir.problem("down-signal", format!("cannot be {}", quoted(word)), SIGNALS),
             }
         }
+        if self.format != DirectoryFormat::Servicedir
+            && let Some(word) = dir.word("reload-signal")
+        {
+            match Signal::parse(&word.to_ascii_uppercase()) {
+                Some(signal) => service.reload = Some(Reload::Signal(signal)),
+                None => dir.problem("reload-signal", format!("cannot be {}", quoted(word)), SIGNALS),
+            }
+        }
         service.stop.timeout = dir.millis("timeout-kill").flatten();
         // s6 only records deaths and the finish script decides to give up; here a tally is a limit.
         service.restart.limit = dir.number("max-death-tally", 0..=MAX_TALLY).filter(|tally| *tally > 0);
         if self.is_definition() {
-            self.ignore("down", "s6-rc has none on a longrun; leave the service out of `user` instead");
-            self.ignore("up", "a longrun has `run`");
-            self.ignore("log", "write a consumer and `producer-for`");
             return;
         }
         if self.dir.has("down") {
@@ -215,18 +220,14 @@ impl Reader<'_> {
 
     /// `timeout-up`: as for s6-rc, what is not ready in time has not started.
     fn start_timeout(&mut self, service: &mut Service) {
-        if !self.is_definition() {
-            return;
-        }
-        let limit = self.dir.millis("timeout-up").flatten();
+        let limit = if self.is_definition() { self.dir.millis("timeout-up").flatten() } else { None };
         match &mut service.ready {
             Ready::Fd { timeout, .. } => *timeout = limit,
-            Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => {
-                self.ignore("timeout-up", "without `notification-fd` a longrun is up at once");
+            Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) if limit.is_some() => {
+                self.rows.retain(|row| row.item != table::UP_AT_ONCE.item);
+                self.rows.push(&table::UP_AT_ONCE);
             }
-        }
-        if self.dir.millis("timeout-down").flatten().is_some() {
-            self.ignore("timeout-down", "the whole stop has a budget (`stop_timeout`), and `timeout-kill` is honoured");
+            Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => {}
         }
     }
 
@@ -240,22 +241,19 @@ impl Reader<'_> {
             let what = "is a oneshot and has no `up`; s6-overlay would stop the container here";
             dir.problem_of_all(what, "write the path of a script into a file `up` there, or an empty one");
         }
-        for file in LONGRUN_ONLY {
-            match self.format {
-                // LinuxServer's images keep the script that `up` names beside it as `run`.
-                DirectoryFormat::Definition if file == "run" => {}
-                DirectoryFormat::Definition => self.ignore(file, "it has no effect on a oneshot"),
-                DirectoryFormat::Servicedir | DirectoryFormat::LegacyServicedir if self.dir.has(file) => {
-                    let path = self.dir.path(file);
-                    self.notices.push(format!("{}: {} has no effect on a oneshot", self.name, shown(&path)));
-                }
-                DirectoryFormat::Servicedir | DirectoryFormat::LegacyServicedir => {}
-            }
+        // The table has those of a definition.
+        let without_effect = LONGRUN_ONLY.iter().filter(|file| !self.is_definition() && self.dir.has(file));
+        for file in without_effect.collect::<Vec<_>>() {
+            let path = self.dir.path(file);
+            self.notices.push(format!("{}: {} has no effect on a oneshot", self.name, shown(&path)));
         }
         if let Some(command) = self.line("up") {
             service.command = command;
         }
         service.stop_command = self.line("down").filter(|command| *command != Command::Nothing);
+        if self.is_definition() {
+            service.stop.timeout = self.dir.millis("timeout-down").flatten();
+        }
     }
 
     /// Returns how a script is executed. s6-rc copies `run` and `finish` with an execute bit, so that theirs does not matter.
@@ -320,9 +318,6 @@ impl Reader<'_> {
             if self.dir.has(name) {
                 self.dir.problem(name, "is not available yet", remedy);
             }
-        }
-        if self.format != DirectoryFormat::Servicedir {
-            return;
         }
         for (name, remedy) in DEFINITIONS_ONLY {
             if self.dir.has(name) {

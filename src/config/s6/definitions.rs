@@ -10,7 +10,8 @@ use super::files::ServiceDir;
 use super::format::DirectoryFormat;
 use super::image::Image;
 use super::reachable::STARTED;
-use crate::config::draft::Origin;
+use super::table::{self, Scope};
+use crate::config::draft::{Draft, Origin, Relation};
 use crate::config::quote::{quoted, quoted_os};
 use crate::config::s6_overlay::S6Origin;
 use crate::config::service::Kind;
@@ -120,7 +121,7 @@ fn entry(
         if !tree::declare(name, &path, found, problems) {
             return;
         }
-        let dir = ServiceDir::new(path.clone(), entries);
+        let (at, dir) = (path.clone(), ServiceDir::new(path.clone(), entries));
         let (mut draft, wrong) = definition::read(name, dir, DirectoryFormat::Definition);
         problems.extend(wrong);
         let origin = match draft.service.kind {
@@ -128,17 +129,33 @@ fn entry(
             Kind::Oneshot => S6Origin::Script,
         };
         image.adopt(&mut draft.service, origin);
+        found.s6_pipelines.extend(pipeline(name, &draft, entries, &at));
         draft.origin = Origin::Definitions;
         found.drafts.push(draft);
         return;
     }
     let members = members(name, &mut dir);
+    let rows = table::rows(Scope::Bundle).filter(|row| dir.has(row.item));
+    found.s6_bundle_rows.extend(rows.map(|row| (name.to_string(), row)));
     problems.extend(dir.finish());
     let first = found.declared.get(name).cloned().map_or(Ok(()), Err);
     if let Err(first) = first.and_then(|()| found.bundles.declare(name.as_str(), path.clone(), members)) {
         let what = format!("the name `{name}` is declared twice, here and in {}", shown(&first));
         problems.push(Problem::new(Place::file(&path), what, "keep one of them, or rename one"));
     }
+}
+
+/// `pipeline-name` of a last consumer: a bundle of all that feeds it. Elsewhere s6-rc ignores it.
+fn pipeline(
+    name: &ServiceName,
+    draft: &Draft,
+    entries: &BTreeMap<OsString, Content>,
+    path: &Path,
+) -> Option<(ServiceName, String, Place)> {
+    let has = |relation| draft.links.iter().any(|link| link.relation == relation);
+    let mut dir = ServiceDir::new(path.to_owned(), entries);
+    let pipeline = dir.word("pipeline-name").filter(|_| has(Relation::FedBy) && !has(Relation::PipesTo))?;
+    Some((name.clone(), pipeline.to_owned(), Place::file(dir.path("pipeline-name"))))
 }
 
 /// `contents.d/NAME`, else the lines of `contents`.

@@ -2,15 +2,19 @@
 //! the services of `services.d` come after `base` and `user`, and `cont-finish.d` is the last at the stop. Must not know the
 //! machine.
 
+use std::path::PathBuf;
+
+use super::bundles::Member;
 use super::image::Image;
 use super::{custom_services, definitions, fix_attrs, scripts};
 use crate::config::S6Sources;
 use crate::config::container::Container;
 use crate::config::draft::{Link, Relation};
+use crate::config::quote::ticked;
 use crate::config::s6_overlay::{OnFailure, S6Origin};
 use crate::config::tree::TreeContents;
 use crate::config::values::ServiceName;
-use crate::error::Problems;
+use crate::error::{Problem, Problems};
 
 /// Names of the scripts by which LinuxServer's images run those of their users themselves.
 const OWN_SCRIPTS: [&str; 3] = ["init-custom-files", "cont-init-99-custom-files", "cont-init-99-custom-scripts"];
@@ -25,6 +29,7 @@ pub fn read(
 ) {
     let legacy = services_of_tree(found);
     definitions::read(image, sources, found, problems);
+    pipelines(found, problems);
     fix_attrs::read(&sources.fix_attrs, container, problems, &mut found.s6_notices);
     let mut init = scripts::init(image, &sources.init_scripts, found, problems);
     let is_declared = |name: &&str| ServiceName::new(name).is_some_and(|name| found.declared.contains_key(&name));
@@ -36,6 +41,29 @@ pub fn read(
     bundles(image, &init, &legacy, found);
     let finish = scripts::finish(image, &sources.finish_scripts, found, problems);
     stop_before(&finish, found);
+}
+
+/// Declares the bundles of pipelines: the last consumer, its producers, and theirs.
+fn pipelines(found: &mut TreeContents, problems: &mut Problems) {
+    for (consumer, pipeline, at) in std::mem::take(&mut found.s6_pipelines) {
+        let mut members = vec![consumer.to_string()];
+        let mut next = 0;
+        while let Some(name) = members.get(next).cloned() {
+            next += 1;
+            let draft = found.drafts.iter().find(|draft| draft.service.name.as_str() == name);
+            let fed = draft.into_iter().flat_map(|draft| &draft.links).filter(|link| link.relation == Relation::FedBy);
+            let fresh: Vec<_> = fed.map(|link| link.to.clone()).filter(|name| !members.contains(name)).collect();
+            members.extend(fresh);
+        }
+        let member = |name| Member { name, at: at.clone() };
+        let members = members.into_iter().map(member).collect();
+        let is_service = ServiceName::new(&pipeline).is_some_and(|name| found.declared.contains_key(&name));
+        let path = PathBuf::from(&pipeline);
+        if is_service || found.bundles.declare(&pipeline, path, members).is_err() {
+            let what = format!("{} is the name of another service or bundle", ticked(&pipeline));
+            problems.push(Problem::new(at, what, "choose another name"));
+        }
+    }
 }
 
 /// Returns the services that `services.d` has in s6's format, and makes them depend on `base` and `user`.

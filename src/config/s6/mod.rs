@@ -2,25 +2,26 @@
 //! (DESIGN §10). Bytes in; must not know the machine.
 
 mod bundles;
+mod concerned;
 mod custom_services;
 mod definition;
 mod definitions;
 mod files;
 mod fix_attrs;
 mod format;
-mod ignored;
 mod image;
 mod loader;
 mod pipes;
 mod reachable;
 mod scripts;
 mod slips;
+pub mod table;
 
 pub use bundles::Bundles;
+pub use concerned::{honoured, notices as ignored_notices, variables as ignored_variables};
 pub use definition::{is_one, read as read_directory};
 pub use files::{ServiceDir, has_meaning};
 pub use format::DirectoryFormat;
-pub use ignored::notices as ignored_notices;
 pub use image::Image;
 pub use loader::read as read_image;
 pub use pipes::logger;

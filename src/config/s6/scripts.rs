@@ -145,8 +145,8 @@ fn draft(
         ..Service::plain(name, Command::Nothing)
     };
     service.environment.insert("RC_NAME".to_owned(), LEGACY.to_owned());
-    let (links, notices, ignored) = (Vec::new(), Vec::new(), Vec::new());
-    Some(Draft { service, links, stop_timeout_at: None, notices, ignored, origin: Origin::Tree })
+    let (links, notices, rows) = (Vec::new(), Vec::new(), Vec::new());
+    Some(Draft { service, links, stop_timeout_at: None, notices, rows, origin: Origin::Tree })
 }
 
 fn adopt(image: &Image, mut draft: Draft, found: &mut TreeContents) {
