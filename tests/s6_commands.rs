@@ -2,9 +2,11 @@
 
 mod both;
 mod container_environment;
+mod eltest;
 mod ids;
 mod lexer;
 mod lock;
 mod log;
 mod notify_on_check;
+mod utilities;
 mod words;

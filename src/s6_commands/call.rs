@@ -28,6 +28,8 @@ pub enum Origin {
     S6PortableUtils,
     /// s6-linux-init: found in `/run/s6/basedir/bin` alone, where the boot makes links
     S6LinuxInit,
+    /// s6-linux-utils
+    S6LinuxUtils,
     /// s6-overlay
     S6Overlay,
     /// LinuxServer's base images
@@ -42,6 +44,7 @@ impl Origin {
             Self::Execline => "execline",
             Self::S6PortableUtils => "s6-portable-utils",
             Self::S6LinuxInit => "s6-linux-init",
+            Self::S6LinuxUtils => "s6-linux-utils",
             Self::S6Overlay => "s6-overlay",
             Self::LinuxServer => "LinuxServer",
         }

@@ -6,7 +6,7 @@ use nix::unistd::{self, getegid, geteuid, setgid, setgroups, setuid};
 
 use crate::config::values::{Gid, GroupName, Uid, UserName};
 use crate::inspect::facts::account_bytes;
-use crate::plan::accounts::{group, passwd};
+use crate::plan::accounts::{group as group_file, passwd};
 use crate::plan::facts::AccountFile;
 use crate::s6_commands::call::{Call, Outcome, number};
 use crate::s6_commands::environment::Environment;
@@ -228,14 +228,24 @@ fn is_already(ids: &Ids) -> bool {
 fn account(name: &[u8]) -> Option<Ids> {
     let name = UserName::new(std::str::from_utf8(name).ok()?)?;
     let found = passwd::by_name(&account_bytes(AccountFile::Passwd), &name)?;
-    let groups = group::memberships(&account_bytes(AccountFile::Group), name.as_str());
+    let groups = group_file::memberships(&account_bytes(AccountFile::Group), name.as_str());
     let (Uid(uid), Gid(gid)) = (found.uid, found.gid);
     Some(Ids { uid: Some(uid), gid: Some(gid), groups: Some(groups.into_iter().map(|gid| gid.0).collect()) })
 }
 
+/// Returns the uid of an account or of a number.
+pub(super) fn user(word: &[u8]) -> Option<u32> {
+    account(word).and_then(|found| found.uid).or_else(|| number(word))
+}
+
+/// Returns the gid of a group or of a number.
+pub(super) fn group(word: &[u8]) -> Option<u32> {
+    group_id(word).or_else(|| number(word))
+}
+
 fn group_id(name: &[u8]) -> Option<u32> {
     let name = GroupName::new(std::str::from_utf8(name).ok()?)?;
-    group::by_name(&account_bytes(AccountFile::Group), &name).map(|gid| gid.0)
+    group_file::by_name(&account_bytes(AccountFile::Group), &name).map(|gid| gid.0)
 }
 
 /// A list of ids with commas between them.

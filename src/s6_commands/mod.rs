@@ -15,10 +15,12 @@ mod ids;
 pub mod links;
 mod lock;
 mod log;
+mod lsiown;
 mod notice;
 mod notify_on_check;
 mod options;
 mod table;
+mod utilities;
 mod waiting;
 mod words;
 

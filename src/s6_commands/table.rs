@@ -1,7 +1,9 @@
 //! All commands by name: who is called by which, what `stepdown install-links` makes, and what the documentation lists.
 
 use crate::s6_commands::call::{Call, Command, Origin, Outcome};
-use crate::s6_commands::{container_environment, control, envdir, ids, lock, log, notify_on_check, words};
+use crate::s6_commands::{
+    container_environment, control, envdir, ids, lock, log, lsiown, notify_on_check, utilities, words,
+};
 
 /// The commands, grouped by what they are for.
 pub const COMMANDS: &[Command] = &[
@@ -144,6 +146,37 @@ pub const COMMANDS: &[Command] = &[
     command("poweroff", Origin::S6LinuxInit, "ends the container", control::halt),
     command("reboot", Origin::S6LinuxInit, "ends the container", control::halt),
     command("posix-umask", Origin::Execline, "umask as POSIX has it", words::directory::posix_umask),
+    command(
+        "eltest",
+        Origin::Execline,
+        "tells by its exit code whether an expression is true",
+        utilities::eltest::eltest,
+    ),
+    command("s6-test", Origin::S6PortableUtils, "the same, by its older name", utilities::eltest::eltest),
+    command("s6-true", Origin::S6PortableUtils, "succeeds", utilities::text::s6_true),
+    command("s6-false", Origin::S6PortableUtils, "fails", utilities::text::s6_false),
+    command("s6-echo", Origin::S6PortableUtils, "prints its arguments", utilities::text::s6_echo),
+    command("s6-cat", Origin::S6PortableUtils, "copies standard input to standard output", utilities::text::s6_cat),
+    command("s6-basename", Origin::S6PortableUtils, "prints the last name of a path", utilities::text::s6_basename),
+    command("s6-dirname", Origin::S6PortableUtils, "prints a path without its last name", utilities::text::s6_dirname),
+    command("s6-printenv", Origin::S6PortableUtils, "prints the environment", utilities::text::s6_printenv),
+    command("s6-hostname", Origin::S6LinuxUtils, "prints or sets the name of the host", utilities::text::s6_hostname),
+    command("s6-sleep", Origin::S6PortableUtils, "executes the rest after a time", utilities::text::s6_sleep),
+    command("s6-pause", Origin::S6PortableUtils, "waits for a signal", utilities::text::s6_pause),
+    command("s6-mkdir", Origin::S6PortableUtils, "makes directories", utilities::files::s6_mkdir),
+    command("s6-mkfifo", Origin::S6PortableUtils, "makes FIFOs", utilities::files::s6_mkfifo),
+    command("s6-chown", Origin::S6PortableUtils, "changes the owner of a file", utilities::files::s6_chown),
+    command("s6-chmod", Origin::S6PortableUtils, "changes the permissions of a file", utilities::files::s6_chmod),
+    command("s6-ln", Origin::S6PortableUtils, "makes links", utilities::files::s6_ln),
+    command("s6-rmrf", Origin::S6PortableUtils, "removes trees", utilities::files::s6_rmrf),
+    command("s6-touch", Origin::S6PortableUtils, "makes files, or makes them new", utilities::files::s6_touch),
+    command("s6-hiercopy", Origin::S6PortableUtils, "copies a tree", utilities::copy::s6_hiercopy),
+    command(
+        "lsiown",
+        Origin::LinuxServer,
+        "gives paths to a user and a group, where they are another's",
+        lsiown::lsiown,
+    ),
 ];
 
 const fn command(name: &'static str, origin: Origin, summary: &'static str, run: fn(Call) -> Outcome) -> Command {

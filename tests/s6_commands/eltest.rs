@@ -1,0 +1,75 @@
+//! `eltest` beside the original.
+
+use super::both::{Case, as_the_originals, calls};
+
+/// Not compared: `-c`, which is true of directories alone in the original.
+#[test]
+fn expressions() {
+    let argvs: &[&[&str]] = &[
+        &["eltest"],
+        &["eltest", ""],
+        &["eltest", "a"],
+        &["eltest", "-n", ""],
+        &["eltest", "-z", ""],
+        &["eltest", "a", "=", "a"],
+        &["eltest", "a", "!=", "a"],
+        &["eltest", "\\a", "=", "a"],
+        &["eltest", "\\=", "=", "\\="],
+        &["eltest", "a", "<", "b"],
+        &["eltest", "a", "<=", "a"],
+        &["eltest", "a", ">", "b"],
+        &["eltest", "a", ">=", "b"],
+        &["eltest", "01", "-eq", "1"],
+        &["eltest", "0x", "-eq", "0"],
+        &["eltest", "-1", "-lt", "1"],
+        &["eltest", "2", "-ge", "3"],
+        &["eltest", "2", "-gt", "1"],
+        &["eltest", "2", "-le", "1"],
+        &["eltest", "2", "-ne", "1"],
+        &["eltest", "a", "-eq", "1"],
+        &["eltest", "", "-eq", "1"],
+        &["eltest", "-e", "file"],
+        &["eltest", "-e", "missing"],
+        &["eltest", "-f", "file"],
+        &["eltest", "-d", "."],
+        &["eltest", "-s", "file"],
+        &["eltest", "-s", "empty"],
+        &["eltest", "-r", "file"],
+        &["eltest", "-x", "file"],
+        &["eltest", "-O", "file"],
+        &["eltest", "-G", "file"],
+        &["eltest", "-L", "/proc/self/exe"],
+        &["eltest", "-p", "file"],
+        &["eltest", "-S", "file"],
+        &["eltest", "-b", "file"],
+        &["eltest", "-k", "/tmp"],
+        &["eltest", "-t", "0"],
+        &["eltest", "-t", "x"],
+        &["eltest", "-v", "SET"],
+        &["eltest", "-v", "UNSET"],
+        &["eltest", "file", "-nt", "missing"],
+        &["eltest", "file", "-ot", "missing"],
+        &["eltest", "file", "-ef", "./file"],
+        &["eltest", "abc", "=~", "^a.c$"],
+        &["eltest", "abc", "=~", "^b"],
+        &["eltest", "!", "a"],
+        &["eltest", "!", "a", "=", "b"],
+        &["eltest", "!", "!", "a"],
+        &["eltest", "a", "-a", "", "-o", "b"],
+        &["eltest", "a", "-o", "b", "-a", ""],
+        &["eltest", "(", "a", "-o", "b", ")", "-a", ""],
+        &["eltest", "!", "(", "a", "-a", "", ")"],
+        &["eltest", "(", "a"],
+        &["eltest", "a", "b"],
+        &["eltest", "-n"],
+        &["eltest", "="],
+        &["eltest", "a", "="],
+        &["eltest", "a", "-a"],
+        &["eltest", "-n", "-z"],
+        &["eltest", "()"],
+    ];
+    let files = &[("file", "x"), ("empty", "")];
+    let variables = &[("SET", "")];
+    let cases: Vec<_> = calls(argvs).into_iter().map(|case| Case { files, variables, ..case }).collect();
+    as_the_originals(&cases);
+}
