@@ -67,7 +67,7 @@ fn scripts_find_the_layout_of_s6_overlay_and_what_those_before_them_wrote() {
     let first = "cd /run/s6/container_environment && cat SECRET && printf later > WRITTEN && stat -c '%a %U' .";
     let second = "cat /var/run/s6/container_environment/WRITTEN; echo; readlink /run/service/svc-probe; \
                   cat /run/s6-linux-init-container-results/exitcode; readlink /run/s6/basedir/bin/halt; \
-                  cd /run/service/svc-probe && ./data/check && cat type";
+                  cd /run/service/svc-probe && ./data/check && ls";
     let container = script(script(probe(), "init-a", first), "init-b", second)
         .s6("s6-rc.d/init-b/dependencies.d/init-a", "")
         .s6("s6-rc.d/svc-probe/dependencies.d/init-b", "");
@@ -77,7 +77,7 @@ fn scripts_find_the_layout_of_s6_overlay_and_what_those_before_them_wrote() {
     let text: String =
         lines.iter().filter(|line| !line.text.contains("PROBE")).map(|line| line.text.clone() + "\n").collect();
     for expected in
-        ["x y755 root", "| later", "/run/s6-rc/servicedirs/svc-probe", "| 0\n", "/usr/bin/stepdown", "| longrun"]
+        ["x y755 root", "| later", "/run/s6-rc/servicedirs/svc-probe", "| 0\n", "/usr/bin/stepdown", "| run"]
     {
         assert!(text.contains(expected), "{expected}: {text}");
     }
@@ -279,4 +279,51 @@ fn s6_cmd_arg0_is_put_before_the_main_command() {
         script(container(), "init", "true").env("S6_CMD_ARG0", "/bin/echo before").env("S6_SYNC_DISKS", "1");
     let ended = container.command(&["the command"]).run().expect(0);
     assert!(ended.text(Origin::Out).contains("before the command"), "{ended:#?}");
+}
+
+#[test]
+fn scripts_control_services_by_s6_svc_and_its_like() {
+    if !possible() {
+        return;
+    }
+    let commands = "s6-svc s6-svok s6-svstat s6-svwait s6-rc s6-svscanctl";
+    let run = format!(
+        "#!/bin/bash\nmkdir /run/bin\nfor name in {commands}; do ln -s /usr/bin/stepdown /run/bin/$name; done\n\
+         PATH=/run/bin:$PATH\nprobe=/run/service/svc-probe\n\
+         s6-svwait -U -t 20000 $probe; echo waited $?\n\
+         s6-svok $probe; echo known $?; s6-svok /run/service/none; echo unknown $?\n\
+         echo fields $(s6-svstat -o up,wantedup,ready,exitcode /var/run/service/svc-probe)\n\
+         s6-svstat $probe\ncd $probe\nbefore=$(s6-svstat -p .)\n\
+         s6-svc -wr -T 20000 -t .; echo restarted $? $([ $before = $(s6-svstat -p .) ] && echo same)\n\
+         s6-svc -wD -T 20000 -d .; echo stopped $?; s6-svstat .\n\
+         s6-rc -da list | grep probe; s6-rc -t 20000 -u change svc-probe; echo changed $?\n\
+         s6-rc -a list | tr '\\n' ' '; echo; s6-rc list none; echo list $?; s6-svc -t /run/service/none; echo svc $?\n\
+         s6-svwait -d -t 10 .; echo late $?\n\
+         echo 4 > /run/s6-linux-init-container-results/exitcode; s6-svscanctl -t /run/service; exec sleep 600\n"
+    );
+    let ended = probe().s6_service("svc-ctl", &[("type", "longrun\n"), ("run", &run)]).run().expect(4);
+    let lines: Vec<_> = ended.lines.iter().filter_map(|line| Some(line.text.split_once("| ")?.1.to_owned())).collect();
+    let has = |line: &str| lines.iter().any(|it| it == line);
+    for line in [
+        "waited 0",
+        "known 0",
+        "unknown 1",
+        "fields true true false -1",
+        "restarted 0",
+        "stopped 0",
+        "svc-probe",
+        "changed 0",
+        "svc-ctl svc-probe ",
+        "s6-rc: fatal: none is not a recognized identifier",
+        "list 3",
+        "s6-svc: fatal: unable to control /run/service/none: supervisor not listening",
+        "svc 100",
+        "s6-svwait: fatal: timed out",
+        "late 99",
+    ] {
+        assert!(has(line), "{line}: {ended:#?}");
+    }
+    assert!(lines.iter().any(|line| line.starts_with("up (pid ") && line.contains(" seconds")), "{ended:#?}");
+    let down = |line: &String| line.starts_with("down (signal SIGTERM) ") && line.ends_with(" seconds, normally up");
+    assert!(lines.iter().any(down), "{ended:#?}");
 }

@@ -26,6 +26,8 @@ pub enum Origin {
     Execline,
     /// s6-portable-utils
     S6PortableUtils,
+    /// s6-rc
+    S6Rc,
     /// s6-linux-init: found in `/run/s6/basedir/bin` alone, where the boot makes links
     S6LinuxInit,
     /// s6-linux-utils
@@ -43,6 +45,7 @@ impl Origin {
             Self::S6 => "s6",
             Self::Execline => "execline",
             Self::S6PortableUtils => "s6-portable-utils",
+            Self::S6Rc => "s6-rc",
             Self::S6LinuxInit => "s6-linux-init",
             Self::S6LinuxUtils => "s6-linux-utils",
             Self::S6Overlay => "s6-overlay",

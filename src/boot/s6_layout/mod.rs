@@ -35,6 +35,19 @@ use crate::text::shown;
 const RUN: &str = "/run";
 /// The helper commands in `s6/basedir/bin`, which are links to this program.
 const COMMANDS: [&CStr; 4] = [c"halt", c"poweroff", c"reboot", c"init"];
+/// What s6-rc keeps to itself of a definition. A `down` in a service's directory would mean something to scripts.
+const NOT_COPIED: [&str; 10] = [
+    "consumer-for",
+    "dependencies",
+    "dependencies.d",
+    "down",
+    "pipeline-name",
+    "producer-for",
+    "timeout-down",
+    "timeout-up",
+    "type",
+    "up",
+];
 /// Names that s6-rc adds to, such as `s6-rc:s6-rc-init:AbCdEf`.
 const OF_S6_RC: &[u8] = b"s6-rc";
 /// The directory of the exit code.
@@ -207,6 +220,10 @@ impl ServiceHandles {
         let made = self.tree.directory(parent.as_fd(), &name)?;
         for entry in fs::read_dir(&service.definition)? {
             let entry = entry?;
+            let is_of_s6_rc = NOT_COPIED.iter().any(|name| entry.file_name() == *name);
+            if service.kind == S6DirectoryKind::Longrun && is_of_s6_rc {
+                continue;
+            }
             self.tree.link(made.as_fd(), &name_of(entry.file_name())?, &entry.path())?;
         }
         self.tree.give(made.as_fd())?;

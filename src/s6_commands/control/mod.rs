@@ -2,8 +2,17 @@
 //! not know what PID 1 does about it.
 
 mod halt;
+mod rc;
+mod supervised;
+mod svc;
+mod svstat;
+mod svwait;
 
 pub(super) use halt::halt;
+pub(super) use rc::s6_rc;
+pub(super) use svc::{s6_svc, s6_svscanctl};
+pub(super) use svstat::{s6_svok, s6_svstat};
+pub(super) use svwait::s6_svwait;
 
 use crate::control::client::ClientError;
 use crate::error::{EXIT_REFUSED, EXIT_WRONG};

@@ -1,0 +1,144 @@
+//! `s6-svc`, `s6-svscanctl`: commands to one service, and to the supervisor as a whole.
+
+use super::failed;
+use super::supervised::Supervised;
+use super::svwait::{Goal, Quantity, Restarts, milliseconds, wait_for};
+use crate::config::values::Signal;
+use crate::control::client::{ClientError, query};
+use crate::control::protocol::Query;
+use crate::control::responses::{Accepted, Reloaded, Waited};
+use crate::error::EXIT_WRONG;
+use crate::s6_commands::call::{Call, Outcome, number};
+use crate::s6_commands::failure::Failure;
+use crate::text::shown_bytes;
+
+/// The letters of signals.
+const SIGNALS: [(u8, &str); 12] = [
+    (b'a', "ALRM"),
+    (b'b', "ABRT"),
+    (b'q', "QUIT"),
+    (b'h', "HUP"),
+    (b'k', "KILL"),
+    (b't', "TERM"),
+    (b'i', "INT"),
+    (b'1', "USR1"),
+    (b'2', "USR2"),
+    (b'p', "STOP"),
+    (b'c', "CONT"),
+    (b'y', "WINCH"),
+];
+/// The original takes no more commands at once.
+const MOST: usize = 63;
+
+/// Sends commands to the supervisor of a service, in their order, and waits for what `-w` names.
+pub(in crate::s6_commands) fn s6_svc(mut call: Call) -> Outcome {
+    const SYNOPSIS: &str = "s6-svc [ -wu | -wU | -wd | -wD | -wr | -wR ] [ -T timeout ] [ -s signal | -abqhkti12pcy ] [ \
+                            -roduDUxOQ ] servicedir";
+    let (mut letters, mut goal, mut timeout) = (Vec::new(), None, None);
+    for (letter, value) in call.options("s:abqhkti12pcyroduDUxOQT:w:", SYNOPSIS)? {
+        match letter {
+            b's' => letters.push(signal_letter(&value)?),
+            b'T' => timeout = Some(number(&value).ok_or_else(|| Failure::usage(SYNOPSIS))?),
+            b'w' => goal = Some(value.first().and_then(|it| Goal::of(*it)).ok_or_else(|| Failure::usage(SYNOPSIS))?),
+            letter => letters.push(letter),
+        }
+    }
+    if letters.len() > MOST {
+        return Err(Failure::wrong("too many commands"));
+    }
+    let word = call.word(SYNOPSIS)?;
+    if !call.words.is_empty() {
+        call.warn("ignoring extra arguments");
+    }
+    if word.is_empty() {
+        return Err(Failure::wrong("invalid service path"));
+    }
+    let service = Supervised::of(&word);
+    let control = |error: ClientError| match error {
+        ClientError::NoServer(_) | ClientError::BadRequest(_) => {
+            let what = format!("unable to control {}: supervisor not listening", shown_bytes(&word));
+            Failure::fatal(EXIT_WRONG, what)
+        }
+        error => failed(&format!("control {}", shown_bytes(&word)), &error),
+    };
+    let before = service.status().map_err(control)?;
+    for letter in letters {
+        command(&call, &service, letter).map_err(control)?;
+    }
+    let Some(goal) = goal else { return Ok(0) };
+    let mut restarts = Restarts::default();
+    restarts.note(&[before]);
+    wait_for(&[service], goal, Quantity::All, milliseconds(timeout), restarts)
+}
+
+fn signal_letter(name: &[u8]) -> Result<u8, Failure> {
+    let shown = shown_bytes(name);
+    let signal = std::str::from_utf8(name).ok().and_then(Signal::parse);
+    let signal = signal.ok_or_else(|| Failure::wrong(format!("invalid signal: {shown}")))?;
+    let letter = SIGNALS.iter().find(|(_, known)| Signal::parse(known) == Some(signal)).map(|(letter, _)| *letter);
+    letter.ok_or_else(|| Failure::wrong(format!("{shown} is not in the list of user-available signals")))
+}
+
+fn command(call: &Call, service: &Supervised, letter: u8) -> Result<(), ClientError> {
+    let services = vec![service.name.clone()];
+    let change = |query: Query| crate::control::client::query::<Waited>(&query).map(drop);
+    if let Some((_, signal)) = SIGNALS.iter().find(|(known, _)| *known == letter) {
+        let signal = (*signal).to_owned();
+        let sent = query::<Accepted>(&Query::Signal { service: service.name.clone(), signal, group: false });
+        return match sent {
+            // It has no process, which the original does not mind.
+            Ok(Accepted {}) | Err(ClientError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        };
+    }
+    match letter {
+        b'u' | b'U' => change(Query::Start { services, wait_ms: None }),
+        b'd' | b'D' => change(Query::Stop { services, wait_ms: None }),
+        b'r' => change(Query::Restart { services, wait_ms: None }),
+        b'o' => {
+            call.warn("-o: the service is started, and again when it ends: its restart policy decides");
+            change(Query::Start { services, wait_ms: None })
+        }
+        b'O' | b'Q' => {
+            call.warn("-O: the service is started again when it ends: its restart policy decides");
+            Ok(())
+        }
+        // `-x`: its supervisor is PID 1, which does not end with one service.
+        _ => Ok(()),
+    }
+}
+
+/// Sends commands to the supervisor as a whole. It has one for each service directory in the original; here it is PID 1.
+pub(in crate::s6_commands) fn s6_svscanctl(mut call: Call) -> Outcome {
+    const SYNOPSIS: &str = "s6-svscanctl [ -zabhitqnN ] svscandir";
+    let letters = call.options("phratszbnNiq0678", SYNOPSIS)?;
+    call.word(SYNOPSIS)?;
+    for (letter, _) in letters {
+        match letter {
+            b't' | b's' | b'b' | b'i' | b'q' | b'p' | b'r' | b'0' | b'6' | b'7' | b'8' => {
+                let code = None;
+                query::<Accepted>(&Query::Shutdown { code }).map_err(|error| failed("end the container", &error))?;
+            }
+            b'h' | b'a' => {
+                let reload = Query::Reload { services: Vec::new() };
+                query::<Reloaded>(&reload).map_err(|error| failed("reload the services", &error))?;
+            }
+            // Zombies are reaped and leftovers ended anyway.
+            _ => {}
+        }
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_named_as_kill_does_or_by_number() {
+        let of = |name: &str| signal_letter(name.as_bytes()).map_err(|failure| failure.text);
+        assert_eq!([of("HUP"), of("SIGTERM"), of("10")], [Ok(b'h'), Ok(b't'), Ok(b'1')]);
+        assert_eq!(of("SEGV"), Err("fatal: SEGV is not in the list of user-available signals".to_owned()));
+        assert_eq!(of("nothing"), Err("fatal: invalid signal: nothing".to_owned()));
+    }
+}

@@ -1,0 +1,261 @@
+//! `s6-svstat`, `s6-svok`: what state a service is in, in the form of the originals.
+#![allow(clippy::disallowed_methods)] // absolute times
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::failed;
+use super::supervised::{Supervised, is_up};
+use crate::config::values::Signal;
+use crate::control::client::ClientError;
+use crate::control::reason::LastExit;
+use crate::control::responses::ServiceStatus;
+use crate::s6_commands::call::{Call, Outcome, print};
+use crate::s6_commands::failure::Failure;
+use crate::supervise::StatusState;
+use crate::text::shown_bytes;
+
+/// The exit code for a service that nobody supervises.
+const NOT_SUPERVISED: u8 = 1;
+/// The original prints no more fields.
+const MOST_FIELDS: usize = 16;
+/// TAI64 labels: seconds since 1970 TAI, which was 10 seconds ahead of UTC, above 2^62.
+const TAI: u64 = (1 << 62) + 10;
+
+/// A field of `-o`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    Up,
+    WantedUp,
+    NormallyUp,
+    Ready,
+    Paused,
+    Pid,
+    Pgid,
+    ExitCode,
+    Signal,
+    SigNum,
+    UpDownSince,
+    ReadySince,
+    UpDownFor,
+    ReadyFor,
+}
+
+const FIELDS: [(&str, Field); 14] = [
+    ("up", Field::Up),
+    ("wantedup", Field::WantedUp),
+    ("normallyup", Field::NormallyUp),
+    ("ready", Field::Ready),
+    ("paused", Field::Paused),
+    ("pid", Field::Pid),
+    ("pgid", Field::Pgid),
+    ("exitcode", Field::ExitCode),
+    ("signal", Field::Signal),
+    ("signum", Field::SigNum),
+    ("updownsince", Field::UpDownSince),
+    ("readysince", Field::ReadySince),
+    ("updownfor", Field::UpDownFor),
+    ("readyfor", Field::ReadyFor),
+];
+
+/// What is printed of a service.
+#[derive(Clone, Debug)]
+struct State {
+    /// Its process, while it is up.
+    pid: Option<i32>,
+    is_wanted: bool,
+    is_normally_up: bool,
+    is_ready: bool,
+    last_exit: Option<LastExit>,
+    /// How long it has been up or down.
+    lasts: Duration,
+    /// How long it has been ready.
+    ready_for: Duration,
+}
+
+/// Exits with 0 if the service is supervised, else with 1.
+pub(in crate::s6_commands) fn s6_svok(mut call: Call) -> Outcome {
+    const SYNOPSIS: &str = "s6-svok servicedir";
+    call.options("", SYNOPSIS)?;
+    let service = Supervised::of(&call.word(SYNOPSIS)?);
+    match service.status() {
+        Ok(_) => Ok(0),
+        Err(ClientError::NoServer(_) | ClientError::BadRequest(_)) => Ok(NOT_SUPERVISED),
+        Err(error) => Err(failed(&format!("check {}", service.directory.display()), &error)),
+    }
+}
+
+/// Prints the state of a service: one line for people, or the wanted fields.
+pub(in crate::s6_commands) fn s6_svstat(mut call: Call) -> Outcome {
+    const SYNOPSIS: &str = "s6-svstat [ -uwNrpgest | -o \
+                            up,wantedup,normallyup,ready,paused,pid,pgid,exitcode,signal,signum,updownsince,readysince,\
+                            updownfor,readyfor ] [ -n ] servicedir";
+    let (mut fields, mut in_numbers) = (Vec::new(), false);
+    for (letter, value) in call.options("no:uwNrpgest", SYNOPSIS)? {
+        match letter {
+            b'n' => in_numbers = true,
+            b'o' => fields.extend(named(&value)?),
+            b'u' => fields.push(Field::Up),
+            b'w' => fields.push(Field::WantedUp),
+            b'N' => fields.push(Field::NormallyUp),
+            b'r' => fields.push(Field::Ready),
+            b'p' => fields.push(Field::Pid),
+            b'g' => fields.push(Field::Pgid),
+            b'e' => fields.push(Field::ExitCode),
+            b's' => fields.push(Field::Signal),
+            _ => fields.push(Field::UpDownFor),
+        }
+        if fields.len() > MOST_FIELDS {
+            return Err(Failure::wrong("too many option fields"));
+        }
+    }
+    let word = call.word(SYNOPSIS)?;
+    let service = Supervised::of(&word);
+    let status = service.status().map_err(|error| match error {
+        ClientError::NoServer(_) | ClientError::BadRequest(_) => {
+            let what = format!("unable to read status for {}: s6-supervise not running", shown_bytes(&word));
+            Failure::fatal(NOT_SUPERVISED, what)
+        }
+        error => failed(&format!("read status for {}", shown_bytes(&word)), &error),
+    })?;
+    let state = State::of(&service, &status);
+    let line = match fields.is_empty() {
+        true => state.line(in_numbers),
+        false => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            fields.iter().map(|field| state.field(*field, now)).collect::<Vec<_>>().join(" ")
+        }
+    };
+    print(format!("{line}\n").as_bytes()).map(|()| 0)
+}
+
+/// Returns the fields of a list.
+fn named(list: &[u8]) -> Result<Vec<Field>, Failure> {
+    let words = list.split(|byte| *byte == b',').filter(|word| !word.is_empty());
+    let field = |word: &[u8]| FIELDS.iter().find(|(name, _)| name.as_bytes() == word).map(|(_, field)| *field);
+    let wrong = |word: &[u8]| Failure::wrong(format!("invalid option field: {}", shown_bytes(word)));
+    words.map(|word| field(word).ok_or_else(|| wrong(word))).collect()
+}
+
+impl State {
+    fn of(service: &Supervised, status: &ServiceStatus) -> Self {
+        let since = Duration::from_millis(status.since_ms);
+        let is_up = is_up(status);
+        let is_ready = matches!(status.state, StatusState::Up | StatusState::Done) && service.announces_readiness();
+        Self {
+            pid: status.pid.filter(|_| is_up),
+            is_wanted: status.wanted,
+            is_normally_up: !service.directory.join("down").exists(),
+            is_ready,
+            last_exit: status.last_exit.clone(),
+            lasts: status.uptime_ms.filter(|_| is_up).map_or(since, Duration::from_millis),
+            ready_for: since,
+        }
+    }
+
+    fn line(&self, in_numbers: bool) -> String {
+        let mut line = match (self.pid, &self.last_exit) {
+            (Some(pid), _) => format!("up (pid {pid} pgid {pid})"),
+            (None, Some(LastExit::Signal(_))) => {
+                let signal = self.signal(in_numbers);
+                format!("down (signal {signal})")
+            }
+            (None, Some(LastExit::Code(code))) => format!("down (exitcode {code})"),
+            (None, None) => "down (exitcode 0)".to_owned(),
+        };
+        line += &format!(" {} seconds", self.lasts.as_secs());
+        let is_up = self.pid.is_some();
+        let notes = [
+            (is_up && !self.is_normally_up, ", normally down"),
+            (!is_up && self.is_normally_up, ", normally up"),
+            (!is_up && self.is_wanted, ", want up"),
+            (is_up && !self.is_wanted, ", want down"),
+        ];
+        notes.iter().filter(|(applies, _)| *applies).for_each(|(_, note)| line += note);
+        if self.is_ready {
+            line += &format!(", ready {} seconds", self.ready_for.as_secs());
+        }
+        line
+    }
+
+    fn field(&self, field: Field, now: Duration) -> String {
+        match field {
+            Field::Up => self.pid.is_some().to_string(),
+            Field::WantedUp => self.is_wanted.to_string(),
+            Field::NormallyUp => self.is_normally_up.to_string(),
+            Field::Ready => (self.pid.is_some() && self.is_ready).to_string(),
+            // A stopped process is not told apart.
+            Field::Paused => false.to_string(),
+            Field::Pid | Field::Pgid => self.pid.unwrap_or(-1).to_string(),
+            Field::ExitCode => match (self.pid, &self.last_exit) {
+                (None, Some(LastExit::Code(code))) => code.to_string(),
+                (None, None) => "0".to_owned(),
+                (Some(_), _) | (None, Some(LastExit::Signal(_))) => "-1".to_owned(),
+            },
+            Field::Signal => self.signal(false),
+            Field::SigNum => self.signal(true),
+            Field::UpDownSince => label(now.saturating_sub(self.lasts)),
+            Field::ReadySince => label(now.saturating_sub(self.ready_for)),
+            Field::UpDownFor => self.lasts.as_secs().to_string(),
+            Field::ReadyFor => self.ready_for.as_secs().to_string(),
+        }
+    }
+
+    fn signal(&self, in_numbers: bool) -> String {
+        match (self.pid, &self.last_exit) {
+            (None, Some(LastExit::Signal(name))) => match Signal::parse(name).filter(|_| in_numbers) {
+                Some(signal) => signal.number().to_string(),
+                None => name.clone(),
+            },
+            (Some(_), _) | (None, Some(LastExit::Code(_)) | None) if in_numbers => "-1".to_owned(),
+            (Some(_), _) | (None, Some(LastExit::Code(_)) | None) => "NA".to_owned(),
+        }
+    }
+}
+
+/// Returns a time since 1970 as a TAI64N label.
+fn label(time: Duration) -> String {
+    format!("@{:016x}{:08x}", TAI + time.as_secs(), time.subsec_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn up() -> State {
+        State {
+            pid: Some(42),
+            is_wanted: true,
+            is_normally_up: true,
+            is_ready: true,
+            last_exit: Some(LastExit::Code(3)),
+            lasts: Duration::from_millis(7900),
+            ready_for: Duration::from_secs(6),
+        }
+    }
+
+    fn fields(state: &State, list: &str) -> String {
+        let now = Duration::new(1_000_000_000, 5);
+        named(list.as_bytes()).unwrap().into_iter().map(|field| state.field(field, now) + " ").collect()
+    }
+
+    #[test]
+    fn the_line_is_the_originals() {
+        assert_eq!(up().line(false), "up (pid 42 pgid 42) 7 seconds, ready 6 seconds");
+        let unwanted = State { is_wanted: false, is_normally_up: false, is_ready: false, ..up() };
+        assert_eq!(unwanted.line(false), "up (pid 42 pgid 42) 7 seconds, normally down, want down");
+        let down = State { pid: None, is_ready: false, ..up() };
+        assert_eq!(down.line(false), "down (exitcode 3) 7 seconds, normally up, want up");
+        let killed = State { last_exit: Some(LastExit::Signal("SIGKILL".into())), is_wanted: false, ..down };
+        assert_eq!(killed.line(false), "down (signal SIGKILL) 7 seconds, normally up");
+        assert_eq!(killed.line(true), "down (signal 9) 7 seconds, normally up");
+    }
+
+    #[test]
+    fn fields_are_printed_in_their_order() {
+        assert_eq!(fields(&up(), "pid,up,ready,wantedup,exitcode,signal,signum"), "42 true true true -1 NA -1 ");
+        let down = State { pid: None, last_exit: Some(LastExit::Signal("SIGTERM".into())), ..up() };
+        assert_eq!(fields(&down, "signum,signal,,exitcode,pid,updownfor,"), "15 SIGTERM -1 -1 7 ");
+        assert_eq!(fields(&up(), "readysince"), "@400000003b9aca0400000005 ");
+        assert_eq!(named(b"up,upp").unwrap_err(), Failure::wrong("invalid option field: upp"));
+    }
+}
