@@ -83,7 +83,7 @@ pub struct Problem {
 pub enum Remedy {
     /// In words.
     Words(String),
-    /// To let whoever reads it do so. Who that is, is known only to who asked for the reading.
+    /// To let its reader do so. Only the caller knows which user that is.
     MakeReadable,
     /// To run a command on a file. Where that file is for the user, is known only to who asked for the reading.
     Command(Box<FileCommand>),

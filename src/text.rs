@@ -22,7 +22,7 @@ pub fn shown_bytes(bytes: &[u8]) -> String {
     out
 }
 
-/// Returns bytes of which only ASCII is expected, for printing: a full-width digit would else be taken for the digit that it
+/// Returns bytes of which only ASCII is expected, for printing: a full-width digit would otherwise be taken for the digit that it
 /// looks like.
 pub fn shown_ascii(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()

@@ -74,7 +74,7 @@ fn what_runs_again_and_again_shows_its_next_time_and_is_scheduled_no_more_once_i
         running.wait_for_line(|line| line.ends_with(&stopped), LIMIT);
         let held = |line: &str| {
             line.contains(&format!("| {name} "))
-                && line.ends_with("stopped by hand, not scheduled until it is started again")
+                && line.ends_with("stopped manually, not scheduled until it is started again")
         };
         running.wait_for_line(held, LIMIT);
     }

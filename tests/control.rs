@@ -536,7 +536,7 @@ fn who_a_reload_brings_can_be_named_and_who_it_takes_out_cannot() {
     assert!(code == 100 && text.contains("there is no service `old`"), "{text}");
     assert_eq!(asked(&running, &["stop", "web"]), (0, "web: down\nnew: down (requires web)\n".into()));
     let (_, text) = asked(&running, &["status"]);
-    assert!(text.contains("stopped by hand\n") && text.contains("stopped with web\n"), "{text}");
+    assert!(text.contains("stopped manually\n") && text.contains("stopped with web\n"), "{text}");
     let (_, text) = asked(&running, &["status", "--json", "new"]);
     assert_eq!(json(&text)["services"][0]["state"], "down");
     assert!(
@@ -649,7 +649,7 @@ fn a_second_init_is_refused_before_anything_is_touched() {
         let said = out(&output) + &String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(100), "{said}");
         let why = "`init`: stepdown is already running in this container (process 1); nothing was changed or started; ask it \
-            with `stepdown status`; run a command beside it with `docker exec CONTAINER stepdown run-as USER COMMAND`";
+            with `stepdown status`; run a command next to it with `docker exec CONTAINER stepdown run-as USER COMMAND`";
         assert!(said.contains(why) && !said.contains("it runs twice"), "{said}");
         let (code, text) = asked(&running, &["status"]);
         assert!(code == 0 && text.contains("web"), "{code} {text}");

@@ -292,7 +292,7 @@ fn who_is_killed_at_the_end_of_the_stop_is_named_with_the_key_that_would_help() 
     let running = app().container_toml("stop_timeout = \"2s\"\n").service("web.toml", &stranger(deaf)).start();
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
     let ended = running.stop().expect(0);
-    let line = ended.lines.iter().find(|line| line.text.contains("killing process "));
+    let line = ended.lines.iter().find(|line| line.text.contains("sending SIGKILL to process "));
     let line = line.unwrap_or_else(|| panic!("{ended:#?}"));
     assert!(line.text.contains("(`bash -c trap : TERM") && line.text.contains("`stop_timeout`"), "{line:?}");
 }
@@ -306,10 +306,11 @@ fn a_service_that_is_killed_is_named_with_the_keys_that_would_help() {
     let running = app().service("web.toml", &bash(script, "stop = { timeout = \"200ms\" }")).start();
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
     assert!(ask(&running, "stop web").contains("web: down"));
-    let line = running.wait_for_line(|line| line.contains("web: still there after "), LIMIT);
-    assert!(line.contains("killing process ") && line.contains("(`/bin/bash -c trap"), "{line}");
+    let line = running.wait_for_line(|line| line.contains("web: did not exit within "), LIMIT);
+    assert!(line.contains("sending SIGKILL to process ") && line.contains("(`/bin/bash -c trap"), "{line}");
     assert!(
-        line.contains("`stop.timeout` in its file") && line.contains("SIGTERM is not what it ends at: `stop.signal`"),
+        line.contains("`stop.timeout` in its file")
+            && line.contains("if it exits on another signal than SIGTERM, set `stop.signal`"),
         "{line}"
     );
     running.stop().expect(0);

@@ -179,7 +179,7 @@ fn a_service_that_is_not_as_declared_is_degraded_and_says_why() {
         found["finding"] == "degraded" && found["cause"].as_str().is_some_and(|cause| cause.contains(what))
     };
     let all = |states: &[serde_json::Value]| {
-        is(states, "ill", "unhealthy: ")
+        is(states, "ill", "its health check failed: ")
             && is(states, "short", "ended with code 3")
             && is(states, "turn", "ended with code 6")
             && is(states, "late", "not ready: ")
@@ -190,7 +190,7 @@ fn a_service_that_is_not_as_declared_is_degraded_and_says_why() {
     let turn = state(&found, "turn")["consequence"].as_str().unwrap_or_default();
     assert!(turn.contains("has failed in its last run; it runs again by itself"), "{turn}");
     let (_, text) = run(&running, 0, &[BINARY, "stop", "web"]);
-    let (code, found) = states(&running, |states| is(states, "web", "stopped by hand"));
+    let (code, found) = states(&running, |states| is(states, "web", "stopped manually"));
     assert_eq!(code, 1, "{text}");
     let fix = state(&found, "web")["fix"][0]["words"].as_str().unwrap_or_default().to_owned();
     assert!(fix.contains("`stepdown start web`"), "{fix}");

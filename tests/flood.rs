@@ -1,5 +1,5 @@
 //! The real binary as the real PID 1 while inputs never pause: signals, exits, deadlines and callers have their share of
-//! each turn of the event loop all the same.
+//! each turn of the event loop nevertheless.
 //!
 //! Nothing here is measured in time. One service, `clock`, floods its log and counts what PID 1 reads of it, which is
 //! bounded in each turn: what it counts between a cause and its effect is a number of turns. While PID 1 does not run, its

@@ -1,6 +1,6 @@
 //! The real binary as the real PID 1, and what a service sees then: the probe's record, compared whole. Only what differs from
 //! run to run is masked: the number of the private gid, and limits, niceness, `oom_score_adj`, seccomp and cgroups that come
-//! from whoever runs the tests.
+//! from the user who runs the tests.
 
 use std::fs;
 

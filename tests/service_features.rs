@@ -100,7 +100,7 @@ time.sleep(600)";
         .service("db.toml", &service)
         .service("app.toml", &shell("echo runs; exec sleep 600", "requires = [\"db\"]"))
         .start();
-    running.wait_for_line(|line| line.contains("db: did not say for 1.5s that it is alive"), LIMIT);
+    running.wait_for_line(|line| line.contains("db: sent no watchdog notification for 1.5s"), LIMIT);
     running.wait_for_line(|line| line.contains("db: stopped with SIGABRT"), LIMIT);
     let ended = running.stop().expect(0);
     assert_eq!(said(&ended.lines, "db")[0], "1500000");

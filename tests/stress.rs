@@ -198,7 +198,7 @@ fn nobody_outlives_the_stop_however_stubborn() {
     let ended = running.stop().expect(0);
     assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
     // Lines of one stream: those of two arrive in any order.
-    let deaf = ["deaf: still there after", "deaf: stopped with SIGKILL", "| db: stopped with code 0"];
+    let deaf = ["deaf: did not exit within", "deaf: stopped with SIGKILL", "| db: stopped with code 0"];
     assert!(deaf.map(|text| place(&ended, text)).is_sorted(), "{ended:#?}");
     place(&ended, "tails: 0");
     place(&ended, "session over");
@@ -339,7 +339,7 @@ fn what_ignores_the_services_own_stop_signal_does_not_use_up_its_stop_timeout() 
         .start();
     running.wait_for_line(|line| line.contains("runs"), LIMIT);
     let ended = running.stop().expect(0);
-    assert_eq!(count(&ended.lines, "still there"), 0, "{ended:#?}");
+    assert_eq!(count(&ended.lines, "did not exit within"), 0, "{ended:#?}");
 }
 
 #[test]

@@ -290,13 +290,13 @@ fn what_a_root_program_is_given_to_run_is_reported_where_the_app_can_write_it() 
     ] {
         let ended = container(toml).run().expect(0);
         ended.assert_line(&format!(
-            "{what}{tells} is told to run: /data is 1234:1234 0755; whoever can write /data has its"
+            "{what}{tells} is told to run: /data is 1234:1234 0755; everyone who can write /data has its"
         ));
         ended.assert_line("move it to where only root can write, such as /usr/local/bin, or remove `user = \"root\"`");
         let vouched = container(toml).container_toml("trust = [\"/data\"]\n").run().expect(0);
         vouched.assert_no_line("is told to run");
     }
-    // It warns of the first, and the second is refused all the same.
+    // It warns of the first, and the second is still refused.
     let both = container("command = [\"/bin/sh\", \"/data/bin/hook\"]\n");
     let second = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/data/bin/hook\"]\n";
     both.service("b.toml", second).run().expect(100).assert_line("could have written its program /data/bin/hook");

@@ -1,5 +1,5 @@
 //! Replaces an account file atomically (DESIGN §3.1): a temporary
-//! file beside it, fsync, rename, fsync of the directory. Mode, owner and extended attributes are kept. Must not know
+//! file next to it, fsync, rename, fsync of the directory. Mode, owner and extended attributes are kept. Must not know
 //! what its bytes mean.
 //!
 //! Lock files are neither created nor respected: no other process writes at boot, and an `/etc/passwd.lock` of an earlier

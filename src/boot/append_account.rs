@@ -1,4 +1,4 @@
-//! Appends a line to `/etc/passwd` itself, if no file can be created beside it: on OpenShift the file has mode 0664 and
+//! Appends a line to `/etc/passwd` itself, if no file can be created next to it: on OpenShift the file has mode 0664 and
 //! group 0, so that any uid may write it, in a directory of root's. Must not know what the line means.
 //!
 //! Unlike a rename this is not atomic; it is as safe as possible:

@@ -178,9 +178,9 @@ pub struct App {
     pub uid: Option<Uid>,
     /// The container file's `gid`.
     pub gid: Option<Gid>,
-    /// Its home; `None`: the account's own, else `/`.
+    /// Its home; `None`: the account's own, otherwise `/`.
     pub home: Option<PathBuf>,
-    /// Its shell; `None`: the account's own, else `/sbin/nologin`.
+    /// Its shell; `None`: the account's own, otherwise `/sbin/nologin`.
     pub shell: Option<PathBuf>,
     /// More groups.
     pub groups: Vec<GroupRef>,
@@ -188,7 +188,7 @@ pub struct App {
     pub device_groups: Vec<PathBuf>,
     /// Whether uid or gid 0 is accepted.
     pub allow_root: bool,
-    /// `UMASK`, else the container file's; `None`: as inherited.
+    /// `UMASK`, otherwise the container file's; `None`: as inherited.
     pub umask: Option<u32>,
     /// The place of `user` or `group`, for problems.
     pub at: Place,

@@ -34,7 +34,7 @@ enum Counts {
     Units,
 }
 
-/// Its name in `limits`. Not beside the type, which the engine uses without the parser.
+/// Its name in `limits`. Not next to the type, which the engine uses without the parser.
 impl std::fmt::Display for Resource {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(RESOURCES.iter().find(|(_, other, _)| other == self).map_or("limit", |(name, ..)| name))

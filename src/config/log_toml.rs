@@ -36,7 +36,7 @@ pub fn read(table: &Table<'_>, report: &mut FileReport<'_>) -> Log {
     let Some(path) = table.get("directory") else {
         for field in FILE_KEYS.iter().filter_map(|key| table.get(key)) {
             let what = format!("{} concerns files, and `log` names no directory", field.name());
-            report.line(field.line(), what, "write `directory = \"/var/log/web\"` beside it, or remove it");
+            report.line(field.line(), what, "write `directory = \"/var/log/web\"` next to it, or remove it");
         }
         return Log { format, directory: None };
     };

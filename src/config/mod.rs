@@ -86,7 +86,7 @@ pub struct Sources {
     pub main: Vec<OsString>,
 }
 
-/// The directories of an image made for s6-overlay, beside its services tree.
+/// The directories of an image made for s6-overlay, next to its services tree.
 #[derive(Clone, Debug, Default)]
 pub struct S6Sources {
     /// Those by which such an image is recognised, as far as they exist: `s6-overlay`, `cont-init.d`.

@@ -103,7 +103,7 @@ pub struct Service {
     pub without_root: WithoutRoot,
     /// Where it comes from, in an image made for s6-overlay; `None`: it is a native service.
     pub s6: Option<S6Origin>,
-    /// Whether it is started at boot (false: an s6 `down` file); else by hand, or when what is started requires it.
+    /// Whether it is started at boot (false: an s6 `down` file); otherwise manually, or when what is started requires it.
     pub enabled: bool,
 }
 

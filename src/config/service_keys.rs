@@ -124,7 +124,7 @@ const READY_KEYS: &[KeyDoc] = &[
     key("timeout", "a duration", "(none)", r#"timeout = "30s""#,
         "after this long without readiness the start counts as failed"),
     key("watchdog", "a duration", "(none)", "notify = true\nwatchdog = \"30s\"",
-        "with `notify`: it says at least this often that it is alive (WATCHDOG=1), or is taken for hung and restarted"),
+        "with `notify`: it sends WATCHDOG=1 at least this often, or is restarted as hung"),
     key("interval", "a duration", r#""500ms""#, r#"interval = "1s""#,
         "the longest pause between two checks; the first ones come faster"),
 ];

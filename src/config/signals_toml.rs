@@ -32,7 +32,7 @@ pub fn read(field: &Field<'_>, report: &mut FileReport<'_>) -> Vec<SignalRule> {
     for (name, field) in field.entries(report).unwrap_or_default() {
         let Some(rule) = rule(name, &field, report) else { continue };
         match rules.iter().any(|other| other.from == rule.from) {
-            true => report.line(field.line(), format!("{} is passed on already", field.name()), "keep one of them"),
+            true => report.line(field.line(), format!("{} is forwarded already", field.name()), "keep one of them"),
             false => rules.push(rule),
         }
     }
@@ -73,7 +73,7 @@ fn from(name: &str, field: &Field<'_>, report: &mut FileReport<'_>) -> Option<Si
     };
     if let Some((_, why)) = OURS.iter().find(|(ours, _)| Signal::parse(ours) == Some(signal)) {
         let remedy = "remove it; HUP, QUIT, USR1, USR2, WINCH and the like can be";
-        report.line(field.line(), format!("{} cannot be passed on: {why}", field.name()), remedy);
+        report.line(field.line(), format!("{} cannot be forwarded: {why}", field.name()), remedy);
         return None;
     }
     Some(signal)

@@ -17,7 +17,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         let bare = ours.to_ascii_lowercase().replace('-', "_");
         let (one, other) = (plain.chars().count(), bare.chars().count());
         let distance = strsim::osa_distance(&plain, &bare);
-        // At most a third of the shorter one: else a short word would match any other. Words without a common letter do not
+        // At most a third of the shorter one: otherwise a short word would match any other. Words without a common letter do not
         // match.
         let near = distance <= (one.min(other) / 3).clamp(1, 3) && distance < one.max(other);
         near.then_some(distance)

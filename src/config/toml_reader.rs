@@ -11,7 +11,7 @@ use super::quote::ticked;
 use super::toml_table::Table;
 use super::toml_words::{self, Scope, SyntaxError};
 
-/// For a larger file only the first syntax error is reported: it is not written by hand, and the parser would keep an error
+/// For a larger file only the first syntax error is reported: nobody writes it manually, and the parser would keep an error
 /// for each byte of a malicious file (SECURITY T33).
 const RECOVERED_UP_TO: usize = 16 * 1024;
 

@@ -186,7 +186,7 @@ fn service_dir(
         {
             let verb = if ignored.len() == 1 { "is" } else { "are" };
             let notice = format!(
-                "{name}: {} {verb} ignored beside `service.toml`: write the keys for it there",
+                "{name}: {} {verb} ignored next to `service.toml`: write the keys for it there",
                 ignored.join(", ")
             );
             draft.notices.push(notice);

@@ -15,7 +15,7 @@ use crate::control::runtime_dir::CONTAINER_LINK;
 use crate::inspect::facts::{alternatives, candidates};
 use crate::sys::instance::mount_namespace;
 
-/// Returns the preferred paths, best first; beside each there may be those of other containers of a pod.
+/// Returns the preferred paths, best first; next to each there may be those of other containers of a pod.
 pub fn directories() -> Vec<PathBuf> {
     candidates(var_os("XDG_RUNTIME_DIR"))
 }

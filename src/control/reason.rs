@@ -52,7 +52,7 @@ pub enum Reason {
     LeftOut,
     /// It failed before the step down.
     FailedBefore,
-    /// It was stopped by hand.
+    /// It was stopped manually.
     StoppedByHand {
         /// Whether it is not scheduled until it is started again.
         unscheduled: bool,
@@ -113,9 +113,9 @@ pub enum EndedByUs {
     },
     /// Its health check failed; what that found.
     Unhealthy(String),
-    /// It notified that it is not well (WATCHDOG=trigger).
+    /// It reported its own failure (WATCHDOG=trigger).
     WatchdogTrigger,
-    /// It did not notify in time that it is alive (WATCHDOG=1).
+    /// It sent no watchdog notification in time (WATCHDOG=1).
     WatchdogTimeout {
         /// How often it had to, in microseconds.
         after_us: u64,
@@ -156,9 +156,9 @@ impl fmt::Display for Reason {
             Self::CannotStart(why) => out.write_str(&spawn_words::words(why)),
             Self::LeftOut => out.write_str("left out in this mode"),
             Self::FailedBefore => out.write_str("failed before the step down"),
-            Self::StoppedByHand { unscheduled: false } => out.write_str("stopped by hand"),
+            Self::StoppedByHand { unscheduled: false } => out.write_str("stopped manually"),
             Self::StoppedByHand { unscheduled: true } => {
-                out.write_str("stopped by hand, not scheduled until it is started again")
+                out.write_str("stopped manually, not scheduled until it is started again")
             }
             Self::StoppedWith(service) => write!(out, "stopped with {service}"),
             Self::NoLongerScheduled(service) => {
@@ -181,9 +181,9 @@ impl fmt::Display for EndedByUs {
                 last_result.iter().try_for_each(|found| write!(out, "; the last answer: {found}"))
             }
             Self::Unhealthy(found) => write!(out, "unhealthy: {found}"),
-            Self::WatchdogTrigger => out.write_str("said that it is not well (WATCHDOG=trigger)"),
+            Self::WatchdogTrigger => out.write_str("reported failure (WATCHDOG=trigger)"),
             Self::WatchdogTimeout { after_us } => {
-                write!(out, "did not say for {} that it is alive (WATCHDOG=1)", words(after_us))
+                write!(out, "sent no watchdog notification for {} (WATCHDOG=1)", words(after_us))
             }
         }
     }
@@ -305,7 +305,7 @@ mod tests {
             (Reason::EndedByUs(not_ready), "not ready within 3s (`main.ready.timeout`); the last answer: refused"),
             (
                 Reason::Limit { failures: 10, last: LastRun::EndedByUs(watchdog) },
-                "10 failures in a row, last: did not say for 2.5s that it is alive (WATCHDOG=1)",
+                "10 failures in a row, last: sent no watchdog notification for 2.5s (WATCHDOG=1)",
             ),
             (
                 Reason::Limit { failures: 1, last: LastRun::CannotStart(no_exec.clone()) },

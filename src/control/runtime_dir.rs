@@ -207,7 +207,7 @@ impl Location {
             return Err(format!("uid {} has put something there", stat.uid));
         }
         if stat.kind != FileKind::Directory {
-            // Removing a name needs no check: whoever else can write there could remove it as well.
+            // Removing a name needs no check: another user who can write there could remove it as well.
             return match unlinkat(parent, self.name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
                 Ok(()) => self.recreate(),
                 Err(cause) => Err(failure("cannot remove what an earlier boot left", cause)),

@@ -30,7 +30,7 @@ pub struct IndexEntry {
     start: Start,
 }
 
-/// A start or stop by hand.
+/// A manual start or stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ManualChange {
     /// Start it.
@@ -155,7 +155,7 @@ impl ServiceIndex {
     /// Returns the ids of these names, if the change is possible for all of them.
     ///
     /// # Errors
-    /// As [`Self::resolve`]; also which services cannot be started or stopped by hand, and why.
+    /// As [`Self::resolve`]; also which services cannot be started or stopped manually, and why.
     pub fn resolve_changeable(&self, names: &[String], change: ManualChange) -> Result<Vec<Id>, CommandRefused> {
         let ids = self.resolve(names)?;
         let refused: Vec<String> = ids.iter().filter_map(|id| self.get(*id)?.refusal(change)).collect();

@@ -31,7 +31,7 @@ pub fn from_plan(plan: &BootPlan) -> Snapshot {
     }
 }
 
-/// Returns a service as the engine sees it; why it is as it is is told by whoever knows the words.
+/// Returns a service as the engine sees it; the reason of its state is added by the caller.
 pub fn service_status(line: &Status, now: EngineTime) -> ServiceStatus {
     ServiceStatus {
         name: line.name.to_string(),

@@ -42,7 +42,7 @@ pub enum Progress {
 }
 
 /// Returns the times of all services that were requested, the chain to the last one of the boot that became ready, and what
-/// the boot still waits for. `boot` is when the boot requested services: those started by hand or by the clock later are
+/// the boot still waits for. `boot` is when the boot requested services: those started manually or by the clock later are
 /// not part of it.
 pub fn timings(
     service_index: &ServiceIndex,

@@ -8,7 +8,7 @@ use crate::supervise::Phase;
 pub enum WaitState {
     /// It is in the state that was waited for.
     Reached,
-    /// It will not be, unless it is started or stopped by hand.
+    /// It will not be, unless it is started or stopped manually.
     Never,
     /// It may still be.
     NotYet,

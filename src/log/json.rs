@@ -1,4 +1,4 @@
-//! Lines as JSON, one object each: `{"time":…,"service":…,"stream":…,"line":…}`. Written by hand, without an allocation per
+//! Lines as JSON, one object each: `{"time":…,"service":…,"stream":…,"line":…}`. Written directly, without an allocation per
 //! line; the tests read it back with a JSON parser. Pure.
 
 use super::clock::{RFC3339, Timestamp};

@@ -22,7 +22,7 @@ const CONTINUED: u8 = 2;
 const MORE: u8 = 4;
 const CUT: u8 = 8;
 
-/// A line as the service wrote it: whoever prints it escapes it.
+/// A line as the service wrote it: it is escaped where it is printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TailLine {
     /// When it was read.

@@ -109,7 +109,7 @@ fn run_writer(mut store: Store, socket: BorrowedFd<'_>, reopening: bool) -> io::
     let mut write_error = None;
     let mut message = vec![0; MAX_MESSAGE];
     loop {
-        // Before the line about it: whoever reads that line and asks `health` finds it confirmed.
+        // Before the line about it: a reader of that line who asks `health` finds it confirmed.
         let now = store.write_error().map(str::to_owned);
         if now != write_error {
             send_report(&WriterReport::WriteError(now.clone()))?;

@@ -14,7 +14,7 @@ const STDIO: &str = "stdio";
 
 /// What happens at boot (DESIGN §3): the name of each part and one sentence.
 const PARTS: &[(&str, &str)] = &[
-    (SIGNALS, "handlers are installed before anything else; a TERM during any later step ends the boot politely"),
+    (SIGNALS, "handlers are installed before anything else; a TERM during any later step ends the boot in order"),
     ("facts", "the machine is read once: ids, capabilities, id maps, mounts, account files, declared paths"),
     ("configuration", "files and environment are read; any problem ends the boot here with exit 100, nothing touched"),
     ("plan", "configuration and facts become a list of steps, each to be done, already right, or skipped with its fix"),

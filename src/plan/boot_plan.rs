@@ -131,7 +131,7 @@ pub enum Step {
 pub enum AccountWrite {
     /// Replaced atomically by a new file.
     Replace,
-    /// A line is appended, if no file can be created beside it (OpenShift: `/etc/passwd` is 0664 and `/etc` is root's).
+    /// A line is appended, if no file can be created next to it (OpenShift: `/etc/passwd` is 0664 and `/etc` is root's).
     Append,
 }
 
@@ -188,7 +188,7 @@ pub struct MakeDirectory {
 pub struct S6Layout {
     /// Where it lies.
     pub base: S6Base,
-    /// Its owner: whom the scripts run as.
+    /// Its owner: the user of the scripts.
     pub owner: Owner,
     /// Whether `/run` itself becomes that user's, with mode 0755, so that nobody else can replace what root's scripts read.
     pub take_run: bool,
@@ -268,7 +268,7 @@ pub struct Privilege {
     pub drop: DropLevel,
     /// Capabilities kept in *permitted* only. Usually empty.
     pub kept: CapSet,
-    /// Whether no_new_privs is set on PID 1 (else in each child that does not opt out).
+    /// Whether no_new_privs is set on PID 1 (otherwise in each child that does not opt out).
     pub no_new_privs: bool,
     /// The saved gid that services do not have; `None` if there is none (user mode, one mapped gid).
     pub private_gid: Option<Gid>,

@@ -127,7 +127,7 @@ impl ExecFailure {
             Self::ClosedDirectory(seen) => {
                 let what = format!("this user cannot search a directory on the way: {seen}");
                 let place = words::path(&seen.path);
-                // Not to change its mode: /root or a home is closed on purpose.
+                // Not to change its mode: /root or a home is closed intentionally.
                 Some((
                     what,
                     format!("move the program out of {place}, such as to /usr/local/bin, or write another `user`"),

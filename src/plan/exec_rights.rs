@@ -1,5 +1,5 @@
 //! Checks whether a service's user may execute its programs, and whether no_new_privs disables the rights of their files
-//! (setuid, file capabilities; execve(2), capabilities(7)). A program that works elsewhere would else fail with an errno.
+//! (setuid, file capabilities; execve(2), capabilities(7)). A program that works elsewhere would otherwise fail with an errno.
 //! Must not know how files are read.
 
 use std::path::Path;

@@ -49,7 +49,7 @@ pub struct Facts {
     pub account_modes: BTreeMap<AccountFile, (Gid, u32)>,
     /// Whether a new file can be created in `/etc`.
     pub etc: Access,
-    /// Whether a line can be appended to `/etc/passwd`, although no file can be created beside it. Not read as root.
+    /// Whether a line can be appended to `/etc/passwd`, although no file can be created next to it. Not read as root.
     pub passwd_appendable: bool,
     /// Whether our working directory still has a name.
     pub cwd_exists: bool,

@@ -19,10 +19,10 @@ pub const FALLBACKS: [&str; 2] = ["/tmp", "/dev/shm"];
 
 const TOP: &str = "/";
 
-/// Returns HOME where the user cannot be changed: as it was given by hand (`-e HOME=…`), the declared one, the account's,
+/// Returns HOME where the user cannot be changed: as it was given manually (`-e HOME=…`), the declared one, the account's,
 /// the first declared path that can be written, a place where everybody can write; `/` only where there is nothing better.
 ///
-/// What a runtime gives by itself is not meant by anybody: `/` for a uid that no file knows, else the account's.
+/// What a runtime gives by itself is not meant by anybody: `/` for a uid that no file knows, otherwise the account's.
 pub(super) fn find(
     container: &Container,
     facts: &Facts,

@@ -299,7 +299,7 @@ impl UnsafeDirectory<'_> {
             Self::Others(stranger) => {
                 let place = words::path(stranger.path());
                 let help = format!(
-                    "if whoever can write there may have the same, write `trust = [\"{place}\"]` into \
+                    "if everyone who can write there may have the same, write `trust = [\"{place}\"]` into \
                      /etc/stepdown.toml"
                 );
                 (format!("{directory} (users other than root decide what is found there: {stranger})"), help)

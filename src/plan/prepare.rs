@@ -2,7 +2,7 @@
 //!
 //! These are the oneshots that run as root, and the oneshots for which they wait (`requires`, and `after`, so that a
 //! declared order holds across the drop). A root oneshot that waits for a longrun, directly or not, cannot be included:
-//! longruns start after the drop; it forces PID 1 to stay root. The same holds for one that is not `enabled` and started by hand
+//! longruns start after the drop; it forces PID 1 to stay root. The same holds for one that is not `enabled` and started manually
 //! later, for one that runs again or has a `stop_command`, and for what waits for it. The stage is the same if PID 1 stays
 //! root for another reason, so that an image always boots in the same order.
 
@@ -50,7 +50,7 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> PrepareStage {
             Kind::Longrun => format!("it waits for `{}`, a longrun", need.name),
             Kind::Oneshot => format!("it waits for `{}`, which runs after the drop", need.name),
         });
-        let by_hand = (!service.enabled).then(|| "it is not `enabled` and is started by hand".to_owned());
+        let by_hand = (!service.enabled).then(|| "it is not `enabled` and is started manually".to_owned());
         match waits.or(again.map(str::to_owned)).or(by_hand) {
             Some(why) if root => stage.after_drop.push((*at, why)),
             None if root => queue.push(*at),

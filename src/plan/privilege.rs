@@ -178,13 +178,13 @@ fn demand(case: &PrivilegeInputs<'_>, at: usize, service: &Service, runs: &RunsA
         });
     }
     if case.switch_ability == SwitchAbility::Root && runs.uid != Uid::ROOT {
-        let whom = format!("`{name}` runs as {} ({}:{})", runs.user, runs.uid, runs.gid);
+        let subject = format!("`{name}` runs as {} ({}:{})", runs.user, runs.uid, runs.gid);
         let set_groups = CapSet::EMPTY.with(Capability::SETGID);
         if runs.uid != case.identity.uid {
             let caps = set_groups.with(Capability::SETUID).with(Capability::KILL);
-            need(caps, format!("{whom}: SETUID, SETGID and KILL are as good as root"));
+            need(caps, format!("{subject}: SETUID, SETGID and KILL are as good as root"));
         } else if runs.gid != case.identity.gid {
-            need(set_groups, format!("{whom}: SETGID lets it join any group"));
+            need(set_groups, format!("{subject}: SETGID lets it join any group"));
         } else if runs.groups.as_deref() != Some(&case.identity.groups) {
             need(set_groups, format!("`{name}` has groups of its own: SETGID lets it join any"));
         }

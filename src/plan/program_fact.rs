@@ -38,7 +38,7 @@ pub enum ProgramFact {
 }
 
 impl ProgramFact {
-    /// Returns the first that can be executed, as execvp(3) continues after EACCES; else the first that exists.
+    /// Returns the first that can be executed, as execvp(3) continues after EACCES; otherwise the first that exists.
     pub fn best(all: impl Iterator<Item = Self>) -> Self {
         let mut best = Self::NotFound;
         for fact in all {

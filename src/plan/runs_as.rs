@@ -146,7 +146,7 @@ impl Resolver<'_> {
             }
             return runs;
         }
-        let whom = if asked.uid == Uid::ROOT { "root".to_owned() } else { format!("{} ({})", asked.user, asked.uid) };
+        let user = if asked.uid == Uid::ROOT { "root".to_owned() } else { format!("{} ({})", asked.user, asked.uid) };
         let fix = match self.switch_ability {
             SwitchAbility::Root | SwitchAbility::User => {
                 Fix::words("start the container as root: without `user:` and `--user`")
@@ -155,19 +155,19 @@ impl Resolver<'_> {
         };
         match service.without_root {
             WithoutRoot::Run => {
-                let cause = format!("configured to run as {whom}, but this container cannot change user");
+                let cause = format!("configured to run as {user}, but this container cannot change user");
                 let issue = Issue::new(cause, format!("it runs as {me}"), fix);
                 notes.degraded(Area::Service, words::subject(service), issue);
             }
             WithoutRoot::Skip => {
                 runs.skipped = Some(Issue::new(
-                    format!("`{name}` needs {whom} and this container runs as {me}"),
+                    format!("`{name}` needs {user} and this container runs as {me}"),
                     format!("`{name}` is left out, and what requires it cannot start"),
                     fix,
                 ));
             }
             WithoutRoot::Fail => {
-                let cause = format!("it needs {whom} and this container runs as {me}");
+                let cause = format!("it needs {user} and this container runs as {me}");
                 notes.refuse(format!("cannot start `{name}` ({})", service.at), cause, fix);
             }
         }

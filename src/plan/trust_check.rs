@@ -38,7 +38,7 @@ pub(super) struct ExtraRights {
 pub(super) enum ForeignWriter<'a> {
     /// The owner of the file, or of a directory or link in its path, or a user who could write it.
     Found(&'a FileOwner),
-    /// The user whom the boot makes its owner.
+    /// The user that the boot makes its owner.
     Given { path: &'a Path, key: &'static str },
 }
 
@@ -92,7 +92,7 @@ impl<'a> TrustCheck<'a> {
                         let cause =
                             format!("{why}, and users other than root could have written {executed}: {stranger}");
                         let place = words::path(stranger.path());
-                        let consequence = format!("whoever can write {place} has its rights");
+                        let consequence = format!("everyone who can write {place} has its rights");
                         let issue = Issue::new(cause, consequence, help);
                         notes.degraded(Area::Service, format!("`{name}`"), issue);
                     }
@@ -175,7 +175,7 @@ impl<'a> TrustCheck<'a> {
         self.config.container.trust.iter().any(|trusted| path.starts_with(trusted))
     }
 
-    /// Returns the user whom the boot makes the owner of a path that only root controls now.
+    /// Returns the user that the boot makes the owner of a path that only root controls now.
     pub(super) fn given_away_to(&self, path: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
         let TrustedWriters::Root { or, .. } = self.of_variables(service, runs) else { return None };
         let is_safe = |user: &Option<UserRef>| match user {
@@ -335,12 +335,12 @@ fn help(stranger: ForeignWriter<'_>, executed: &Path, name: &ServiceName, withou
     };
     let place = words::path(stranger.path());
     format!(
-        "{help}, or remove {without}; if whoever can write {place} may have what `{name}` has, write \
+        "{help}, or remove {without}; if everyone who can write {place} may have what `{name}` has, write \
          `trust = [\"{place}\"]` into /etc/stepdown.toml"
     )
 }
 
-/// Returns the fix: for a parent directory, which may belong to the app on purpose, that the program must be moved.
+/// Returns the fix: for a parent directory, which may belong to the app intentionally, that the program must be moved.
 fn advice(found: &FileOwner, within: &Path, place: &str) -> String {
     if found.path.starts_with(within) {
         let path = words::path(&found.path);

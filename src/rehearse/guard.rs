@@ -212,7 +212,7 @@ pub(super) fn become_tiny_init() -> Result<(), Refused> {
     match unsafe { fork() }.map_err(refused)? {
         ForkResult::Parent { child } => {
             // The channel on which the start is reported ends when its last copy is closed.
-            // SAFETY: `wait_for_child` uses no descriptor, and this process never returns to whoever owns one.
+            // SAFETY: `wait_for_child` uses no descriptor, and this process never returns to code that owns one.
             unsafe { descriptors::close(3, libc::c_int::MAX) };
             exit_now(wait_for_child(child))
         }
@@ -230,7 +230,7 @@ pub(super) fn become_tiny_init() -> Result<(), Refused> {
 
 /// Resets signals to what an executed program expects: nothing blocked, nothing ignored. By the raw system call, because
 /// libc refuses to touch its two internal ones (32 and 33), which its `posix_spawn` leaves ignored in the children of
-/// whoever started us.
+/// our parent.
 pub(super) fn reset_signals() -> Result<(), Refused> {
     // The kernel's `struct sigaction` with SIG_DFL, no flags, an empty mask: nothing but zeros on every architecture.
     let default = [0_u64; 4];

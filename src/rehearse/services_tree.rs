@@ -1,5 +1,5 @@
 //! The tree that is rehearsed: which directory it is, and how it is copied to `/etc` inside. Owned by root, as in an image:
-//! a Dockerfile's `COPY` makes files root's, whoever owns them on the host.
+//! a Dockerfile's `COPY` makes files root's, regardless of their owner on the host.
 #![allow(clippy::disallowed_methods)] // a copy of the tree in a directory of our own
 
 use std::ffi::OsString;

@@ -82,7 +82,7 @@ impl BootContext {
     /// if the container ends.
     ///
     /// # Errors
-    /// When no loop can be had, or what they left behind cannot be planned with, or a required step is refused.
+    /// When no event loop can be set up, or what they left behind cannot be planned with, or a required step is refused.
     pub fn prepare(
         &mut self,
         user: &EffectiveUser,
@@ -128,7 +128,7 @@ impl BootContext {
     /// Runs oneshots before the drop.
     ///
     /// # Errors
-    /// When no loop can be had.
+    /// When no event loop can be set up.
     pub(super) fn run_early(&self, early: EarlyStage<'_>) -> Result<StageResult, Refused> {
         let EarlyStage { services, plan, parent, listener, signals } = early;
         let stop_timeout = self.config.container.stop_timeout;
@@ -167,7 +167,7 @@ impl BootContext {
     /// Runs everything else until the container ends.
     ///
     /// # Errors
-    /// When no loop can be had.
+    /// When no event loop can be set up.
     pub fn serve(
         &mut self,
         _here: &Dropped,

@@ -62,7 +62,7 @@ impl FdWatcher {
     /// Returns an empty set.
     ///
     /// # Errors
-    /// When no epoll descriptor can be had.
+    /// When no epoll descriptor is available.
     pub fn new() -> Result<Self, Errno> {
         Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, watched: HashMap::new(), next: 0 })
     }

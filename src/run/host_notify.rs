@@ -1,4 +1,4 @@
-//! [`HostNotify`]: the sending end of sd_notify(3), for whoever started the container (podman `--sdnotify=container`,
+//! [`HostNotify`]: the sending end of sd_notify(3), for the runtime that started the container (podman `--sdnotify=container`,
 //! quadlet). Connected before the drop, because the socket may be root's; never blocks, and a missing listener is no error.
 
 use std::ffi::OsStr;

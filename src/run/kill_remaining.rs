@@ -79,7 +79,7 @@ fn log_killed(after: Duration) {
     if !left.is_empty() {
         let (names, after) = (kill_report::named(&left), duration_words(after));
         tracing::warn!(
-            "still there {after} after SIGTERM, killing {names}; if that needs longer: {}",
+            "did not exit within {after} of SIGTERM: sending SIGKILL to {names}; if that needs longer, set {}",
             kill_report::STOP_TIMEOUT_KEYS
         );
     }

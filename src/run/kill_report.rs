@@ -39,11 +39,11 @@ pub fn remedy(id: Id, who: Killed, after: Duration, supervisor: &Supervisor, is_
     };
     let signal = match who {
         Killed::Command if !supervisor.is_main(id) => {
-            format!("; if {} is not what it ends at: `stop.signal`", stop.signal)
+            format!("; if it exits on another signal than {}, set `stop.signal`", stop.signal)
         }
         Killed::Command | Killed::Finish | Killed::StopCommand | Killed::Leftovers => String::new(),
     };
-    format!("; if it needs longer: {timeout}{signal}")
+    format!("; if it needs longer, set {timeout}{signal}")
 }
 
 /// Returns the command line of a process, shortened; its name in brackets where it has none, as ps(1) has it.

@@ -19,7 +19,7 @@ pub const PANIC_SIGNAL: i32 = 64;
 /// Injects the faults that variables ask for, for tests: a panic of the boot, a privilege that cannot be given back.
 #[cfg(debug_assertions)]
 pub fn inject_faults(environment: &BTreeMap<OsString, OsString>) {
-    assert!(!environment.contains_key(OsStr::new("PANIC_ON_PURPOSE")), "on purpose");
+    assert!(!environment.contains_key(OsStr::new("PANIC_ON_PURPOSE")), "requested by a test");
     if environment.contains_key(OsStr::new("STUCK_ON_PURPOSE")) {
         privilege::simulate_not_restored();
     }

@@ -63,7 +63,7 @@ impl ProcessManager {
     /// Returns a manager that has started nothing yet.
     ///
     /// # Errors
-    /// When no descriptor can be had.
+    /// When no descriptor is available.
     pub fn new(entries: Vec<ServiceEntry>, context: LaunchContext, sockets: Sockets) -> io::Result<Self> {
         let mut fd_watcher = FdWatcher::new()?;
         let mut calendars = Calendars::new(context.zone.clone());

@@ -58,7 +58,7 @@ pub fn not_ready(id: Id, after: Duration, last_result: Option<String>, superviso
     EndedByUs::NotReady { after_us: microseconds(after), last_result, declared: declared(id, supervisor) }
 }
 
-/// Returns that there was no watchdog notification for that long; `None`: it notified that it is not well.
+/// Returns that there was no watchdog notification for that long; `None`: it reported its own failure.
 pub fn watchdog(after: Option<Duration>) -> EndedByUs {
     after.map_or(EndedByUs::WatchdogTrigger, |after| EndedByUs::WatchdogTimeout { after_us: microseconds(after) })
 }

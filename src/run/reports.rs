@@ -96,14 +96,14 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         }
         Report::Killing { id, who, after } => {
             let what = match who {
-                Killed::Command => "still there",
-                Killed::Finish => "its finish script is still there",
-                Killed::StopCommand => "its stop command is still there",
-                Killed::Leftovers => "what it left is still there",
+                Killed::Command => "did not exit",
+                Killed::Finish => "its finish script did not exit",
+                Killed::StopCommand => "its stop command did not exit",
+                Killed::Leftovers => "what it left did not exit",
             };
             let remedy = kill_report::remedy(*id, *who, *after, supervisor, context.is_forced);
             tracing::warn!(
-                "{}: {what} after {}, killing {}{remedy}",
+                "{}: {what} within {}; sending SIGKILL to {}{remedy}",
                 name(*id),
                 duration_words(*after),
                 context.processes
@@ -150,8 +150,8 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::PeriodicFailed { id, pause } => {
             tracing::warn!("{}: runs again in {}", name(*id), duration_words(*pause))
         }
-        Report::StopCommandEnded { id, exit: exit @ Exit::Code(0), took } => {
-            tracing::info!("{}: undone with {} after {}", name(*id), words(*exit), duration_words(*took));
+        Report::StopCommandEnded { id, exit: Exit::Code(0), took } => {
+            tracing::info!("{}: stop command succeeded after {}", name(*id), duration_words(*took));
         }
         Report::StopCommandEnded { id, exit, took } => {
             tracing::warn!(

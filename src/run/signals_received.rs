@@ -14,7 +14,7 @@ impl EventLoop<'_> {
             match signal {
                 Signal::CHLD => {}
                 #[cfg(debug_assertions)]
-                signal if signal.number() == panic_message::PANIC_SIGNAL => panic!("on purpose"),
+                signal if signal.number() == panic_message::PANIC_SIGNAL => panic!("requested by a test"),
                 signal if self.signal_rules.iter().any(|rule| rule.from == signal) => self.forward_by_rule(signal),
                 Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
                 // As in tini: the main command gets every signal, TERM and INT too once a stop was requested.

@@ -108,7 +108,7 @@ impl BootContext {
     /// a code and the deadline for the last lines only if the container ends.
     ///
     /// # Errors
-    /// When no loop can be had; when what the hook left is wrong, or a required step is refused.
+    /// When no event loop can be set up; when what the hook left is wrong, or a required step is refused.
     pub fn run_hook(
         &mut self,
         hook: &Stage2Hook,

@@ -13,7 +13,7 @@ use crate::text::shown;
 
 impl EventLoop<'_> {
     /// Stops every service without the engine, which has panicked: the youngest first. Returns the exit code of a refused step.
-    /// Should this panic too, [`Self::tear_down`] finds every process all the same.
+    /// Should this panic too, [`Self::tear_down`] still finds every process.
     pub(super) fn stop_without_engine(&mut self) -> u8 {
         self.stop_reason = StopReason::Asked;
         let until = self.deadline_before(|shares| shares.leftovers + shares.lines + shares.margin);

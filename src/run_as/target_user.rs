@@ -55,7 +55,7 @@ pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: CallerIds) -> Resul
     };
     let wrong = |what: String, remedy: &str| Problem::new(Place::Argument(user.to_owned()), what, remedy);
     if name.is_empty() && group_word.is_none() {
-        // gosu would stay whoever calls it, which is root where a variable is not set.
+        // gosu would stay the user that calls it, which is root where a variable is not set.
         return Err(wrong(
             "it names neither a user nor a group (is a variable unset?)".to_owned(),
             "write a user, such as `app` or `1000:1000`; to stay the user that calls it, leave `run-as` out",

@@ -42,7 +42,7 @@ impl Ended {
     }
 }
 
-/// Undoes what the start of a Rust program changed, for whoever is executed next: SIGPIPE, and the placeholders at
+/// Undoes what the start of a Rust program changed, for the program that is executed next: SIGPIPE, and the placeholders at
 /// descriptors 0 to 2 that were closed.
 pub fn restore_inherited() {
     sigpipe_at_start::restore();
@@ -172,6 +172,6 @@ pub fn end_of(pid: i32) -> Option<OwnedFd> {
 
 /// Returns a descriptor that this process was started with, by its number; the caller has checked that it is open.
 pub fn inherited(fd: i32) -> BorrowedFd<'static> {
-    // SAFETY: whoever names it by number owns it, and closes it by number or not at all.
+    // SAFETY: the caller that names it by number owns it, and closes it by number or not at all.
     unsafe { BorrowedFd::borrow_raw(fd.max(0)) }
 }

@@ -54,7 +54,7 @@ pub struct Signals {
 
 impl Signals {
     /// Installs a handler for every standard signal that can be caught and is not a fault. Blocks real-time signals and reads
-    /// them from a descriptor: they queue (signal(7)), and whoever goes on sending one would keep us in its handler for good.
+    /// them from a descriptor: they queue (signal(7)), and a process that goes on sending one would keep us in its handler for good.
     /// Children are started with an empty mask.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::libc;
 use nix::sys::signal::{SigHandler, Signal, signal};
 
-/// Whether whoever started us ignores it.
+/// Whether our parent ignores it.
 static IGNORED: AtomicBool = AtomicBool::new(false);
 
 // SAFETY: the loader calls what stands here once, before `main`, while there is one thread; it calls the kernel only.

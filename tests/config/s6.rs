@@ -108,7 +108,7 @@ fn files_of_s6_beside_a_service_toml_are_remarked_and_programs_are_its_own() {
     let config = given(&["notification-fd", "timeout-kil", "run", "finish", "up", "down", "web-data"]).config();
     assert_eq!(
         config.notices,
-        ["web: \"notification-fd\", \"timeout-kil\" are ignored beside `service.toml`: write the keys for it there"]
+        ["web: \"notification-fd\", \"timeout-kil\" are ignored next to `service.toml`: write the keys for it there"]
     );
     assert_eq!(given(&["run", "down", "data"]).config().notices, [""; 0]);
 }

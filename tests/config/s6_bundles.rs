@@ -109,7 +109,7 @@ fn bundles_that_contain_each_other_are_named_in_full() {
 fn an_unknown_member_is_named_with_its_bundle() {
     three().member("user", "aa").member("user", "nothing").says(&[
         "/etc/s6-overlay/user-bundles.d/user/contents.d: the bundle `user` contains `aa`, and there is no such service; \
-         did you mean `a`? else remove it, or add that service",
+         did you mean `a`? otherwise remove it, or add that service",
         "/etc/s6-overlay/user-bundles.d/user/contents.d: the bundle `user` contains `nothing`, and there is no such \
          service; remove it, or add that service",
     ]);

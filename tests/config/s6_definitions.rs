@@ -81,7 +81,7 @@ fn what_s6_rc_ignores_is_said_once_with_all_that_have_it() {
         config.notices,
         [
             "`down` is ignored: s6-rc has none on a longrun; leave the service out of `user` instead (a, b)",
-            "`flag-essential` is ignored: it can be stopped by hand as any other (c)",
+            "`flag-essential` is ignored: it can be stopped manually as any other (c)",
             "`up` is ignored: a longrun has `run` (c)",
         ]
     );

@@ -318,7 +318,9 @@ fn words_of_other_systems_name_the_key_that_does_it_here() {
         ("init = true", &["2: unknown key `init` (compose); remove it: stepdown is the init"]),
         (
             "autostart = true",
-            &["2: unknown key `autostart` (supervisord); remove it where it is true; else write `enabled = false`"],
+            &[
+                "2: unknown key `autostart` (supervisord); remove it where it is true; otherwise write `enabled = false`",
+            ],
         ),
         ("autorestart = true", &["2: unknown key `autorestart` (supervisord); write `restart = \"on-failure\"`"]),
         ("startsecs = 1", &["2: unknown key `startsecs` (supervisord); write `ready = { delay = \"2s\" }`"]),
@@ -331,7 +333,7 @@ fn words_of_other_systems_name_the_key_that_does_it_here() {
         (
             "restart = \"unless-stopped\"",
             &[
-                "2: `restart` cannot be \"unless-stopped\"; write `restart = \"always\"`: whoever stops it by hand keeps it stopped",
+                "2: `restart` cannot be \"unless-stopped\"; write `restart = \"always\"`: stopped manually, it stays stopped",
             ],
         ),
         (

@@ -53,8 +53,8 @@ fn an_impossible_log_is_reported() {
         &["2: `log.directory` cannot be \"/var\"; \"/var\" belongs to the system: declare a path below it"],
     );
     web("[log]\nkeep = 3\ncompress = true").web_says(&[
-        "3: `log.keep` concerns files, and `log` names no directory; write `directory = \"/var/log/web\"` beside it, or remove it",
-        "4: `log.compress` concerns files, and `log` names no directory; write `directory = \"/var/log/web\"` beside it, or remove it",
+        "3: `log.keep` concerns files, and `log` names no directory; write `directory = \"/var/log/web\"` next to it, or remove it",
+        "4: `log.compress` concerns files, and `log` names no directory; write `directory = \"/var/log/web\"` next to it, or remove it",
     ]);
 }
 
@@ -226,7 +226,7 @@ fn a_signal_that_cannot_be_passed_on_is_reported() {
         ("SEGV", "it tells a process of its own faults"),
     ] {
         signals(&format!("{name} = \"web\""))
-            .says(&[&format!("/etc/stepdown.toml:2: `signals.{name}` cannot be passed on: {why}; {other}")]);
+            .says(&[&format!("/etc/stepdown.toml:2: `signals.{name}` cannot be forwarded: {why}; {other}")]);
     }
     for (text, expected) in [
         ("usr1 = \"web\"", "`signals.usr1` is not a signal; write a name such as USR1, in upper case"),
@@ -250,7 +250,7 @@ fn a_signal_that_cannot_be_passed_on_is_reported() {
         signals(text).says(&[&format!("/etc/stepdown.toml:2: {expected}")]);
     }
     signals("USR1 = \"web\"\nSIGUSR1 = \"db\"")
-        .says(&["/etc/stepdown.toml:2: `signals.USR1` is passed on already; keep one of them"]);
+        .says(&["/etc/stepdown.toml:2: `signals.USR1` is forwarded already; keep one of them"]);
     given()
         .container("[signals]\nUSR1 = \"web\"")
         .main("true")

@@ -1,4 +1,4 @@
-//! Where ours does something else on purpose, with the reason; each is shown to be so.
+//! Where ours does something else intentionally, with the reason; each is shown to be so.
 
 use std::process::Stdio;
 

@@ -85,7 +85,8 @@ fn a_run_that_others_can_write_becomes_roots_as_under_s6_overlay() {
     let facts = without(in_root(dir(1000, 1000, 0o755)), &[Capability::CHOWN]);
     let plan = boot(&image(), &facts);
     assert!(!step(&plan).0.take_run);
-    let told = "s6-overlay files: /run is 1000:1000 0755; whoever can write it can replace what the scripts read there";
+    let told =
+        "s6-overlay files: /run is 1000:1000 0755; everyone who can write it can replace what the scripts read there";
     assert!(noted(&plan).iter().any(|line| line.starts_with(told)), "{:#?}", noted(&plan));
 }
 

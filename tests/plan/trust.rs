@@ -63,7 +63,7 @@ fn a_root_service_in_a_file_of_the_app_users_is_refused_with_what_to_write() {
              /etc/services.d/cron.toml is 1000:1000 0644; `COPY --chown=0:0` in the Dockerfile, or \
              `chown 0:0 /etc/services.d/cron.toml && chmod go-w /etc/services.d/cron.toml`, or remove `user = \"root\"`"]
     );
-    assert!(of(longrun("cron"), &facts).is_empty(), "it has no more than whoever wrote it");
+    assert!(of(longrun("cron"), &facts).is_empty(), "it has no more than its writer");
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_program_that_others_could_have_written_is_refused_wherever_it_lies_unless_t
         of(root("hook"), &facts),
         ["/etc/services.d/hook.toml: `hook` runs as root, and users other than root could have written its program \
           /data/hook.sh: /data is 1000:1000 0755; move it to where only root can write, such as /usr/local/bin, or remove \
-          `user = \"root\"`; if whoever can write /data may have what `hook` has, write `trust = [\"/data\"]` into \
+          `user = \"root\"`; if everyone who can write /data may have what `hook` has, write `trust = [\"/data\"]` into \
           /etc/stepdown.toml"]
     );
     assert!(of(longrun("hook"), &facts).is_empty(), "it is the app user");
@@ -260,7 +260,7 @@ fn what_has_more_privilege_than_the_app_user_searches_only_directories_of_root_a
     assert_eq!(
         notices[0],
         "`hook` has more rights than the app user: PATH is without /data/bin (users other than root decide what is found \
-         there: /data/bin is 1000:1000 0755); if whoever can write there may have the same, write `trust = \
+         there: /data/bin is 1000:1000 0755); if everyone who can write there may have the same, write `trust = \
          [\"/data/bin\"]` into /etc/stepdown.toml"
     );
     assert!(
@@ -289,7 +289,7 @@ fn a_directory_of_a_declared_path_is_judged_by_what_may_be_placed_there_later() 
         [
             "/etc/services.d/hook.toml: `hook` runs as root, and programs are searched in the PATH of its file: /data/bin (users \
           other than root decide what is found there: /data/bin is 1000:1000 0755); take it out of PATH, or remove \
-          `user = \"root\"`; if whoever can write there may have the same, write `trust = [\"/data/bin\"]` into \
+          `user = \"root\"`; if everyone who can write there may have the same, write `trust = [\"/data/bin\"]` into \
           /etc/stepdown.toml"
         ]
     );

@@ -31,7 +31,7 @@ fn run(engine: &Rootless, options: &[&str], command: &[&str]) -> (Option<i32>, S
 }
 
 fn holds(engine: &Rootless) {
-    // Where whoever runs it can read it.
+    // Where the user who runs it can read it.
     let ours = engine.files().join("ours");
     std::fs::copy(crate::support::docker::binary(), &ours).unwrap();
     let path = format!("--init-path={}", ours.display());

@@ -1,7 +1,7 @@
 //! `podman kube play` of a pod as Kubernetes' "restricted" profile wants it.
 //!
 //! What Podman 4.3 ignores of it: `fsGroup` (an emptyDir stays root's), `terminationMessagePath`, and probes where no systemd
-//! runs its timers, so they are run by hand.
+//! runs its timers, so they are run manually.
 
 use super::rootless::{IMAGE, Rootless, records};
 use crate::support::docker::both;

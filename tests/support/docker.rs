@@ -1,4 +1,4 @@
-//! Real containers for tests, over the `docker` command: whether they can be had here ([`Docker::here`]), and
+//! Real containers for tests, over the `docker` command: whether they are available here ([`Docker::here`]), and
 //! waiting without sleeping blindly ([`wait_for`]). Must not know what stepdown prints.
 
 mod compose;
@@ -129,7 +129,7 @@ fn unique(what: &str) -> String {
 
 /// Returns the name of the run that `.ci/test` cleans up after.
 fn run() -> String {
-    std::env::var("STEPDOWN_TEST_RUN").unwrap_or_else(|_| "byhand".to_owned())
+    std::env::var("STEPDOWN_TEST_RUN").unwrap_or_else(|_| "manual".to_owned())
 }
 
 /// Returns the label as an argument.

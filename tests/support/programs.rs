@@ -13,7 +13,7 @@ pub const INSIDE: &str = "/usr/bin/stepdown";
 /// A directory with copies of what was built, instead of the build directory.
 pub const ELSEWHERE: &str = "STEPDOWN_TEST_PROGRAMS";
 
-/// The binary under test, for whoever is outside.
+/// The binary under test, for callers outside.
 pub fn program() -> PathBuf {
     let built = PathBuf::from(env!("CARGO_BIN_EXE_stepdown"));
     std::env::var_os(ELSEWHERE).map_or(built, |elsewhere| PathBuf::from(elsewhere).join("stepdown"))

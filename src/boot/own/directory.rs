@@ -1,5 +1,5 @@
 //! [`Dir`]: one directory of a walk, from its opening until everything below it is done. Keeps its handle while there are
-//! enough descriptors; else it is opened again from an ancestor and its identity checked. Must not know the rules.
+//! enough descriptors; otherwise it is opened again from an ancestor and its identity checked. Must not know the rules.
 
 use std::ffi::CStr;
 use std::io;

@@ -31,7 +31,7 @@ pub struct OwnReport {
     pub created: bool,
     /// What the system refused, by cause.
     pub failed: Vec<Summary>,
-    /// Entries skipped on purpose although their owner differs, by cause.
+    /// Entries skipped intentionally although their owner differs, by cause.
     pub skipped: Vec<Summary>,
     /// Mounts below that were not entered.
     pub mounts: Paths,
@@ -118,7 +118,7 @@ pub enum Usability {
 }
 
 impl UnchangedCause {
-    /// Returns whether entries are skipped on purpose, rather than refused by the system.
+    /// Returns whether entries are skipped intentionally, rather than refused by the system.
     pub fn is_deliberate(self) -> bool {
         match self {
             Self::MultiLinked | Self::Device | Self::KernelMount => true,

@@ -104,7 +104,7 @@ impl S6State {
 }
 
 /// Creates the state. `environment`: the container's, for `with-contenv`. In `/run` where the plan says so and the kernel
-/// agrees, else in the runtime directory.
+/// agrees, otherwise in the runtime directory.
 ///
 /// # Errors
 /// When it can be created nowhere.

@@ -11,7 +11,7 @@ use crate::config::values::ServiceName;
 /// The bundles whose services s6-overlay starts.
 pub const STARTED: [&str; 2] = ["user", "user2"];
 
-/// Marks the definitions that nothing starts; they can be started by hand. Links to bundles are expanded already.
+/// Marks the definitions that nothing starts; they can be started manually. Links to bundles are expanded already.
 pub fn stop_unreachable(drafts: &mut [Draft], bundles: &Bundles, notices: &mut Vec<String>) {
     let index: BTreeMap<&str, usize> =
         drafts.iter().enumerate().map(|(at, draft)| (draft.service.name.as_str(), at)).collect();

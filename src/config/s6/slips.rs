@@ -29,7 +29,7 @@ const KNOWN: [&str; 17] = [
     "type",
 ];
 
-/// Returns the files of an s6-style directory beside a `service.toml`, where they have no effect. Programs are not among
+/// Returns the files of an s6-style directory next to a `service.toml`, where they have no effect. Programs are not among
 /// them: `service.toml` may name them.
 pub fn beside_toml(entries: &BTreeMap<OsString, Content>) -> Vec<&OsString> {
     let settings = || KNOWN.into_iter().filter(|known| known.contains(['-', '.']));

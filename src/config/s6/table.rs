@@ -59,7 +59,7 @@ const fn refused(scope: Scope, item: &'static str, write: &'static str) -> Row {
 }
 
 const NO_LOCK: &str = "no two processes of a service run at the same time";
-const NO_REMOVAL: &str = "it can be stopped by hand as any other";
+const NO_REMOVAL: &str = "it can be stopped manually as any other";
 const NOT_ASKED: &str = "nothing here asks for it";
 const ON_ONESHOT: &str = "it has no effect on a oneshot";
 const NO_NAMESPACE: &str = "remove it: services share the container's process namespace";

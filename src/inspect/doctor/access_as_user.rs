@@ -192,7 +192,7 @@ fn try_create(path: &Path, meta: &fs::Metadata) -> Result<(), Denial> {
     }
 }
 
-/// The first entry of another user that may not be read and written. Own files may be read-only on purpose.
+/// The first entry of another user that may not be read and written. Own files may be read-only intentionally.
 fn check_contents(top: &Path, device: u64) -> AccessResult {
     let me = geteuid().as_raw();
     let mut left = MAX_ENTRIES;

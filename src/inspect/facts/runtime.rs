@@ -30,7 +30,7 @@ pub fn candidates(xdg_runtime_dir: Option<OsString>) -> Vec<PathBuf> {
     all
 }
 
-/// Returns the names beside a candidate that are tried if it belongs to another container: those of a pod share `/dev/shm`,
+/// Returns the names next to a candidate that are tried if it belongs to another container: those of a pod share `/dev/shm`,
 /// and may share the others too.
 pub fn alternatives(candidate: &Path) -> impl Iterator<Item = PathBuf> {
     (2..=MAX_CONTAINERS).map(move |number| {

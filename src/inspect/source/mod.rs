@@ -59,8 +59,8 @@ impl ConfigPaths {
         if path.join("services.d").is_dir() || path.join("stepdown.toml").exists() || s6::is_image(&path) {
             return Self::around(&path);
         }
-        // A tree with the usual name has its container file beside it, as in an image; any other tree has none, because
-        // a file beside it may not belong to it.
+        // A tree with the usual name has its container file next to it, as in an image; any other tree has none, because
+        // a file next to it may not belong to it.
         let container_file = match (path.file_name(), path.parent()) {
             (Some(name), Some(parent)) if name == "services.d" => parent.join("stepdown.toml"),
             (Some(_) | None, Some(_) | None) => path.join("stepdown.toml"),

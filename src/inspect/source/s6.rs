@@ -1,4 +1,4 @@
-//! Reads what an image made for s6-overlay has beside its services tree, as bytes. Must not know what the files mean.
+//! Reads what an image made for s6-overlay has next to its services tree, as bytes. Must not know what the files mean.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

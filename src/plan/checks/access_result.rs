@@ -136,7 +136,7 @@ impl Evaluation<'_> {
             None => format!("{at}, on the way, cannot be entered"),
         };
         let fix = if self.host.mounts.of(on_the_way).is_none_or(Mount::is_image) {
-            // Not to change its mode: /root or a home is closed on purpose.
+            // Not to change its mode: /root or a home is closed intentionally.
             Fix::words(format!("move {} out of {at}, or let a user need it that may enter {at}", self.path()))
         } else {
             Fix::words(format!("`chmod a+x` on the host what is mounted at {at}"))

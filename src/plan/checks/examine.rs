@@ -99,8 +99,8 @@ pub fn examine(config: &Config, facts: &Facts) -> Examination {
     let mut plan = of_plan(config, facts, &plan, BootState::Planned);
     if examination.checks.iter().any(|check| check.area == Area::StepDown) {
         // There is no identity, so access cannot be checked.
-        let whom = [Area::Mode, Area::Identity, Area::Privilege, Area::Accounts];
-        plan.checks.retain(|check| check.finding.issue().is_some() || !whom.contains(&check.area));
+        let about_mode = [Area::Mode, Area::Identity, Area::Privilege, Area::Accounts];
+        plan.checks.retain(|check| check.finding.issue().is_some() || !about_mode.contains(&check.area));
         (plan.app, plan.namespace_of) = (None, None);
         plan.requirements.clear();
         plan.ports.clear();

@@ -7,7 +7,7 @@ use crate::plan::facts::Facts;
 use crate::plan::finding::{Area, CauseKind, Check, Issue};
 use crate::plan::fix::Fix;
 
-/// Returns checks for the limits that can be set: one for each that needs a capability, else one for all.
+/// Returns checks for the limits that can be set: one for each that needs a capability, otherwise one for all.
 pub(super) fn granted(service: &Service, facts: &Facts) -> Vec<Check> {
     let name = access_requirements::tick(service);
     let can_raise = facts.permitted.has(Capability::SYS_RESOURCE);

@@ -31,7 +31,7 @@ pub struct Diagnosis {
     pub mode: Option<String>,
     /// The app user.
     pub app: Option<ProbedUser>,
-    /// Whether it is about the boot of a running PID 1; else about a boot here and now.
+    /// Whether it is about the boot of a running PID 1; otherwise about a boot here and now.
     pub running: bool,
     /// Remarks about the observations, if access could not be checked as the app user.
     pub remarks: Vec<String>,

@@ -13,11 +13,11 @@ pub struct ServiceState {
     pub name: String,
     /// The word of `status`, as a value.
     pub state: Condition,
-    /// Whether it is the main command, which cannot be started by hand.
+    /// Whether it is the main command, which cannot be started manually.
     pub is_main: bool,
     /// Whether it should be running.
     pub wanted: bool,
-    /// Whether it was stopped by hand.
+    /// Whether it was stopped manually.
     pub stopped_manually: bool,
     /// The reason of its state, in words.
     pub why: Option<String>,
@@ -117,7 +117,7 @@ impl ServiceState {
         let outside = self.waits_for.iter().find(|it| it.contains("://"));
         let fix = match outside {
             Some(it) => format!("start what should answer at {it}, or remove it from its `wait_for`"),
-            None => format!("see the findings about {missing}; `stepdown timings` shows who waits for whom"),
+            None => format!("see the findings about {missing}; `stepdown timings` shows which service waits for which"),
         };
         Issue::new(format!("waits for {missing}"), format!("{self} is not started"), fix)
     }
@@ -142,7 +142,7 @@ impl ServiceState {
                 self.name
             ),
         };
-        Issue::new(format!("unhealthy: {found}"), format!("{self} runs and does not do its work"), fix)
+        Issue::new(format!("its health check failed: {found}"), format!("{self} runs and is unhealthy"), fix)
     }
 
     /// The fix for a service that exited.

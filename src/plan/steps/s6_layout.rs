@@ -61,7 +61,7 @@ fn directory(service: &Service) -> Option<S6Directory> {
     Some(S6Directory { name: service.name.clone(), kind, definition: definition.clone() })
 }
 
-/// The user of the scripts: ourselves, or with `drop = "app"` the app user, as whom all of them run then.
+/// The user of the scripts: ourselves, or with `drop = "app"` the app user, as which all of them run then.
 fn owner(inputs: &PlanInputs<'_>) -> Owner {
     let (facts, identity) = (inputs.facts, inputs.identity);
     match (inputs.switch_ability(), inputs.config.container.drop) {
@@ -95,7 +95,7 @@ fn others_can_write(run: &PathFact, owner: Owner) -> bool {
     }
 }
 
-/// Decides whether `/run` becomes root's, as s6-overlay makes it; else whoever can write it has what the scripts have.
+/// Decides whether `/run` becomes root's, as s6-overlay makes it; otherwise everyone who can write it has what the scripts have.
 fn take_run(inputs: &PlanInputs<'_>, places: S6Places, notes: &mut Notes) -> bool {
     let needs = CapSet::EMPTY.with(Capability::CHOWN).with(Capability::FOWNER);
     let missing = needs.minus(inputs.facts.effective);
@@ -103,7 +103,7 @@ fn take_run(inputs: &PlanInputs<'_>, places: S6Places, notes: &mut Notes) -> boo
         return true;
     }
     let cause = format!("/run is {}", as_found(&places.run));
-    let consequence = "whoever can write it can replace what the scripts read there";
+    let consequence = "everyone who can write it can replace what the scripts read there";
     let fix = match inputs.switch_ability() {
         SwitchAbility::Root => Fix::capabilities(missing),
         SwitchAbility::User | SwitchAbility::LimitedRoot => fix(Owner { uid: inputs.facts.uid, gid: inputs.facts.gid }),

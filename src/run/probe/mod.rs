@@ -71,7 +71,7 @@ pub enum ProbeStartError {
     InProgress,
     /// The service has nothing of the kind that can be probed.
     NothingToProbe,
-    /// No process could be had.
+    /// No process could be created.
     Spawn(SpawnError),
 }
 
@@ -108,7 +108,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// Returns an empty set.
     ///
     /// # Errors
-    /// When no descriptor can be had.
+    /// When no descriptor is available.
     pub fn new() -> std::io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         Ok(Self { running: HashMap::new(), epoll, null: dev_null::open_input()?, census: CensusCache::default() })
@@ -120,7 +120,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// The process must have one thread (DESIGN §11): the child allocates.
     ///
     /// # Errors
-    /// When no pipe or process can be had (EMFILE, EAGAIN, ENOMEM), or while an earlier probe of this key runs or
+    /// When no pipe or process can be created (EMFILE, EAGAIN, ENOMEM), or while an earlier probe of this key runs or
     /// too many killed ones are not reaped yet.
     pub fn start(
         &mut self,
