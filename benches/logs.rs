@@ -77,7 +77,7 @@ fn pass(bytes: usize, output: OutputKind, route: LogRoute) -> (f64, f64) {
     while !said.is_finished() {
         if logs.may_read(output) {
             wait(logs.pipe_group(output), PollFlags::POLLIN);
-            logs.pump(output);
+            logs.read_and_write(output);
         } else {
             with_outputs(|outputs| {
                 let sink = outputs.sink(Stream::Stdout);

@@ -50,7 +50,7 @@ fn daemons_of_a_service_have_ended_when_it_is_down() {
     let script = daemon("setsid -f", "601")
         + &daemon("setsid -f env -i setsid -f", "602")
         + &daemon("setsid -f setpriv --reuid 4321 --clear-groups", "603")
-        // It has shed the mark, and is still a child of the service's.
+        // It has removed the tag, and is still a child of the service's.
         + "setsid prlimit --locks=7:7 sleep 604 & until pgrep -fx \"sleep 604\" >/dev/null; do :; done\n"
         + "echo runs; while :; do sleep 600; done";
     let running = app().service("web.toml", &bash(&script, "user = \"root\"")).start();
@@ -263,7 +263,7 @@ fn a_process_that_cannot_be_attributed_is_reported_once() {
     }
     assert_eq!(living(&running, &["451"]), ["451"]);
     let ended = running.stop().expect(0);
-    assert_eq!(count(&ended.lines, "carries no mark of a service"), 1, "{ended:#?}");
+    assert_eq!(count(&ended.lines, "carries no tag of a service"), 1, "{ended:#?}");
 }
 
 /// A daemon that no service can be shown to have started.

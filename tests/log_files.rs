@@ -78,7 +78,7 @@ fn a_full_disk_makes_the_lines_wait_and_loses_and_doubles_none() {
                 taken.extend(fs::read(&file).unwrap());
                 fs::remove_file(file).unwrap();
             }
-            store.tick(after(second + 2));
+            store.on_deadline(after(second + 2));
         }
         assert!(said == 5000 && full > 0 && store.pending() == 0 && store.deadline().is_none());
         taken.extend(whole(&path));
@@ -96,7 +96,7 @@ fn a_half_written_line_whose_file_vanishes_is_written_again() {
         assert!(store.pending() > 0 && !there.ends_with(b"\n"), "the disk was full in the middle of a line");
         let lines = there.iter().filter(|byte| **byte == b'\n').count();
         fs::remove_file(path.join("current")).unwrap();
-        store.tick(after(2));
+        store.on_deadline(after(2));
         let again = whole(&path);
         assert!(again.starts_with(&text(lines..lines + 2)), "{}", String::from_utf8_lossy(&again[..80]));
     });
@@ -118,7 +118,7 @@ fn a_file_system_that_becomes_read_only_is_waited_for() {
         say(&mut store, 5..10, after(1));
         assert!(store.pending() > 0 && store.deadline().is_some());
         remount(nix::mount::MsFlags::empty()).unwrap();
-        store.tick(after(3));
+        store.on_deadline(after(3));
         assert!(whole(&path) == text(0..10) && store.deadline().is_none());
     });
 }

@@ -96,7 +96,7 @@ fn live(entries: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
             launch_context,
             sockets: Default::default(),
             reloader: None,
-            host_channels: Default::default(),
+            host_reporting: Default::default(),
             signal_rules: Vec::new(),
             main_receives_signals: false,
             signals: &mut signals,

@@ -116,8 +116,13 @@ mod tests {
         use crate::config::values::{Gid, Uid, UserName};
         use crate::plan::accounts::passwd;
         let user = UserName::new("app").unwrap();
-        let wanted =
-            passwd::Wanted { user: &user, uid: Uid(4242), gid: Gid(0), home: Some(Path::new("/data")), shell: None };
+        let wanted = passwd::DesiredAccount {
+            user: &user,
+            uid: Uid(4242),
+            gid: Gid(0),
+            home: Some(Path::new("/data")),
+            shell: None,
+        };
         let old = b"root:x:0:0:::\n";
         let whole = passwd::append(old, &wanted).contents;
         for cut in old.len()..whole.len() {

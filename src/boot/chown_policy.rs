@@ -19,7 +19,7 @@ use crate::sys::files::syscall_support::SyscallSupport;
 /// directories may belong to the app, which has not run since.
 #[derive(Clone, Debug, Default)]
 pub struct ChownPolicy {
-    by_root: BTreeSet<FileId>,
+    placed_by_root: BTreeSet<FileId>,
     app: Option<Uid>,
 }
 
@@ -41,7 +41,7 @@ impl ChownPolicy {
             Ok(Resolved::Found(found)) if found.placed_by == PlacedBy::Root => Some(found.stat.id),
             Ok(Resolved::Found(_) | Resolved::Missing(..)) | Err(_) => None,
         };
-        Self { by_root: declared.filter_map(|path| placed(path)).collect(), app: Some(plan.identity.uid) }
+        Self { placed_by_root: declared.filter_map(|path| placed(path)).collect(), app: Some(plan.identity.uid) }
     }
 
     /// Returns whether a file may become `owner`'s: only root could have put it there, or it is already that user's or the
@@ -50,15 +50,19 @@ impl ChownPolicy {
     /// # Errors
     /// The system call's error, if it cannot be checked.
     pub fn may_change_owner(&self, found: &ResolvedFile, owner: Uid) -> io::Result<bool> {
-        let its = found.stat.uid;
+        let current_owner = found.stat.uid;
         // Without root no owner is changed.
-        if !geteuid().is_root() || its == owner || Some(its) == self.app || self.by_root.contains(&found.stat.id) {
+        if !geteuid().is_root()
+            || current_owner == owner
+            || Some(current_owner) == self.app
+            || self.placed_by_root.contains(&found.stat.id)
+        {
             return Ok(true);
         }
         match found.placed_by {
             PlacedBy::Root => Ok(true),
-            PlacedBy::User(user) if user == its => Ok(true),
-            PlacedBy::User(_) | PlacedBy::Anybody if its != Uid::ROOT => Ok(false),
+            PlacedBy::User(user) if user == current_owner => Ok(true),
+            PlacedBy::User(_) | PlacedBy::Anybody if current_owner != Uid::ROOT => Ok(false),
             PlacedBy::User(_) | PlacedBy::Anybody => match found.stat.kind {
                 FileKind::Directory => resolve::is_empty(&found.handle),
                 FileKind::Regular => Ok(fstat(&found.handle)?.st_size == 0),

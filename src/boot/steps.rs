@@ -14,7 +14,7 @@ use crate::config::values::Signal;
 use crate::control::runtime_dir::{self, Rejected, RuntimeDir};
 use crate::control::server;
 use crate::error::Refused;
-use crate::plan::{AccountWrite, BootPlan, Decision, MakeDirectory, Planned, Step};
+use crate::plan::{AccountWrite, BootPlan, Decision, MakeDirectory, PlannedStep, Step};
 use crate::sys::descriptors;
 use crate::sys::privilege::EffectiveUser;
 use crate::sys::signals::Signals;
@@ -80,7 +80,7 @@ pub fn perform(plan: &BootPlan, context: StepContext<'_>) -> Result<Created, Boo
 /// As [`perform`].
 pub fn perform_again(first: &BootPlan, second: &BootPlan, context: StepContext<'_>) -> Result<Secrets, BootEnded> {
     let mut steps = Vec::new();
-    for Planned { step, .. } in planned_steps(second) {
+    for PlannedStep { step, .. } in planned_steps(second) {
         match step {
             // What scripts have written into the state of s6-overlay stays.
             Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) => {}
@@ -102,8 +102,8 @@ pub fn perform_again(first: &BootPlan, second: &BootPlan, context: StepContext<'
     Ok(created.secrets)
 }
 
-fn planned_steps(plan: &BootPlan) -> impl Iterator<Item = &Planned> {
-    plan.steps.iter().filter(|planned| planned.decision == Decision::Do)
+fn planned_steps(plan: &BootPlan) -> impl Iterator<Item = &PlannedStep> {
+    plan.steps.iter().filter(|planned| planned.decision == Decision::Perform)
 }
 
 fn carry_out(

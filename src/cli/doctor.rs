@@ -25,7 +25,7 @@ pub(super) fn run(args: DoctorArgs) -> u8 {
                 Ok(()) => (before_boot(args.command), false),
                 Err(error) => return output::failed(&error),
             },
-            (None, why) => return super::control::unanswered(&why),
+            (None, why) => return super::control::report_client_error(&why),
         },
     };
     let examination = examination.with_secrets(&doctor::secrets());

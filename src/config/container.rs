@@ -19,9 +19,9 @@ pub struct Container {
     /// How far PID 1 drops.
     pub drop: DropPolicy,
     /// Whether it starts under `--user`.
-    pub without_root: RunOrRefuse,
+    pub without_root: OnMissingPrivilege,
     /// Whether it continues as root without SETUID/SETGID (`STEPDOWN_WITHOUT_DROP`).
-    pub without_drop: RunOrRefuse,
+    pub without_drop: OnMissingPrivilege,
     /// The budget of the whole stop (`STEPDOWN_STOP_TIMEOUT`).
     pub stop_timeout: Duration,
     /// Whether services get a seccomp filter that keeps them from changing PID 1's limits and priorities.
@@ -143,7 +143,7 @@ pub enum DropPolicy {
 
 /// Whether to continue or to refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunOrRefuse {
+pub enum OnMissingPrivilege {
     /// Continues and reports what is lost.
     Run,
     /// Does not start.
@@ -171,9 +171,9 @@ pub struct App {
     /// Its group's name; default: the user's name.
     pub group: GroupName,
     /// `PUID` (or an alias) if set, with its place for problems.
-    pub env_uid: Option<FromVariable<Uid>>,
+    pub env_uid: Option<VariableValue<Uid>>,
     /// `PGID` (or an alias) if set.
-    pub env_gid: Option<FromVariable<Gid>>,
+    pub env_gid: Option<VariableValue<Gid>>,
     /// The container file's `uid`.
     pub uid: Option<Uid>,
     /// The container file's `gid`.
@@ -196,7 +196,7 @@ pub struct App {
 
 /// A value of an environment variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FromVariable<T> {
+pub struct VariableValue<T> {
     /// The value.
     pub value: T,
     /// The variable.

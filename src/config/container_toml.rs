@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::container::{App, Container, DropPolicy, Level, LogFormat, RunOrRefuse, STOP_TIMEOUT};
+use super::container::{App, Container, DropPolicy, Level, LogFormat, OnMissingPrivilege, STOP_TIMEOUT};
 use super::file_report::FileReport;
 use super::quote::quoted;
 use super::secrets::{self, SecretsTable};
@@ -27,7 +27,8 @@ pub const LEVELS: [(&str, Level); 4] =
     [("error", Level::Error), ("warn", Level::Warn), ("info", Level::Info), ("debug", Level::Debug)];
 
 /// What `without_root`, `without_drop` and `STEPDOWN_WITHOUT_DROP` accept.
-pub const WITHOUT: [(&str, RunOrRefuse); 2] = [("run", RunOrRefuse::Run), ("refuse", RunOrRefuse::Refuse)];
+pub const WITHOUT: [(&str, OnMissingPrivilege); 2] =
+    [("run", OnMissingPrivilege::Run), ("refuse", OnMissingPrivilege::Refuse)];
 
 /// The container file, complete, and the variables for ids.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ pub fn read(text: &str, report: &mut FileReport<'_>) -> ContainerFile {
 
 fn whole(table: &Table<'_>, report: &mut FileReport<'_>) -> ContainerFile {
     let drops = [("auto", DropPolicy::Auto), ("app", DropPolicy::App), ("root", DropPolicy::Root)];
-    let without = |key: &str, default: RunOrRefuse, report: &mut FileReport<'_>| {
+    let without = |key: &str, default: OnMissingPrivilege, report: &mut FileReport<'_>| {
         table.get(key).and_then(|field| field.choice(&WITHOUT, report)).unwrap_or(default)
     };
     let (log, level) = log(table, report);
@@ -65,8 +66,8 @@ fn whole(table: &Table<'_>, report: &mut FileReport<'_>) -> ContainerFile {
     let app = self::app(app.as_ref(), report);
     let container = Container {
         drop: table.get("drop").and_then(|field| field.choice(&drops, report)).unwrap_or(DropPolicy::Auto),
-        without_root: without("without_root", RunOrRefuse::Run, report),
-        without_drop: without("without_drop", RunOrRefuse::Refuse, report),
+        without_root: without("without_root", OnMissingPrivilege::Run, report),
+        without_drop: without("without_drop", OnMissingPrivilege::Refuse, report),
         stop_timeout: table.get("stop_timeout").and_then(|field| field.duration(report)).unwrap_or(STOP_TIMEOUT),
         pid1_filter: table.get("pid1_filter").and_then(|field| field.boolean(report)).unwrap_or(true),
         log,

@@ -27,11 +27,11 @@ pub fn pipes(drafts: &[Draft], problems: &mut Problems) {
                     "name a longrun".to_owned(),
                 )),
                 Relation::PipesTo => None,
-                Relation::FedBy if other.pipe_to.as_ref() != Some(name) => Some((
+                Relation::ConsumesFrom if other.pipe_to.as_ref() != Some(name) => Some((
                     format!("{} does not pipe to {}", ticked(&link.to), ticked(name.as_str())),
                     format!("write {name} into its `producer-for`, or remove it here"),
                 )),
-                Relation::FedBy => None,
+                Relation::ConsumesFrom => None,
             };
             if let Some((what, remedy)) = wrong {
                 problems.push(Problem::new(link.at.clone(), format!("{}: {what}", link.written), remedy));

@@ -53,5 +53,5 @@ pub enum Relation {
     /// Its output is the other's input: the other one starts first and stops last.
     PipesTo,
     /// The other one pipes to it (s6-rc `consumer-for`): redundant, so it is only checked.
-    FedBy,
+    ConsumesFrom,
 }

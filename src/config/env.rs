@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::container::{Container, FromVariable};
+use super::container::{Container, VariableValue};
 use super::container_toml::{ContainerFile, FORMATS, LEVELS, WITHOUT, words};
 use super::quote::{quoted_os, shown_value};
 use super::units::{self, IdError};
@@ -67,8 +67,8 @@ enum IdVariable {
     Group,
 }
 
-fn map_value<T, U>(asked: FromVariable<T>, wrap: impl Fn(T) -> U) -> FromVariable<U> {
-    FromVariable { value: wrap(asked.value), at: asked.at }
+fn map_value<T, U>(asked: VariableValue<T>, wrap: impl Fn(T) -> U) -> VariableValue<U> {
+    VariableValue { value: wrap(asked.value), at: asked.at }
 }
 
 /// Returns the id in the first of these variables that is set.
@@ -78,7 +78,7 @@ fn id_from_env(
     id: IdVariable,
     problems: &mut Problems,
     notices: &mut Vec<String>,
-) -> Option<FromVariable<u32>> {
+) -> Option<VariableValue<u32>> {
     let mut set = names.iter().filter_map(|name| Some((name, env.get(OsStr::new(name))?)));
     let (name, value) = set.next()?;
     for (other, ignored) in set {
@@ -92,7 +92,7 @@ fn id_from_env(
     };
     let at = place(name, value);
     match units::id(value.as_bytes()) {
-        Ok(value) => Some(FromVariable { value, at }),
+        Ok(value) => Some(VariableValue { value, at }),
         Err(why) => {
             problems.push(Problem::new(at, why_no_id(why), format!("give a {what} such as {name}=1000, or unset it")));
             None

@@ -29,7 +29,7 @@ pub fn link(drafts: &mut [Draft], declared: &BTreeSet<ServiceName>, problems: &m
                 Relation::Requires => draft.service.requires.push(to),
                 Relation::After => draft.service.after.push(to),
                 Relation::PipesTo => draft.service.pipe_to = Some(to),
-                Relation::FedBy => {}
+                Relation::ConsumesFrom => {}
             }
         }
         // The reader starts before the writer, and stops after it.
@@ -95,7 +95,7 @@ fn edges(drafts: &[Draft]) -> Vec<Vec<Edge<'_>>> {
         drafts.iter().enumerate().map(|(at, draft)| (draft.service.name.as_str(), at)).collect();
     let mut all = Vec::with_capacity(drafts.len());
     for (from, draft) in drafts.iter().enumerate() {
-        let links = draft.links.iter().filter(|link| link.relation != Relation::FedBy).filter_map(|link| {
+        let links = draft.links.iter().filter(|link| link.relation != Relation::ConsumesFrom).filter_map(|link| {
             let to = *index.get(link.to.as_str()).filter(|to| **to != from)?;
             Some(Edge { relation: link.relation, to, at: &link.at })
         });
@@ -119,7 +119,7 @@ fn cycle_problem(cycle: &[usize], drafts: &[Draft], edges: &[Vec<Edge<'_>>]) -> 
         let key = match edge.relation {
             Relation::Requires => "requires",
             Relation::After => "after",
-            Relation::PipesTo | Relation::FedBy => "pipe_to",
+            Relation::PipesTo | Relation::ConsumesFrom => "pipe_to",
         };
         if !keys.contains(&key) {
             keys.push(key);

@@ -63,7 +63,7 @@ use crate::error::Place;
 
 pub use env::VARIABLES;
 pub use keys::reference;
-pub use paths::is_systems;
+pub use paths::is_system_directory;
 pub use quote::shown_value;
 pub use read::read;
 pub use s6::has_meaning;

@@ -34,7 +34,7 @@ pub fn absolute(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<PathBu
 pub fn declared(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<PathBuf> {
     let path = absolute(field, report)?;
     let text = path.to_str()?;
-    if is_systems(text) {
+    if is_system_directory(text) {
         field.refuse(format!("{} belongs to the system: declare a path below it", quoted(text)), report);
         return None;
     }
@@ -46,7 +46,7 @@ pub fn declared(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<PathBu
 }
 
 /// Returns whether a normalised path is a system directory, whose owner must never be changed.
-pub fn is_systems(path: &str) -> bool {
+pub fn is_system_directory(path: &str) -> bool {
     let library = path.strip_prefix("/lib").is_some_and(|rest| matches!(rest, "" | "32" | "64" | "x32"));
     SYSTEM.contains(&path) || library
 }

@@ -188,7 +188,7 @@ fn command(table: &Table<'_>, report: &mut FileReport<'_>) -> Command {
             report.line(script.line(), "both `command` and `script` are set", "keep one of them");
             nothing
         }
-        (None, None) if table.has_slip_of(&["command", "script"]) => nothing,
+        (None, None) if table.has_misspelt(&["command", "script"]) => nothing,
         (None, None) => {
             report.whole(
                 "has neither `command` nor `script`",

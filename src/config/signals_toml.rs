@@ -9,7 +9,7 @@ use crate::error::Place;
 
 /// Signals that cannot be forwarded: those that PID 1 handles itself, and faults that the kernel sends. The last two are
 /// used by the C library.
-const OURS: [(&str, &str); 12] = [
+const NOT_FORWARDABLE: [(&str, &str); 12] = [
     ("TERM", STOPS),
     ("INT", STOPS),
     ("CHLD", "it says that a process has ended"),
@@ -71,7 +71,7 @@ fn from(name: &str, field: &Field<'_>, report: &mut FileReport<'_>) -> Option<Si
         );
         return None;
     };
-    if let Some((_, why)) = OURS.iter().find(|(ours, _)| Signal::parse(ours) == Some(signal)) {
+    if let Some((_, why)) = NOT_FORWARDABLE.iter().find(|(ours, _)| Signal::parse(ours) == Some(signal)) {
         let remedy = "remove it; HUP, QUIT, USR1, USR2, WINCH and the like can be";
         report.line(field.line(), format!("{} cannot be forwarded: {why}", field.name()), remedy);
         return None;

@@ -182,7 +182,7 @@ impl<'t> Table<'t> {
     }
 
     /// Returns whether an unknown key, which was reported already, is probably a misspelt one of these.
-    pub fn has_slip_of(&self, keys: &[&str]) -> bool {
+    pub fn has_misspelt(&self, keys: &[&str]) -> bool {
         let names = |table: &'t DeTable<'t>| table.keys().map(|key| key.get_ref().as_ref());
         let sections = self.table.iter().filter(|(key, _)| self.section(key.get_ref()).is_some());
         let inner = sections.filter_map(|(_, value)| value.get_ref().as_table()).flat_map(names);

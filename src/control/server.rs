@@ -65,7 +65,7 @@ enum Reply {
 }
 
 /// A query that waits for its response.
-pub struct Call {
+pub struct PendingRequest {
     /// The query.
     pub query: Query,
     /// The user who sent it.
@@ -73,7 +73,7 @@ pub struct Call {
     reply: oneshot::Sender<Reply>,
 }
 
-impl Call {
+impl PendingRequest {
     /// Sends the response, unless the client has disconnected.
     pub fn respond<T: Serialize>(self, answer: Response<T>) {
         let _sent = self.reply.send(Reply::Line(line(&answer)));
@@ -109,7 +109,7 @@ pub fn bind(directory: &RuntimeDir) -> Result<UnixListener, Refused> {
 ///
 /// # Errors
 /// When the listener cannot be registered.
-pub fn open(listener: UnixListener, callers: AllowedUsers) -> io::Result<mpsc::Receiver<Call>> {
+pub fn open(listener: UnixListener, callers: AllowedUsers) -> io::Result<mpsc::Receiver<PendingRequest>> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::UnixListener::from_std(listener)?;
     let (calls, receiver) = mpsc::channel(2 * MAX_CONNECTIONS);
@@ -185,7 +185,7 @@ impl ConnectionSlots {
     }
 }
 
-async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, callers: AllowedUsers) {
+async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<PendingRequest>, callers: AllowedUsers) {
     let mut slots_of: HashMap<Uid, ConnectionSlots> = HashMap::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -236,7 +236,7 @@ struct ClientConnection {
     slot: OwnedSemaphorePermit,
     has_queried: Arc<AtomicBool>,
     long: Arc<Semaphore>,
-    calls: mpsc::Sender<Call>,
+    calls: mpsc::Sender<PendingRequest>,
 }
 
 impl ClientConnection {
@@ -258,7 +258,7 @@ impl ClientConnection {
         };
         let (reply, answer) = oneshot::channel();
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-        timeout(IO_TIMEOUT, calls.send(Call { query, caller, reply })).await?.map_err(|_| gone())?;
+        timeout(IO_TIMEOUT, calls.send(PendingRequest { query, caller, reply })).await?.map_err(|_| gone())?;
         let answer = tokio::select! {
             answer = answer => answer.map_err(|_| gone())?,
             () = closed_by_peer(&mut stream), if is_long => return Ok(()),

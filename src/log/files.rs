@@ -128,13 +128,13 @@ impl FileLog {
         self.write_error.as_deref()
     }
 
-    /// Returns when [`Self::tick`] has something to do.
+    /// Returns when [`Self::on_deadline`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
         self.retry_at
     }
 
     /// Starts a writer again when it is due. Returns whether one was started.
-    pub fn tick(&mut self, now: Now) -> bool {
+    pub fn on_deadline(&mut self, now: Now) -> bool {
         self.retry_at.is_some_and(|at| at <= now.at) && self.start_writer(now)
     }
 

@@ -38,7 +38,7 @@ impl Logs {
     /// Reads what is there and waits until it is written, at most until `until`.
     fn write_all(&mut self, until: Instant) {
         loop {
-            let more = self.pump(OutputKind::Files);
+            let more = self.read_and_write(OutputKind::Files);
             // A full disk is not waited for.
             let over = |files: &FileLog| files.is_written() || files.write_error().is_some();
             let written = |id: &Id| self.files_of(*id).is_none_or(over);
@@ -54,7 +54,7 @@ impl Logs {
     fn wait_for(&mut self, until: Instant, over: impl Fn(&Self) -> bool) {
         while !over(self) && Now::read().at < until {
             self.wait_for_writers(until);
-            self.pump(OutputKind::Files);
+            self.read_and_write(OutputKind::Files);
         }
     }
 
@@ -74,17 +74,19 @@ impl Logs {
             }
         }
         loop {
-            let more = self.pump(OutputKind::Stdout) | self.pump(OutputKind::Stderr) | self.pump(OutputKind::Files);
+            let more = self.read_and_write(OutputKind::Stdout)
+                | self.read_and_write(OutputKind::Stderr)
+                | self.read_and_write(OutputKind::Files);
             with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
             if !more || until <= Now::read().at {
                 break;
             }
         }
         self.write_all(until);
-        // Last attempt for pipes that were parked because their files had no room; what is lost is at least counted.
+        // Last attempt for pipes that were paused because their files had no room; what is lost is at least counted.
         for id in self.stores.clone() {
             for key in self.files.keys_of(id) {
-                self.files.unpark(key);
+                self.files.resume(key);
                 let mut left = MAX_READS_AT_END;
                 while left > 0 && matches!(self.read_pipe(OutputKind::Files, key), ReadResult::Bytes(_)) {
                     left -= 1;

@@ -26,12 +26,18 @@ impl ObjectHead {
 }
 
 /// Appends a piece as an object. Bytes that are not UTF-8 become U+FFFD in `line` and are kept in `raw`, in base64. All
-/// pieces of a long line but the last are `partial`. `plain`: [`are_plain`] is known to hold.
-pub fn append_object(time: &[u8; RFC3339], head: &ObjectHead, piece: Piece<'_>, plain: bool, out: &mut Vec<u8>) {
+/// pieces of a long line but the last are `partial`. `needs_no_escape`: [`need_no_escape`] is known to hold.
+pub fn append_object(
+    time: &[u8; RFC3339],
+    head: &ObjectHead,
+    piece: Piece<'_>,
+    needs_no_escape: bool,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(b"{\"time\":\"");
     out.extend_from_slice(time);
     out.extend_from_slice(&head.0);
-    let text = if plain { None } else { Some(std::str::from_utf8(piece.bytes)) };
+    let text = if needs_no_escape { None } else { Some(std::str::from_utf8(piece.bytes)) };
     match text {
         None => {
             out.extend_from_slice(piece.bytes);
@@ -75,7 +81,7 @@ pub fn append_own(time: Timestamp, service: &str, level: &str, line: &str, out: 
 /// Appends the inside of a JSON string. Terminal control characters are escaped too, although JSON does not require it.
 pub fn escape(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
-    if are_plain(rest) && !rest.contains(&b'\n') {
+    if need_no_escape(rest) && !rest.contains(&b'\n') {
         out.extend_from_slice(rest);
         return;
     }
@@ -119,7 +125,7 @@ pub fn escape(text: &str, out: &mut Vec<u8>) {
 }
 
 /// Returns whether lines that are made of these bytes alone are ASCII and need no escape (see [`super::lines`]).
-pub fn are_plain(bytes: &[u8]) -> bool {
+pub fn need_no_escape(bytes: &[u8]) -> bool {
     let odd = |byte: u8| (byte != b'\n') & ((byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte >= 0x7f));
     !bytes.iter().fold(false, |found, byte| found | odd(*byte))
 }
@@ -153,11 +159,11 @@ mod tests {
         let mut splitter = Splitter::new(longest);
         let mut out = Vec::new();
         let time = Timestamp(0).rfc3339();
-        let plain = chunks.iter().all(|chunk| are_plain(chunk));
+        let needs_no_escape = chunks.iter().all(|chunk| need_no_escape(chunk));
         for chunk in chunks {
-            splitter.feed(chunk, |piece| append_object(&time, &head, piece, plain, &mut out));
+            splitter.feed(chunk, |piece| append_object(&time, &head, piece, needs_no_escape, &mut out));
         }
-        splitter.finish(|piece| append_object(&time, &head, piece, plain, &mut out));
+        splitter.finish(|piece| append_object(&time, &head, piece, needs_no_escape, &mut out));
         assert!(!out.iter().any(|byte| (*byte < 0x20 && *byte != b'\n') || *byte == 0x7f));
         let lines = out.strip_suffix(b"\n").into_iter().flat_map(|out| out.split(|byte| *byte == b'\n'));
         lines.map(|line| serde_json::from_slice(line).unwrap()).collect()

@@ -6,16 +6,16 @@ use super::split::Piece;
 const SEPARATOR: &[u8] = b" | ";
 const CONTINUED: &[u8] = b" + ";
 
-/// Appends a piece as a line with its tag. A carriage return before the newline is left out. `harmless`: [`are_harmless`]
+/// Appends a piece as a line with its tag. A carriage return before the newline is left out. `needs_no_escape`: [`need_no_escape`]
 /// is known to hold.
-pub fn tagged(tag: &[u8], piece: Piece<'_>, harmless: bool, out: &mut Vec<u8>) {
+pub fn tagged(tag: &[u8], piece: Piece<'_>, needs_no_escape: bool, out: &mut Vec<u8>) {
     let line = if piece.more { piece.bytes } else { piece.bytes.strip_suffix(b"\r").unwrap_or(piece.bytes) };
     if piece.continued && line.is_empty() {
         return;
     }
     out.extend_from_slice(tag);
     out.extend_from_slice(if piece.continued { CONTINUED } else { SEPARATOR });
-    if harmless {
+    if needs_no_escape {
         out.extend_from_slice(line);
     } else {
         escape(line, out);
@@ -25,7 +25,7 @@ pub fn tagged(tag: &[u8], piece: Piece<'_>, harmless: bool, out: &mut Vec<u8>) {
 
 /// Returns whether lines that are made of these bytes alone need no escape. Without an early return, so that the
 /// compiler can vectorise the loop.
-pub fn are_harmless(bytes: &[u8]) -> bool {
+pub fn need_no_escape(bytes: &[u8]) -> bool {
     !bytes.iter().fold(false, |found, byte| found | (may_need_escape(*byte) & (*byte != b'\n')))
 }
 
@@ -33,7 +33,7 @@ pub fn are_harmless(bytes: &[u8]) -> bool {
 /// services' lines (SECURITY T30). Tabs and every other byte pass, valid UTF-8 or not, except the bytes 80 to 9F outside of
 /// a UTF-8 character: an 8-bit terminal takes them as C1 controls.
 pub fn escape(line: &[u8], out: &mut Vec<u8>) {
-    if are_harmless(line) && !line.contains(&b'\n') {
+    if need_no_escape(line) && !line.contains(&b'\n') {
         out.extend_from_slice(line);
         return;
     }
@@ -98,11 +98,11 @@ mod tests {
     fn all_tagged(chunks: &[&[u8]]) -> String {
         let mut splitter = Splitter::new(MAX_LINE);
         let mut out = Vec::new();
-        let harmless = chunks.iter().all(|chunk| are_harmless(chunk));
+        let needs_no_escape = chunks.iter().all(|chunk| need_no_escape(chunk));
         for chunk in chunks {
-            splitter.feed(chunk, |piece| tagged(b"web", piece, harmless, &mut out));
+            splitter.feed(chunk, |piece| tagged(b"web", piece, needs_no_escape, &mut out));
         }
-        splitter.finish(|piece| tagged(b"web", piece, harmless, &mut out));
+        splitter.finish(|piece| tagged(b"web", piece, needs_no_escape, &mut out));
         String::from_utf8_lossy(&out).into_owned()
     }
 

@@ -117,7 +117,7 @@ impl Logs {
             self.stores.push(id);
         }
         if let Some(source) = self.sources.get_mut(id.0) {
-            source.give(route);
+            source.set_route(route);
         }
         true
     }
@@ -135,7 +135,7 @@ impl Logs {
             self.close_files(*files);
         }
         let keys = self.files.keys_of(id);
-        keys.into_iter().for_each(|key| self.files.unpark(key));
+        keys.into_iter().for_each(|key| self.files.resume(key));
     }
 
     fn close_files(&mut self, mut files: FileLog) {
@@ -182,7 +182,7 @@ impl Logs {
     pub(super) fn start_writer(&mut self, id: Id) {
         let Some(source) = self.sources.get_mut(id.0) else { return };
         if source.is_diverted() {
-            source.give(source.route.clone());
+            source.set_route(source.route.clone());
             self.stores.push(id);
         }
         let started = source.files_mut().is_some_and(|files| files.start_writer(Now::read()));
@@ -216,7 +216,7 @@ impl Logs {
             WriterEvent::None if !files.has_room() => {}
             WriterEvent::None => {
                 let keys = self.files.keys_of(id);
-                keys.into_iter().for_each(|key| self.files.unpark(key));
+                keys.into_iter().for_each(|key| self.files.resume(key));
             }
             WriterEvent::Exited => {}
             WriterEvent::Unwritable(why) => self.divert(id, &why),
@@ -264,7 +264,7 @@ impl Logs {
         }
     }
 
-    /// Returns whether there is room to read more. (Pipes whose files have no room are parked.)
+    /// Returns whether there is room to read more. (Pipes whose files have no room are paused.)
     pub fn may_read(&self, output: OutputKind) -> bool {
         match output {
             OutputKind::Stdout => with_outputs(|outputs| outputs.sink(Stream::Stdout).has_room()),
@@ -275,7 +275,7 @@ impl Logs {
 
     /// Reads what is there while there is room, at most [`READ_BUDGET`], and writes what can be written. Returns whether
     /// there may be more.
-    pub fn pump(&mut self, output: OutputKind) -> bool {
+    pub fn read_and_write(&mut self, output: OutputKind) -> bool {
         let mut left = READ_BUDGET;
         while left > 0 && self.may_read(output) {
             let Some(key) = self.group_mut(output).next_ready() else { return false };
@@ -322,16 +322,16 @@ impl Logs {
         self.sources.get_mut(id.0).filter(|_| taken).map(|source| source.tail.follow(room))
     }
 
-    /// Returns when [`Self::tick`] has something to do.
+    /// Returns when [`Self::on_deadline`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
         self.stores.iter().filter_map(|id| self.files_of(*id)?.deadline()).min()
     }
 
     /// Starts writers again that were killed.
-    pub fn tick(&mut self) {
+    pub fn on_deadline(&mut self) {
         let now = Now::read();
         for id in self.stores.clone() {
-            let started = self.files_mut(id).is_some_and(|files| files.tick(now));
+            let started = self.files_mut(id).is_some_and(|files| files.on_deadline(now));
             self.watch_writer(id, started);
         }
     }
@@ -357,7 +357,7 @@ impl Logs {
         let Some(id) = self.group_mut(output).pipe(key).map(|pipe| pipe.service) else { return ReadResult::WouldBlock };
         if output == OutputKind::Files && self.files_of(id).is_some_and(|files| !files.has_room()) {
             let keys = self.files.keys_of(id);
-            keys.into_iter().for_each(|key| self.files.park(key));
+            keys.into_iter().for_each(|key| self.files.pause(key));
             return ReadResult::WouldBlock;
         }
         self.read_pipe(output, key)

@@ -35,7 +35,7 @@ pub struct PipeGroup {
 #[derive(Debug)]
 pub struct Pipe {
     file: File,
-    parked: bool,
+    paused: bool,
     /// The service that writes to it.
     pub service: Id,
     /// Which of the service's outputs it is.
@@ -43,7 +43,7 @@ pub struct Pipe {
     /// Splits its bytes into lines.
     pub splitter: Splitter,
     /// Whether the unfinished line in the splitter needs no escape in its format.
-    pub plain: bool,
+    pub needs_no_escape: bool,
 }
 
 /// The result of reading a pipe once.
@@ -82,7 +82,10 @@ impl PipeGroup {
         self.next += 1;
         let splitter = Splitter::new(longest);
         self.by_service.entry(service).or_default().push(key);
-        self.pipes.insert(key, Pipe { file: File::from(pipe), parked: false, service, stream, splitter, plain: true });
+        self.pipes.insert(
+            key,
+            Pipe { file: File::from(pipe), paused: false, service, stream, splitter, needs_no_escape: true },
+        );
         Ok(())
     }
 
@@ -120,19 +123,19 @@ impl PipeGroup {
     }
 
     /// Stops watching a pipe for now. It stays open, and its writer waits once it is full.
-    pub fn park(&mut self, key: u64) {
-        if let Some(pipe) = self.pipes.get_mut(&key).filter(|pipe| !pipe.parked) {
+    pub fn pause(&mut self, key: u64) {
+        if let Some(pipe) = self.pipes.get_mut(&key).filter(|pipe| !pipe.paused) {
             // Deleted, not modified: EPOLLHUP would be reported with an empty event mask too (epoll_ctl(2)).
-            pipe.parked = self.epoll.delete(&pipe.file).is_ok();
+            pipe.paused = self.epoll.delete(&pipe.file).is_ok();
         }
     }
 
-    /// Watches a parked pipe again.
-    pub fn unpark(&mut self, key: u64) {
-        if let Some(pipe) = self.pipes.get_mut(&key).filter(|pipe| pipe.parked) {
+    /// Watches a paused pipe again.
+    pub fn resume(&mut self, key: u64) {
+        if let Some(pipe) = self.pipes.get_mut(&key).filter(|pipe| pipe.paused) {
             let event = EpollEvent::new(EpollFlags::EPOLLIN, key);
             // ENOMEM, at worst: tried again at the next call.
-            pipe.parked = self.epoll.add(&pipe.file, event).is_err();
+            pipe.paused = self.epoll.add(&pipe.file, event).is_err();
         }
     }
 
@@ -158,7 +161,7 @@ impl PipeGroup {
                 self.by_service.remove(&pipe.service);
             }
         }
-        if !pipe.parked {
+        if !pipe.paused {
             // Closing it is not enough: a copy of the descriptor in a child would keep it in the set.
             let _gone = self.epoll.delete(&pipe.file);
         }
@@ -173,7 +176,7 @@ impl PipeGroup {
         let key = self.next;
         self.epoll.add(&pipe.file, EpollEvent::new(EpollFlags::EPOLLIN, key))?;
         self.next += 1;
-        pipe.parked = false;
+        pipe.paused = false;
         self.by_service.entry(pipe.service).or_default().push(key);
         self.pipes.insert(key, pipe);
         Ok(())

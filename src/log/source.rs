@@ -85,7 +85,7 @@ impl ActiveRoute {
 
 impl Source {
     /// Sets the route.
-    pub fn give(&mut self, route: LogRoute) {
+    pub fn set_route(&mut self, route: LogRoute) {
         self.fallback_reported &= self.route == route;
         self.route = route.clone();
         self.active = ActiveRoute::of(route);
@@ -127,12 +127,12 @@ impl Source {
         let stream = pipe.stream;
         // Checking all bytes at once is faster than line by line; the start of an unfinished line counts too.
         let check = match active {
-            ActiveRoute::Tagged(_) => lines::are_harmless,
-            ActiveRoute::Json(_) => json::are_plain,
+            ActiveRoute::Tagged(_) => lines::need_no_escape,
+            ActiveRoute::Json(_) => json::need_no_escape,
             ActiveRoute::Inherit | ActiveRoute::Plain | ActiveRoute::Files(_) => |_: &[u8]| false,
         };
-        let plain = pipe.plain && bytes.is_none_or(check);
-        pipe.plain = plain
+        let needs_no_escape = pipe.needs_no_escape && bytes.is_none_or(check);
+        pipe.needs_no_escape = needs_no_escape
             || bytes.is_some_and(|bytes| {
                 memrchr(b'\n', bytes).is_some_and(|at| check(bytes.get(at..).unwrap_or_default()))
             });
@@ -152,7 +152,7 @@ impl Source {
                 let sink = outputs.sink(stream);
                 let out = sink.buffer();
                 split(&mut |piece| {
-                    lines::tagged(tag, piece, plain, out);
+                    lines::tagged(tag, piece, needs_no_escape, out);
                     tail.push(now.wall, stream, piece);
                 });
                 sink.flush();
@@ -164,7 +164,7 @@ impl Source {
                 let time = now.wall.rfc3339();
                 let head = if stream == Stream::Stdout { first } else { second };
                 split(&mut |piece| {
-                    json::append_object(&time, head, piece, plain, out);
+                    json::append_object(&time, head, piece, needs_no_escape, out);
                     tail.push(now.wall, stream, piece);
                 });
                 sink.flush();

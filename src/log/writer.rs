@@ -143,7 +143,7 @@ fn run_writer(mut store: Store, socket: BorrowedFd<'_>, reopening: bool) -> io::
             store.compress_piece();
         }
         if store.deadline().is_some_and(|deadline| deadline <= now.at) {
-            store.tick(now);
+            store.on_deadline(now);
         }
     }
     store.finish(Now::read());

@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn the_first_class_that_fits_decides() {
-        let me = Identity {
+        let app = Identity {
             name: "app".into(),
             uid: Uid(5),
             gid: Gid(6),
@@ -44,11 +44,11 @@ mod tests {
             shell: PathBuf::from("/"),
             umask: 0o22,
         };
-        assert!(usable(&me, &found(5, 9, 0o700)));
-        assert!(!usable(&me, &found(5, 6, 0o077)), "an owner is not served by the group's bits");
-        assert!(usable(&me, &found(9, 7, 0o2770)));
-        assert!(!usable(&me, &found(9, 7, 0o707)));
-        assert!(usable(&me, &found(9, 9, 0o1777)));
-        assert!(!usable(&me, &found(9, 9, 0o755)));
+        assert!(usable(&app, &found(5, 9, 0o700)));
+        assert!(!usable(&app, &found(5, 6, 0o077)), "an owner is not served by the group's bits");
+        assert!(usable(&app, &found(9, 7, 0o2770)));
+        assert!(!usable(&app, &found(9, 7, 0o707)));
+        assert!(usable(&app, &found(9, 9, 0o1777)));
+        assert!(!usable(&app, &found(9, 9, 0o755)));
     }
 }

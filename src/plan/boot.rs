@@ -11,13 +11,13 @@ use super::privilege::PrivilegeInputs;
 use super::runs_as::Resolver;
 use super::services::{RunStage, ServiceInputs};
 use super::steps::{PlanInputs, accounts::AccountFiles};
-use super::switch::{self, Names, RunsAs, SwitchAbility};
+use super::switch::{self, PlannedAccounts, RunsAs, SwitchAbility};
 use super::trust_check::TrustCheck;
 use super::{
-    BootPlan, Decision, DropLevel, Identity, Mode, Planned, accounts, groups, host_ids, identity, machine_notices,
+    BootPlan, Decision, DropLevel, Identity, Mode, PlannedStep, accounts, groups, host_ids, identity, machine_notices,
     prepare, privilege, services, steps,
 };
-use crate::config::container::{LogFormat, RunOrRefuse};
+use crate::config::container::{LogFormat, OnMissingPrivilege};
 use crate::config::service::{RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::config::{Config, shown_value};
@@ -56,7 +56,7 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Blockers) {
     let (switch_ability, identity, files) = resolve_identity(config, facts, &mut notes);
     let mut names = match &files {
         Some(files) => files.names(facts),
-        None => Names {
+        None => PlannedAccounts {
             passwd: groups::bytes(facts, AccountFile::Passwd).to_vec(),
             group: groups::bytes(facts, AccountFile::Group).to_vec(),
             app: None,
@@ -128,7 +128,7 @@ fn resolve_identity(
     let app = &config.container.app;
     identity::check_fields(app, notes);
     if facts.uid != Uid::ROOT {
-        if config.container.without_root == RunOrRefuse::Refuse {
+        if config.container.without_root == OnMissingPrivilege::Refuse {
             let cause = "`without_root = \"refuse\"` in the container file".to_owned();
             let help = "start the container as root: without `user:` and `--user`; or remove `without_root`";
             notes.refuse(format!("cannot start as {}:{}, without root", facts.uid, facts.gid), cause, help);
@@ -148,13 +148,13 @@ fn resolve_identity(
             let Identity { name, uid, gid, .. } = &target.identity;
             let what = format!("cannot step down to {name} ({uid}:{gid})");
             match config.container.without_drop {
-                RunOrRefuse::Refuse => {
+                OnMissingPrivilege::Refuse => {
                     let fix = issue.fix.or(Fix::words(format!("start as that user: `--user {uid}:{gid}`"))).or(
                         Fix::words("accept running as root without these capabilities: `STEPDOWN_WITHOUT_DROP=run`"),
                     );
                     notes.refuse_for(Area::StepDown, what, Issue { fix, ..issue });
                 }
-                RunOrRefuse::Run => notes.degraded(Area::StepDown, what, issue),
+                OnMissingPrivilege::Run => notes.degraded(Area::StepDown, what, issue),
             }
             (SwitchAbility::LimitedRoot, identity::without_switch(&config.container, facts, notes), None)
         }
@@ -200,10 +200,16 @@ fn add_machine_notices(config: &Config, facts: &Facts, notes: &mut Notes) {
     }
 }
 
-fn mode(switch_ability: SwitchAbility, facts: &Facts, identity: &Identity, drop: DropLevel, steps: &[Planned]) -> Mode {
+fn mode(
+    switch_ability: SwitchAbility,
+    facts: &Facts,
+    identity: &Identity,
+    drop: DropLevel,
+    steps: &[PlannedStep],
+) -> Mode {
     let known = || accounts::passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), identity.uid).is_some();
     // A file of the user's that is missing says nothing about the machine.
-    let of_machine = |it: &&Planned| !matches!(it.step, super::Step::ReadSecret(_));
+    let of_machine = |it: &&PlannedStep| !matches!(it.step, super::Step::ReadSecret(_));
     let skips = steps.iter().filter(of_machine).any(|it| matches!(it.decision, Decision::Skip(_)));
     match (switch_ability, drop) {
         (SwitchAbility::User, _) if known() => Mode::User,
@@ -215,9 +221,9 @@ fn mode(switch_ability: SwitchAbility, facts: &Facts, identity: &Identity, drop:
 }
 
 /// Whether capabilities are missing that steps may need for single files, or PID 1 for its services.
-fn lacks_capabilities(facts: &Facts, identity: &Identity, drop: DropLevel, steps: &[Planned]) -> bool {
+fn lacks_capabilities(facts: &Facts, identity: &Identity, drop: DropLevel, steps: &[PlannedStep]) -> bool {
     let mut needs = CapSet::EMPTY;
-    if steps.iter().any(|it| matches!(it.step, super::Step::Own(_)) && it.decision == Decision::Do) {
+    if steps.iter().any(|it| matches!(it.step, super::Step::Own(_)) && it.decision == Decision::Perform) {
         needs = needs.with(Capability::CHOWN).with(Capability::FOWNER).with(Capability::DAC_OVERRIDE);
     }
     if drop == DropLevel::StayRoot && identity.uid != Uid::ROOT {

@@ -21,7 +21,7 @@ pub struct BootPlan {
     /// The app user outside of a user namespace, in words.
     pub on_host: Option<String>,
     /// The steps before *prepare*, each with its decision.
-    pub steps: Vec<Planned>,
+    pub steps: Vec<PlannedStep>,
     /// Services that run before the drop, by name: root oneshots and the oneshots which they require.
     pub prepare: Vec<ServiceName>,
     /// The privilege that PID 1 keeps, and why.
@@ -70,7 +70,7 @@ pub struct Identity {
 
 /// One step and the decision about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
+pub struct PlannedStep {
     /// The step.
     pub step: Step,
     /// Whether it is done.
@@ -81,7 +81,7 @@ pub struct Planned {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// It will be done.
-    Do,
+    Perform,
     /// There is nothing to do; the reason in a few words ("already 1000:1000").
     AlreadyDone(String),
     /// It cannot be done.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::facts::ProgramFact;
 use super::switch::RunsAs;
-use super::trust_check::{Executed, Reason, TrustCheck};
+use super::trust_check::{Executed, ExecutedAs, TrustCheck};
 use crate::config::service::Service;
 
 impl<'a> TrustCheck<'a> {
@@ -16,7 +16,7 @@ impl<'a> TrustCheck<'a> {
         let needed: Vec<_> = self.facts.named.interpreters.get(&of.path).into_iter().flatten().collect();
         let needed_by = |path: &PathBuf, by: &PathBuf| Executed {
             path: path.clone(),
-            why: Reason::NeededBy(by.clone()),
+            why: ExecutedAs::NeededBy(by.clone()),
             key: of.key,
             is_argument: of.is_argument,
         };

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::facts::{PathEntry, ProgramFact};
 use super::notes::Notes;
 use super::switch::RunsAs;
-use super::trust_check::{ForeignWriter, TrustCheck};
+use super::trust_check::{TrustCheck, UntrustedWriter};
 use super::words;
 use crate::config::service::{Command, Service};
 
@@ -273,7 +273,7 @@ impl<'a> TrustCheck<'a> {
             !allowed && !self.is_trusted_by_author(&found.path)
         });
         found
-            .map(ForeignWriter::Found)
+            .map(UntrustedWriter::Found)
             .or_else(|| self.given_away_to(&entry.path, service, runs))
             .map(UnsafeDirectory::Others)
     }
@@ -284,7 +284,7 @@ pub(super) enum UnsafeDirectory<'a> {
     /// It depends on the working directory.
     Relative,
     /// Others than root control it.
-    Others(ForeignWriter<'a>),
+    Others(UntrustedWriter<'a>),
 }
 
 impl UnsafeDirectory<'_> {
@@ -296,13 +296,13 @@ impl UnsafeDirectory<'_> {
                 format!("{directory} (relative to wherever a program stands)"),
                 "write absolute paths into PATH".into(),
             ),
-            Self::Others(stranger) => {
-                let place = words::path(stranger.path());
+            Self::Others(writer) => {
+                let place = words::path(writer.path());
                 let help = format!(
                     "if everyone who can write there may have the same, write `trust = [\"{place}\"]` into \
                      /etc/stepdown.toml"
                 );
-                (format!("{directory} (users other than root decide what is found there: {stranger})"), help)
+                (format!("{directory} (users other than root decide what is found there: {writer})"), help)
             }
         }
     }

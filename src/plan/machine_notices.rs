@@ -33,13 +33,13 @@ pub(super) fn of_machine(facts: &Facts, notes: &mut Notes) {
     if !facts.cwd_exists {
         notes.notice("the working directory is gone: the main command starts in /");
     }
-    unusual_run(facts, notes);
-    loose_accounts(facts, notes);
+    check_run_directory(facts, notes);
+    check_account_file_modes(facts, notes);
 }
 
 /// The mode of an account file comes from the image, and is kept when it is replaced. Group 0 may write `/etc/passwd` in
 /// images for arbitrary uids (OpenShift).
-fn loose_accounts(facts: &Facts, notes: &mut Notes) {
+fn check_account_file_modes(facts: &Facts, notes: &mut Notes) {
     for (file, (gid, mode)) in &facts.account_modes {
         let (path, usual) = (file.path(), file.usual_mode());
         let who = match mode {
@@ -57,7 +57,7 @@ fn loose_accounts(facts: &Facts, notes: &mut Notes) {
 }
 
 /// A read-only or foreign `/run` is usual, and the next candidate is used; a `/run` that is not a directory is a mistake.
-fn unusual_run(facts: &Facts, notes: &mut Notes) {
+fn check_run_directory(facts: &Facts, notes: &mut Notes) {
     let Some((path, why)) = facts.runtime.first() else { return };
     let what = match why {
         Access::Missing => "is missing",

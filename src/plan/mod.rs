@@ -41,7 +41,7 @@ pub use boot::{boot, preview};
 pub use boot_parts::boot_parts;
 pub use boot_plan::{
     AccountWrite, BootPlan, Credentials, Decision, DeclaredBy, DropLevel, Identity, MakeDirectory, Mode, OwnTree,
-    Planned, Privilege, ReadSecret, S6Base, S6Directory, S6DirectoryKind, S6Layout, SecretReader, ServicePlan,
+    PlannedStep, Privilege, ReadSecret, S6Base, S6Directory, S6DirectoryKind, S6Layout, SecretReader, ServicePlan,
     StdioAccess, Step,
 };
 pub use owner::Owner;

@@ -107,7 +107,7 @@ impl Notes {
 
     /// Adds something that `doctor` reports with a check of its own.
     pub(super) fn checked_elsewhere(&mut self, restriction: Restriction) {
-        self.add(Notice::CheckedElsewhere(restriction));
+        self.add(Notice::LogOnly(restriction));
     }
 
     /// Adds a notice, unless it is there already.

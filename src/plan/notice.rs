@@ -15,7 +15,7 @@ pub enum Notice {
     /// Information.
     Note(String),
     /// `doctor` reports it with a check of its own.
-    CheckedElsewhere(Restriction),
+    LogOnly(Restriction),
     /// It works with restrictions.
     Degraded {
         /// Its area.
@@ -82,7 +82,7 @@ impl Notice {
     pub(super) fn check(&self) -> Option<Check> {
         match self {
             Self::Note(text) => Some(Check::ok(Area::Configuration, "note", text.clone())),
-            Self::CheckedElsewhere(_) => None,
+            Self::LogOnly(_) => None,
             Self::Degraded { area, subject, issue } => Some(Check::degraded(*area, subject.clone(), issue.clone())),
         }
     }
@@ -93,8 +93,8 @@ impl fmt::Display for Notice {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Note(text) => out.write_str(text),
-            Self::CheckedElsewhere(it @ Restriction::NoFilter) => write!(out, "PID 1: {it}"),
-            Self::CheckedElsewhere(it) => it.fmt(out),
+            Self::LogOnly(it @ Restriction::NoFilter) => write!(out, "PID 1: {it}"),
+            Self::LogOnly(it) => it.fmt(out),
             Self::Degraded { subject, issue: Issue { cause, consequence, fix, .. }, .. } => {
                 write!(out, "{subject}: {cause}; {consequence}; {fix}")
             }
@@ -112,6 +112,6 @@ mod tests {
         let notice = Notice::Degraded { area: Area::Service, subject: "`web`".into(), issue: issue.clone() };
         assert_eq!(notice.to_string(), "`web`: a; b; c");
         assert_eq!(notice.check(), Some(Check::degraded(Area::Service, "`web`", issue)));
-        assert_eq!(Notice::CheckedElsewhere(Restriction::NotPidOne).check(), None);
+        assert_eq!(Notice::LogOnly(Restriction::NotPidOne).check(), None);
     }
 }

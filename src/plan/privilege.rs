@@ -10,7 +10,7 @@ use super::fix::Fix;
 use super::notes::Notes;
 use super::notice::Restriction;
 use super::prepare::PrepareStage;
-use super::switch::{Names, RunsAs, SwitchAbility};
+use super::switch::{PlannedAccounts, RunsAs, SwitchAbility};
 use super::{DropLevel, Identity, Privilege, words};
 use crate::config::container::DropPolicy;
 use crate::config::service::{Kind, Service};
@@ -28,7 +28,7 @@ pub(super) struct PrivilegeInputs<'a> {
     pub facts: &'a Facts,
     pub identity: &'a Identity,
     pub switch_ability: SwitchAbility,
-    pub names: &'a Names,
+    pub names: &'a PlannedAccounts,
     /// The main command, if there is one.
     pub main: Option<&'a Service>,
     /// The user of each service, in the order of the services, then the main command.

@@ -10,7 +10,7 @@ use super::finding::{Area, Issue};
 use super::fix::Fix;
 use super::identity::ranges;
 use super::notes::Notes;
-use super::switch::{self, Names, RunsAs, SwitchAbility};
+use super::switch::{self, PlannedAccounts, RunsAs, SwitchAbility};
 use super::{Identity, groups, home, words};
 use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
 use crate::config::values::{Gid, GroupName, Uid, UserName};
@@ -22,7 +22,7 @@ pub(super) struct Resolver<'a> {
     /// The app user.
     pub identity: &'a Identity,
     /// The account files.
-    pub names: &'a Names,
+    pub names: &'a PlannedAccounts,
     /// Whether we can change user.
     pub switch_ability: SwitchAbility,
 }
@@ -138,7 +138,7 @@ impl Resolver<'_> {
 
     /// The user cannot be changed here: `without_root` says what happens to a service that is configured for another.
     fn without_switch(&self, service: &Service, asked: RunsAs, notes: &mut Notes) -> RunsAs {
-        let (name, me) = (&service.name, format!("{}:{}", self.facts.uid, self.facts.gid));
+        let (name, current) = (&service.name, format!("{}:{}", self.facts.uid, self.facts.gid));
         let mut runs = RunsAs::app(self.identity);
         if asked.uid == self.facts.uid {
             if service.groups.is_some() {
@@ -156,18 +156,18 @@ impl Resolver<'_> {
         match service.without_root {
             WithoutRoot::Run => {
                 let cause = format!("configured to run as {user}, but this container cannot change user");
-                let issue = Issue::new(cause, format!("it runs as {me}"), fix);
+                let issue = Issue::new(cause, format!("it runs as {current}"), fix);
                 notes.degraded(Area::Service, words::subject(service), issue);
             }
             WithoutRoot::Skip => {
                 runs.skipped = Some(Issue::new(
-                    format!("`{name}` needs {user} and this container runs as {me}"),
+                    format!("`{name}` needs {user} and this container runs as {current}"),
                     format!("`{name}` is left out, and what requires it cannot start"),
                     fix,
                 ));
             }
             WithoutRoot::Fail => {
-                let cause = format!("it needs {user} and this container runs as {me}");
+                let cause = format!("it needs {user} and this container runs as {current}");
                 notes.refuse(format!("cannot start `{name}` ({})", service.at), cause, fix);
             }
         }

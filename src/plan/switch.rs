@@ -20,7 +20,7 @@ pub(super) enum SwitchAbility {
 
 /// The account files as they will be.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct PlannedAccounts {
     /// `/etc/passwd`
     pub passwd: Vec<u8>,
     /// `/etc/group`

@@ -35,14 +35,14 @@ pub(super) struct ExtraRights {
 
 /// A user other than root who controls a file.
 #[derive(Clone, Copy)]
-pub(super) enum ForeignWriter<'a> {
+pub(super) enum UntrustedWriter<'a> {
     /// The owner of the file, or of a directory or link in its path, or a user who could write it.
     Found(&'a FileOwner),
     /// The user that the boot makes its owner.
     Given { path: &'a Path, key: &'static str },
 }
 
-impl ForeignWriter<'_> {
+impl UntrustedWriter<'_> {
     /// Returns the controlled path.
     pub(super) fn path(&self) -> &Path {
         match self {
@@ -52,7 +52,7 @@ impl ForeignWriter<'_> {
     }
 }
 
-impl fmt::Display for ForeignWriter<'_> {
+impl fmt::Display for UntrustedWriter<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Found(found) => write!(out, "{found}"),
@@ -64,34 +64,33 @@ impl fmt::Display for ForeignWriter<'_> {
 impl<'a> TrustCheck<'a> {
     /// Reports every file that others than root could have written, once each.
     pub(super) fn check(&self, notes: &mut Notes) {
-        let (mut told, mut warned) = (BTreeSet::new(), BTreeSet::new());
+        let (mut reported, mut warned) = (BTreeSet::new(), BTreeSet::new());
         let main = self.config.main_service();
         for (service, runs) in self.config.services.iter().chain(&main).zip(self.runs) {
             let Some(ExtraRights { why, without }) = self.extra_rights(service, runs) else { continue };
             let name = &service.name;
             if let Some(path) = entry(service)
-                && let Some(stranger) = self.foreign_writer(path, self.root_alone())
-                && told.insert(stranger.path.clone())
+                && let Some(writer) = self.untrusted_writer(path, self.only_root_writes())
+                && reported.insert(writer.path.clone())
             {
-                let what = format!("`{name}` {why}, and users other than root could have written it: {stranger}");
+                let what = format!("`{name}` {why}, and users other than root could have written it: {writer}");
                 let tree = path.parent().unwrap_or(path);
-                let help = advice(stranger, tree, "/etc/services.d");
+                let help = advice(writer, tree, "/etc/services.d");
                 notes.problem(&service.at, what, format!("{help}, or remove {without}"));
             }
             for executed in self.executed(service, runs) {
-                let Some(stranger) = self.foreign_writer_of(&executed.path, service, runs) else { continue };
-                let help = help(stranger, &executed.path, name, without);
+                let Some(writer) = self.untrusted_writer_of(&executed.path, service, runs) else { continue };
+                let help = help(writer, &executed.path, name, without);
                 match executed.is_argument {
-                    false if told.insert(stranger.path().to_owned()) => {
+                    false if reported.insert(writer.path().to_owned()) => {
                         let what = format!(
-                            "`{name}` {why}, and users other than root could have written {executed}: {stranger}"
+                            "`{name}` {why}, and users other than root could have written {executed}: {writer}"
                         );
                         notes.problem(&service.at, what, help);
                     }
-                    true if warned.insert(stranger.path().to_owned()) => {
-                        let cause =
-                            format!("{why}, and users other than root could have written {executed}: {stranger}");
-                        let place = words::path(stranger.path());
+                    true if warned.insert(writer.path().to_owned()) => {
+                        let cause = format!("{why}, and users other than root could have written {executed}: {writer}");
+                        let place = words::path(writer.path());
                         let consequence = format!("everyone who can write {place} has its rights");
                         let issue = Issue::new(cause, consequence, help);
                         notes.degraded(Area::Service, format!("`{name}`"), issue);
@@ -110,7 +109,7 @@ impl<'a> TrustCheck<'a> {
             }
             for entry in self.facts.named.search.declared.get(name.as_str()).into_iter().flatten() {
                 let Some(closed) = self.unsafe_reason(entry, service, runs) else { continue };
-                if told.insert(entry.path.clone()) {
+                if reported.insert(entry.path.clone()) {
                     let (directory, help) = closed.words(entry);
                     let what =
                         format!("`{name}` {why}, and programs are searched in the PATH of its file: {directory}");
@@ -119,14 +118,14 @@ impl<'a> TrustCheck<'a> {
                 }
             }
             let Some(file) = &service.environment_file else { continue };
-            if let Some(stranger) = self.foreign_writer(file, self.of_variables(service, runs))
-                && told.insert(stranger.path.clone())
+            if let Some(writer) = self.untrusted_writer(file, self.of_variables(service, runs))
+                && reported.insert(writer.path.clone())
             {
                 let what = format!(
-                    "`{name}` {why}, and users other than root could have written its `environment_file` {}: {stranger}",
+                    "`{name}` {why}, and users other than root could have written its `environment_file` {}: {writer}",
                     words::path(file)
                 );
-                let help = advice(stranger, file, "/etc");
+                let help = advice(writer, file, "/etc");
                 notes.problem_of(&["environment_file"], &service.at, what, format!("{help}, or remove {without}"));
             }
         }
@@ -139,10 +138,10 @@ impl<'a> TrustCheck<'a> {
         if self.app_is_root() {
             return;
         }
-        if let Some(stranger) = self.foreign_writer(path, self.root_alone()) {
+        if let Some(writer) = self.untrusted_writer(path, self.only_root_writes()) {
             let what =
-                format!("root does what `{key}` says, and users other than root could have written it: {stranger}");
-            let help = advice(stranger, path, "/etc");
+                format!("root does what `{key}` says, and users other than root could have written it: {writer}");
+            let help = advice(writer, path, "/etc");
             notes.problem(&Place::file(path), what, format!("{help}, or remove `{key}`"));
         }
     }
@@ -150,7 +149,7 @@ impl<'a> TrustCheck<'a> {
     /// Returns who may own this service's `environment_file` and programs: root, or also its own user if that has no extra
     /// rights.
     pub(super) fn of_variables(&self, service: &Service, runs: &RunsAs) -> TrustedWriters {
-        match (self.extra_rights(service, runs), self.root_alone()) {
+        match (self.extra_rights(service, runs), self.only_root_writes()) {
             (None, _) | (_, TrustedWriters::Anybody) => TrustedWriters::Anybody,
             (Some(_), TrustedWriters::Root { unpacked, shared_group, .. }) => {
                 let own = runs.uid != self.identity.uid && service.capabilities.is_empty();
@@ -159,15 +158,15 @@ impl<'a> TrustCheck<'a> {
         }
     }
 
-    fn foreign_writer(&self, path: &Path, writers: TrustedWriters) -> Option<&'a FileOwner> {
+    fn untrusted_writer(&self, path: &Path, writers: TrustedWriters) -> Option<&'a FileOwner> {
         self.facts.named.file_owners.get(path)?.iter().find(|found| !writers.allows(found))
     }
 
-    fn foreign_writer_of(&self, program: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
+    fn untrusted_writer_of(&self, program: &Path, service: &Service, runs: &RunsAs) -> Option<UntrustedWriter<'a>> {
         let writers = self.of_variables(service, runs);
         let mut found = self.facts.named.file_owners.get(program).into_iter().flatten();
         let found = found.find(|found| !writers.allows(found) && !self.is_trusted_by_author(&found.path));
-        found.map(ForeignWriter::Found).or_else(|| self.given_away_to(program, service, runs))
+        found.map(UntrustedWriter::Found).or_else(|| self.given_away_to(program, service, runs))
     }
 
     /// Whether the configuration declares it trusted although others could write it.
@@ -176,7 +175,7 @@ impl<'a> TrustCheck<'a> {
     }
 
     /// Returns the user that the boot makes the owner of a path that only root controls now.
-    pub(super) fn given_away_to(&self, path: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
+    pub(super) fn given_away_to(&self, path: &Path, service: &Service, runs: &RunsAs) -> Option<UntrustedWriter<'a>> {
         let TrustedWriters::Root { or, .. } = self.of_variables(service, runs) else { return None };
         let is_safe = |user: &Option<UserRef>| match user {
             None => false,
@@ -200,8 +199,8 @@ impl<'a> TrustCheck<'a> {
         let made = container.directories.iter().filter(|made| {
             !is_safe(&made.user) && lies_in(&made.path, &|place: &Path, given: &Path| place.starts_with(given))
         });
-        let own = own.map(|own| ForeignWriter::Given { path: &own.path, key: "own" });
-        let made = made.map(|made| ForeignWriter::Given { path: &made.path, key: "directory" });
+        let own = own.map(|own| UntrustedWriter::Given { path: &own.path, key: "own" });
+        let made = made.map(|made| UntrustedWriter::Given { path: &made.path, key: "directory" });
         own.chain(made).find(|given| !self.is_trusted_by_author(given.path()))
     }
 
@@ -219,9 +218,11 @@ impl<'a> TrustCheck<'a> {
             let fact = self.found(service, runs, key, command).or_else(|| self.fact(service, key).cloned());
             let Some(path) = fact.as_ref().and_then(ProgramFact::path) else { continue };
             let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
-            let told = arguments::programs(command, directory);
-            for (program, is_argument) in std::iter::once((path, false)).chain(told.iter().map(|told| (told, true))) {
-                let why = if is_argument { Reason::ArgumentOf(path.clone()) } else { Reason::Named };
+            let reported = arguments::programs(command, directory);
+            for (program, is_argument) in
+                std::iter::once((path, false)).chain(reported.iter().map(|reported| (reported, true)))
+            {
+                let why = if is_argument { ExecutedAs::ArgumentOf(path.clone()) } else { ExecutedAs::Named };
                 let named = Executed { key, path: program.clone(), why, is_argument };
                 self.add_needed(&named, service, runs, &mut executed);
                 executed.push(named);
@@ -238,9 +239,9 @@ impl<'a> TrustCheck<'a> {
         }
     }
 
-    fn root_alone(&self) -> TrustedWriters {
+    fn only_root_writes(&self) -> TrustedWriters {
         let all: Vec<_> = self.runs.iter().map(|runs| (runs.uid, runs.gid, runs.groups.as_deref())).collect();
-        root_alone(self.identity, self.facts, &all)
+        only_root_writes(self.identity, self.facts, &all)
     }
 
     /// Whether no service can have more rights than the app user: it is root, or there is no root here.
@@ -278,14 +279,14 @@ impl<'a> TrustCheck<'a> {
 
 impl BootPlan {
     /// Returns who may have written the configuration while PID 1 keeps privilege.
-    pub fn root_alone(&self, facts: &Facts) -> TrustedWriters {
+    pub fn only_root_writes(&self, facts: &Facts) -> TrustedWriters {
         let all = self.services.iter().chain(&self.main).map(|it| &it.credentials);
         let all: Vec<_> = all.map(|it| (it.uid, it.gid, it.groups.as_deref())).collect();
-        root_alone(&self.identity, facts, &all)
+        only_root_writes(&self.identity, facts, &all)
     }
 }
 
-fn root_alone(identity: &Identity, facts: &Facts, all: &[(Uid, Gid, Option<&[Gid]>)]) -> TrustedWriters {
+fn only_root_writes(identity: &Identity, facts: &Facts, all: &[(Uid, Gid, Option<&[Gid]>)]) -> TrustedWriters {
     let mut others = all.iter().filter(|(uid, ..)| *uid != Uid::ROOT);
     let has_zero = |groups: &[Gid]| groups.contains(&Gid::ROOT);
     let in_services = others.any(|(_, gid, groups)| *gid == Gid::ROOT || groups.is_some_and(has_zero));
@@ -299,14 +300,14 @@ pub(super) struct Executed {
     /// Its key; `""` for the command.
     pub key: &'static str,
     pub path: PathBuf,
-    pub why: Reason,
+    pub why: ExecutedAs,
     /// Whether it is an argument of another program, which causes a warning and not an error: what a program does with its
     /// arguments is not known.
     pub is_argument: bool,
 }
 
 /// Why a program is executed.
-pub(super) enum Reason {
+pub(super) enum ExecutedAs {
     /// The key names it.
     Named,
     /// It is the interpreter or loader of that program.
@@ -319,21 +320,21 @@ impl fmt::Display for Executed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = words::path(&self.path);
         match (self.key, &self.why) {
-            ("", Reason::Named) => write!(out, "its program {path}"),
-            (key, Reason::Named) => write!(out, "its `{key}` {path}"),
-            (_, Reason::NeededBy(of)) => write!(out, "{path}, which {} needs", words::path(of)),
-            (_, Reason::ArgumentOf(of)) => write!(out, "{path}, which {} is told to run", words::path(of)),
+            ("", ExecutedAs::Named) => write!(out, "its program {path}"),
+            (key, ExecutedAs::Named) => write!(out, "its `{key}` {path}"),
+            (_, ExecutedAs::NeededBy(of)) => write!(out, "{path}, which {} needs", words::path(of)),
+            (_, ExecutedAs::ArgumentOf(of)) => write!(out, "{path}, which {} is told to run", words::path(of)),
         }
     }
 }
 
 /// Returns the fix if another user could have written what a service executes.
-fn help(stranger: ForeignWriter<'_>, executed: &Path, name: &ServiceName, without: &str) -> String {
-    let help = match stranger {
-        ForeignWriter::Found(found) => advice(found, executed, "/usr/local/bin"),
-        ForeignWriter::Given { .. } => "move it to where only root can write, such as /usr/local/bin".to_owned(),
+fn help(writer: UntrustedWriter<'_>, executed: &Path, name: &ServiceName, without: &str) -> String {
+    let help = match writer {
+        UntrustedWriter::Found(found) => advice(found, executed, "/usr/local/bin"),
+        UntrustedWriter::Given { .. } => "move it to where only root can write, such as /usr/local/bin".to_owned(),
     };
-    let place = words::path(stranger.path());
+    let place = words::path(writer.path());
     format!(
         "{help}, or remove {without}; if everyone who can write {place} may have what `{name}` has, write \
          `trust = [\"{place}\"]` into /etc/stepdown.toml"

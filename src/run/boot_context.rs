@@ -27,7 +27,7 @@ use crate::plan::show::ReportLine;
 use crate::plan::{self, BootPlan, DropLevel};
 use crate::run::notify_sockets::{self, Sockets};
 use crate::run::step_timer::StepTimer;
-use crate::run::{self, Environment, HostChannels, LaunchContext, ServiceEntry, Stage, StageResult, terminal};
+use crate::run::{self, Environment, HostReporting, LaunchContext, ServiceEntry, Stage, StageResult, terminal};
 use crate::supervise::{Setup, Start, StopReason};
 use crate::sys::privilege::{Dropped, EffectiveUser};
 use crate::sys::process::filter::ProtectedProcess;
@@ -57,7 +57,7 @@ pub struct BootContext {
     /// Oneshots that *prepare* has done.
     pub done: BTreeSet<ServiceName>,
     /// Oneshots that *prepare* could not do: failed from the beginning of *serve*.
-    pub not_done: BTreeSet<ServiceName>,
+    pub prepare_failed: BTreeSet<ServiceName>,
     /// The times of *prepare*.
     pub prepare_moments: Vec<(ServiceName, Moments)>,
 }
@@ -100,7 +100,7 @@ impl BootContext {
         if result.stop_reason != StopReason::NothingLeft {
             return Ok(Some((result.code, result.output_deadline)));
         }
-        self.not_done = first.difference(&result.done).cloned().collect();
+        self.prepare_failed = first.difference(&result.done).cloned().collect();
         self.done = result.done;
         self.prepare_moments = result.moments;
         self.facts = facts::read(&self.config);
@@ -146,7 +146,7 @@ impl BootContext {
             started_at: self.step_timer.started_at(),
             tty: self.facts.tty,
             reloader: None,
-            host_channels: HostChannels::default(),
+            host_reporting: HostReporting::default(),
             signal_rules: Vec::new(),
             main_receives_signals: false,
         })
@@ -170,10 +170,10 @@ impl BootContext {
     /// When no event loop can be set up.
     pub fn serve(
         &mut self,
-        _here: &Dropped,
+        _dropped: &Dropped,
         listener: Option<UnixListener>,
         sockets: Sockets,
-        host_channels: HostChannels,
+        host_reporting: HostReporting,
         signals: &mut Signals,
     ) -> Result<StageResult, Refused> {
         let skipped = self.plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone());
@@ -181,7 +181,7 @@ impl BootContext {
         let main = self.plan.main.as_ref().map(|_| &self.config.container.main);
         let services = &self.config.services;
         let mut setup = Setup::new(services, &self.done, &left_out, main, self.config.container.stop_timeout);
-        for spec in setup.specs.iter_mut().filter(|spec| self.not_done.contains(&spec.name)) {
+        for spec in setup.specs.iter_mut().filter(|spec| self.prepare_failed.contains(&spec.name)) {
             spec.start = Start::Failed;
         }
         let mut launch_context = self.launch_context(self.parent(), self.groups());
@@ -211,7 +211,7 @@ impl BootContext {
             started_at,
             tty,
             reloader: Some(self),
-            host_channels,
+            host_reporting,
             signal_rules,
             main_receives_signals,
         })

@@ -115,7 +115,7 @@ impl Calendars {
         let Elapsed { due, missed } = self.take_elapsed(now());
         for (id, at) in missed {
             let Some(entry) = self.all.get(&id) else { continue };
-            let (at, next) = (self.shown(at), self.next(id).unwrap_or_else(|| "never".to_owned()));
+            let (at, next) = (self.format_time(at), self.next(id).unwrap_or_else(|| "never".to_owned()));
             tracing::warn!("{}: missed {at} (the clock was set, or time stood still), next {next}", entry.name);
         }
         if let Err(errno) = self.arm() {
@@ -141,11 +141,11 @@ impl Calendars {
 
     /// Returns when a service runs next, as RFC 3339 has it in the zone.
     pub fn next(&self, id: Id) -> Option<String> {
-        self.all.get(&id)?.next.map(|next| self.shown(next))
+        self.all.get(&id)?.next.map(|next| self.format_time(next))
     }
 
     /// Returns a moment as RFC 3339 has it in the zone.
-    pub fn shown(&self, at: i64) -> String {
+    pub fn format_time(&self, at: i64) -> String {
         civil::rfc3339(at, self.zone.offset(at))
     }
 }

@@ -73,7 +73,7 @@ impl ConfigReader {
     }
 
     /// Reads what has arrived.
-    pub fn listen(&mut self, fd_watcher: &mut FdWatcher) {
+    pub fn read_ready(&mut self, fd_watcher: &mut FdWatcher) {
         let Some(process) = &mut self.process else { return };
         let before = process.bytes.len();
         let limit = u64::try_from(READ_AT_ONCE).unwrap_or(u64::MAX);
@@ -101,7 +101,7 @@ impl ConfigReader {
     /// Ends the process; `why` becomes the result.
     pub fn cancel(&mut self, fd_watcher: &mut FdWatcher, why: ReloadError) {
         // A process that has ended has closed its end of the pipe, and its pid may be another process's.
-        self.listen(fd_watcher);
+        self.read_ready(fd_watcher);
         if let Some(process) = &self.process {
             kill_process(process.pid);
             self.finish(fd_watcher, Some(why));
@@ -135,10 +135,10 @@ mod tests {
         let process =
             ReaderProcess { pid: Pid(0), pipe, key, bytes: vec![0; MAX_SIZE], deadline: Instant::now() + TIMEOUT };
         let mut reader = ConfigReader { process: Some(process), result: None };
-        reader.listen(&mut fd_watcher);
+        reader.read_ready(&mut fd_watcher);
         assert!(reader.is_running());
         write_end.write_all(b".").unwrap();
-        reader.listen(&mut fd_watcher);
+        reader.read_ready(&mut fd_watcher);
         let why = reader.take_result().expect("it has ended").unwrap_err();
         assert!(why.to_string().contains("more than 128 MiB"), "{why}");
         assert_eq!(write_end.write_all(b".").unwrap_err().kind(), ErrorKind::BrokenPipe);

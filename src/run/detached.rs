@@ -1,5 +1,5 @@
 //! Processes that have left the session of their service ([`crate::sys::process::detached`]): when they are attributed to it,
-//! and the message about those that carry no service's mark.
+//! and the message about those that carry no service's tag.
 
 use super::event_loop::EventLoop;
 use super::kill_report::command_of;
@@ -17,17 +17,17 @@ impl EventLoop<'_> {
 }
 
 impl ProcessManager {
-    /// Attributes what was adopted because these services have ended, and logs once each process that carries no mark.
-    pub(super) fn attribute_adopted(&mut self, ended: &[Id]) {
+    /// Attributes what was adopted because these services have ended, and logs once each process that carries no tag.
+    pub(super) fn assign_and_log_orphans(&mut self, ended: &[Id]) {
         if ended.is_empty() {
             return;
         }
-        let unmarked = self.process_table.attribute_adopted();
+        let untagged = self.process_table.assign_orphans();
         let mut services = ended.iter().filter_map(|id| self.records.entry(*id)).filter(|it| !it.is_main());
         let Some(entry) = services.next() else { return };
-        for pid in unmarked {
+        for pid in untagged {
             tracing::info!(
-                "{}: ended; process {} ({}) has lost its parent and carries no mark of a service: it may be one that this \
+                "{}: ended; process {} ({}) has lost its parent and carries no tag of a service: it may be one that this \
                  service started, is not ended with it, and ends with the container",
                 entry.plan.name,
                 pid.0,

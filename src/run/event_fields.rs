@@ -22,7 +22,7 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
                 Exit::Code(code) => format!("code={code}"),
                 Exit::Signal(signal) => format!("signal={signal}"),
             };
-            format!("{} {how} group_left={}", of("exited", *id), yes(*group_left))
+            format!("{} {how} group_left={}", of("exited", *id), yes_or_no(*group_left))
         }
         Event::GroupGone { id } => of("group-gone", *id),
         Event::ProbeResult { id, result } => match result {
@@ -52,8 +52,8 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
     }
 }
 
-const fn yes(yes: bool) -> &'static str {
-    if yes { "yes" } else { "no" }
+const fn yes_or_no(yes_or_no: bool) -> &'static str {
+    if yes_or_no { "yes_or_no" } else { "no" }
 }
 
 #[cfg(test)]
@@ -69,7 +69,7 @@ mod tests {
             (Event::Spawned { id, pid: Pid(42) }, "event=spawned service=web pid=42"),
             (
                 Event::Exited { id, exit: Exit::Signal(Signal::KILL), group_left: true },
-                "event=exited service=web signal=SIGKILL group_left=yes",
+                "event=exited service=web signal=SIGKILL group_left=yes_or_no",
             ),
             (
                 Event::SpawnFailed {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::control_handler::ControlHandler;
-use super::event_sources::{EventSources, Ready};
+use super::event_sources::{EventSources, ReadySources};
 use super::journal::Journal;
 use super::process_manager::ProcessManager;
 use super::reloader::Reloader;
@@ -21,7 +21,7 @@ use super::{event_fields, kill_report, reports};
 use crate::boot::s6_layout::S6State;
 use crate::config::container::SignalRule;
 use crate::config::values::Signal;
-use crate::control::server::{self, AllowedUsers, Call};
+use crate::control::server::{self, AllowedUsers, PendingRequest};
 use crate::control::service_index::ServiceIndex;
 use crate::error::EXIT_REFUSED;
 use crate::log::logs::OutputKind;
@@ -45,7 +45,7 @@ pub(super) struct EventLoop<'a> {
     pub(super) processes: ProcessManager,
     pub(super) signals: &'a mut Signals,
     /// `None`: there is no control socket.
-    pub(super) calls: Option<mpsc::Receiver<Call>>,
+    pub(super) calls: Option<mpsc::Receiver<PendingRequest>>,
     pub(super) control_handler: ControlHandler,
     pub(super) queue: VecDeque<Event>,
     pub(super) stop_reason: StopReason,
@@ -54,9 +54,9 @@ pub(super) struct EventLoop<'a> {
     pub(super) stop_deadline: Option<Instant>,
     pub(super) reloader: Option<&'a mut dyn Reloader>,
     /// Callers of the next reload; `Some` when one is due.
-    pub(super) reload_requests: Option<Vec<Call>>,
+    pub(super) reload_requests: Option<Vec<PendingRequest>>,
     /// Callers of the reload that is being read.
-    pub(super) reload_callers: Vec<Call>,
+    pub(super) reload_callers: Vec<PendingRequest>,
     pub(super) host_notify: HostNotify,
     /// A stop was requested a second time: nothing is waited for any more.
     pub(super) is_forced: bool,
@@ -80,7 +80,7 @@ impl<'a> EventLoop<'a> {
         let service_index = ServiceIndex::new(&stage.setup.specs);
         let stop_timeout = stage.stop_timeout;
         let run_kind = match stage.setup.specs.as_slice() {
-            [only] if only.is_main => RunKind::Alone,
+            [only] if only.is_main => RunKind::MainOnly,
             _ if stage.preparing => RunKind::Preparing,
             _ => RunKind::Serving,
         };
@@ -109,9 +109,9 @@ impl<'a> EventLoop<'a> {
             reloader: stage.reloader,
             reload_requests: None,
             reload_callers: Vec::new(),
-            host_notify: stage.host_channels.host_notify,
+            host_notify: stage.host_reporting.host_notify,
             is_forced: false,
-            termination_log: stage.host_channels.termination_log,
+            termination_log: stage.host_reporting.termination_log,
             signal_rules: stage.signal_rules,
             unhandled_signals: BTreeSet::new(),
             stop_deadline: None,
@@ -128,7 +128,7 @@ impl<'a> EventLoop<'a> {
     /// # Errors
     /// An epoll registration that the kernel refuses.
     pub(super) fn sources(&mut self) -> std::io::Result<EventSources> {
-        if self.run_kind == RunKind::Alone {
+        if self.run_kind == RunKind::MainOnly {
             self.signals.watch_faults()?;
         }
         EventSources::new(self.signals, &self.processes)
@@ -139,7 +139,7 @@ impl<'a> EventLoop<'a> {
         self.queue.push_back(Event::Begin);
         // A signal that came during the boot was seen by its flag; it is read here like any other.
         self.read_signals();
-        let mut ready = Ready::default();
+        let mut ready = ReadySources::default();
         loop {
             if let Some(code) = self.process_events() {
                 return code;
@@ -155,7 +155,12 @@ impl<'a> EventLoop<'a> {
 
     /// Gives each source that is ready its share; `ready` says afterwards which may have more. Returns the exit code once the
     /// engine says so.
-    pub(super) fn dispatch(&mut self, ready: &mut Ready, deadline: Option<Instant>, call: Option<Call>) -> Option<u8> {
+    pub(super) fn dispatch(
+        &mut self,
+        ready: &mut ReadySources,
+        deadline: Option<Instant>,
+        call: Option<PendingRequest>,
+    ) -> Option<u8> {
         if std::mem::take(&mut ready.signals) {
             self.read_signals();
             ready.signals = self.signals.may_have_more();
@@ -166,17 +171,17 @@ impl<'a> EventLoop<'a> {
         }
         if ready.fds {
             self.control_handler.changed = true;
-            ready.fds = self.processes.listen(&mut self.queue);
+            ready.fds = self.processes.read_ready(&mut self.queue);
         }
         if ready.probes {
-            ready.probes = self.processes.probes.listen();
+            ready.probes = self.processes.probes.read_ready();
         }
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             self.processes.check_leftovers(&mut self.queue);
             self.processes.adjust_oom_scores();
             self.processes.expire_probes(Instant::now(), &mut self.queue);
             self.processes.config_reader.expire(Instant::now(), &mut self.processes.fd_watcher);
-            self.processes.logs.tick();
+            self.processes.logs.on_deadline();
             self.queue.push_back(Event::Tick);
         }
         let code = self.handle_calls(ready, call);
@@ -187,13 +192,13 @@ impl<'a> EventLoop<'a> {
             with_outputs(|outputs| outputs.sinks().for_each(Sink::flush));
         }
         for (ready, output) in ready.logs.iter_mut().zip([OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files]) {
-            *ready = *ready && self.processes.logs.pump(output);
+            *ready = *ready && self.processes.logs.read_and_write(output);
         }
         None
     }
 
     /// Answers callers, each after the events before it were processed.
-    pub(super) fn handle_calls(&mut self, ready: &mut Ready, first: Option<Call>) -> Option<u8> {
+    pub(super) fn handle_calls(&mut self, ready: &mut ReadySources, first: Option<PendingRequest>) -> Option<u8> {
         ready.calls = false;
         let mut next = first;
         for _ in 0..CALLS_AT_ONCE {

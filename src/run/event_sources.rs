@@ -1,4 +1,4 @@
-//! [`EventSources`]: the descriptors that the event loop waits for, and [`Ready`]: which of them have something. The kernel is
+//! [`EventSources`]: the descriptors that the event loop waits for, and [`ReadySources`]: which of them have something. The kernel is
 //! polled in each iteration, also while one source always has something: tokio's cached readiness says nothing about the
 //! others. Must not know what the sources mean.
 
@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::async_fd::{has_pending_output, registered};
 use super::process_manager::ProcessManager;
-use crate::control::server::Call;
+use crate::control::server::PendingRequest;
 use crate::log::logs::OutputKind;
 use crate::log::own_messages::with_outputs;
 use crate::sys::signals::Signals;
@@ -32,7 +32,7 @@ pub struct EventSources {
 
 /// Which sources have something. A flag stays set until its source was found empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ready {
+pub struct ReadySources {
     /// A signal came.
     pub signals: bool,
     /// There may be exited children that are not reaped.
@@ -74,11 +74,11 @@ impl EventSources {
     /// came. While there is something to do already, it polls the others and does not wait.
     pub async fn wait(
         &self,
-        ready: &mut Ready,
+        ready: &mut ReadySources,
         processes: &ProcessManager,
-        calls: &mut Option<mpsc::Receiver<Call>>,
+        calls: &mut Option<mpsc::Receiver<PendingRequest>>,
         deadline: Option<Instant>,
-    ) -> Option<Call> {
+    ) -> Option<PendingRequest> {
         let busy = ready.is_any(processes);
         if busy {
             // Lets the runtime's driver (epoll) and the connections of callers run.
@@ -103,7 +103,7 @@ impl EventSources {
         call
     }
 
-    fn poll(&self, ready: &mut Ready, context: &mut Context<'_>) {
+    fn poll(&self, ready: &mut ReadySources, context: &mut Context<'_>) {
         ready.signals |= is_ready(&self.signals, context);
         ready.signals |= is_ready(&self.blocked_signals, context);
         ready.fds |= is_ready(&self.fd_watcher, context);
@@ -119,7 +119,7 @@ impl EventSources {
     }
 }
 
-impl Ready {
+impl ReadySources {
     /// Returns whether any source has something. Logs are read only while their output has room.
     fn is_any(&self, processes: &ProcessManager) -> bool {
         let Self { signals, exits, fds, probes, calls, output, logs } = *self;
@@ -129,7 +129,7 @@ impl Ready {
     }
 }
 
-/// Clears tokio's cached readiness: a source that is not read to its end keeps its flag in [`Ready`].
+/// Clears tokio's cached readiness: a source that is not read to its end keeps its flag in [`ReadySources`].
 fn is_ready(fd: &AsyncFd<OwnedFd>, context: &mut Context<'_>) -> bool {
     match fd.poll_read_ready(context) {
         Poll::Ready(Ok(mut guard)) => {

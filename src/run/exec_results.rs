@@ -18,7 +18,7 @@ use crate::sys::process::{filter, reap};
 
 impl ProcessManager {
     /// Reads exec results and readiness. Returns whether there may be more.
-    pub fn listen(&mut self, events: &mut VecDeque<Event>) -> bool {
+    pub fn read_ready(&mut self, events: &mut VecDeque<Event>) -> bool {
         let ready = self.fd_watcher.ready();
         for fd in &ready {
             match fd {
@@ -29,7 +29,7 @@ impl ProcessManager {
                     None => {}
                 },
                 ReadyFd::NotifySocket(id) => self.receive_notifications(*id, events),
-                ReadyFd::ConfigReader => self.config_reader.listen(&mut self.fd_watcher),
+                ReadyFd::ConfigReader => self.config_reader.read_ready(&mut self.fd_watcher),
                 ReadyFd::Clock => events.extend(self.calendars.handle_timer().into_iter().map(|id| Event::Due { id })),
             }
         }

@@ -24,7 +24,7 @@ use crate::run::host_notify::HostNotify;
 use crate::run::stage2_hook::Stage2Hook;
 use crate::run::step_timer::StepTimer;
 use crate::run::termination_log::{self, TerminationLog};
-use crate::run::{Environment, HostChannels, LAST_LINES, notify, panic_message};
+use crate::run::{Environment, HostReporting, LAST_LINES, notify, panic_message};
 use crate::sys::privilege::{self, EffectiveUser};
 use crate::sys::signals::{self, Signals};
 use crate::sys::{descriptors, host, instance};
@@ -110,10 +110,10 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     if let Some(s6) = &s6 {
         environment.add_runtime_directory(&s6.base);
     }
-    let host_channels = host_channels(&given);
+    let host_reporting = host_reporting(&given);
     let (listener, directory) = endpoint.map(|endpoint| (endpoint.listener, endpoint.directory)).unzip();
     step_timer.done("root steps");
-    let (done, not_done, prepare_moments) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    let (done, prepare_failed, prepare_moments) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     // Before *prepare*, whose programs need them as well.
     let mut limits = descriptors::raise_limit(config.services.len() + usize::from(plan.main.is_some()));
     limits.extend(signals::limit_queue());
@@ -128,7 +128,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         s6,
         limits,
         done,
-        not_done,
+        prepare_failed,
         prepare_moments,
     };
     if let Some(hook) = &hook {
@@ -149,7 +149,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         EffectiveUser::Unprivileged => privilege::lock_down_unprivileged(&boot.plan.identity, &boot.plan.privilege)?,
     };
     boot.step_timer.done("step down");
-    let result = boot.serve(&dropped, listener, sockets, host_channels, &mut signals);
+    let result = boot.serve(&dropped, listener, sockets, host_reporting, &mut signals);
     if let Some(directory) = directory.filter(|_| std::process::id() != 1) {
         directory.remove();
     }
@@ -162,7 +162,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
 }
 
 /// Opens NOTIFY_SOCKET and the termination log: as root, because they may be root's.
-fn host_channels(environment: &BTreeMap<OsString, OsString>) -> HostChannels {
+fn host_reporting(environment: &BTreeMap<OsString, OsString>) -> HostReporting {
     let address = environment.get(OsStr::new(notify::VARIABLE));
     let host_notify = address.and_then(|address| match HostNotify::open(address) {
         Ok(host_notify) => Some(host_notify),
@@ -171,7 +171,7 @@ fn host_channels(environment: &BTreeMap<OsString, OsString>) -> HostChannels {
             None
         }
     });
-    HostChannels {
+    HostReporting {
         host_notify: host_notify.unwrap_or_default(),
         termination_log: TerminationLog::open(Path::new(termination_log::PATH)),
     }

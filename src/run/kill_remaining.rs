@@ -29,7 +29,12 @@ const REAPED_AT_ONCE: usize = 256;
 /// Ends every child that is left: TERM until `term_deadline`, then KILL, until `kill_deadline` at the latest. Returns at once when there
 /// is none (a shell from `docker exec` is no child of ours). In *prepare* it is named, because the
 /// container goes on without it.
-pub fn kill_all(processes: &mut ProcessManager, run_kind: RunKind, term_deadline: Instant, kill_deadline: Instant) {
+pub fn terminate_remaining(
+    processes: &mut ProcessManager,
+    run_kind: RunKind,
+    term_deadline: Instant,
+    kill_deadline: Instant,
+) {
     if reap_all(processes, kill_deadline) {
         return;
     }

@@ -20,7 +20,7 @@ use super::notify_sockets::{NotifySocket, Sockets};
 use super::oom_tracker::OomTracker;
 use super::probe::{ProbeOwner, Probes};
 use super::process_table::{Leftover, Process, ProcessTable};
-use super::service_entry::{Descriptors, FileBytes, LaunchContext, ServiceEntry};
+use super::service_entry::{Descriptors, EnvironmentFileState, LaunchContext, ServiceEntry};
 use super::service_records::ServiceRecords;
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
@@ -30,7 +30,7 @@ use crate::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, Spaw
 use crate::sys::dev_null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::environment_file::SharedBytes;
-use crate::sys::process::group::{self, OrphanedGroup};
+use crate::sys::process::group::{self, LeaderlessGroup};
 use crate::sys::process::reap::{self, WaitResult};
 use crate::sys::process::spawn;
 
@@ -122,7 +122,7 @@ impl ProcessManager {
         let copy = (role == Role::Run && entry.has_file()).then(SharedBytes::new).transpose().map_err(no_memory)?;
         let copy = copy.map(Rc::new);
         let file = match role {
-            Role::Run => FileBytes::Unread(copy.clone()),
+            Role::Run => EnvironmentFileState::Unread(copy.clone()),
             Role::Finish | Role::StopCommand => self.file_of_run(id)?,
         };
         let mut launch = match role {
@@ -130,8 +130,8 @@ impl ProcessManager {
             Role::Finish => entry.finish((after, last), &self.context, descriptors, file)?,
             Role::StopCommand => entry.stop_command(&self.context, descriptors, file)?,
         };
-        let mark = self.process_table.detached.next_mark();
-        launch.mark = mark.limit();
+        let tag = self.process_table.detached.next_tag();
+        launch.tag = tag.limit();
         let mut record = self.records.get_mut(id).filter(|_| role == Role::Run);
         if let Some(record) = &mut record {
             record.file = None;
@@ -152,7 +152,7 @@ impl ProcessManager {
         let exec_pipe = key.ok().map(|key| (key, started.exec_pipe));
         self.process_table.insert(
             pid,
-            Process { id, role, exec_pipe, file: copy, notify, refused: false, killed: false, mark, score: None },
+            Process { id, role, exec_pipe, file: copy, notify, refused: false, killed: false, tag, score: None },
         );
         Ok(pid)
     }
@@ -161,13 +161,13 @@ impl ProcessManager {
     ///
     /// # Errors
     /// EAGAIN while that run has not read it yet.
-    pub(super) fn file_of_run(&self, id: Id) -> Result<FileBytes, SpawnError> {
+    pub(super) fn file_of_run(&self, id: Id) -> Result<EnvironmentFileState, SpawnError> {
         let is_reading = |pid: &Pid| self.process_table.is_reading_file(*pid);
         if self.records.last_pid(id).as_ref().is_some_and(is_reading) {
             return Err(SpawnError::new(SpawnStep::AwaitFile, Errno::EAGAIN as i32));
         }
         let bytes = self.records.get(id).and_then(|record| record.file.clone());
-        Ok(bytes.map_or(FileBytes::Unread(None), FileBytes::Read))
+        Ok(bytes.map_or(EnvironmentFileState::Unread(None), EnvironmentFileState::Read))
     }
 
     /// Sends a signal to a process or group that the engine knows.
@@ -188,15 +188,15 @@ impl ProcessManager {
         if let Some(process) = self.process_table.get(pid) {
             process.killed |= kills;
         } else if self.process_table.leftover(pid).0.is_some() {
-            self.process_table.signalled();
+            self.process_table.recheck_soon();
         } else {
             // Reaped since the engine last knew of it: the pid may be another process's by now (SECURITY T26).
             return Err(Errno::ESRCH);
         }
         let mut send = || match self.process_table.leftover(pid) {
-            (Some(leftover), census, detached) => leftover.signal(signal, census, detached),
-            (None, census, _) => {
-                let sent = if kills { group::kill_all(pid, census) } else { group::signal(pid, to, signal) };
+            (Some(leftover), snapshots, detached) => leftover.signal(signal, snapshots, detached),
+            (None, snapshots, _) => {
+                let sent = if kills { group::kill_all(pid, snapshots) } else { group::signal(pid, to, signal) };
                 match sent {
                     // A child that was just forked has no group yet; it is ours and not reaped, so its number is its own.
                     Err(Errno::ESRCH) if to == Target::Group => group::signal(pid, Target::Process, signal),
@@ -246,7 +246,7 @@ impl ProcessManager {
             if process.notify.is_some_and(|key| self.fd_watcher.remove_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });
             }
-            let group = OrphanedGroup::pin(pid);
+            let group = LeaderlessGroup::hold_pid(pid);
             reap::reap(pid);
             self.reaped += 1;
             if !process.refused {
@@ -254,12 +254,12 @@ impl ProcessManager {
             }
         }
         // After all exited children are reaped: a group member that exited together with its leader is not left.
-        self.attribute_adopted(&groups.iter().map(|(process, ..)| process.id).collect::<Vec<_>>());
+        self.assign_and_log_orphans(&groups.iter().map(|(process, ..)| process.id).collect::<Vec<_>>());
         for (process, pid, exit, group) in groups {
-            let Process { id, killed, mark, .. } = process;
-            let group_left = group.may_have_members(self.null.as_fd()) || self.process_table.detached.has(mark);
-            let leftover = group_left.then_some(Leftover { id, group, mark });
-            self.process_table.add_leftover(pid, mark, leftover);
+            let Process { id, killed, tag, .. } = process;
+            let group_left = group.may_have_members(self.null.as_fd()) || self.process_table.detached.has(tag);
+            let leftover = group_left.then_some(Leftover { id, group, tag });
+            self.process_table.add_leftover(pid, tag, leftover);
             if group_left && killed {
                 self.signal(pid, Target::Group, Signal::KILL);
             }

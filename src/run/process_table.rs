@@ -14,9 +14,9 @@ use crate::config::values::Signal;
 use crate::supervise::{Id, Pid, Role};
 use crate::sys::process::detached::Detached;
 use crate::sys::process::environment_file::SharedBytes;
-use crate::sys::process::group::OrphanedGroup;
-use crate::sys::process::mark::Mark;
-use crate::sys::process::session::{CensusCache, SessionMembers, combine};
+use crate::sys::process::group::LeaderlessGroup;
+use crate::sys::process::run_tag::RunTag;
+use crate::sys::process::session::{ProcessSnapshotCache, SessionMembers, combine};
 use crate::sys::process::spawn::ExecPipe;
 
 /// How soon leftovers are checked; the pause doubles each time, up to the second value.
@@ -39,15 +39,15 @@ pub struct Process {
     pub refused: bool,
     /// Its whole group was killed: what it leaves is killed, too.
     pub killed: bool,
-    /// The mark that everything it starts carries.
-    pub mark: Mark,
+    /// The tag that everything it starts carries.
+    pub tag: RunTag,
     /// When its `oom_score_adj` is tried to be set next, and how often it may still be tried.
     pub score: Option<(Instant, u32)>,
 }
 
 /// The table.
 pub struct ProcessTable {
-    living: HashMap<Pid, Process>,
+    running: HashMap<Pid, Process>,
     order: Vec<Pid>,
     leftovers: HashMap<Pid, Leftover>,
     /// What left its session.
@@ -55,7 +55,7 @@ pub struct ProcessTable {
     /// When leftovers are checked next, and the pause after that.
     next_check: Option<Instant>,
     pause: Duration,
-    census: CensusCache,
+    snapshots: ProcessSnapshotCache,
 }
 
 /// What outlives the first process of a run.
@@ -63,9 +63,9 @@ pub struct Leftover {
     /// Its service.
     pub id: Id,
     /// What is in its session and group.
-    pub group: OrphanedGroup,
-    /// The mark of the run, which what has left those carries.
-    pub mark: Mark,
+    pub group: LeaderlessGroup,
+    /// The tag of the run, which what has left those carries.
+    pub tag: RunTag,
 }
 
 impl Leftover {
@@ -73,8 +73,13 @@ impl Leftover {
     ///
     /// # Errors
     /// ESRCH when nothing is left, EPERM when any is another user's.
-    pub fn signal(&self, signal: Signal, census: &mut CensusCache, detached: &Detached) -> Result<(), Errno> {
-        combine(self.group.signal(signal, census), detached.signal(self.mark, signal))
+    pub fn signal(
+        &self,
+        signal: Signal,
+        snapshots: &mut ProcessSnapshotCache,
+        detached: &Detached,
+    ) -> Result<(), Errno> {
+        combine(self.group.signal(signal, snapshots), detached.signal(self.tag, signal))
     }
 }
 
@@ -82,64 +87,64 @@ impl ProcessTable {
     /// Returns an empty one.
     pub fn new() -> Self {
         Self {
-            living: HashMap::new(),
+            running: HashMap::new(),
             order: Vec::new(),
             leftovers: HashMap::new(),
             detached: Detached::lower_our_limit(),
             next_check: None,
             pause: FIRST_PAUSE,
-            census: CensusCache::default(),
+            snapshots: ProcessSnapshotCache::default(),
         }
     }
 
-    /// Attributes the processes that PID 1 has adopted since to their runs. Returns those that carry no mark.
-    pub fn attribute_adopted(&mut self) -> Vec<Pid> {
-        let living = &self.living;
-        self.detached.scan_children(|pid| living.contains_key(&pid))
+    /// Attributes the processes that PID 1 has adopted since to their runs. Returns those that carry no tag.
+    pub fn assign_orphans(&mut self) -> Vec<Pid> {
+        let running = &self.running;
+        self.detached.scan_children(|pid| running.contains_key(&pid))
     }
 
     /// Records the descendants of a running first process, which are adopted when it ends.
     pub fn record_descendants(&mut self, leader: Pid) {
-        if let Some(process) = self.living.get(&leader) {
-            self.detached.record_descendants(leader, process.mark);
+        if let Some(process) = self.running.get(&leader) {
+            self.detached.record_descendants(leader, process.tag);
         }
     }
 
     /// Adds a process that was just forked.
     pub fn insert(&mut self, pid: Pid, process: Process) {
-        self.living.insert(pid, process);
+        self.running.insert(pid, process);
         self.order.push(pid);
     }
 
     /// Returns a process that is not reaped yet.
     pub fn get(&mut self, pid: Pid) -> Option<&mut Process> {
-        self.living.get_mut(&pid)
+        self.running.get_mut(&pid)
     }
 
     /// Returns whether a process has not executed its program yet, and reads its file before.
     pub fn is_reading_file(&self, pid: Pid) -> bool {
-        self.living.get(&pid).is_some_and(|process| process.file.is_some())
+        self.running.get(&pid).is_some_and(|process| process.file.is_some())
     }
 
     /// Returns whether a process of that service is not reaped yet, or has a leftover.
     pub fn has(&self, id: Id) -> bool {
-        self.living.values().any(|process| process.id == id)
+        self.running.values().any(|process| process.id == id)
             || self.leftovers.values().any(|leftover| leftover.id == id)
     }
 
     /// Removes a process that was reaped.
     pub fn remove(&mut self, pid: Pid) -> Option<Process> {
-        let process = self.living.remove(&pid)?;
+        let process = self.running.remove(&pid)?;
         // Amortised: the order is only read at the very end.
-        if self.order.len() > 2 * self.living.len() + 16 {
-            self.order.retain(|pid| self.living.contains_key(pid));
+        if self.order.len() > 2 * self.running.len() + 16 {
+            self.order.retain(|pid| self.running.contains_key(pid));
         }
         Some(process)
     }
 
     /// Adds what outlives the first process of a run; without any, forgets the run.
-    pub fn add_leftover(&mut self, leader: Pid, mark: Mark, leftover: Option<Leftover>) {
-        let Some(leftover) = leftover else { return self.detached.remove_run(mark) };
+    pub fn add_leftover(&mut self, leader: Pid, tag: RunTag, leftover: Option<Leftover>) {
+        let Some(leftover) = leftover else { return self.detached.remove_run(tag) };
         self.leftovers.insert(leader, leftover);
         self.pause = FIRST_PAUSE;
         self.next_check = Some(Instant::now() + FIRST_PAUSE);
@@ -147,15 +152,15 @@ impl ProcessTable {
 
     /// Stops tracking what that leader left.
     pub fn untrack(&mut self, leader: Pid) {
-        if let Some(Leftover { mark, .. }) = self.leftovers.remove(&leader) {
-            self.detached.remove_run(mark);
+        if let Some(Leftover { tag, .. }) = self.leftovers.remove(&leader) {
+            self.detached.remove_run(tag);
         }
         self.stop_if_idle();
     }
 
     /// Returns what a dead leader left, and what is known of all processes.
-    pub fn leftover(&mut self, leader: Pid) -> (Option<&Leftover>, &mut CensusCache, &Detached) {
-        (self.leftovers.get(&leader), &mut self.census, &self.detached)
+    pub fn leftover(&mut self, leader: Pid) -> (Option<&Leftover>, &mut ProcessSnapshotCache, &Detached) {
+        (self.leftovers.get(&leader), &mut self.snapshots, &self.detached)
     }
 
     /// Returns when to check leftovers again: the kernel does not report the end of a process that is no child.
@@ -164,7 +169,7 @@ impl ProcessTable {
     }
 
     /// A leftover got a signal and may be gone soon: it is checked again early.
-    pub fn signalled(&mut self) {
+    pub fn recheck_soon(&mut self) {
         if self.next_check.is_some() {
             self.pause = FIRST_PAUSE;
             self.next_check = Some(Instant::now() + FIRST_PAUSE);
@@ -177,22 +182,22 @@ impl ProcessTable {
         let now = Instant::now();
         let thorough = self.next_check.is_some_and(|at| at <= now);
         let mut gone = Vec::new();
-        let (census, detached, living) = (&mut self.census, &mut self.detached, &self.living);
+        let (snapshots, detached, running) = (&mut self.snapshots, &mut self.detached, &self.running);
         if thorough {
-            census.invalidate();
+            snapshots.invalidate();
         }
         let mut is_fresh = false;
-        self.leftovers.retain(|leader, Leftover { id, group, mark }| {
+        self.leftovers.retain(|leader, Leftover { id, group, tag }| {
             let mut left =
-                group.may_have_members(any) && (!thorough || group.has_members(&census.members(*leader, false)));
+                group.may_have_members(any) && (!thorough || group.has_members(&snapshots.members(*leader, false)));
             if !left {
                 // Children of what has just ended have been adopted.
-                if !detached.has(*mark) && !std::mem::replace(&mut is_fresh, true) {
-                    detached.scan_children(|pid| living.contains_key(&pid));
+                if !detached.has(*tag) && !std::mem::replace(&mut is_fresh, true) {
+                    detached.scan_children(|pid| running.contains_key(&pid));
                 }
-                left = detached.has(*mark);
+                left = detached.has(*tag);
                 if !left {
-                    detached.remove_run(*mark);
+                    detached.remove_run(*tag);
                 }
             }
             if !left {
@@ -216,9 +221,9 @@ impl ProcessTable {
 
     /// Returns the processes that are left of what a dead leader started.
     pub fn remaining_processes(&mut self, leader: Pid) -> Vec<Pid> {
-        let SessionMembers { group, outside_group, .. } = self.census.members(leader, false);
-        let mark = self.leftovers.get(&leader).map(|leftover| leftover.mark);
-        let detached = mark.map(|mark| self.detached.processes_of(mark)).unwrap_or_default();
+        let SessionMembers { group, outside_group, .. } = self.snapshots.members(leader, false);
+        let tag = self.leftovers.get(&leader).map(|leftover| leftover.tag);
+        let detached = tag.map(|tag| self.detached.processes_of(tag)).unwrap_or_default();
         let mut all: Vec<Pid> = group.into_iter().chain(outside_group).chain(detached).collect();
         all.sort_unstable();
         all.dedup();
@@ -227,12 +232,12 @@ impl ProcessTable {
 
     /// Returns when the score of a process is to be set next.
     pub fn scores_due(&self) -> Option<Instant> {
-        self.living.values().filter_map(|process| process.score).map(|(at, _)| at).min()
+        self.running.values().filter_map(|process| process.score).map(|(at, _)| at).min()
     }
 
     /// Returns the processes whose scores are due, their services, and how often each may be tried.
     pub fn take_due_scores(&mut self, now: Instant) -> Vec<(Pid, Id, u32)> {
-        let due = self.living.iter_mut().filter_map(|(pid, process)| {
+        let due = self.running.iter_mut().filter_map(|(pid, process)| {
             let (_, tries) = process.score.take_if(|(at, _)| *at <= now)?;
             Some((*pid, process.id, tries))
         });
@@ -241,14 +246,14 @@ impl ProcessTable {
 
     /// Schedules the next try to set the score of a process.
     pub fn set_score_later(&mut self, pid: Pid, at: Instant, tries: u32) {
-        if let Some(process) = self.living.get_mut(&pid) {
+        if let Some(process) = self.running.get_mut(&pid) {
             process.score = Some((at, tries));
         }
     }
 
     /// Returns the running leaders, the youngest first.
     pub fn youngest_first(&self) -> Vec<Pid> {
-        self.order.iter().rev().copied().filter(|pid| self.living.contains_key(pid)).collect()
+        self.order.iter().rev().copied().filter(|pid| self.running.contains_key(pid)).collect()
     }
 }
 
@@ -263,7 +268,7 @@ mod tests {
     #[test]
     fn nothing_is_known_of_a_run_that_left_nobody() {
         let mut table = ProcessTable::new();
-        let mark = table.detached.next_mark();
+        let tag = table.detached.next_tag();
         let mut child = Command::new("sh").args(["-c", "setsid sleep 600 & wait"]).spawn().unwrap();
         let leader = Pid(i32::try_from(child.id()).unwrap());
         let until = Instant::now() + Duration::from_secs(30);
@@ -274,11 +279,11 @@ mod tests {
                 None => assert!(Instant::now() < until, "nobody leaves the session"),
             }
         };
-        table.detached.record_descendants(leader, mark);
-        assert!(table.detached.has_noted(mark));
+        table.detached.record_descendants(leader, tag);
+        assert!(table.detached.has_noted(tag));
         nix::sys::signal::kill(below, nix::sys::signal::Signal::SIGKILL).unwrap();
         child.wait().unwrap();
-        table.add_leftover(leader, mark, None);
-        assert!(!table.detached.has_noted(mark));
+        table.add_leftover(leader, tag, None);
+        assert!(!table.detached.has_noted(tag));
     }
 }

@@ -10,7 +10,7 @@ use super::reload_error::ReloadError;
 use super::reloader::ReloadPlan;
 use super::service_entry::ServiceEntry;
 use crate::control::responses::{Reloaded, Response};
-use crate::control::server::Call;
+use crate::control::server::PendingRequest;
 use crate::supervise::{Action, Event, Id, ProbeResult};
 
 impl EventLoop<'_> {
@@ -108,7 +108,7 @@ struct ReloadReply {
     notices: Vec<String>,
 }
 
-fn respond(calls: Vec<Call>, reply: &Result<ReloadReply, ReloadError>) {
+fn respond(calls: Vec<PendingRequest>, reply: &Result<ReloadReply, ReloadError>) {
     for call in calls {
         call.respond(match reply {
             Ok(ReloadReply { summary, notices }) => {

@@ -25,7 +25,7 @@ const RESTART: &str = "restart the container";
 impl Reloader for BootContext {
     fn read_sources(&self) -> Vec<u8> {
         let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == DropLevel::StayRoot;
-        let trust = keeps.then(|| self.plan.root_alone(&self.facts));
+        let trust = keeps.then(|| self.plan.only_root_writes(&self.facts));
         let read = source::ReloadSources::read(&ConfigPaths::installed(), &self.given, trust);
         // The paths that the new configuration names are read here only, because any of them may hang. What is wrong with the
         // configuration is reported by PID 1.
@@ -68,8 +68,8 @@ impl Reloader for BootContext {
         // A oneshot of *prepare* that has changed has not been done in its new form.
         let done = self.done.difference(&changed).cloned().collect();
         let mut setup = Setup::new(&config.services, &done, &skipped, None, stop_timeout);
-        let not_done = |name: &ServiceName| self.not_done.contains(name) && !changed.contains(name);
-        for spec in setup.specs.iter_mut().filter(|spec| not_done(&spec.name)) {
+        let prepare_failed = |name: &ServiceName| self.prepare_failed.contains(name) && !changed.contains(name);
+        for spec in setup.specs.iter_mut().filter(|spec| prepare_failed(&spec.name)) {
             spec.start = Start::Failed;
         }
         let names =
@@ -102,10 +102,10 @@ impl BootContext {
 
     /// Adds to problems of reading which user reads now: root could read at the boot.
     fn with_reader(&self, problems: Problems) -> Problems {
-        let me = &self.plan.identity;
+        let app = &self.plan.identity;
         match self.plan.privilege.drop {
             DropLevel::ToApp => {
-                let who = format!("{} ({}:{})", shown(&me.name), me.uid, me.gid);
+                let who = format!("{} ({}:{})", shown(&app.name), app.uid, app.gid);
                 problems.read_by(&format!("{who}, which PID 1 has become"))
             }
             DropLevel::StayRoot | DropLevel::AlreadyUser | DropLevel::LimitedRoot => problems,
@@ -148,7 +148,7 @@ impl BootContext {
         changed: &BTreeSet<ServiceName>,
         problems: &mut Problems,
     ) {
-        let known = |name: &ServiceName| self.done.contains(name) || self.not_done.contains(name);
+        let known = |name: &ServiceName| self.done.contains(name) || self.prepare_failed.contains(name);
         for name in plan.prepare.iter().filter(|name| !known(name) || changed.contains(*name)) {
             let at = config.services.iter().find(|service| service.name == *name).map(|service| service.at.clone());
             let what = format!("`{name}` runs as root before the step down, which is over");

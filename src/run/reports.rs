@@ -15,7 +15,7 @@ pub enum RunKind {
     /// The oneshots before the drop: that they are all done is not logged.
     Preparing,
     /// Only a main command: like tini, PID 1 logs nothing as long as all goes well.
-    Alone,
+    MainOnly,
 }
 
 /// What the log lines need besides the report.
@@ -35,7 +35,7 @@ pub struct ReportContext<'a> {
 /// Logs one report: at `info` what went as requested, at `warn` what needs attention, at `error` what will not recover.
 pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>) {
     let ReportContext { run_kind, records, .. } = *context;
-    let alone = run_kind == RunKind::Alone;
+    let main_only = run_kind == RunKind::MainOnly;
     let name = |id: Id| supervisor.name(id).as_str();
     let main_waits = || if supervisor.main_waits() { "; the main command waits for it" } else { "" };
     let memory = |id: Id| if records.is_out_of_memory(id) { " (out of memory)" } else { "" };
@@ -52,7 +52,7 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             }
         }
         Report::Starting { id, pid } => tracing::debug!("{}: started, pid {}", name(*id), pid.0),
-        Report::Up { id, .. } if alone => tracing::debug!("{}: up", name(*id)),
+        Report::Up { id, .. } if main_only => tracing::debug!("{}: up", name(*id)),
         Report::Up { id, pid, took } => {
             tracing::info!("{}: up, pid {}, after {}", name(*id), pid.0, duration_words(*took))
         }
@@ -66,7 +66,7 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             );
         }
         // The exit report says how it ended.
-        Report::Ended { id, .. } | Report::Stopped { id, .. } if alone => {
+        Report::Ended { id, .. } | Report::Stopped { id, .. } if main_only => {
             tracing::debug!("{}: ended", name(*id))
         }
         // `Done` is logged instead.
@@ -172,12 +172,12 @@ fn has_succeeded(id: Id, exit: Exit, supervisor: &Supervisor) -> bool {
 
 fn log_stopping(stop_reason: &StopReason, supervisor: &Supervisor, context: &ReportContext<'_>) {
     let ReportContext { run_kind, records, .. } = *context;
-    let alone = run_kind == RunKind::Alone;
+    let main_only = run_kind == RunKind::MainOnly;
     match stop_reason {
-        StopReason::Signal(signal) if alone => tracing::debug!("got {signal}"),
+        StopReason::Signal(signal) if main_only => tracing::debug!("got {signal}"),
         StopReason::Signal(signal) => tracing::info!("got {signal}: stopping"),
         StopReason::Asked => tracing::info!("asked to shut down: stopping"),
-        StopReason::Main(_) if alone => tracing::debug!("the main command ended"),
+        StopReason::Main(_) if main_only => tracing::debug!("the main command ended"),
         StopReason::Main(exit) => tracing::info!("the main command ended with {}: stopping", words(*exit)),
         StopReason::Essential(id, FailureReason::Ended(exit)) if has_succeeded(*id, *exit, supervisor) => {
             let name = supervisor.name(*id);

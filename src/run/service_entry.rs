@@ -82,7 +82,7 @@ pub struct Descriptors {
 
 /// What is known of a service's `environment_file`.
 #[derive(Clone, Debug)]
-pub enum FileBytes {
+pub enum EnvironmentFileState {
     /// What its run has read, which its finish script and stop command use as well.
     Read(Rc<[u8]>),
     /// Nothing yet: the process that is started reads it, and puts a copy there.
@@ -131,7 +131,7 @@ impl ServiceEntry {
         &self,
         context: &LaunchContext,
         descriptors: Descriptors,
-        file: FileBytes,
+        file: EnvironmentFileState,
     ) -> Result<Launch, SpawnError> {
         // Whatever has more rights than the app user was judged with the program that it runs, and runs no other.
         let is_free = self.plan.variables == TrustedWriters::Anybody;
@@ -163,7 +163,7 @@ impl ServiceEntry {
         (after, group): (Option<Exit>, Option<Pid>),
         context: &LaunchContext,
         descriptors: Descriptors,
-        file: FileBytes,
+        file: EnvironmentFileState,
     ) -> Result<Launch, SpawnError> {
         let (program, mut argv) = self.auxiliary_program(Role::Finish)?;
         let (code, signal) = match after {
@@ -184,7 +184,7 @@ impl ServiceEntry {
         &self,
         context: &LaunchContext,
         descriptors: Descriptors,
-        file: FileBytes,
+        file: EnvironmentFileState,
     ) -> Result<Launch, SpawnError> {
         self.launch(self.auxiliary_program(Role::StopCommand)?, context, descriptors, file)
     }
@@ -252,12 +252,16 @@ impl ServiceEntry {
     }
 
     /// Returns everything that its command finds in its environment; `None` while its file is not read.
-    pub fn environment(&self, context: &LaunchContext, file: &FileBytes) -> Option<BTreeMap<OsString, OsString>> {
+    pub fn environment(
+        &self,
+        context: &LaunchContext,
+        file: &EnvironmentFileState,
+    ) -> Option<BTreeMap<OsString, OsString>> {
         let variables = self.variables(context);
         match (self.environment_file(), file) {
             (None, _) => Some(variables.with_file(Vec::new())),
-            (Some(_), FileBytes::Read(bytes)) => Some(variables.with_file(file::variables(bytes))),
-            (Some(_), FileBytes::Unread(_)) => None,
+            (Some(_), EnvironmentFileState::Read(bytes)) => Some(variables.with_file(file::variables(bytes))),
+            (Some(_), EnvironmentFileState::Unread(_)) => None,
         }
     }
 
@@ -272,22 +276,22 @@ impl ServiceEntry {
         (program, argv): (Program, Vec<OsString>),
         context: &LaunchContext,
         descriptors: Descriptors,
-        file: FileBytes,
+        file: EnvironmentFileState,
     ) -> Result<Launch, SpawnError> {
         let service = &self.service;
         let Variables { before, own } = self.variables(context);
         let (env, file) = match (self.environment_file(), file) {
-            (Some(path), FileBytes::Unread(copy)) => {
+            (Some(path), EnvironmentFileState::Unread(copy)) => {
                 let file =
                     EnvironmentFile { path: path.to_owned(), writers: self.plan.variables, before: before.len(), copy };
                 let (before, own) = (environment::as_words(&before), environment::as_words(&own));
                 ([before.map_err(nul)?, own.map_err(nul)?].concat(), Some(file))
             }
-            (Some(_), FileBytes::Read(bytes)) => {
+            (Some(_), EnvironmentFileState::Read(bytes)) => {
                 let all = Variables { before, own }.with_file(file::variables(&bytes));
                 (environment::as_words(&all).map_err(nul)?, None)
             }
-            (None, FileBytes::Read(_) | FileBytes::Unread(_)) => {
+            (None, EnvironmentFileState::Read(_) | EnvironmentFileState::Unread(_)) => {
                 let all = Variables { before, own }.with_file(Vec::new());
                 (environment::as_words(&all).map_err(nul)?, None)
             }
@@ -317,7 +321,7 @@ impl ServiceEntry {
             nice: service.nice,
             limits: limits.copied().collect(),
             session: context.terminal.filter(|_| self.is_main()).unwrap_or(Session::Own),
-            mark: None,
+            tag: None,
             filter,
             stdio: [descriptors.input, stdout, stderr],
             notify: descriptors.notify,

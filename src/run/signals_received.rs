@@ -18,7 +18,7 @@ impl EventLoop<'_> {
                 signal if self.signal_rules.iter().any(|rule| rule.from == signal) => self.forward_by_rule(signal),
                 Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
                 // As in tini: the main command gets every signal, TERM and INT too once a stop was requested.
-                signal if self.run_kind == RunKind::Alone => {
+                signal if self.run_kind == RunKind::MainOnly => {
                     let is_requested = self.queue.iter().any(|event| matches!(event, Event::StopSignal(_)));
                     self.queue.push_back(match signal {
                         Signal::TERM | Signal::INT if !is_requested && !self.is_stopping() => Event::StopSignal(signal),

@@ -41,7 +41,7 @@ pub struct Stage<'a> {
     /// Whether HUP is a hang-up: standard input is a terminal.
     pub tty: bool,
     /// Where the host is notified.
-    pub host_channels: HostChannels,
+    pub host_reporting: HostReporting,
     /// `[signals]`: which service gets a signal instead of the main command.
     pub signal_rules: Vec<SignalRule>,
     /// Whether signals that stop the container go to the main command while it runs, whose end begins the stop
@@ -53,7 +53,7 @@ pub struct Stage<'a> {
 
 /// What is reported to the host. Opened before the drop.
 #[derive(Debug, Default)]
-pub struct HostChannels {
+pub struct HostReporting {
     /// `NOTIFY_SOCKET` as it was given to the container.
     pub host_notify: HostNotify,
     /// Kubernetes' file.

@@ -32,7 +32,7 @@ impl EventLoop<'_> {
         // Log writers are children, too: those that are left at the end are killed.
         let writers_deadline = Instant::now() + term_deadline.saturating_duration_since(Instant::now()) / 2;
         self.processes.logs.close_writers(writers_deadline);
-        kill_remaining::kill_all(&mut self.processes, self.run_kind, term_deadline, kill_deadline);
+        kill_remaining::terminate_remaining(&mut self.processes, self.run_kind, term_deadline, kill_deadline);
         let StopShares { lines, .. } = StopShares::of(self.stop_timeout);
         let output_deadline = self.deadline_before(|shares| shares.margin).min(Instant::now() + lines);
         self.processes.logs.finish(output_deadline);
@@ -92,7 +92,7 @@ impl EventLoop<'_> {
             && responsible.as_ref().is_some_and(|ResponsibleService { status, out_of_memory, .. }| {
                 !out_of_memory && self.supervisor.ended_by_us(status.id).is_none()
             });
-        match self.run_kind == RunKind::Alone && plain {
+        match self.run_kind == RunKind::MainOnly && plain {
             true => report.iter().for_each(|line| tracing::debug!("{line}")),
             false => report.iter().for_each(|line| tracing::error!("{line}")),
         }

@@ -229,9 +229,9 @@ mod tests {
         }
         let name = format!("stepdown/test/stranger/{}", std::process::id()).into_bytes();
         // A socket is whose rights to files its maker has.
-        let me = nix::unistd::setfsuid(nix::unistd::Uid::from_raw(1234));
+        let previous = nix::unistd::setfsuid(nix::unistd::Uid::from_raw(1234));
         let held = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-        nix::unistd::setfsuid(me);
+        nix::unistd::setfsuid(previous);
         nix::sys::socket::listen(&held, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
         while peer_of(&name).is_ok() {}
         assert_eq!((owner(&name), holder(&name)), (Ok(1234), Holder::Other));

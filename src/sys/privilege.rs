@@ -24,7 +24,7 @@ use crate::sys::process::spawn::threads;
 /// against attacks.
 #[derive(Debug)]
 pub struct Root {
-    _here: PhantomData<*const ()>,
+    _not_send: PhantomData<*const ()>,
 }
 
 /// The privilege of this process at the start.
@@ -39,13 +39,13 @@ pub enum EffectiveUser {
 /// Proof that PID 1 has dropped its privilege for good. Services can only be started with it.
 #[derive(Debug)]
 pub struct Dropped {
-    _here: PhantomData<*const ()>,
+    _not_send: PhantomData<*const ()>,
 }
 
 /// Detects the privilege of this process. Called once, at the start, while single-threaded.
 pub fn detect() -> EffectiveUser {
     if unistd::geteuid().is_root() {
-        EffectiveUser::Root(Root { _here: PhantomData })
+        EffectiveUser::Root(Root { _not_send: PhantomData })
     } else {
         EffectiveUser::Unprivileged
     }
@@ -78,7 +78,7 @@ impl Root {
         }
         lock_down(privilege)?;
         verify(identity, privilege)?;
-        Ok(Dropped { _here: PhantomData })
+        Ok(Dropped { _not_send: PhantomData })
     }
 }
 
@@ -90,7 +90,7 @@ pub fn lock_down_unprivileged(identity: &Identity, privilege: &Privilege) -> Res
     set_capability_sets(privilege.kept)?;
     lock_down(privilege)?;
     verify(identity, privilege)?;
-    Ok(Dropped { _here: PhantomData })
+    Ok(Dropped { _not_send: PhantomData })
 }
 
 fn change_user(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stepdown::config::container::{DropPolicy, HardLinks, Level, LogFormat, OwnWhen, RunOrRefuse, UserRef};
+use stepdown::config::container::{DropPolicy, HardLinks, Level, LogFormat, OnMissingPrivilege, OwnWhen, UserRef};
 use stepdown::config::service::GroupRef;
 use stepdown::config::values::{Gid, GroupName, Uid};
 use stepdown::error::Place;
@@ -25,7 +25,7 @@ fn says(text: &str, expected: &[&str]) {
 fn no_file_gives_every_default_of_the_manual() {
     let container = given().main("true").config().container;
     assert_eq!(container.drop, DropPolicy::Auto);
-    assert_eq!((container.without_root, container.without_drop), (RunOrRefuse::Run, RunOrRefuse::Refuse));
+    assert_eq!((container.without_root, container.without_drop), (OnMissingPrivilege::Run, OnMissingPrivilege::Refuse));
     assert_eq!(container.stop_timeout, Duration::from_secs(8));
     assert_eq!((container.log, container.level), (LogFormat::Auto, Level::Info));
     assert!(container.own.is_empty() && container.directories.is_empty());
@@ -87,7 +87,7 @@ take_over = true
 #[test]
 fn the_listing_of_the_design_is_understood() {
     let container = read(LISTING);
-    assert_eq!((container.without_root, container.without_drop), (RunOrRefuse::Refuse, RunOrRefuse::Run));
+    assert_eq!((container.without_root, container.without_drop), (OnMissingPrivilege::Refuse, OnMissingPrivilege::Run));
     assert_eq!(container.stop_timeout, Duration::from_secs(25));
     assert_eq!((container.log, container.level), (LogFormat::Tagged, Level::Warn));
     let app = container.app;

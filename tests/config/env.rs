@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use stepdown::config::VARIABLES;
-use stepdown::config::container::{FromVariable, Level, LogFormat, RunOrRefuse};
+use stepdown::config::container::{Level, LogFormat, OnMissingPrivilege, VariableValue};
 use stepdown::config::values::{Gid, Uid};
 use stepdown::error::Place;
 
@@ -22,8 +22,8 @@ fn ids_are_plain_decimal_numbers() {
     {
         let app = main_only().env("PUID", text).env("PGID", text).config().container.app;
         let at = |name: &str| Place::Variable { name: name.to_owned(), value: text.to_owned() };
-        assert_eq!(app.env_uid, Some(FromVariable { value: Uid(id), at: at("PUID") }));
-        assert_eq!(app.env_gid, Some(FromVariable { value: Gid(id), at: at("PGID") }));
+        assert_eq!(app.env_uid, Some(VariableValue { value: Uid(id), at: at("PUID") }));
+        assert_eq!(app.env_gid, Some(VariableValue { value: Gid(id), at: at("PGID") }));
     }
     let app = main_only().config().container.app;
     assert_eq!((app.env_uid, app.env_gid), (None, None));
@@ -155,7 +155,7 @@ fn our_own_variables_win_over_the_file() {
         .config()
         .container;
     assert_eq!(container.stop_timeout, Duration::from_secs(25));
-    assert_eq!(container.without_drop, RunOrRefuse::Run);
+    assert_eq!(container.without_drop, OnMissingPrivilege::Run);
     assert_eq!((container.level, container.log), (Level::Debug, LogFormat::Inherit));
 }
 

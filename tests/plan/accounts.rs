@@ -58,7 +58,7 @@ fn named(line: &[u8], name: &str) -> bool {
 
 fn rewrite(bytes: &[u8], uid: u32) -> stepdown::plan::accounts::Rewrite {
     let app = user(APP);
-    let wanted = passwd::Wanted { user: &app, uid: Uid(uid), gid: Gid(1000), home: None, shell: None };
+    let wanted = passwd::DesiredAccount { user: &app, uid: Uid(uid), gid: Gid(1000), home: None, shell: None };
     passwd::rewrite(bytes, &wanted)
 }
 

@@ -133,7 +133,7 @@ fn root_without_the_power_to_drop() {
 fn root_without_the_power_to_drop_that_may_run_on() {
     let facts = Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..volume(docker()) };
     let mut config = image();
-    config.container.without_drop = RunOrRefuse::Run;
+    config.container.without_drop = OnMissingPrivilege::Run;
     prints(
         &config,
         &facts,

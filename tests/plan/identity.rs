@@ -347,7 +347,7 @@ fn a_line_is_appended_where_no_file_can_be_made_beside_the_old_one() {
     let written = |facts: &Facts| {
         let plan = boot(&config(), facts);
         let step = plan.steps.into_iter().find_map(|it| match (it.step, it.decision) {
-            (Step::WriteAccounts { contents, how, .. }, Decision::Do) => Some((how, contents)),
+            (Step::WriteAccounts { contents, how, .. }, Decision::Perform) => Some((how, contents)),
             _ => None,
         });
         (plan.identity.name, step.map(|(how, contents)| (how, String::from_utf8(contents).unwrap())))
@@ -377,7 +377,7 @@ fn that_puid_is_ignored_is_reported_once() {
 #[test]
 fn a_strict_image_refuses_to_start_without_root() {
     let mut config = config();
-    config.container.without_root = RunOrRefuse::Refuse;
+    config.container.without_root = OnMissingPrivilege::Refuse;
     let error = plan::boot(&config, &as_user(999, 998)).unwrap_err();
     assert_eq!(error.exit_code(), 111);
     assert!(error.to_string().starts_with("cannot start as 999:998, without root"), "{error}");
@@ -448,7 +448,7 @@ fn a_uid_without_a_name_is_reported_with_each_fix_and_the_fix_works() {
     let facts = Facts { etc: Access::Denied, ..as_user(4242, 7) };
     let decision = |facts: &Facts| {
         let plan = boot(&config(), facts);
-        let passwd = |planned: &stepdown::plan::Planned| {
+        let passwd = |planned: &stepdown::plan::PlannedStep| {
             matches!(planned.step, Step::WriteAccounts { file: AccountFile::Passwd, .. })
         };
         plan.steps.into_iter().find(passwd).map(|planned| planned.decision)
@@ -460,5 +460,5 @@ fn a_uid_without_a_name_is_reported_with_each_fix_and_the_fix_works() {
     }
     // Pasted: the file can be written by group 0, of which the process is.
     let pasted = Facts { passwd_appendable: true, gid: Gid(0), ..facts };
-    assert_eq!(decision(&pasted), Some(Decision::Do));
+    assert_eq!(decision(&pasted), Some(Decision::Perform));
 }

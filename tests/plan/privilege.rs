@@ -86,7 +86,7 @@ fn a_capability_that_was_not_granted_is_reported_with_its_fix() {
 #[test]
 fn a_root_without_power_says_what_its_services_run_without() {
     let mut config = with(vec![Service { capabilities: caps(&[Capability::NET_BIND_SERVICE]), ..longrun("web") }]);
-    config.container.without_drop = RunOrRefuse::Run;
+    config.container.without_drop = OnMissingPrivilege::Run;
     let facts = Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..docker() };
     let plan = plan::boot(&config, &facts).unwrap();
     let told = |notice: &String| notice.starts_with("`web` runs without NET_BIND_SERVICE");

@@ -48,7 +48,7 @@ fn boot(config: &Config, facts: &Facts) -> BootPlan {
 fn it_lies_in_run_and_is_of_root_whom_the_scripts_run_as() {
     let plan = boot(&image(), &in_root(dir(0, 0, 0o755)));
     let (layout, decision) = step(&plan);
-    assert_eq!((layout.base, decision), (S6Base::Run, &Decision::Do));
+    assert_eq!((layout.base, decision), (S6Base::Run, &Decision::Perform));
     assert_eq!((layout.owner.uid.0, layout.owner.gid.0, layout.take_run), (0, 0, false));
     let of: Vec<_> = layout.services.iter().map(|it| (it.name.as_str(), it.kind)).collect();
     assert_eq!(of, [("old", S6DirectoryKind::Legacy), ("svc-web", S6DirectoryKind::Longrun)]);
@@ -69,7 +69,7 @@ fn scripts_that_run_as_the_app_user_own_it() {
     image.container.app.env_uid = env_uid(1000);
     image.services.iter_mut().for_each(|service| service.user = RunAs::App);
     let plan = boot(&image, &in_root(dir(0, 0, 0o755)));
-    assert_eq!((step(&plan).0.owner.uid.0, step(&plan).1), (1000, &Decision::Do));
+    assert_eq!((step(&plan).0.owner.uid.0, step(&plan).1), (1000, &Decision::Perform));
     let without_chown = without(in_root(dir(0, 0, 0o755)), &[Capability::CHOWN]);
     let plan = boot(&image, &without_chown);
     let Decision::Skip(why) = step(&plan).1 else { panic!("{:?}", step(&plan).1) };
@@ -94,7 +94,7 @@ fn a_run_that_others_can_write_becomes_roots_as_under_s6_overlay() {
 fn a_user_who_cannot_write_run_is_told_which_paths_are_missing_and_the_tmpfs() {
     let facts = Facts { s6: places(dir(0, 0, 0o755), Access::Denied), ..as_user(1000, 1000) };
     let plan = boot(&image(), &facts);
-    assert_eq!((step(&plan).0.base, step(&plan).1), (S6Base::RuntimeDirectory, &Decision::Do));
+    assert_eq!((step(&plan).0.base, step(&plan).1), (S6Base::RuntimeDirectory, &Decision::Perform));
     assert_eq!(step(&plan).0.owner.uid.0, 1000);
     let line = noted(&plan).into_iter().find(|line| line.starts_with("s6-overlay files:")).unwrap();
     assert!(line.contains("/run is 0:0 0755, and 1000:1000 cannot write it"), "{line}");

@@ -40,7 +40,7 @@ fn file() -> SecretFact {
 
 fn readers(plan: &BootPlan) -> Vec<(&str, SecretReader, bool)> {
     let read = plan.steps.iter().filter_map(|it| match &it.step {
-        Step::ReadSecret(secret) => Some((secret.name.as_str(), secret.reader, it.decision == Decision::Do)),
+        Step::ReadSecret(secret) => Some((secret.name.as_str(), secret.reader, it.decision == Decision::Perform)),
         _ => None,
     });
     read.collect()

@@ -51,7 +51,7 @@ fn owning(own: Own, fact: PathFact, mut facts: Facts) -> BootPlan {
 
 /// Does to the facts what the steps of a plan do to the machine.
 fn apply(plan: &BootPlan, facts: &mut Facts) {
-    for planned in plan.steps.iter().filter(|it| it.decision == Decision::Do) {
+    for planned in plan.steps.iter().filter(|it| it.decision == Decision::Perform) {
         match &planned.step {
             Step::WriteAccounts { file, contents, .. } => {
                 facts.accounts.insert(*file, AccountState::File(contents.clone()));
@@ -131,7 +131,7 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_plan() {
     let config = everything();
     for mut facts in [fresh(docker()), fresh(rootless())] {
         let first = plan::boot(&config, &facts).unwrap();
-        assert!(first.steps.iter().any(|it| it.decision == Decision::Do));
+        assert!(first.steps.iter().any(|it| it.decision == Decision::Perform));
         apply(&first, &mut facts);
         let second = plan::boot(&config, &facts).unwrap();
         // Our own directory is created again at each boot: nothing answers on the control socket of a dead PID 1.
@@ -217,7 +217,7 @@ fn from_scratch_the_account_files_are_made() {
     facts.accounts = AccountFile::ALL.map(|file| (file, AccountState::Missing)).into();
     let plan = plan::boot(&config(), &facts).unwrap();
     assert_eq!(contents(&plan, AccountFile::Passwd).unwrap(), "app:x:1000:1000::/:/sbin/nologin\n");
-    assert_eq!(*verdict_of(&plan, "/etc/passwd"), Decision::Do);
+    assert_eq!(*verdict_of(&plan, "/etc/passwd"), Decision::Perform);
     facts.etc = Access::Missing;
     assert_eq!(skip_of(&plan::boot(&config(), &facts).unwrap(), "/etc/passwd").cause, "there is no /etc");
 }
@@ -227,10 +227,10 @@ fn trees_are_walked_unless_the_policy_says_otherwise() {
     let right = dir(1000, 1000, 0o755);
     let decision = |own: Own, fact| verdict_of(&owning(own, fact, docker()), "/c").clone();
     let fits = |decision| matches!(decision, Decision::AlreadyDone(_));
-    assert_eq!(decision(own("/c"), right), Decision::Do, "only the walk knows what lies below");
+    assert_eq!(decision(own("/c"), right), Decision::Perform, "only the walk knows what lies below");
     assert_eq!(
         decision(own_with("/c", OwnOptions { when: OwnWhen::Always, ..OwnOptions::default() }), right),
-        Decision::Do
+        Decision::Perform
     );
     assert!(fits(decision(own_with("/c", OwnOptions { when: OwnWhen::RootMismatch, ..OwnOptions::default() }), right)));
     assert!(fits(decision(own_with("/c", OwnOptions { when: OwnWhen::Never, ..OwnOptions::default() }), right)));
@@ -241,14 +241,14 @@ fn trees_are_walked_unless_the_policy_says_otherwise() {
             own_with("/c", OwnOptions { recursive: false, dir_mode: Some(0o700), ..OwnOptions::default() }),
             right
         ),
-        Decision::Do
+        Decision::Perform
     );
     assert_eq!(
         decision(
             own_with("/c", OwnOptions { when: OwnWhen::RootMismatch, ..OwnOptions::default() }),
             dir(0, 1000, 0o755)
         ),
-        Decision::Do
+        Decision::Perform
     );
     assert!(matches!(decision(own("/c"), found(PathKind::Link, 0, 0, 0o777)), Decision::Skip(_)));
     assert!(matches!(decision(own("/c"), PathFact::Missing(Access::Yes)), Decision::Skip(_)));
@@ -258,7 +258,7 @@ fn trees_are_walked_unless_the_policy_says_otherwise() {
     )));
     assert_eq!(
         decision(own_with("/c", OwnOptions { create: true, ..OwnOptions::default() }), PathFact::Missing(Access::Yes)),
-        Decision::Do
+        Decision::Perform
     );
 }
 
@@ -278,7 +278,7 @@ fn without_chown_the_path_the_cause_and_the_fix_are_named() {
 fn without_fowner_or_dac_override_the_walk_tells_what_it_leaves() {
     let facts = without(docker(), &[Capability::FOWNER, Capability::DAC_OVERRIDE]);
     let plan = owning(own("/c"), dir(0, 0, 0o755), facts);
-    assert_eq!((plan.mode, verdict_of(&plan, "/c")), (Mode::RootLimited, &Decision::Do));
+    assert_eq!((plan.mode, verdict_of(&plan, "/c")), (Mode::RootLimited, &Decision::Perform));
     assert_eq!(noted(&plan).len(), 2, "{:?}", noted(&plan));
 }
 
@@ -308,7 +308,7 @@ fn what_a_user_can_make_is_made_and_the_rest_is_checked() {
     let made = |at: &str| {
         plan.steps.iter().any(|it| {
             matches!(&it.step, Step::MakeDirectory(make) if make.path == Path::new(at) && make.owner.uid == Uid(999))
-                && it.decision == Decision::Do
+                && it.decision == Decision::Perform
         })
     };
     assert!(made("/c") && made("/tmp/web"));
@@ -327,17 +327,17 @@ fn directories_are_created_fixed_cleaned_or_left() {
     let skipped = |decision| matches!(decision, Decision::Skip(_));
     let right = dir(1000, 1000, 0o755);
     assert!(matches!(decision(directory("/run/w"), right, docker()), Decision::AlreadyDone(_)));
-    assert_eq!(decision(directory("/run/w"), dir(1000, 1000, 0o700), docker()), Decision::Do);
+    assert_eq!(decision(directory("/run/w"), dir(1000, 1000, 0o700), docker()), Decision::Perform);
     assert_eq!(
         decision(Directory { clean: vec!["*.pid".into()], ..directory("/run/w") }, right, docker()),
-        Decision::Do
+        Decision::Perform
     );
     assert!(skipped(decision(directory("/run/w"), found(PathKind::Link, 0, 0, 0o777), docker())));
     let limited = without(docker(), &[Capability::CHOWN]);
     assert!(skipped(decision(directory("/run/w"), dir(0, 0, 0o755), limited.clone())));
     assert!(skipped(decision(directory("/run/w"), PathFact::Missing(Access::Yes), limited.clone())));
     let roots = Directory { user: Some(UserRef::Id(Uid(0))), group: Some(GroupRef::Id(Gid(0))), ..directory("/run/w") };
-    assert_eq!(decision(roots, PathFact::Missing(Access::Yes), limited), Decision::Do);
+    assert_eq!(decision(roots, PathFact::Missing(Access::Yes), limited), Decision::Perform);
 }
 
 #[test]
@@ -352,11 +352,14 @@ fn stdio_is_given_where_it_helps() {
     for kind in kinds {
         assert_eq!(give(kind, 0, 0o600, docker()), []);
     }
-    assert_eq!(give(StdioKind::Fifo, 0, 0o600, docker()), [Decision::Do, Decision::Do]);
-    assert_eq!(give(StdioKind::Terminal, 0, 0o600, docker()), [Decision::Do, Decision::Do, Decision::Do]);
+    assert_eq!(give(StdioKind::Fifo, 0, 0o600, docker()), [Decision::Perform, Decision::Perform]);
+    assert_eq!(
+        give(StdioKind::Terminal, 0, 0o600, docker()),
+        [Decision::Perform, Decision::Perform, Decision::Perform]
+    );
     assert!(matches!(give(StdioKind::Terminal, 1000, 0o620, docker())[0], Decision::AlreadyDone(_)));
     let limited = || without(docker(), &[Capability::CHOWN, Capability::FOWNER]);
-    assert_eq!(give(StdioKind::Fifo, 0, 0o600, limited())[0], Decision::Do, "root owns it");
+    assert_eq!(give(StdioKind::Fifo, 0, 0o600, limited())[0], Decision::Perform, "root owns it");
     assert!(matches!(give(StdioKind::Fifo, 5, 0o600, limited())[0], Decision::Skip(_)));
     assert!(matches!(give(StdioKind::Terminal, 0, 0o600, limited())[0], Decision::Skip(_)));
 }
@@ -453,9 +456,9 @@ fn made(plan: &BootPlan) -> Option<(u32, u32, u32)> {
 #[test]
 fn a_log_directory_is_made_for_the_services_user() {
     let plan = logging(RunAs::Ids(Uid(70), Gid(71)), PathFact::Missing(Access::Yes), docker());
-    assert_eq!((made(&plan), verdict_of(&plan, "/log/web")), (Some((70, 71, 0o755)), &Decision::Do));
+    assert_eq!((made(&plan), verdict_of(&plan, "/log/web")), (Some((70, 71, 0o755)), &Decision::Perform));
     let plan = logging(RunAs::Ids(Uid(70), Gid(71)), dir(0, 0, 0o2550), docker());
-    assert_eq!((made(&plan), verdict_of(&plan, "/log/web")), (Some((70, 71, 0o2750)), &Decision::Do));
+    assert_eq!((made(&plan), verdict_of(&plan, "/log/web")), (Some((70, 71, 0o2750)), &Decision::Perform));
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl ProbeLoop {
             assert!(Instant::now() < limit, "no process has ended");
             wait(&[self.children.as_fd(), self.probes.as_fd()], until);
             while let Ok(Some(_)) = self.children.read_signal() {}
-            self.probes.listen();
+            self.probes.read_ready();
             self.wakeups += 1;
         }
     }
@@ -120,7 +120,7 @@ pub fn launch() -> Launch {
         nice: None,
         limits: Vec::new(),
         session: Session::ForegroundGroup,
-        mark: None,
+        tag: None,
         filter: None,
         stdio: [None, None, None],
         notify: None,

@@ -58,8 +58,8 @@ pub fn config() -> Config {
     let container = Container {
         s6: None,
         drop: DropPolicy::Auto,
-        without_root: RunOrRefuse::Run,
-        without_drop: RunOrRefuse::Refuse,
+        without_root: OnMissingPrivilege::Run,
+        without_drop: OnMissingPrivilege::Refuse,
         stop_timeout: STOP_TIMEOUT,
         pid1_filter: true,
         log: LogFormat::Auto,
@@ -75,12 +75,12 @@ pub fn config() -> Config {
     Config { container, services: Vec::new(), main: Vec::new(), s6: None, notices: Vec::new() }
 }
 
-pub fn env_uid(uid: u32) -> Option<FromVariable<Uid>> {
-    Some(FromVariable { value: Uid(uid), at: Place::Variable { name: "PUID".into(), value: uid.to_string() } })
+pub fn env_uid(uid: u32) -> Option<VariableValue<Uid>> {
+    Some(VariableValue { value: Uid(uid), at: Place::Variable { name: "PUID".into(), value: uid.to_string() } })
 }
 
-pub fn env_gid(gid: u32) -> Option<FromVariable<Gid>> {
-    Some(FromVariable { value: Gid(gid), at: Place::Variable { name: "PGID".into(), value: gid.to_string() } })
+pub fn env_gid(gid: u32) -> Option<VariableValue<Gid>> {
+    Some(VariableValue { value: Gid(gid), at: Place::Variable { name: "PGID".into(), value: gid.to_string() } })
 }
 
 pub fn longrun(name_: &str) -> Service {

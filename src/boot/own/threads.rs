@@ -27,12 +27,12 @@ pub(super) struct WalkOutcome {
 impl Walk<'_> {
     /// Walks everything below a pinned directory and changes it last. All threads are joined when it returns.
     pub fn run(&self, pin: &OwnedFd, stat: Stat, progress: &mut dyn FnMut(&Progress)) -> WalkOutcome {
-        let mut me = Worker::new(self, Some(ProgressTimer::new(progress)));
+        let mut worker = Worker::new(self, Some(ProgressTimer::new(progress)));
         let mut listing = Listing::new();
-        me.begin(pin, stat);
+        worker.begin(pin, stat);
         let tally = thread::scope(|scope| {
             let mut helpers = Vec::new();
-            if me.work(&mut listing, Some(SINGLE_THREAD_UP_TO)) == RemainingWork::Much {
+            if worker.work(&mut listing, Some(SINGLE_THREAD_UP_TO)) == RemainingWork::Much {
                 for _ in 1..self.threads {
                     self.begin_work();
                     let builder = thread::Builder::new().name("own".to_owned()).stack_size(STACK_SIZE);
@@ -44,9 +44,9 @@ impl Walk<'_> {
                         }
                     }
                 }
-                me.work(&mut listing, None);
+                worker.work(&mut listing, None);
             }
-            let mut tally = me.into_tally();
+            let mut tally = worker.into_tally();
             for helper in helpers {
                 tally.add(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
             }

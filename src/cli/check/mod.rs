@@ -114,9 +114,9 @@ fn honoured(text: &mut String, config: &Config) {
 }
 
 fn describe(text: &mut String, plan: &BootPlan, installed: bool) {
-    let me = &plan.identity;
+    let app = &plan.identity;
     // The account's ids are only known in the image.
-    let who = if installed { format!("{} ({}:{})", me.name, me.uid, me.gid) } else { me.name.clone() };
+    let who = if installed { format!("{} ({}:{})", app.name, app.uid, app.gid) } else { app.name.clone() };
     let stage = if installed { "here" } else { "started as root with Docker's default capabilities" };
     let privilege = &plan.privilege;
     let kept = match privilege.drop {

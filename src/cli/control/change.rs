@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::args::{ChangeArgs, ReloadArgs, WaitArgs};
 use super::super::output;
-use super::client_error::{EXIT_NOT, unanswered};
+use super::client_error::{EXIT_NOT_REACHED, report_client_error};
 use crate::config::units::duration_words;
 use crate::control::client::{ClientError, Incoming, open_query, query};
 use crate::control::protocol::{Query, Until, milliseconds};
@@ -41,7 +41,7 @@ fn change(args: &ChangeArgs, request: impl Fn(Vec<String>, Option<u64>) -> Query
     if args.no_wait {
         return match query::<Waited>(&request(services, None)) {
             Ok(_) => 0,
-            Err(why) => unanswered(&why),
+            Err(why) => report_client_error(&why),
         };
     }
     wait_for(&request(services, Some(milliseconds(args.timeout))), &args.services)
@@ -71,13 +71,13 @@ pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
         }
         Ok(Some(Reloaded { tree: None, services, .. })) => services,
         Ok(None) => return EXIT_REFUSED,
-        Err(why) => return unanswered(&why),
+        Err(why) => return report_client_error(&why),
     };
     for it in &tried {
         let line = format!("{}: {}\n", shown(&it.name), shown(&it.how));
         print_line(&line, it.done);
     }
-    if tried.iter().all(|it| it.done) { 0 } else { EXIT_NOT }
+    if tried.iter().all(|it| it.done) { 0 } else { EXIT_NOT_REACHED }
 }
 
 fn wait_for(request: &Query, names: &[String]) -> u8 {
@@ -85,13 +85,13 @@ fn wait_for(request: &Query, names: &[String]) -> u8 {
     let services = match query_with_progress::<Waited>(request, names) {
         Ok(Some(Waited { services })) => services,
         Ok(None) => return EXIT_REFUSED,
-        Err(why) => return unanswered(&why),
+        Err(why) => return report_client_error(&why),
     };
     for it in &services {
         let line = outcome(it, began.elapsed()) + "\n";
         print_line(&line, it.reached);
     }
-    if services.iter().all(|it| it.reached) { 0 } else { EXIT_NOT }
+    if services.iter().all(|it| it.reached) { 0 } else { EXIT_NOT_REACHED }
 }
 
 fn print_line(line: &str, all_as_wanted: bool) {

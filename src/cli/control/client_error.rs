@@ -6,10 +6,10 @@ use crate::error::{EXIT_REFUSED, EXIT_WRONG, cause_words};
 use crate::text::shown;
 
 /// A service is not in the state it should be in, or that was waited for.
-pub(super) const EXIT_NOT: u8 = 1;
+pub(super) const EXIT_NOT_REACHED: u8 = 1;
 
 /// Prints a client error, and returns the exit code.
-pub(in super::super) fn unanswered(why: &ClientError) -> u8 {
+pub(in super::super) fn report_client_error(why: &ClientError) -> u8 {
     output::err(&format!("stepdown: {}\n", words(why)));
     if matches!(why, ClientError::BadRequest(_)) { EXIT_WRONG } else { EXIT_REFUSED }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::args::LogsArgs;
 use super::super::output;
-use super::client_error::unanswered;
+use super::client_error::report_client_error;
 use crate::control::client::{Incoming, open_query};
 use crate::control::protocol::Query;
 use crate::control::responses::{LogEvent, LogLine};
@@ -21,7 +21,7 @@ pub(in crate::cli) fn logs(args: &LogsArgs) -> u8 {
     let request = Query::Logs { service: args.service.clone(), lines: args.lines, follow: args.follow };
     let mut conversation = match open_query(&request) {
         Ok(conversation) => conversation,
-        Err(why) => return unanswered(&why),
+        Err(why) => return report_client_error(&why),
     };
     loop {
         match conversation.next::<LogEvent>(if args.follow { NO_LIMIT } else { TIMEOUT }) {
@@ -30,9 +30,9 @@ pub(in crate::cli) fn logs(args: &LogsArgs) -> u8 {
             Ok(Incoming::Response(_) | Incoming::EndOfFile) => return 0,
             Ok(Incoming::TimedOut) if args.follow => {}
             Ok(Incoming::TimedOut) => {
-                return unanswered(&conversation.protocol_error("the lines ended too early"));
+                return report_client_error(&conversation.protocol_error("the lines ended too early"));
             }
-            Err(why) => return unanswered(&why),
+            Err(why) => return report_client_error(&why),
         }
     }
 }

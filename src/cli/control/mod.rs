@@ -15,8 +15,8 @@ use crate::control::responses::{Accepted, EnvResponse, HealthReport, Snapshot, T
 use crate::text::shown;
 
 pub(super) use change::{reload, restart, start, stop, wait};
-use client_error::EXIT_NOT;
-pub(super) use client_error::{unanswered, words};
+use client_error::EXIT_NOT_REACHED;
+pub(super) use client_error::{report_client_error, words};
 pub(super) use logs::logs;
 
 /// Prints the services; 0 if all are as wanted, 1 if not, 111 if PID 1 does not answer.
@@ -27,9 +27,9 @@ pub(super) fn status(args: &StatusArgs) -> u8 {
     match query::<Snapshot>(&Query::Status { services: args.services.clone(), after: None }) {
         Ok(snapshot) => {
             output::out(&printed(&snapshot, args.json));
-            if snapshot.all_as_wanted() { 0 } else { EXIT_NOT }
+            if snapshot.all_as_wanted() { 0 } else { EXIT_NOT_REACHED }
         }
-        Err(why) => unanswered(&why),
+        Err(why) => report_client_error(&why),
     }
 }
 
@@ -43,12 +43,12 @@ pub(super) fn health() -> u8 {
         Ok(HealthReport { problems }) => {
             let lines: String = problems.iter().map(|line| shown(line) + "\n").collect();
             output::out(&lines);
-            if problems.is_empty() { 0 } else { EXIT_NOT }
+            if problems.is_empty() { 0 } else { EXIT_NOT_REACHED }
         }
         Err(why) => {
-            unanswered(&why);
+            report_client_error(&why);
             // Docker defines only 0 and 1.
-            EXIT_NOT
+            EXIT_NOT_REACHED
         }
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn signal(args: &SignalArgs) -> u8 {
 fn send_command(request: &Query) -> u8 {
     match query::<Accepted>(request) {
         Ok(Accepted {}) => 0,
-        Err(why) => unanswered(&why),
+        Err(why) => report_client_error(&why),
     }
 }
 
@@ -76,7 +76,7 @@ pub(super) fn env(args: &EnvArgs) -> u8 {
     let request = Query::Env { service: args.service.clone(), show_secrets: args.show_secrets };
     let EnvResponse { variables } = match query(&request) {
         Ok(variables) => variables,
-        Err(why) => return unanswered(&why),
+        Err(why) => return report_client_error(&why),
     };
     for variable in &variables {
         let value = variable.value.as_deref().map_or_else(|| "(hidden)".to_owned(), shown);
@@ -99,6 +99,6 @@ pub(super) fn timings(args: &TimingsArgs) -> u8 {
             output::out(&if args.json { output::json(&all) } else { timings::text(&all) });
             0
         }
-        Err(why) => unanswered(&why),
+        Err(why) => report_client_error(&why),
     }
 }

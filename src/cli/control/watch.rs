@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::args::StatusArgs;
 use super::super::output;
-use super::client_error::unanswered;
+use super::client_error::report_client_error;
 use super::table;
 use crate::control::client::{ClientError, Incoming, open_query, query};
 use crate::control::protocol::Query;
@@ -28,7 +28,7 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
         let snapshot = match next(args, seen, if is_screen { SECOND } else { NO_LIMIT }) {
             Ok(Some(snapshot)) => snapshot,
             Ok(None) => return EXIT_REFUSED,
-            Err(why) => return unanswered(&why),
+            Err(why) => return report_client_error(&why),
         };
         let text = match (args.json, is_screen) {
             (true, _) => output::json_line(&snapshot),

@@ -123,7 +123,7 @@ impl Bundles {
 fn may_be_bundle(relation: Relation) -> bool {
     match relation {
         Relation::Requires | Relation::After => true,
-        Relation::PipesTo | Relation::FedBy => false,
+        Relation::PipesTo | Relation::ConsumesFrom => false,
     }
 }
 

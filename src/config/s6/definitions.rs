@@ -154,7 +154,7 @@ fn pipeline(
 ) -> Option<(ServiceName, String, Place)> {
     let has = |relation| draft.links.iter().any(|link| link.relation == relation);
     let mut dir = ServiceDir::new(path.to_owned(), entries);
-    let pipeline = dir.word("pipeline-name").filter(|_| has(Relation::FedBy) && !has(Relation::PipesTo))?;
+    let pipeline = dir.word("pipeline-name").filter(|_| has(Relation::ConsumesFrom) && !has(Relation::PipesTo))?;
     Some((name.clone(), pipeline.to_owned(), Place::file(dir.path("pipeline-name"))))
 }
 

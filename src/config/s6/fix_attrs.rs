@@ -57,7 +57,7 @@ fn own(line: &str, at: &Place, app: &App) -> Result<Option<Own>, String> {
         return Err(format!("{} is a pattern", quoted(path)));
     }
     let path = paths::normal(path).map_err(|_| format!("{} is not an absolute path", quoted(path)))?;
-    if paths::is_systems(&path) || path.starts_with("/proc") || path.starts_with("/sys") {
+    if paths::is_system_directory(&path) || path.starts_with("/proc") || path.starts_with("/sys") {
         return Err(format!("{} belongs to the system", quoted(&path)));
     }
     let (user, group) = owner(account, app).ok_or_else(|| format!("{} is not an account", quoted(account)))?;

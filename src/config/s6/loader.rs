@@ -51,7 +51,8 @@ fn pipelines(found: &mut TreeContents, problems: &mut Problems) {
         while let Some(name) = members.get(next).cloned() {
             next += 1;
             let draft = found.drafts.iter().find(|draft| draft.service.name.as_str() == name);
-            let fed = draft.into_iter().flat_map(|draft| &draft.links).filter(|link| link.relation == Relation::FedBy);
+            let fed =
+                draft.into_iter().flat_map(|draft| &draft.links).filter(|link| link.relation == Relation::ConsumesFrom);
             let fresh: Vec<_> = fed.map(|link| link.to.clone()).filter(|name| !members.contains(name)).collect();
             members.extend(fresh);
         }

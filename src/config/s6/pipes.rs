@@ -54,7 +54,7 @@ pub fn links(
     }
     let path = dir.path("consumer-for");
     for (at, from) in dir.names_in("consumer-for").unwrap_or_default() {
-        link(Relation::FedBy, from, Place::line(&path, at), "consumer-for");
+        link(Relation::ConsumesFrom, from, Place::line(&path, at), "consumer-for");
     }
     if format != DirectoryFormat::Definition && dir.has("pipeline-name") {
         let path = dir.path("pipeline-name");

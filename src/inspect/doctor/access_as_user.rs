@@ -194,7 +194,7 @@ fn try_create(path: &Path, meta: &fs::Metadata) -> Result<(), Denial> {
 
 /// The first entry of another user that may not be read and written. Own files may be read-only intentionally.
 fn check_contents(top: &Path, device: u64) -> AccessResult {
-    let me = geteuid().as_raw();
+    let own_uid = geteuid().as_raw();
     let mut left = MAX_ENTRIES;
     let mut directories = vec![top.to_owned()];
     while let Some(directory) = directories.pop() {
@@ -211,7 +211,7 @@ fn check_contents(top: &Path, device: u64) -> AccessResult {
             let path = entry.path();
             let flags = AccessFlags::R_OK | AccessFlags::W_OK;
             let flags = if meta.is_dir() { flags | AccessFlags::X_OK } else { flags };
-            if meta.uid() != me
+            if meta.uid() != own_uid
                 && let Err(errno) = access(&path, flags)
             {
                 return AccessResult::Below(path.to_string_lossy().into_owned().into(), denied(errno));

@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use nix::libc;
 
 use super::directory::StoreDirectory;
-use super::names::Form;
+use super::names::FileState;
 use crate::log::clock::Timestamp;
 
 /// Bytes compressed at a time: about a millisecond's work.
@@ -53,7 +53,7 @@ impl Compressor {
                 let stamp = self.stamp;
                 let finished =
                     self.to.finish().and_then(|file| file.sync_all()).and_then(|()| directory.commit_compressed(stamp));
-                finished.inspect_err(|_| directory.remove(stamp, Form::Partial)).map(|()| None)
+                finished.inspect_err(|_| directory.remove(stamp, FileState::Partial)).map(|()| None)
             }
             Err(cause) => {
                 self.discard(directory);
@@ -64,7 +64,7 @@ impl Compressor {
 
     /// Removes the partial file; the original stays.
     pub fn discard(self, directory: &StoreDirectory) {
-        directory.remove(self.stamp, Form::Partial);
+        directory.remove(self.stamp, FileState::Partial);
     }
 
     fn compress_chunk(&mut self) -> io::Result<bool> {

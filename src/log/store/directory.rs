@@ -12,7 +12,7 @@ use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
 use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::names::{self, CURRENT, Form, name};
+use super::names::{self, CURRENT, FileState, name};
 use crate::log::clock::{LAST, Timestamp};
 use crate::sys::files::beneath::Beneath;
 use crate::sys::files::listing::Listing;
@@ -97,7 +97,7 @@ impl StoreDirectory {
 
     /// Opens a rotated file for reading; `None` if it is gone or not a regular file.
     pub fn open_rotated(&self, stamp: Timestamp) -> Option<File> {
-        let name = name(stamp, Form::Plain);
+        let name = name(stamp, FileState::Plain);
         let file = File::from(openat(&self.handle, name.as_c_str(), SAFE_FLAGS | OFlag::O_RDONLY, Mode::empty()).ok()?);
         is_regular(&file).ok()?.then_some(file)
     }
@@ -107,8 +107,8 @@ impl StoreDirectory {
     /// # Errors
     /// The kernel's answer.
     pub fn create_compressed(&self, stamp: Timestamp) -> io::Result<File> {
-        let name = name(stamp, Form::Partial);
-        self.remove(stamp, Form::Partial);
+        let name = name(stamp, FileState::Partial);
+        self.remove(stamp, FileState::Partial);
         let flags = SAFE_FLAGS | OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
         Ok(File::from(openat(&self.handle, name.as_c_str(), flags, Mode::from_bits_truncate(0o644))?))
     }
@@ -118,15 +118,15 @@ impl StoreDirectory {
     /// # Errors
     /// The kernel's answer.
     pub fn commit_compressed(&self, stamp: Timestamp) -> io::Result<()> {
-        let (begun, packed) = (name(stamp, Form::Partial), name(stamp, Form::Compressed));
+        let (begun, packed) = (name(stamp, FileState::Partial), name(stamp, FileState::Compressed));
         renameat(&self.handle, begun.as_c_str(), &self.handle, packed.as_c_str())?;
-        self.remove(stamp, Form::Plain);
+        self.remove(stamp, FileState::Plain);
         Ok(())
     }
 
     /// Removes a log file. If that fails it stays until the next rotation.
-    pub fn remove(&self, stamp: Timestamp, form: Form) {
-        let _left = unlinkat(&self.handle, name(stamp, form).as_c_str(), UnlinkatFlags::NoRemoveDir);
+    pub fn remove(&self, stamp: Timestamp, state: FileState) {
+        let _left = unlinkat(&self.handle, name(stamp, state).as_c_str(), UnlinkatFlags::NoRemoveDir);
     }
 
     /// Returns whether `current` still names this file.
@@ -169,9 +169,9 @@ impl StoreDirectory {
     }
 
     fn rename(&self, stamp: Timestamp) -> Result<(), Errno> {
-        let to = name(stamp, Form::Plain);
-        // The name is also taken if its compressed form exists.
-        match fstatat(&self.handle, name(stamp, Form::Compressed).as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+        let to = name(stamp, FileState::Plain);
+        // The name is also taken if its compressed state exists.
+        match fstatat(&self.handle, name(stamp, FileState::Compressed).as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
             Err(Errno::ENOENT) => {}
             Ok(_) => return Err(Errno::EEXIST),
             Err(errno) => return Err(errno),
@@ -208,24 +208,24 @@ impl StoreDirectory {
         let mut old = PruneResult::default();
         let (mut kept, mut removed) = (0, 0);
         let mut last_kept = None;
-        for (stamp, form) in all {
-            let goes = match form {
-                Form::Partial => in_progress != Some(stamp),
-                Form::Plain if last_kept == Some(stamp) => true,
-                Form::Plain | Form::Compressed => kept >= keep || limit.is_some_and(|limit| stamp.0 <= limit),
+        for (stamp, state) in all {
+            let goes = match state {
+                FileState::Partial => in_progress != Some(stamp),
+                FileState::Plain if last_kept == Some(stamp) => true,
+                FileState::Plain | FileState::Compressed => kept >= keep || limit.is_some_and(|limit| stamp.0 <= limit),
             };
             match goes {
                 true if removed == MAX_REMOVED => old.more = true,
                 true => {
-                    self.remove(stamp, form);
+                    self.remove(stamp, state);
                     removed += 1;
                 }
-                false if form == Form::Partial => {}
+                false if state == FileState::Partial => {}
                 false => {
                     kept += 1;
                     last_kept = Some(stamp);
                     old.oldest = Some(stamp);
-                    if form == Form::Plain {
+                    if state == FileState::Plain {
                         old.uncompressed.push(stamp);
                     }
                 }
@@ -234,7 +234,7 @@ impl StoreDirectory {
         Ok(old)
     }
 
-    fn list(&self) -> io::Result<Vec<(Timestamp, Form)>> {
+    fn list(&self) -> io::Result<Vec<(Timestamp, FileState)>> {
         let handle = Beneath::list_pinned(&self.handle)?;
         let mut listing = Listing::new();
         let mut all = Vec::new();

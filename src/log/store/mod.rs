@@ -154,14 +154,14 @@ impl Store {
         }
     }
 
-    /// Returns when [`Self::tick`] has something to do.
+    /// Returns when [`Self::on_deadline`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
         let retry = self.write_error.as_ref().map(|write_error| write_error.retry);
         retry.into_iter().chain(self.prune_at).min()
     }
 
     /// Does what is due: writes again after an error, removes files that are too old.
-    pub fn tick(&mut self, now: Now) {
+    pub fn on_deadline(&mut self, now: Now) {
         if self.write_error.as_ref().is_some_and(|write_error| write_error.retry <= now.at) {
             self.attempt(now, Self::write_out);
         }

@@ -10,7 +10,7 @@ pub const CURRENT: &CStr = c"current";
 
 /// The forms of a rotated file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Form {
+pub enum FileState {
     /// As it was written.
     Plain,
     /// Compressed.
@@ -19,10 +19,11 @@ pub enum Form {
     Partial,
 }
 
-const FORMS: [(Form, &str); 3] = [(Form::Plain, ".log"), (Form::Compressed, ".log.gz"), (Form::Partial, ".log.gz.tmp")];
+const FILE_STATES: [(FileState, &str); 3] =
+    [(FileState::Plain, ".log"), (FileState::Compressed, ".log.gz"), (FileState::Partial, ".log.gz.tmp")];
 
 /// Returns the name of a file: `20260214T101112.123456Z.log`. Names sort by time.
-pub fn name(stamp: Timestamp, form: Form) -> CString {
+pub fn name(stamp: Timestamp, state: FileState) -> CString {
     let mut text = *b"00000000T000000.000000Z";
     let CivilTime { year, month, day, second, micro } = stamp.civil();
     put(&mut text, 0..4, year);
@@ -32,12 +33,12 @@ pub fn name(stamp: Timestamp, form: Form) -> CString {
     put(&mut text, 11..13, second / 60 % 60);
     put(&mut text, 13..15, second % 60);
     put(&mut text, 16..22, micro);
-    let ending = FORMS.iter().find(|(known, _)| *known == form).map_or("", |(_, ending)| ending);
+    let ending = FILE_STATES.iter().find(|(known, _)| *known == state).map_or("", |(_, ending)| ending);
     CString::new([&text, ending.as_bytes()].concat()).unwrap_or_default()
 }
 
-/// Returns the timestamp and form of a name, if it is exactly as [`name()`] writes it.
-pub fn parse(text: &CStr) -> Option<(Timestamp, Form)> {
+/// Returns the timestamp and state of a name, if it is exactly as [`name()`] writes it.
+pub fn parse(text: &CStr) -> Option<(Timestamp, FileState)> {
     let text_of = text.to_str().ok()?;
     let number = |at: std::ops::Range<usize>| -> Option<u64> {
         let digits = text_of.get(at)?;
@@ -47,8 +48,8 @@ pub fn parse(text: &CStr) -> Option<(Timestamp, Form)> {
     let civil =
         CivilTime { year: number(0..4)?, month: number(4..6)?, day: number(6..8)?, second, micro: number(16..22)? };
     let stamp = Timestamp::of(civil)?;
-    let (form, _) = FORMS.into_iter().find(|(form, _)| name(stamp, *form).as_c_str() == text)?;
-    Some((stamp, form))
+    let (state, _) = FILE_STATES.into_iter().find(|(state, _)| name(stamp, *state).as_c_str() == text)?;
+    Some((stamp, state))
 }
 
 #[cfg(test)]
@@ -59,12 +60,12 @@ mod tests {
     #[test]
     fn only_our_own_names_are_ours() {
         let ours = [
-            (c"20260214T101112.123456Z.log", Form::Plain),
-            (c"20260214T101112.123456Z.log.gz", Form::Compressed),
-            (c"20260214T101112.123456Z.log.gz.tmp", Form::Partial),
+            (c"20260214T101112.123456Z.log", FileState::Plain),
+            (c"20260214T101112.123456Z.log.gz", FileState::Compressed),
+            (c"20260214T101112.123456Z.log.gz.tmp", FileState::Partial),
         ];
-        for (text, form) in ours {
-            assert_eq!(parse(text), Some((Timestamp(1_771_063_872_123_456), form)));
+        for (text, state) in ours {
+            assert_eq!(parse(text), Some((Timestamp(1_771_063_872_123_456), state)));
         }
         for other in [
             c"current",
@@ -86,8 +87,8 @@ mod tests {
     proptest! {
         #[test]
         fn names_come_back_and_sort_by_time(one in 0..=crate::log::clock::LAST.0, other in 0..=crate::log::clock::LAST.0) {
-            prop_assert_eq!(parse(&name(Timestamp(one), Form::Compressed)), Some((Timestamp(one), Form::Compressed)));
-            prop_assert_eq!(name(Timestamp(one), Form::Plain).cmp(&name(Timestamp(other), Form::Plain)), one.cmp(&other));
+            prop_assert_eq!(parse(&name(Timestamp(one), FileState::Compressed)), Some((Timestamp(one), FileState::Compressed)));
+            prop_assert_eq!(name(Timestamp(one), FileState::Plain).cmp(&name(Timestamp(other), FileState::Plain)), one.cmp(&other));
         }
     }
 }

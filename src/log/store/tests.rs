@@ -11,7 +11,7 @@ use nix::unistd::{getegid, geteuid, mkfifo};
 use proptest::prelude::*;
 
 use super::super::split::{Piece, Splitter, StreamJoiner};
-use super::names::{Form, name, parse};
+use super::names::{FileState, name, parse};
 use super::*;
 use crate::config::values::{Gid, Uid};
 
@@ -132,10 +132,10 @@ fn files_go_when_they_are_too_old() {
     let due = store.deadline().unwrap();
     let now = after(61);
     assert!(due <= now.at && due > after(50).at, "it wakes when the oldest is too old, not before");
-    store.tick(now);
+    store.on_deadline(now);
     // Line 0 was full at 0 s; line 1 when line 2 came, at 50 s.
     assert_eq!(whole(place.path()), text(1..4));
-    store.tick(after(300));
+    store.on_deadline(after(300));
     assert_eq!(whole(place.path()), text(3..4), "`current` is never too old");
     assert_eq!(store.deadline(), None);
 }
@@ -190,10 +190,10 @@ fn a_directory_that_cannot_be_made_again_makes_the_lines_wait() {
     say(&mut store, numbered(5..3000), after(0));
     assert!(store.write_error.is_some() && !store.has_room() && store.deadline().is_some());
     let size = store.waiting.len();
-    store.tick(after(0));
+    store.on_deadline(after(0));
     assert_eq!(store.waiting.len(), size, "not tried again before a second is over");
     fs::remove_file(&path).unwrap();
-    store.tick(after(2));
+    store.on_deadline(after(2));
     assert!(store.write_error.is_none() && store.has_room() && store.waiting.capacity() <= MAX_IDLE_CAPACITY);
     assert_eq!(whole(&path), text(5..3000));
 }
@@ -218,7 +218,7 @@ fn nothing_but_a_regular_file_is_written() {
         assert!(store.write_error.is_some(), "kind {number}");
         assert_eq!(fs::read(&elsewhere).unwrap(), b"kept");
         let _other = fs::remove_file(&current).or_else(|_| fs::remove_dir(&current));
-        store.tick(after(2));
+        store.on_deadline(after(2));
         assert_eq!(whole(&path), text(0..3));
         fs::remove_dir_all(&path).unwrap();
         fs::create_dir(&path).unwrap();
@@ -299,10 +299,10 @@ fn a_compression_that_was_killed_anywhere_is_done_again() {
         to.write_all(bytes).unwrap();
         to.finish().unwrap()
     };
-    fs::write(file(NOON, Form::Plain), "killed while it was packed\n").unwrap();
-    fs::write(file(NOON, Form::Partial), "half").unwrap();
-    fs::write(file(NOON + 1, Form::Plain), "killed before the plain one was removed\n").unwrap();
-    fs::write(file(NOON + 1, Form::Compressed), packed(b"killed before the plain one was removed\n")).unwrap();
+    fs::write(file(NOON, FileState::Plain), "killed while it was packed\n").unwrap();
+    fs::write(file(NOON, FileState::Partial), "half").unwrap();
+    fs::write(file(NOON + 1, FileState::Plain), "killed before the plain one was removed\n").unwrap();
+    fs::write(file(NOON + 1, FileState::Compressed), packed(b"killed before the plain one was removed\n")).unwrap();
     let mut store = store(LogDirectory { compress: true, ..config(place.path(), 10) });
     store.open(after(0));
     pack_all(&mut store);

@@ -1,6 +1,6 @@
 //! `/etc/group`: lookups, the line of the app user's group, and its memberships. Must not know passwd or shadow.
 
-use super::line::{Put, Record, assemble, is_nis, split};
+use super::line::{LinePosition, Record, assemble, is_nis, split};
 use super::{MAX_LINE, Rewrite};
 use crate::config::values::{Gid, GroupName, UserName};
 use crate::text::{shown, shown_bytes};
@@ -72,18 +72,18 @@ pub fn rewrite(bytes: &[u8], group: &GroupName, gid: Gid) -> Rewrite {
                 return Rewrite { shared_with, ..Rewrite::nothing(bytes) };
             }
             match &ahead_of {
-                Some((before, _)) if *before < at => (text, Put::Move(at, *before)),
-                Some(_) | None => (text, Put::At(at)),
+                Some((before, _)) if *before < at => (text, LinePosition::Move(at, *before)),
+                Some(_) | None => (text, LinePosition::At(at)),
             }
         }
         None => {
             changes.push(format!("group {group} ({gid}) added"));
             let nis = lines.iter().position(|line| is_nis(line));
             let before = ahead_of.iter().map(|(at, _)| *at).chain(nis).min();
-            (format!("{group}:x:{gid}:\n").into_bytes(), before.map_or(Put::Last, Put::Before))
+            (format!("{group}:x:{gid}:\n").into_bytes(), before.map_or(LinePosition::Last, LinePosition::Before))
         }
     };
-    if let (Put::Move(..) | Put::Before(_), Some((_, other))) = (&put, &ahead_of) {
+    if let (LinePosition::Move(..) | LinePosition::Before(_), Some((_, other))) = (&put, &ahead_of) {
         changes.push(format!("group {group} placed before {}, which has gid {gid} too", shown(&other)));
     }
     Rewrite { contents: assemble(&lines, &text, &put), changes, shared_with }
@@ -115,7 +115,7 @@ pub fn join(bytes: &[u8], group: &GroupName, user: &UserName) -> Rewrite {
         return Rewrite::nothing(bytes);
     }
     let changes = vec![format!("{user} added to group {group}")];
-    Rewrite { contents: assemble(&lines, &text, &Put::At(at)), changes, shared_with: None }
+    Rewrite { contents: assemble(&lines, &text, &LinePosition::At(at)), changes, shared_with: None }
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ pub(super) fn is_nis(line: &[u8]) -> bool {
 }
 
 /// Where our line is put.
-pub(super) enum Put {
+pub(super) enum LinePosition {
     /// It replaces this line.
     At(usize),
     /// It is moved from the first line to before the second, which is earlier.
@@ -97,20 +97,22 @@ pub(super) enum Put {
 }
 
 /// Returns the file with `ours` put there; all other lines unchanged and in the same order.
-pub(super) fn assemble(lines: &[&[u8]], ours: &[u8], put: &Put) -> Vec<u8> {
+pub(super) fn assemble(lines: &[&[u8]], ours: &[u8], put: &LinePosition) -> Vec<u8> {
     let mut out = Vec::with_capacity(lines.iter().map(|line| line.len()).sum::<usize>() + ours.len() + 2);
     for (at, line) in lines.iter().enumerate() {
         match put {
-            Put::At(here) if *here == at => out.extend_from_slice(ours),
-            Put::Move(from, _) if *from == at => {}
-            Put::Move(_, before) | Put::Before(before) if *before == at => {
+            LinePosition::At(here) if *here == at => out.extend_from_slice(ours),
+            LinePosition::Move(from, _) if *from == at => {}
+            LinePosition::Move(_, before) | LinePosition::Before(before) if *before == at => {
                 push_line(&mut out, ours);
                 out.extend_from_slice(line);
             }
-            Put::At(_) | Put::Move(..) | Put::Before(_) | Put::Last => out.extend_from_slice(line),
+            LinePosition::At(_) | LinePosition::Move(..) | LinePosition::Before(_) | LinePosition::Last => {
+                out.extend_from_slice(line)
+            }
         }
     }
-    if matches!(put, Put::Last) {
+    if matches!(put, LinePosition::Last) {
         if out.last().is_some_and(|byte| *byte != b'\n') {
             out.push(b'\n');
         }

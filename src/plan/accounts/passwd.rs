@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::line::{Put, Record, assemble, is_nis, split};
+use super::line::{LinePosition, Record, assemble, is_nis, split};
 use super::{MAX_LINE, Rewrite};
 use crate::config::values::{Gid, Uid, UserName};
 use crate::text::{shown, shown_bytes};
@@ -31,9 +31,9 @@ pub struct Account {
     pub shell: PathBuf,
 }
 
-/// The wanted fields of the app user's line.
+/// The desired fields of the app user's line.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct DesiredAccount<'a> {
     /// Its name.
     pub user: &'a UserName,
     /// User id.
@@ -70,11 +70,11 @@ fn accounts(bytes: &[u8]) -> impl Iterator<Item = (Account, Record<'_>)> {
     })
 }
 
-/// Returns the file with the wanted account: only fields that differ are changed, in place. If another account has the uid,
+/// Returns the file with the desired account: only fields that differ are changed, in place. If another account has the uid,
 /// ours is put before it, so that lookups by uid return our name; only uid 0 keeps the name `root`, because programs look
 /// up root by its number.
-pub fn rewrite(bytes: &[u8], wanted: &Wanted<'_>) -> Rewrite {
-    let name = wanted.user.as_str();
+pub fn rewrite(bytes: &[u8], desired: &DesiredAccount<'_>) -> Rewrite {
+    let name = desired.user.as_str();
     let lines = split(bytes);
     let mut ours = None;
     let mut other = None;
@@ -82,55 +82,59 @@ pub fn rewrite(bytes: &[u8], wanted: &Wanted<'_>) -> Rewrite {
         let Some(record) = Record::parse(line, MIN_FIELDS) else { continue };
         if record.field(0) == name.as_bytes() {
             ours = ours.or(Some((at, record)));
-        } else if other.is_none() && record.number(UID) == Some(wanted.uid.0) && record.number(GID).is_some() {
+        } else if other.is_none() && record.number(UID) == Some(desired.uid.0) && record.number(GID).is_some() {
             other = Some((at, String::from_utf8_lossy(record.field(0)).into_owned()));
         }
     }
     let shared_with = other.as_ref().map(|(_, name)| name.clone());
-    let ahead_of = other.filter(|_| wanted.uid != Uid::ROOT);
+    let ahead_of = other.filter(|_| desired.uid != Uid::ROOT);
     let (text, put, mut changes) = match ours {
         Some((at, record)) => {
-            let (text, changes) = edited(record, wanted);
+            let (text, changes) = edited(record, desired);
             if text.len() > MAX_LINE {
                 return Rewrite { shared_with, ..Rewrite::nothing(bytes) };
             }
             match &ahead_of {
-                Some((before, _)) if *before < at => (text, Put::Move(at, *before), changes),
-                Some(_) | None => (text, Put::At(at), changes),
+                Some((before, _)) if *before < at => (text, LinePosition::Move(at, *before), changes),
+                Some(_) | None => (text, LinePosition::At(at), changes),
             }
         }
         None => {
             let nis = lines.iter().position(|line| is_nis(line));
             let before = ahead_of.iter().map(|(at, _)| *at).chain(nis).min();
-            let added = format!("account {name} ({}:{}) added", wanted.uid, wanted.gid);
-            (fresh(wanted), before.map_or(Put::Last, Put::Before), vec![added])
+            let added = format!("account {name} ({}:{}) added", desired.uid, desired.gid);
+            (fresh(desired), before.map_or(LinePosition::Last, LinePosition::Before), vec![added])
         }
     };
-    if let (Put::Move(..) | Put::Before(_), Some((_, other))) = (&put, &ahead_of) {
-        changes.push(format!("{name} placed before {}, which has uid {} too", shown(&other), wanted.uid));
+    if let (LinePosition::Move(..) | LinePosition::Before(_), Some((_, other))) = (&put, &ahead_of) {
+        changes.push(format!("{name} placed before {}, which has uid {} too", shown(&other), desired.uid));
     }
     Rewrite { contents: assemble(&lines, &text, &put), changes, shared_with }
 }
 
 /// Returns the file with a new line for the account at its end.
-pub fn append(bytes: &[u8], wanted: &Wanted<'_>) -> Rewrite {
-    let added = format!("account {} ({}:{}) appended", wanted.user, wanted.uid, wanted.gid);
-    Rewrite { contents: assemble(&split(bytes), &fresh(wanted), &Put::Last), changes: vec![added], shared_with: None }
+pub fn append(bytes: &[u8], desired: &DesiredAccount<'_>) -> Rewrite {
+    let added = format!("account {} ({}:{}) appended", desired.user, desired.uid, desired.gid);
+    Rewrite {
+        contents: assemble(&split(bytes), &fresh(desired), &LinePosition::Last),
+        changes: vec![added],
+        shared_with: None,
+    }
 }
 
-fn edited(mut record: Record<'_>, wanted: &Wanted<'_>) -> (Vec<u8>, Vec<String>) {
+fn edited(mut record: Record<'_>, desired: &DesiredAccount<'_>) -> (Vec<u8>, Vec<String>) {
     let mut changes = Vec::new();
-    let numbers = [(UID, "uid", wanted.uid.0), (GID, "gid", wanted.gid.0)];
+    let numbers = [(UID, "uid", desired.uid.0), (GID, "gid", desired.gid.0)];
     for (at, what, number) in numbers {
         if record.number(at) != Some(number) {
             let new = number.to_string();
-            changes.push(change(what, wanted.user, record.field(at), new.as_bytes()));
+            changes.push(change(what, desired.user, record.field(at), new.as_bytes()));
             record.set(at, new.as_bytes());
         }
     }
-    for (at, what, path) in [(HOME, "home", wanted.home), (SHELL, "shell", wanted.shell)] {
+    for (at, what, path) in [(HOME, "home", desired.home), (SHELL, "shell", desired.shell)] {
         if let Some(new) = path.map(|path| path.as_os_str().as_bytes()).filter(|new| record.field(at) != *new) {
-            changes.push(change(what, wanted.user, record.field(at), new));
+            changes.push(change(what, desired.user, record.field(at), new));
             record.set(at, new);
         }
     }
@@ -143,10 +147,10 @@ fn change(what: &str, user: &UserName, old: &[u8], new: &[u8]) -> String {
 }
 
 /// Locked by `x`: it is not a valid hash, so no password matches, with shadow or without.
-fn fresh(wanted: &Wanted<'_>) -> Vec<u8> {
-    let home = wanted.home.unwrap_or(Path::new("/")).as_os_str().as_bytes();
-    let shell = wanted.shell.unwrap_or(Path::new("/sbin/nologin")).as_os_str().as_bytes();
-    let ids = format!("{}:x:{}:{}::", wanted.user, wanted.uid, wanted.gid);
+fn fresh(desired: &DesiredAccount<'_>) -> Vec<u8> {
+    let home = desired.home.unwrap_or(Path::new("/")).as_os_str().as_bytes();
+    let shell = desired.shell.unwrap_or(Path::new("/sbin/nologin")).as_os_str().as_bytes();
+    let ids = format!("{}:x:{}:{}::", desired.user, desired.uid, desired.gid);
     [ids.as_bytes(), home, b":", shell, b"\n"].concat()
 }
 
@@ -160,8 +164,8 @@ mod tests {
 
     fn to(uid: u32, gid: u32, bytes: &str) -> (String, Rewrite) {
         let user = app();
-        let wanted = Wanted { user: &user, uid: Uid(uid), gid: Gid(gid), home: None, shell: None };
-        let rewrite = rewrite(bytes.as_bytes(), &wanted);
+        let desired = DesiredAccount { user: &user, uid: Uid(uid), gid: Gid(gid), home: None, shell: None };
+        let rewrite = rewrite(bytes.as_bytes(), &desired);
         (String::from_utf8(rewrite.contents.clone()).unwrap(), rewrite)
     }
 
@@ -232,8 +236,9 @@ mod tests {
     #[test]
     fn missing_fields_are_filled_only_for_what_is_declared() {
         let user = app();
-        let wanted = Wanted { user: &user, uid: Uid(5), gid: Gid(5), home: None, shell: Some(Path::new("/bin/sh")) };
-        assert_eq!(rewrite(b"app:x:5:5", &wanted).contents, b"app:x:5:5:::/bin/sh");
+        let desired =
+            DesiredAccount { user: &user, uid: Uid(5), gid: Gid(5), home: None, shell: Some(Path::new("/bin/sh")) };
+        assert_eq!(rewrite(b"app:x:5:5", &desired).contents, b"app:x:5:5:::/bin/sh");
         assert_eq!(to(5, 5, "app:x:5:5").0, "app:x:5:5");
     }
 

@@ -2,7 +2,7 @@
 //! password set by the image stays. Must not know passwd or group.
 
 use super::Rewrite;
-use super::line::{Put, Record, assemble, is_nis, split};
+use super::line::{LinePosition, Record, assemble, is_nis, split};
 use crate::config::values::{GroupName, UserName};
 
 /// `!` is not a valid hash: the account is locked. The age fields are empty: no ageing, and no date that would differ at a
@@ -27,7 +27,7 @@ fn lock(bytes: &[u8], name: &str, fields: &str) -> Rewrite {
     if there {
         return Rewrite::nothing(bytes);
     }
-    let put = lines.iter().position(|line| is_nis(line)).map_or(Put::Last, Put::Before);
+    let put = lines.iter().position(|line| is_nis(line)).map_or(LinePosition::Last, LinePosition::Before);
     let ours = format!("{name}{fields}");
     let changes = vec![format!("locked line of {name} added")];
     Rewrite { contents: assemble(&lines, ours.as_bytes(), &put), changes, shared_with: None }

@@ -118,8 +118,8 @@ pub(super) struct RequirementBuilder<'a> {
 impl RequirementBuilder<'_> {
     /// Returns the app user.
     pub(super) fn app(&self) -> ProbedUser {
-        let me = &self.plan.identity;
-        ProbedUser { name: me.name.clone(), uid: me.uid.0, gid: me.gid.0, groups: numbers(&me.groups) }
+        let app = &self.plan.identity;
+        ProbedUser { name: app.name.clone(), uid: app.uid.0, gid: app.gid.0, groups: numbers(&app.groups) }
     }
 
     /// Returns the user of a service.
@@ -130,8 +130,8 @@ impl RequirementBuilder<'_> {
     }
 
     fn groups_of_pid_one(&self, uid: Uid) -> Vec<u32> {
-        let me = &self.plan.identity;
-        if uid == me.uid { numbers(&me.groups) } else { numbers(&self.facts.groups) }
+        let app = &self.plan.identity;
+        if uid == app.uid { numbers(&app.groups) } else { numbers(&self.facts.groups) }
     }
 
     /// Returns the user of a path, by its wanted owner.
@@ -183,10 +183,10 @@ impl RequirementBuilder<'_> {
             let to = format!("{}:{}", owner.uid, owner.gid);
             let at_boot = match &planned.decision {
                 Decision::AlreadyDone(_) => BootAction::None,
-                Decision::Do if made || matches!(self.facts.paths.get(path), Some(PathFact::Missing(_))) => {
+                Decision::Perform if made || matches!(self.facts.paths.get(path), Some(PathFact::Missing(_))) => {
                     BootAction::Created(to.clone())
                 }
-                Decision::Do => BootAction::GivenTo(to.clone()),
+                Decision::Perform => BootAction::GivenTo(to.clone()),
                 Decision::Skip(why) => BootAction::Skipped(why.clone()),
             };
             let who = self.owner(owner);
@@ -195,7 +195,7 @@ impl RequirementBuilder<'_> {
                 // Not for our user, and we cannot check for another one.
                 match &planned.decision {
                     Decision::Skip(why) => checks.push(Check::degraded(Area::Path, subject, why.clone())),
-                    Decision::Do | Decision::AlreadyDone(_) => {
+                    Decision::Perform | Decision::AlreadyDone(_) => {
                         checks.push(Check::ok(Area::Path, subject, format!("{to}'s")))
                     }
                 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::access_requirements::{AccessKind, AccessRequirement, BootAction, ProbedUser};
 use super::mounts::Mount;
 use super::observations::{AccessResult, Denial, HostContext, PathObservation, PathStat};
-use crate::config::is_systems;
+use crate::config::is_system_directory;
 use crate::config::values::{Gid, Uid};
 use crate::error::cause_words;
 use crate::plan::facts::IdMap;
@@ -259,7 +259,7 @@ impl Evaluation<'_> {
                 Fix::words("give the device a group of its own on the host, or write `groups = [0]` under [app]")
             }
             (AccessKind::Device, _) => Fix::words("give the device a group of its own on the host, mode 0660"),
-            (AccessKind::Use | AccessKind::Enter, _) if path.to_str().is_some_and(is_systems) => {
+            (AccessKind::Use | AccessKind::Enter, _) if path.to_str().is_some_and(is_system_directory) => {
                 Fix::words(format!("name another directory: {} is the system's", self.path()))
             }
             (AccessKind::Use | AccessKind::Enter | AccessKind::Read, Some(found)) if !found.is_directory => {

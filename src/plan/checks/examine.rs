@@ -19,7 +19,7 @@ use crate::plan::finding::{Area, Check, Issue};
 use crate::plan::notes::Refusal;
 use crate::plan::notice::{Notice, Restriction};
 use crate::plan::show::words;
-use crate::plan::{BootPlan, Decision, DropLevel, Mode, Planned, ServicePlan, Step, boot, groups};
+use crate::plan::{BootPlan, Decision, DropLevel, Mode, PlannedStep, ServicePlan, Step, boot, groups};
 use crate::text::shown;
 
 /// The timeout of `docker stop`; a longer stop must be configured in the runtime.
@@ -189,9 +189,15 @@ fn mode(mode: Mode) -> String {
 }
 
 fn identity(plan: &BootPlan) -> String {
-    let me = &plan.identity;
-    let (name, home) = (shown(&me.name), words::path(&me.home));
-    format!("{name} ({}:{}), groups {}, home {home}, umask {:03o}", me.uid, me.gid, words::gids(&me.groups), me.umask)
+    let app = &plan.identity;
+    let (name, home) = (shown(&app.name), words::path(&app.home));
+    format!(
+        "{name} ({}:{}), groups {}, home {home}, umask {:03o}",
+        app.uid,
+        app.gid,
+        words::gids(&app.groups),
+        app.umask
+    )
 }
 
 fn privilege(plan: &BootPlan) -> String {
@@ -246,13 +252,13 @@ fn steps(plan: &BootPlan, facts: &Facts, state: BootState, checks: &mut Vec<Chec
 }
 
 /// The state of the app user in the account files, now or after the boot.
-fn accounts(plan: &BootPlan, facts: &Facts, steps: &[&Planned], state: BootState) -> String {
+fn accounts(plan: &BootPlan, facts: &Facts, steps: &[&PlannedStep], state: BootState) -> String {
     let name = shown(&plan.identity.name);
     let paths = |wanted: &dyn Fn(&Decision) -> bool| {
         let wanted = steps.iter().filter(|planned| wanted(&planned.decision));
         wanted.map(|planned| words::subject(&planned.step)).collect::<Vec<_>>().join(", ")
     };
-    let (all, written) = (paths(&|_| true), paths(&|decision| *decision == Decision::Do));
+    let (all, written) = (paths(&|_| true), paths(&|decision| *decision == Decision::Perform));
     let known = passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), plan.identity.uid).is_some();
     match state {
         _ if all.is_empty() && known => format!("`{name}` has its line in /etc/passwd"),

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use super::mounts::{Mount, Mounts, ends_with};
 use super::observations::HostContext;
-use crate::config::is_systems;
+use crate::config::is_system_directory;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::IdMap;
 use crate::plan::finding::{Area, Check};
 use crate::plan::fix::{Chown, Fix, FixOption, Settings, Writable};
-use crate::plan::{BootPlan, Decision, Owner, Planned, words};
+use crate::plan::{BootPlan, Decision, Owner, PlannedStep, words};
 
 /// The default directories of the files that engines bind into every container.
 const ENGINES: [(&str, &str); 2] = [("/var/lib/docker", "/containers/"), ("/var/lib/kubelet", "/pods/")];
@@ -37,7 +37,8 @@ pub fn locate_in(cause: &mut String, fix: &mut Fix, host: &HostContext) {
 /// Writes the paths and ids of the host into the skipped steps of a plan. `host` is called only if needed: a boot without
 /// skipped steps reads nothing more.
 pub fn locate_all(plan: &mut BootPlan, host: impl FnOnce() -> HostContext) {
-    let skipped = |planned: &&mut Planned| matches!(&planned.decision, Decision::Skip(why) if why.fix.is_unlocated());
+    let skipped =
+        |planned: &&mut PlannedStep| matches!(&planned.decision, Decision::Skip(why) if why.fix.is_unlocated());
     let mut unlocated = plan.steps.iter_mut().filter(skipped).peekable();
     if unlocated.peek().is_none() {
         return;
@@ -110,7 +111,7 @@ fn locate(chown: &Chown, host: &HostContext) -> Option<FixOption> {
     }
     let known = on_host(&host.mounts, mount, &within);
     let shown = known.as_deref().unwrap_or(&within);
-    if shown.to_str().is_none_or(is_systems) || ENGINES.iter().any(|(engine, _)| shown == Path::new(engine)) {
+    if shown.to_str().is_none_or(is_system_directory) || ENGINES.iter().any(|(engine, _)| shown == Path::new(engine)) {
         // A whole file system, whose path on the host is unknown; or the host's root. Nothing to paste.
         return None;
     }
@@ -347,7 +348,7 @@ mod tests {
     #[test]
     fn a_read_only_path_is_made_writable_where_it_is_read_only() {
         let text = "1 0 0:50 / / ro - overlay overlay rw\n2 1 254:0 /srv /books ro - ext4 /dev/vda rw\n";
-        let me = Owner { uid: Uid(1000), gid: Gid(100) };
+        let owner = Owner { uid: Uid(1000), gid: Gid(100) };
         let fix = |path: &str, is_file, owner| {
             located(Fix::writable(Path::new(path), is_file, owner), &host(text)).to_string()
         };
@@ -356,7 +357,7 @@ mod tests {
         let root = fix("/data", false, None);
         assert!(root.contains("`-v data:/data`") && !root.contains(":ro"), "{root}");
         // Nobody gives a fresh volume away without root: it has to be that user's.
-        let user = fix("/data", false, Some(me));
+        let user = fix("/data", false, Some(owner));
         assert!(user.contains("install -d -o 1000 -g 100 data") && !user.contains("-v data:/data"), "{user}");
         assert!(user.contains("--tmpfs /data:uid=1000,gid=100,mode=0755"), "{user}");
         let file = fix("/etc/app.conf", true, None);

@@ -7,11 +7,11 @@ use crate::config::Config;
 use crate::config::service::{Kind, Service};
 use crate::config::values::Gid;
 use crate::plan::finding::Issue;
-use crate::plan::{BootPlan, Decision, Planned, S6Base, SecretReader, ServicePlan, Step, order};
+use crate::plan::{BootPlan, Decision, PlannedStep, S6Base, SecretReader, ServicePlan, Step, order};
 
 /// Returns the plan as one JSON object.
 pub fn json(plan: &BootPlan, config: &Config) -> Value {
-    let me = &plan.identity;
+    let app = &plan.identity;
     let privilege = &plan.privilege;
     let services: Vec<_> =
         config.services.iter().zip(&plan.services).map(|(service, how)| service_json(service, how)).collect();
@@ -21,12 +21,12 @@ pub fn json(plan: &BootPlan, config: &Config) -> Value {
     json!({
         "mode": words::mode_key(plan.mode),
         "identity": {
-            "name": me.name,
-            "uid": me.uid.0,
-            "gid": me.gid.0,
-            "groups": gids(&me.groups),
-            "home": words::path(&me.home),
-            "umask": format!("{:03o}", me.umask),
+            "name": app.name,
+            "uid": app.uid.0,
+            "gid": app.gid.0,
+            "groups": gids(&app.groups),
+            "home": words::path(&app.home),
+            "umask": format!("{:03o}", app.umask),
             "outside": plan.on_host,
         },
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
@@ -51,7 +51,7 @@ fn gids(gids: &[Gid]) -> Vec<u32> {
     gids.iter().map(|gid| gid.0).collect()
 }
 
-fn step(planned: &Planned) -> Value {
+fn step(planned: &PlannedStep) -> Value {
     let mut value = match &planned.step {
         Step::BecomeSubreaper => json!({ "step": "subreaper" }),
         Step::WriteAccounts { file, changes, .. } => {
@@ -100,7 +100,7 @@ fn step(planned: &Planned) -> Value {
         Step::SetStdioAccess { fd, .. } => json!({ "step": "stdio", "fd": fd }),
     };
     let decision = match &planned.decision {
-        Decision::Do => json!({ "verdict": "do" }),
+        Decision::Perform => json!({ "verdict": "do" }),
         Decision::AlreadyDone(why) => json!({ "verdict": "right", "why": why }),
         Decision::Skip(why) => {
             let mut value = json!({ "verdict": "skip" });

@@ -38,9 +38,9 @@ pub fn report(plan: &BootPlan) -> Vec<ReportLine> {
         }
         (Mode::Root | Mode::RootLimited | Mode::UserUnknown, _) => false,
     };
-    let me = &plan.identity;
+    let app = &plan.identity;
     let outside = plan.on_host.as_ref().map_or_else(String::new, |outside| format!(", {outside}"));
-    let who = format!("{} ({}:{}){outside}", shown(&me.name), me.uid, me.gid);
+    let who = format!("{} ({}:{}){outside}", shown(&app.name), app.uid, app.gid);
     if well {
         let verb = match plan.privilege.drop {
             DropLevel::ToApp => "steps down to",
@@ -54,7 +54,7 @@ pub fn report(plan: &BootPlan) -> Vec<ReportLine> {
             Mode::RootLimited => Level::Warn,
         };
         say(level, format!("mode: {}; {}{}", words::mode(plan.mode), programs(plan), left(plan)));
-        say(Level::Info, format!("identity: {who}, groups {}", words::gids(&me.groups)));
+        say(Level::Info, format!("identity: {who}, groups {}", words::gids(&app.groups)));
         say(kept_level(plan), kept(plan));
     }
     for (subject, why) in skipped(plan) {
@@ -94,7 +94,7 @@ fn skipped(plan: &BootPlan) -> Vec<(String, &Issue)> {
     for bundle in words::bundles(&plan.steps) {
         match bundle.decision {
             Decision::Skip(why) => all.push((bundle.subjects.join(", "), why)),
-            Decision::Do | Decision::AlreadyDone(_) => {}
+            Decision::Perform | Decision::AlreadyDone(_) => {}
         }
     }
     all.extend(plan.services.iter().filter_map(|it| Some((format!("`{}`", it.name), it.skipped.as_ref()?))));

@@ -20,17 +20,17 @@ const WIDEST: usize = 24;
 pub fn text(plan: &BootPlan, config: &Config) -> String {
     let mut page = PlanPage::default();
     page.line("mode", &headline(plan));
-    let me = &plan.identity;
+    let app = &plan.identity;
     page.line(
         "identity",
         &format!(
             "{} {}:{}, groups {}, home {}, umask {:03o}",
-            shown(&me.name),
-            me.uid,
-            me.gid,
-            words::gids(&me.groups),
-            words::path(&me.home),
-            me.umask
+            shown(&app.name),
+            app.uid,
+            app.gid,
+            words::gids(&app.groups),
+            words::path(&app.home),
+            app.umask
         ),
     );
     steps(&mut page, plan);
@@ -109,7 +109,7 @@ fn steps(page: &mut PlanPage, plan: &BootPlan) {
     for bundle in words::bundles(&plan.steps) {
         let subjects = bundle.subjects.join(", ");
         match bundle.decision {
-            Decision::Do => {
+            Decision::Perform => {
                 let mut details = bundle.details;
                 details.dedup();
                 page.line("boot", &format!("do    {subjects}: {}", details.join(", ")));
@@ -122,8 +122,8 @@ fn steps(page: &mut PlanPage, plan: &BootPlan) {
 
 fn drop(plan: &BootPlan) -> String {
     let privilege = &plan.privilege;
-    let me = &plan.identity;
-    let who = format!("{} ({}:{})", shown(&me.name), me.uid, me.gid);
+    let app = &plan.identity;
+    let who = format!("{} ({}:{})", shown(&app.name), app.uid, app.gid);
     let mut parts = vec![match privilege.drop {
         DropLevel::ToApp if privilege.kept.is_empty() => format!("to {who}; nothing kept"),
         DropLevel::ToApp => format!("to {who}; keeps {}", privilege.kept),

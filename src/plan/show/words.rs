@@ -4,7 +4,7 @@ use crate::config::values::CapSet;
 use crate::plan::finding::Issue;
 pub use crate::plan::words::{command, path};
 pub(in crate::plan) use crate::plan::words::{gids, stream};
-use crate::plan::{Decision, DropLevel, Mode, Owner, Planned, S6Base, S6Layout, SecretReader, StdioAccess, Step};
+use crate::plan::{Decision, DropLevel, Mode, Owner, PlannedStep, S6Base, S6Layout, SecretReader, StdioAccess, Step};
 use crate::text::shown;
 
 pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
@@ -109,7 +109,7 @@ pub(in crate::plan) struct Bundle<'a> {
 }
 
 /// Returns the steps; adjacent ones of the same part and decision are combined if no information is lost.
-pub(in crate::plan) fn bundles(steps: &[Planned]) -> Vec<Bundle<'_>> {
+pub(in crate::plan) fn bundles(steps: &[PlannedStep]) -> Vec<Bundle<'_>> {
     let mut all: Vec<(&'static str, Bundle<'_>)> = Vec::new();
     for planned in steps {
         let part = planned.step.part();
@@ -129,10 +129,10 @@ pub(in crate::plan) fn bundles(steps: &[Planned]) -> Vec<Bundle<'_>> {
 
 fn joins(step: &Step, one: &Decision, other: &Decision) -> bool {
     match (one, other) {
-        (Decision::Do, Decision::Do) => matches!(step, Step::SetStdioAccess { .. }),
+        (Decision::Perform, Decision::Perform) => matches!(step, Step::SetStdioAccess { .. }),
         (Decision::AlreadyDone(a), Decision::AlreadyDone(b)) => a == b,
         (Decision::Skip(a), Decision::Skip(b)) => a == b,
-        (Decision::Do | Decision::AlreadyDone(_) | Decision::Skip(_), _) => false,
+        (Decision::Perform | Decision::AlreadyDone(_) | Decision::Skip(_), _) => false,
     }
 }
 

@@ -10,8 +10,8 @@ use crate::plan::fix::Fix;
 use crate::plan::groups::bytes;
 use crate::plan::identity::DropTarget;
 use crate::plan::notes::Notes;
-use crate::plan::switch::{Names, SwitchAbility};
-use crate::plan::{AccountWrite, Decision, Identity, Planned, Step};
+use crate::plan::switch::{PlannedAccounts, SwitchAbility};
+use crate::plan::{AccountWrite, Decision, Identity, PlannedStep, Step};
 use crate::text::shown;
 
 /// The wanted account files, in the order in which they are written.
@@ -21,7 +21,7 @@ impl AccountFiles {
     /// Returns the files for a drop: the account, its group, its memberships, and locked shadow lines.
     pub(in crate::plan) fn for_root(app: &App, target: &DropTarget, facts: &Facts, notes: &mut Notes) -> Self {
         let identity = &target.identity;
-        let wanted = passwd::Wanted {
+        let wanted = passwd::DesiredAccount {
             user: &app.user,
             uid: identity.uid,
             gid: identity.gid,
@@ -69,7 +69,7 @@ impl AccountFiles {
     /// Returns the passwd line for our own uid, if it has none (OpenShift).
     pub(in crate::plan) fn for_unknown(app: &App, identity: &Identity, facts: &Facts) -> Self {
         let named = UserName::new(&identity.name);
-        let wanted = passwd::Wanted {
+        let wanted = passwd::DesiredAccount {
             user: named.as_ref().unwrap_or(&app.user),
             uid: identity.uid,
             gid: identity.gid,
@@ -85,31 +85,31 @@ impl AccountFiles {
     }
 
     /// Returns the names as they will be, whether they can be written or not.
-    pub(in crate::plan) fn names(&self, facts: &Facts) -> Names {
+    pub(in crate::plan) fn names(&self, facts: &Facts) -> PlannedAccounts {
         let get = |wanted| match self.0.iter().find(|(file, _)| *file == wanted) {
             Some((_, rewrite)) => rewrite.contents.clone(),
             None => bytes(facts, wanted).to_vec(),
         };
-        Names { passwd: get(AccountFile::Passwd), group: get(AccountFile::Group), app: None }
+        PlannedAccounts { passwd: get(AccountFile::Passwd), group: get(AccountFile::Group), app: None }
     }
 
     /// Returns a step for each file.
-    pub(super) fn steps(&self, inputs: &PlanInputs<'_>) -> Vec<Planned> {
+    pub(super) fn steps(&self, inputs: &PlanInputs<'_>) -> Vec<PlannedStep> {
         self.0.iter().map(|(file, rewrite)| step(*file, rewrite, self.1, inputs)).collect()
     }
 }
 
-fn step(file: AccountFile, rewrite: &Rewrite, how: AccountWrite, inputs: &PlanInputs<'_>) -> Planned {
+fn step(file: AccountFile, rewrite: &Rewrite, how: AccountWrite, inputs: &PlanInputs<'_>) -> PlannedStep {
     let decision = if rewrite.contents == bytes(inputs.facts, file) && !rewrite.contents.is_empty() {
         Decision::AlreadyDone("already right".to_owned())
     } else {
         match how {
-            AccountWrite::Append => Decision::Do,
+            AccountWrite::Append => Decision::Perform,
             AccountWrite::Replace => decision(file, rewrite, inputs),
         }
     };
     let (contents, changes) = (rewrite.contents.clone(), rewrite.changes.clone());
-    Planned { step: Step::WriteAccounts { file, contents, changes, how }, decision }
+    PlannedStep { step: Step::WriteAccounts { file, contents, changes, how }, decision }
 }
 
 fn decision(file: AccountFile, rewrite: &Rewrite, inputs: &PlanInputs<'_>) -> Decision {
@@ -135,7 +135,7 @@ fn decision(file: AccountFile, rewrite: &Rewrite, inputs: &PlanInputs<'_>) -> De
         (AccountState::Unfit(why), _) => {
             (format!("{path} is {why}"), format!("put a regular file there, or {in_image}").into())
         }
-        (AccountState::File(_) | AccountState::Missing, Access::Yes) => return Decision::Do,
+        (AccountState::File(_) | AccountState::Missing, Access::Yes) => return Decision::Perform,
         (AccountState::File(_) | AccountState::Missing, Access::ReadOnly) => {
             ("/etc is read-only".to_owned(), format!("remove `read_only: true`, or {in_image}").into())
         }

@@ -12,12 +12,12 @@ use crate::plan::facts::{Access, PathFact, PathKind};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::switch::SwitchAbility;
-use crate::plan::{Decision, DeclaredBy, MakeDirectory, Owner, Planned, Step, words};
+use crate::plan::{Decision, DeclaredBy, MakeDirectory, Owner, PlannedStep, Step, words};
 
 /// The mode of a new log directory. An existing one keeps its mode, if its owner can use it.
 const LOG_MODE: u32 = 0o755;
 
-pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
+pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<PlannedStep> {
     let declared = &inputs.config.container.directories;
     let mut steps = Vec::new();
     for directory in declared {
@@ -59,7 +59,7 @@ fn writers(inputs: &PlanInputs<'_>, path: &Path) -> Vec<String> {
     inputs.config.services.iter().filter(to).map(|service| format!("`{}`", service.name)).collect()
 }
 
-fn step(inputs: &PlanInputs<'_>, directory: &Directory, declared: Owner, declared_by: DeclaredBy) -> Planned {
+fn step(inputs: &PlanInputs<'_>, directory: &Directory, declared: Owner, declared_by: DeclaredBy) -> PlannedStep {
     let owner = match inputs.switch_ability() {
         SwitchAbility::Root | SwitchAbility::LimitedRoot => declared,
         // A directory created without root belongs to our own user.
@@ -77,11 +77,11 @@ fn step(inputs: &PlanInputs<'_>, directory: &Directory, declared: Owner, declare
         SwitchAbility::Root | SwitchAbility::LimitedRoot => as_root(inputs, directory, owner),
         SwitchAbility::User => as_user(inputs, directory),
     };
-    Planned { step: Step::MakeDirectory(make), decision }
+    PlannedStep { step: Step::MakeDirectory(make), decision }
 }
 
 fn as_root(inputs: &PlanInputs<'_>, directory: &Directory, owner: Owner) -> Decision {
-    let Some(fact) = inputs.facts.paths.get(&directory.path) else { return Decision::Do };
+    let Some(fact) = inputs.facts.paths.get(&directory.path) else { return Decision::Perform };
     let path = words::path(&directory.path);
     let foreign = owner.uid != inputs.facts.uid || owner.gid != inputs.facts.gid;
     let stays = format!("{path} stays {}", as_found(fact));
@@ -102,7 +102,7 @@ fn as_root(inputs: &PlanInputs<'_>, directory: &Directory, owner: Owner) -> Deci
             } else if !right && *uid != inputs.facts.uid && !inputs.has(Capability::FOWNER) {
                 lacking(Capability::FOWNER, stays, cap_fix(Capability::FOWNER))
             } else {
-                Decision::Do
+                Decision::Perform
             }
         }
         PathFact::Found { kind, .. } => not_a_directory(&path, *kind),
@@ -115,7 +115,7 @@ fn as_root(inputs: &PlanInputs<'_>, directory: &Directory, owner: Owner) -> Deci
 }
 
 fn as_user(inputs: &PlanInputs<'_>, directory: &Directory) -> Decision {
-    let Some(fact) = inputs.facts.paths.get(&directory.path) else { return Decision::Do };
+    let Some(fact) = inputs.facts.paths.get(&directory.path) else { return Decision::Perform };
     let path = words::path(&directory.path);
     let who = format!("{}:{}", inputs.identity.uid, inputs.identity.gid);
     match fact {
@@ -123,7 +123,7 @@ fn as_user(inputs: &PlanInputs<'_>, directory: &Directory) -> Decision {
             if directory.clean.is_empty() {
                 Decision::AlreadyDone(format!("already usable by {who}"))
             } else {
-                Decision::Do
+                Decision::Perform
             }
         }
         PathFact::Found { kind: PathKind::Directory, .. } => skip(
@@ -139,7 +139,7 @@ fn as_user(inputs: &PlanInputs<'_>, directory: &Directory) -> Decision {
 fn absent(inputs: &PlanInputs<'_>, directory: &Directory, access: Access) -> Decision {
     let path = words::path(&directory.path);
     let cause = match access {
-        Access::Yes => return Decision::Do,
+        Access::Yes => return Decision::Perform,
         Access::ReadOnly => format!("{path} is missing and its place is read-only"),
         Access::Denied => format!("{path} is missing and {} cannot make it", inputs.facts.uid),
         Access::Missing => format!("{path} is missing and so is its place"),

@@ -10,7 +10,7 @@ mod secrets;
 mod stdio;
 
 use super::notes::Notes;
-use super::{Decision, Planned, Step};
+use super::{Decision, PlannedStep, Step};
 pub(super) use inputs::PlanInputs;
 
 /// Returns every step, in the order of [`super::boot_parts()`].
@@ -20,10 +20,10 @@ pub(super) fn plan(
     inputs: &PlanInputs<'_>,
     accounts: Option<&accounts::AccountFiles>,
     notes: &mut Notes,
-) -> Vec<Planned> {
+) -> Vec<PlannedStep> {
     let mut steps = Vec::new();
     if !inputs.facts.pid_one {
-        steps.push(Planned { step: Step::BecomeSubreaper, decision: Decision::Do });
+        steps.push(PlannedStep { step: Step::BecomeSubreaper, decision: Decision::Perform });
     }
     steps.extend(accounts.iter().flat_map(|files| files.steps(inputs)));
     steps.push(runtime::step(inputs));

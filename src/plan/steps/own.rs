@@ -9,9 +9,9 @@ use crate::plan::finding::{Area, Issue};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::switch::SwitchAbility;
-use crate::plan::{Decision, DeclaredBy, MakeDirectory, OwnTree, Owner, Planned, Step, words};
+use crate::plan::{Decision, DeclaredBy, MakeDirectory, OwnTree, Owner, PlannedStep, Step, words};
 
-pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
+pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<PlannedStep> {
     let mut steps = Vec::new();
     for own in &inputs.config.container.own {
         let owner = inputs.owner(own.user.as_ref(), own.group.as_ref(), &own.at, notes);
@@ -31,7 +31,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
         if own.options.required && matches!(decision, Decision::Skip(_)) && !can_use {
             refuse(inputs, own, &decision, notes);
         }
-        steps.push(Planned { step: step(inputs, own, owner, &decision), decision });
+        steps.push(PlannedStep { step: step(inputs, own, owner, &decision), decision });
     }
     limits(inputs, &steps, notes);
     steps
@@ -39,7 +39,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
 
 /// Without root a missing path to create is a directory; everything else is done by the walk.
 fn step(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, decision: &Decision) -> Step {
-    if inputs.switch_ability() == SwitchAbility::User && *decision == Decision::Do {
+    if inputs.switch_ability() == SwitchAbility::User && *decision == Decision::Perform {
         let owner = Owner { uid: inputs.facts.uid, gid: inputs.facts.gid };
         let mode = own.options.dir_mode.unwrap_or(0o755);
         return Step::MakeDirectory(MakeDirectory {
@@ -57,7 +57,7 @@ fn step(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, decision: &Decision) -
 fn as_root(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Decision {
     let path = words::path(&own.path);
     let to = format!("{}:{}", owner.uid, owner.gid);
-    let Some(fact) = fact else { return Decision::Do };
+    let Some(fact) = fact else { return Decision::Perform };
     let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return absent(inputs, own, owner, fact) };
     let right_owner = (*uid, *gid) == (owner.uid, owner.gid);
     let wanted_mode = match kind {
@@ -85,27 +85,27 @@ fn as_root(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
             lacking(Capability::CHOWN, consequence, fix)
         }
     } else {
-        Decision::Do
+        Decision::Perform
     }
 }
 
 fn checked(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Decision {
     let path = words::path(&own.path);
-    let me = inputs.identity;
-    let who = format!("{}:{}", me.uid, me.gid);
+    let app = inputs.identity;
+    let who = format!("{}:{}", app.uid, app.gid);
     let Some(fact) = fact else { return Decision::AlreadyDone("not looked at".to_owned()) };
     let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return absent(inputs, own, owner, fact) };
-    let (is_right, mine) = ((*uid, *gid) == (owner.uid, owner.gid), owner.uid == me.uid || own.user.is_none());
-    if mine && usable(me, fact) {
+    let (is_right, mine) = ((*uid, *gid) == (owner.uid, owner.gid), owner.uid == app.uid || own.user.is_none());
+    if mine && usable(app, fact) {
         Decision::AlreadyDone(format!("usable by {who}"))
     } else if is_right && !*read_only {
         Decision::AlreadyDone(format!("already {}", as_found(fact)))
     } else if *read_only {
         let is_file = *kind != PathKind::Directory;
         let on_writable_root = PathFact::Found { kind: *kind, uid: *uid, gid: *gid, mode: *mode, read_only: false };
-        let mine = Owner { uid: me.uid, gid: me.gid };
+        let mine = Owner { uid: app.uid, gid: app.gid };
         let fix = match inputs.switch_ability() {
-            SwitchAbility::User if usable(me, &on_writable_root) => Fix::writable(&own.path, is_file, Some(mine)),
+            SwitchAbility::User if usable(app, &on_writable_root) => Fix::writable(&own.path, is_file, Some(mine)),
             SwitchAbility::User => Fix::replaced(&own.path, is_file, mine),
             SwitchAbility::Root | SwitchAbility::LimitedRoot => Fix::writable(&own.path, is_file, None),
         };
@@ -115,7 +115,7 @@ fn checked(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
             (SwitchAbility::Root, _) => "remove `when = \"never\"`",
             (SwitchAbility::LimitedRoot | SwitchAbility::User, _) => "start the container as root",
         };
-        let fix = chown(own, *kind, Owner { uid: me.uid, gid: me.gid }).or(Fix::words(other));
+        let fix = chown(own, *kind, Owner { uid: app.uid, gid: app.gid }).or(Fix::words(other));
         skip(format!("{path} is {}", as_found(fact)), format!("{who} cannot use {path}"), fix)
     } else {
         let consequence = format!("{path} does not become {}:{}", owner.uid, owner.gid);
@@ -159,7 +159,7 @@ fn absent(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> 
             let foreign = inputs.switch_ability() != SwitchAbility::User
                 && (owner.uid, owner.gid) != (inputs.facts.uid, inputs.facts.gid);
             if !foreign || inputs.has(Capability::CHOWN) {
-                return Decision::Do;
+                return Decision::Perform;
             }
             let consequence = format!("{path} is not made: it could only be root's");
             return lacking(Capability::CHOWN, consequence, cap_fix(Capability::CHOWN));
@@ -187,8 +187,8 @@ fn refuse(inputs: &PlanInputs<'_>, own: &Own, decision: &Decision, notes: &mut N
 }
 
 /// Reports the files that a walk cannot change, because capabilities are missing (SECURITY, matrix).
-fn limits(inputs: &PlanInputs<'_>, steps: &[Planned], notes: &mut Notes) {
-    let walks = steps.iter().any(|it| matches!(it.step, Step::Own(_)) && it.decision == Decision::Do);
+fn limits(inputs: &PlanInputs<'_>, steps: &[PlannedStep], notes: &mut Notes) {
+    let walks = steps.iter().any(|it| matches!(it.step, Step::Own(_)) && it.decision == Decision::Perform);
     if !walks || inputs.facts.uid != Uid::ROOT {
         return;
     }

@@ -6,9 +6,9 @@ use super::inputs::{PlanInputs, skip};
 use crate::plan::facts::Access;
 use crate::plan::fix::Fix;
 use crate::plan::switch::SwitchAbility;
-use crate::plan::{Decision, Owner, Planned, Step};
+use crate::plan::{Decision, Owner, PlannedStep, Step};
 
-pub(super) fn step(inputs: &PlanInputs<'_>) -> Planned {
+pub(super) fn step(inputs: &PlanInputs<'_>) -> PlannedStep {
     let usable = inputs.facts.runtime.iter().filter(|(_, access)| *access == Access::Yes);
     let candidates: Vec<_> = usable.map(|(path, _)| path.clone()).collect();
     let decision = if candidates.is_empty() {
@@ -23,7 +23,7 @@ pub(super) fn step(inputs: &PlanInputs<'_>) -> Planned {
             Fix::tmpfs(Path::new("/run"), owner),
         )
     } else {
-        Decision::Do
+        Decision::Perform
     };
-    Planned { step: Step::RuntimeDirectory { candidates }, decision }
+    PlannedStep { step: Step::RuntimeDirectory { candidates }, decision }
 }

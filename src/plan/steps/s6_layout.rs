@@ -13,7 +13,7 @@ use crate::plan::finding::{Area, Issue};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::switch::SwitchAbility;
-use crate::plan::{Decision, Owner, Planned, S6Base, S6Directory, S6DirectoryKind, S6Layout, Step};
+use crate::plan::{Decision, Owner, PlannedStep, S6Base, S6Directory, S6DirectoryKind, S6Layout, Step};
 
 /// What the scripts of an image name most often.
 const NAMED: &str = "/run/s6/container_environment, /run/s6/basedir/bin/halt, /run/service and \
@@ -23,7 +23,7 @@ const WITHOUT: &str =
     "scripts get no environment by with-contenv, and each service runs in the directory of its definition";
 
 /// Returns the step; `None` in an image that was not made for s6-overlay.
-pub(super) fn step(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Option<Planned> {
+pub(super) fn step(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Option<PlannedStep> {
     let (s6, places) = (inputs.config.s6.as_ref()?, inputs.facts.s6?);
     let owner = owner(inputs);
     let is_possible = places.access == Access::Yes;
@@ -41,7 +41,7 @@ pub(super) fn step(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Option<Planned
                 "s6-overlay files",
                 Issue::new(cause(places, owner), consequence, fix(owner)),
             );
-            Decision::Do
+            Decision::Perform
         }
         S6Base::RuntimeDirectory => skip(cause(places, owner), WITHOUT, fix(owner)),
     };
@@ -49,7 +49,7 @@ pub(super) fn step(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Option<Planned
     let link_var_run = is_possible && link_var_run(places.var_run, notes);
     let services = inputs.config.services.iter().filter_map(directory).collect();
     let layout = S6Layout { base, owner, take_run, link_var_run, keep_env: s6.keep_env, services };
-    Some(Planned { step: Step::S6Layout(layout), decision })
+    Some(PlannedStep { step: Step::S6Layout(layout), decision })
 }
 
 fn directory(service: &Service) -> Option<S6Directory> {
@@ -81,7 +81,7 @@ fn in_run(inputs: &PlanInputs<'_>, owner: Owner) -> Decision {
             fix,
         );
     }
-    Decision::Do
+    Decision::Perform
 }
 
 /// Returns whether users besides root and the owner of the state can replace entries of `/run`.

@@ -6,18 +6,18 @@ use crate::config::values::Uid;
 use crate::plan::facts::SecretFact;
 use crate::plan::finding::Issue;
 use crate::plan::notes::Notes;
-use crate::plan::{Decision, Planned, ReadSecret, SecretReader, Step, TrustedWriters, words};
+use crate::plan::{Decision, PlannedStep, ReadSecret, SecretReader, Step, TrustedWriters, words};
 use crate::text::shown;
 
 /// Who may have chosen a file that root reads for the app: group 0 may have members here, so it does not count as root.
 const PLACED_BY: TrustedWriters = TrustedWriters::Root { or: None, unpacked: None, shared_group: true };
 
 /// Returns a step for each secret. A file of the container file that cannot be read is a problem.
-pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
+pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<PlannedStep> {
     inputs.config.container.secrets.iter().map(|secret| step(secret, inputs, notes)).collect()
 }
 
-fn step(secret: &Secret, inputs: &PlanInputs<'_>, notes: &mut Notes) -> Planned {
+fn step(secret: &Secret, inputs: &PlanInputs<'_>, notes: &mut Notes) -> PlannedStep {
     let Secret { name, path, named_by, .. } = secret;
     let place = words::path(path);
     let fact = inputs.facts.secrets.get(path);
@@ -35,11 +35,11 @@ fn step(secret: &Secret, inputs: &PlanInputs<'_>, notes: &mut Notes) -> Planned 
     let reader = if is_root && !from_root { SecretReader::App } else { SecretReader::PidOne };
     let read = ReadSecret { name: name.clone(), path: path.clone(), reader, is_required: named_by.is_container_file() };
     let decision = match (fault, named_by) {
-        (None, _) => Decision::Do,
+        (None, _) => Decision::Perform,
         (Some((what, fix)), NamedBy::ContainerFile(at)) => {
             let what = format!("the secret `{name}`: {place} {what}");
             notes.problem(at, what, format!("{fix}: {}", how_to_mount(secret)));
-            Decision::Do
+            Decision::Perform
         }
         (Some((what, fix)), NamedBy::Variable(variable)) => Decision::Skip(Issue::new(
             format!("{}: {place} {what}", shown(variable)),
@@ -47,7 +47,7 @@ fn step(secret: &Secret, inputs: &PlanInputs<'_>, notes: &mut Notes) -> Planned 
             format!("{fix}: {}; or unset {}", how_to_mount(secret), shown(variable)),
         )),
     };
-    Planned { step: Step::ReadSecret(read), decision }
+    PlannedStep { step: Step::ReadSecret(read), decision }
 }
 
 fn how_to_mount(secret: &Secret) -> String {

@@ -7,9 +7,9 @@ use super::inputs::{PlanInputs, cap_fix, lacking, skip};
 use crate::config::values::{Capability, Uid};
 use crate::plan::facts::StdioKind;
 use crate::plan::switch::SwitchAbility;
-use crate::plan::{Decision, Planned, StdioAccess, Step};
+use crate::plan::{Decision, PlannedStep, StdioAccess, Step};
 
-pub(super) fn steps(inputs: &PlanInputs<'_>) -> Vec<Planned> {
+pub(super) fn steps(inputs: &PlanInputs<'_>) -> Vec<PlannedStep> {
     let to = inputs.identity.uid;
     if inputs.switch_ability() != SwitchAbility::Root || to == Uid::ROOT {
         return Vec::new();
@@ -36,15 +36,15 @@ pub(super) fn steps(inputs: &PlanInputs<'_>) -> Vec<Planned> {
             StdioKind::Fifo if fact.uid != inputs.facts.uid && !inputs.has(Capability::FOWNER) => {
                 (StdioAccess::Mode0622, lost(Capability::FOWNER))
             }
-            StdioKind::Fifo => (StdioAccess::Mode0622, Decision::Do),
+            StdioKind::Fifo => (StdioAccess::Mode0622, Decision::Perform),
             StdioKind::Terminal if fact.uid == to => {
                 (StdioAccess::Owner(to), Decision::AlreadyDone(format!("already that of {to}")))
             }
             StdioKind::Terminal if !inputs.has(Capability::CHOWN) => (StdioAccess::Owner(to), lost(Capability::CHOWN)),
-            StdioKind::Terminal => (StdioAccess::Owner(to), Decision::Do),
+            StdioKind::Terminal => (StdioAccess::Owner(to), Decision::Perform),
             StdioKind::Closed | StdioKind::Device | StdioKind::File | StdioKind::Socket => continue,
         };
-        steps.push(Planned { step: Step::SetStdioAccess { fd, access }, decision });
+        steps.push(PlannedStep { step: Step::SetStdioAccess { fd, access }, decision });
     }
     steps
 }

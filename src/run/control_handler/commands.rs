@@ -12,7 +12,7 @@ use crate::config::service::Reload;
 use crate::config::units::duration_words;
 use crate::config::values::Signal;
 use crate::control::responses::ReloadedService;
-use crate::control::server::Call;
+use crate::control::server::PendingRequest;
 use crate::control::service_index::CommandRefused;
 use crate::supervise::{Id, Phase, Target};
 
@@ -21,11 +21,11 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl EventLoop<'_> {
     /// Requests a reload of the tree, as HUP does.
-    pub(super) fn reload_tree(&mut self, call: Call) {
+    pub(super) fn reload_tree(&mut self, call: PendingRequest) {
         self.reload_requests.get_or_insert_default().push(call);
     }
 
-    pub(super) fn reload_services(&mut self, call: Call, names: &[String]) {
+    pub(super) fn reload_services(&mut self, call: PendingRequest, names: &[String]) {
         let methods =
             self.control_handler.service_index.resolve(names).and_then(|ids| self.unless_stopping(ids)).and_then(
                 |ids| {
@@ -87,7 +87,7 @@ impl EventLoop<'_> {
     }
 
     pub(super) fn send_signal(&mut self, name: &str, signal: &str, group: bool) -> Result<(), CommandRefused> {
-        let id = self.one(name)?;
+        let id = self.resolve_one(name)?;
         let no_signal = || CommandRefused::Unknown(format!("there is no signal `{signal}`; write one as TERM or 15"));
         let signal = Signal::parse(signal).ok_or_else(no_signal)?;
         let (to, reachable) = match self.supervisor.phase(id) {

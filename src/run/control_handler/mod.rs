@@ -15,7 +15,7 @@ use crate::config::values::Uid;
 use crate::control::protocol::{Query, Until};
 use crate::control::reason::Reason;
 use crate::control::responses::{Accepted, HealthReport, Reloaded, Response, ServiceResult, Waited};
-use crate::control::server::Call;
+use crate::control::server::PendingRequest;
 use crate::control::service_index::{CommandRefused, ManualChange};
 use crate::control::snapshot;
 use crate::control::timings::{self, Progress};
@@ -33,7 +33,7 @@ const SETTLE_TIME: Duration = Duration::from_millis(250);
 
 impl EventLoop<'_> {
     /// Answers a caller, or adds it to those that wait.
-    pub(super) fn handle_call(&mut self, call: Call) {
+    pub(super) fn handle_call(&mut self, call: PendingRequest) {
         if let Err(refused) = self.permit(call.caller, &call.query) {
             return call.respond(response::<()>(Err(refused)));
         }
@@ -146,7 +146,7 @@ impl EventLoop<'_> {
         }
     }
 
-    fn answer_status(&mut self, call: Call, names: &[String], after: Option<u64>) {
+    fn answer_status(&mut self, call: PendingRequest, names: &[String], after: Option<u64>) {
         let ids = match names {
             [] => Ok(self.visible(call.caller)),
             names => self.control_handler.service_index.resolve(names),
@@ -172,7 +172,7 @@ impl EventLoop<'_> {
         }
     }
 
-    fn change(&mut self, call: Call, change: ManualChange, names: &[String], wait_ms: Option<u64>) {
+    fn change(&mut self, call: PendingRequest, change: ManualChange, names: &[String], wait_ms: Option<u64>) {
         let ids = self
             .control_handler
             .service_index
@@ -236,7 +236,7 @@ impl EventLoop<'_> {
         }
     }
 
-    pub(super) fn one(&self, name: &str) -> Result<Id, CommandRefused> {
+    pub(super) fn resolve_one(&self, name: &str) -> Result<Id, CommandRefused> {
         let ids = self.control_handler.service_index.resolve(&[name.to_owned()])?;
         ids.first().copied().ok_or_else(|| CommandRefused::Unknown(format!("there is no service `{name}`")))
     }

@@ -93,7 +93,7 @@ impl EventLoop<'_> {
     }
 
     fn permit_own(&self, caller: Uid, names: &[String]) -> Result<(), CommandRefused> {
-        let not_own = |name: &&String| self.one(name).ok().and_then(|id| self.owner(id)) != Some(caller);
+        let not_own = |name: &&String| self.resolve_one(name).ok().and_then(|id| self.owner(id)) != Some(caller);
         match names.iter().find(not_own) {
             None => Ok(()),
             Some(name) => Err(CommandRefused::Refused(format!(
@@ -107,7 +107,7 @@ impl EventLoop<'_> {
         if caller != self.control_handler.app {
             return self.permit_own(caller, &[name.to_owned()]);
         }
-        let id = self.one(name)?;
+        let id = self.resolve_one(name)?;
         let (owner, signal) = (self.owner(id), Signal::parse(signal));
         // An unknown signal is refused when it is sent.
         let Some(signal) = signal.filter(|_| owner != Some(caller)) else { return Ok(()) };

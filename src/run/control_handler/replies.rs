@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::super::event_loop::EventLoop;
 use super::super::reasons;
-use super::super::service_entry::FileBytes;
+use super::super::service_entry::EnvironmentFileState;
 use super::waiters::response;
 use crate::config::values::Uid;
 use crate::control::protocol::milliseconds;
 use crate::control::reason::Reason;
 use crate::control::responses::{EnvResponse, EnvVariable, Response, ServiceKind, ServiceStatus, Snapshot};
 use crate::control::secret::looks_secret;
-use crate::control::server::Call;
+use crate::control::server::PendingRequest;
 use crate::control::service_index::CommandRefused;
 use crate::control::snapshot;
 use crate::inspect::usage;
@@ -99,11 +99,11 @@ impl EventLoop<'_> {
         let is_pausing = matches!(self.supervisor.phase(id), Some(Phase::Resting | Phase::Backoff));
         let periodic =
             || self.control_handler.journal.next_run(id).filter(|_| is_pausing && self.supervisor.runs_again(id));
-        calendars.next(id).or_else(|| periodic().map(|at| calendars.shown(at)))
+        calendars.next(id).or_else(|| periodic().map(|at| calendars.format_time(at)))
     }
 
     pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<EnvResponse, CommandRefused> {
-        let id = self.one(name)?;
+        let id = self.resolve_one(name)?;
         let unknown = || CommandRefused::Refused(format!("cannot find `{name}`"));
         let entry = self.processes.records.entry(id).ok_or_else(unknown)?;
         let owner = entry.plan.credentials.uid;
@@ -112,7 +112,7 @@ impl EventLoop<'_> {
                 "user {caller} may not see the environment of `{name}`; root and user {owner} may"
             )));
         }
-        let file = self.processes.file_of_run(id).unwrap_or(FileBytes::Unread(None));
+        let file = self.processes.file_of_run(id).unwrap_or(EnvironmentFileState::Unread(None));
         let all = entry.environment(&self.processes.context, &file).ok_or_else(|| {
             CommandRefused::Refused(format!("`{name}` has not been started: its environment_file is read at its start"))
         })?;
@@ -127,8 +127,8 @@ impl EventLoop<'_> {
         Ok(EnvResponse { variables: variables.collect() })
     }
 
-    pub(super) fn answer_logs(&mut self, call: Call, name: String, lines: Option<usize>, follow: bool) {
-        let id = match self.one(&name) {
+    pub(super) fn answer_logs(&mut self, call: PendingRequest, name: String, lines: Option<usize>, follow: bool) {
+        let id = match self.resolve_one(&name) {
             Ok(id) => id,
             Err(refused) => return call.respond(response::<()>(Err(refused))),
         };

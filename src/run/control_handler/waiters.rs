@@ -7,7 +7,7 @@ use super::super::journal::Journal;
 use crate::config::values::Uid;
 use crate::control::protocol::Until;
 use crate::control::responses::{ReloadedService, Response, Snapshot, StepTime};
-use crate::control::server::Call;
+use crate::control::server::PendingRequest;
 use crate::control::service_index::{CommandRefused, ServiceIndex};
 use crate::inspect::usage::Usage;
 use crate::supervise::{Id, Pid, ProbeResult};
@@ -32,7 +32,7 @@ pub struct ControlHandler {
 
 /// A caller who waits for services. The server bounds how many there are.
 pub struct Waiter {
-    pub call: Call,
+    pub call: PendingRequest,
     /// When it is answered at the latest.
     pub deadline: Option<Instant>,
     /// When the services that are up have been so for the settle time.
@@ -83,7 +83,7 @@ impl ControlHandler {
     }
 
     /// Adds a caller that waits.
-    pub fn wait(&mut self, call: Call, timeout_ms: Option<u64>, what: WaitFor) {
+    pub fn wait(&mut self, call: PendingRequest, timeout_ms: Option<u64>, what: WaitFor) {
         // Callers that have hung up are removed.
         self.waiters.retain(|waiter| !waiter.call.is_gone());
         let deadline = timeout_ms.and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)));

@@ -31,7 +31,7 @@ use crate::sys::dev_null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::child::ExecPointers;
 use crate::sys::process::launch::{Launch, Program, Session, words as words_of};
-use crate::sys::process::session::{self, CensusCache};
+use crate::sys::process::session::{self, ProcessSnapshotCache};
 use crate::sys::process::spawn::threads;
 use crate::sys::process::{group, reap, spawn, spawn_words};
 use child::PreparedProbe;
@@ -61,7 +61,7 @@ pub struct Probes<K> {
     epoll: Epoll,
     null: File,
     /// What is known of all processes.
-    census: CensusCache,
+    snapshots: ProcessSnapshotCache,
 }
 
 /// Why a probe could not be started.
@@ -111,7 +111,12 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// When no descriptor is available.
     pub fn new() -> std::io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self { running: HashMap::new(), epoll, null: dev_null::open_input()?, census: CensusCache::default() })
+        Ok(Self {
+            running: HashMap::new(),
+            epoll,
+            null: dev_null::open_input()?,
+            snapshots: ProcessSnapshotCache::default(),
+        })
     }
 
     /// Starts a probe. `launch` is how the service's own command would be started: its identity, limits, environment and
@@ -168,7 +173,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
 
     /// Reads the output of probes, so that a command that writes much is not blocked. To be called when the set is readable.
     /// Returns whether there may be more.
-    pub fn listen(&mut self) -> bool {
+    pub fn read_ready(&mut self) -> bool {
         let mut events = [EpollEvent::empty(); PROBES_AT_ONCE];
         let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
         for event in events.iter().take(count) {
@@ -192,7 +197,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         raised(|| group::signal(pid, Target::Group, Signal::KILL));
         reap::reap(pid);
         if session::is_number_in_use(pid, self.null.as_fd()) {
-            raised(|| self.census.signal_others(pid, false, Signal::KILL));
+            raised(|| self.snapshots.signal_others(pid, false, Signal::KILL));
         }
         (!probe.is_over).then(|| (probe.key, probe.result(exit)))
     }
@@ -201,7 +206,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     pub fn cancel(&mut self, key: K) {
         for (pid, probe) in &mut self.running {
             if probe.key == key && !probe.is_over {
-                probe.end(*pid, &self.epoll, &mut self.census);
+                probe.end(*pid, &self.epoll, &mut self.snapshots);
             }
         }
     }
@@ -209,7 +214,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// Ends all probes without results.
     pub fn cancel_all(&mut self) {
         for (pid, probe) in &mut self.running {
-            probe.end(*pid, &self.epoll, &mut self.census);
+            probe.end(*pid, &self.epoll, &mut self.snapshots);
         }
     }
 
@@ -231,7 +236,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
             if !probe.is_over && probe.deadline <= now {
                 probe.read(&self.epoll);
                 results.push((probe.key, probe.timed_out()));
-                probe.end(*pid, &self.epoll, &mut self.census);
+                probe.end(*pid, &self.epoll, &mut self.snapshots);
             }
         }
         results
@@ -272,10 +277,10 @@ impl<K> RunningProbe<K> {
         }
     }
 
-    fn end(&mut self, pid: Pid, epoll: &Epoll, census: &mut CensusCache) {
+    fn end(&mut self, pid: Pid, epoll: &Epoll, snapshots: &mut ProcessSnapshotCache) {
         self.is_over = true;
         self.close(epoll);
-        kill(pid, census);
+        kill(pid, snapshots);
     }
 
     fn result(&self, exit: Exit) -> ProbeResult {
@@ -313,8 +318,8 @@ impl<K> RunningProbe<K> {
 
 /// Kills a probe with its group and session. It is a child of ours and not reaped, so all these numbers are its own; before
 /// it has made its group that is empty.
-fn kill(pid: Pid, census: &mut CensusCache) {
-    raised(|| match group::kill_all(pid, census) {
+fn kill(pid: Pid, snapshots: &mut ProcessSnapshotCache) {
+    raised(|| match group::kill_all(pid, snapshots) {
         Err(Errno::ESRCH) => group::signal(pid, Target::Process, Signal::KILL),
         other => other,
     });

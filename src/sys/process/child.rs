@@ -82,9 +82,9 @@ fn run_steps(launch: &Launch, pointers: &ExecPointers) -> Result<Option<Errno>, 
             .map_err(at_step(SpawnStep::Capabilities))?;
     }
     limits(launch)?;
-    if let Some(limit) = launch.mark {
+    if let Some(limit) = launch.tag {
         // On an error processes that leave the session are found by ancestry only.
-        let _unmarked = crate::sys::process::mark::set(limit);
+        let _untagged = crate::sys::process::run_tag::set(limit);
     }
     identity(launch, pointers)?;
     if credentials.no_new_privs {

@@ -1,5 +1,5 @@
 //! Processes of services that left their session and process group: daemons that fork twice or call setsid(2). A process
-//! whose parent exits becomes our child; its service is identified by its [`Mark`], or because it was seen below the
+//! whose parent exits becomes our child; its service is identified by its [`RunTag`], or because it was seen below the
 //! service's main process when that one was stopped.
 //!
 //! `/proc` is read only when a run ends or is stopped: the list of our own children, each new one of them once, and the
@@ -9,17 +9,17 @@
 //! What each method misses, measured by disabling it: which processes are left after the service was stopped / after its
 //! command had exited by itself, without an earlier scan.
 //!
-//! | started by a service               | both        | no mark     | no ancestry | neither     |
+//! | started by a service               | both        | no tag     | no ancestry | neither     |
 //! |------------------------------------|-------------|-------------|-------------|-------------|
 //! | in its session                     | none / none | none / none | none / none | none / none |
 //! | `setsid`, its parent lives         | none / none | none / left | none / none | left / left |
 //! | `setsid -f`                        | none / none | left / left | none / none | left / left |
 //! | the same twice, no environment     | none / none | left / left | none / none | left / left |
 //! | the same as another user           | none / none | left / left | none / none | left / left |
-//! | mark shed, its parent lives        | none / left | none / left | left / left | left / left |
-//! | mark shed, its parent gone         | left / left | left / left | left / left | left / left |
+//! | tag shed, its parent lives        | none / left | none / left | left / left | left / left |
+//! | tag shed, its parent gone         | left / left | left / left | left / left | left / left |
 //!
-//! Processes that are left have no mark and are reported once (`run/detached.rs`).
+//! Processes that are left have no tag and are reported once (`run/detached.rs`).
 #![allow(unsafe_code)] // kill(2): no wrapper in nix that knows real-time signals
 
 use std::collections::{HashMap, HashSet};
@@ -29,7 +29,7 @@ use nix::libc;
 
 use crate::config::values::Signal;
 use crate::supervise::Pid;
-use crate::sys::process::mark::{self, Mark, Marks};
+use crate::sys::process::run_tag::{self, RunTag, RunTags};
 use crate::sys::process::session::{self, combine};
 use crate::sys::process::stat::ProcessStat;
 use crate::sys::process::{children, pidfd};
@@ -40,42 +40,42 @@ const ROUNDS: usize = 8;
 /// The processes that became our children, as of the last scan.
 #[derive(Debug)]
 pub struct Detached {
-    marks: Marks,
+    tags: RunTags,
     adopted: HashMap<Pid, ProcessOrigin>,
     /// Processes seen below a service's main process: start time and run.
-    seen: HashMap<Pid, (u64, Mark)>,
+    seen: HashMap<Pid, (u64, RunTag)>,
 }
 
 /// Where an adopted process comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ProcessOrigin {
-    /// It has this limit, which the mark of a run may cover.
+    /// It has this limit, which the tag of a run may cover.
     Limit(u64),
-    /// It was seen below the main process of this run, and has lost the mark.
-    Ancestry(Mark),
+    /// It was seen below the main process of this run, and has lost the tag.
+    Ancestry(RunTag),
     /// It is our own: not forked for a run.
     Ours,
     Unknown,
 }
 
 impl Detached {
-    /// Returns an empty set. Lowers this process's own limit, from which the marks of runs count down.
+    /// Returns an empty set. Lowers this process's own limit, from which the tags of runs count down.
     pub fn lower_our_limit() -> Self {
-        Self { marks: Marks::lower_our_limit(), adopted: HashMap::new(), seen: HashMap::new() }
+        Self { tags: RunTags::lower_our_limit(), adopted: HashMap::new(), seen: HashMap::new() }
     }
 
-    /// Returns the mark of the next run.
-    pub fn next_mark(&mut self) -> Mark {
-        self.marks.next_mark()
+    /// Returns the tag of the next run.
+    pub fn next_tag(&mut self) -> RunTag {
+        self.tags.next_tag()
     }
 
-    /// Scans for new children; `living` are those that were started as services. Returns those that cannot be assigned to a
+    /// Scans for new children; `running` are those that were started as services. Returns those that cannot be assigned to a
     /// service.
-    pub fn scan_children(&mut self, living: impl Fn(Pid) -> bool) -> Vec<Pid> {
+    pub fn scan_children(&mut self, running: impl Fn(Pid) -> bool) -> Vec<Pid> {
         let us = i32::try_from(std::process::id()).unwrap_or(1);
         let mut strangers = Vec::new();
         for pid in children::children_of(us).unwrap_or_default().into_iter().map(Pid) {
-            if living(pid) || self.adopted.contains_key(&pid) || session::is_dead(pid) != Some(false) {
+            if running(pid) || self.adopted.contains_key(&pid) || session::is_dead(pid) != Some(false) {
                 continue;
             }
             let origin = self.origin(pid);
@@ -88,10 +88,10 @@ impl Detached {
     }
 
     fn origin(&self, pid: Pid) -> ProcessOrigin {
-        match (self.seen.get(&pid), mark::limit_of(pid)) {
-            (Some((began, mark)), _) if start_time(pid) == Some(*began) => ProcessOrigin::Ancestry(*mark),
-            (_, Some(limit)) if self.marks.is_ours(limit) => ProcessOrigin::Ours,
-            (_, Some(limit)) if self.marks.is_any_run(limit) => ProcessOrigin::Limit(limit),
+        match (self.seen.get(&pid), run_tag::limit_of(pid)) {
+            (Some((began, tag)), _) if start_time(pid) == Some(*began) => ProcessOrigin::Ancestry(*tag),
+            (_, Some(limit)) if self.tags.is_ours(limit) => ProcessOrigin::Ours,
+            (_, Some(limit)) if self.tags.is_any_run(limit) => ProcessOrigin::Limit(limit),
             (_, Some(_) | None) => ProcessOrigin::Unknown,
         }
     }
@@ -102,12 +102,12 @@ impl Detached {
     }
 
     /// Returns whether an adopted process of that run is not reaped yet.
-    pub fn has(&self, run: Mark) -> bool {
+    pub fn has(&self, run: RunTag) -> bool {
         self.adopted.values().any(|origin| origin.is_of(run))
     }
 
     /// Records the descendants of a main process that have sessions of their own, before it exits.
-    pub fn record_descendants(&mut self, leader: Pid, run: Mark) {
+    pub fn record_descendants(&mut self, leader: Pid, run: RunTag) {
         for pid in children::descendants_of(leader.0).unwrap_or_default().into_iter().map(Pid) {
             if session::session_of(pid) != Some(leader)
                 && let Some(began) = start_time(pid)
@@ -118,22 +118,22 @@ impl Detached {
     }
 
     /// Drops what was recorded of a run.
-    pub fn remove_run(&mut self, run: Mark) {
+    pub fn remove_run(&mut self, run: RunTag) {
         self.seen.retain(|_, (_, of)| *of != run);
     }
 
     /// Returns whether anybody was noted below the first process of that run.
     #[cfg(test)]
-    pub fn has_noted(&self, run: Mark) -> bool {
+    pub fn has_noted(&self, run: RunTag) -> bool {
         self.seen.values().any(|(_, of)| *of == run)
     }
 
     /// Returns the adopted processes of a run, and their descendants.
-    pub fn processes_of(&self, run: Mark) -> Vec<Pid> {
+    pub fn processes_of(&self, run: RunTag) -> Vec<Pid> {
         self.roots(run).into_iter().flat_map(process_tree).map(|(pid, _)| pid).collect()
     }
 
-    fn roots(&self, run: Mark) -> Vec<Pid> {
+    fn roots(&self, run: RunTag) -> Vec<Pid> {
         self.adopted.iter().filter(|(_, origin)| origin.is_of(run)).map(|(pid, _)| *pid).collect()
     }
 
@@ -141,7 +141,7 @@ impl Detached {
     ///
     /// # Errors
     /// ESRCH when there is none, EPERM when one is another user's.
-    pub fn signal(&self, run: Mark, signal: Signal) -> Result<(), Errno> {
+    pub fn signal(&self, run: RunTag, signal: Signal) -> Result<(), Errno> {
         let roots = self.roots(run);
         let mut told = HashSet::new();
         let mut answer = Err(Errno::ESRCH);
@@ -163,7 +163,7 @@ impl Detached {
 }
 
 impl ProcessOrigin {
-    fn is_of(self, run: Mark) -> bool {
+    fn is_of(self, run: RunTag) -> bool {
         match self {
             Self::Limit(limit) => run.covers(limit),
             Self::Ancestry(of) => of == run,
@@ -185,7 +185,7 @@ fn process_tree(root: Pid) -> Vec<(Pid, Option<Pid>)> {
 }
 
 /// A child of ours keeps its pid until we reap it; that of any other process may have been reused.
-fn send(pid: Pid, parent: Option<Pid>, run: Mark, signal: Signal) -> Result<(), Errno> {
+fn send(pid: Pid, parent: Option<Pid>, run: RunTag, signal: Signal) -> Result<(), Errno> {
     let Some(parent) = parent else {
         // SAFETY: takes numbers only.
         return Errno::result(unsafe { libc::kill(pid.0, signal.number()) }).map(drop);

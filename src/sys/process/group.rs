@@ -10,27 +10,27 @@ use nix::libc;
 use crate::config::values::Signal;
 use crate::supervise::{Pid, Target};
 use crate::sys::process::pidfd;
-use crate::sys::process::session::{self, CensusCache, SessionMembers, combine};
+use crate::sys::process::session::{self, ProcessSnapshotCache, SessionMembers, combine};
 
 /// `PIDFD_SIGNAL_PROCESS_GROUP` (Linux 6.9): the group of the process of the pidfd, not of its number.
 const PROCESS_GROUP: libc::c_uint = 1 << 2;
 
 /// The remaining processes of a group and session whose leader has exited.
 #[derive(Debug)]
-pub struct OrphanedGroup {
+pub struct LeaderlessGroup {
     leader: Pid,
     pin: Option<OwnedFd>,
 }
 
-impl OrphanedGroup {
+impl LeaderlessGroup {
     /// Pins the group of `leader`. To be called while it is a zombie: its pid cannot be reused yet.
-    pub fn pin(leader: Pid) -> Self {
+    pub fn hold_pid(leader: Pid) -> Self {
         Self { leader, pin: pidfd::open(leader) }
     }
 
     /// Returns whether its group or session has members, zombies included. Cheap.
-    pub fn may_have_members(&self, any: BorrowedFd<'_>) -> bool {
-        session::is_number_in_use(self.leader, any) || self.group_exists()
+    pub fn may_have_members(&self, probe_fd: BorrowedFd<'_>) -> bool {
+        session::is_number_in_use(self.leader, probe_fd) || self.group_exists()
     }
 
     /// Returns whether it has running members, given those that were found. If none was found, `/proc` may hide them.
@@ -56,7 +56,7 @@ impl OrphanedGroup {
     ///
     /// # Errors
     /// ESRCH when there is none, EPERM when any of them is another user's.
-    pub fn signal(&self, signal: Signal, recent: &mut CensusCache) -> Result<(), Errno> {
+    pub fn signal(&self, signal: Signal, recent: &mut ProcessSnapshotCache) -> Result<(), Errno> {
         combine(self.send(signal.number()), recent.signal_others(self.leader, false, signal))
     }
 
@@ -78,7 +78,7 @@ impl OrphanedGroup {
 ///
 /// # Errors
 /// ESRCH when there is no such group (yet), EPERM when any is another user's.
-pub fn kill_all(leader: Pid, recent: &mut CensusCache) -> Result<(), Errno> {
+pub fn kill_all(leader: Pid, recent: &mut ProcessSnapshotCache) -> Result<(), Errno> {
     // The group first: its members cannot start new jobs after that.
     let group = by_number(leader, Signal::KILL.number());
     match (group, recent.signal_others(leader, true, Signal::KILL)) {

@@ -38,8 +38,8 @@ pub struct Launch {
     pub limits: Vec<Limit>,
     /// Its session.
     pub session: Session,
-    /// The mark of its run ([`crate::sys::process::mark`]).
-    pub mark: Option<u64>,
+    /// The tag of its run ([`crate::sys::process::run_tag`]).
+    pub tag: Option<u64>,
     /// The seccomp filter that keeps it from changing PID 1.
     pub filter: Option<Filter>,
     /// Its descriptors 0, 1 and 2; `None`: the container's own.

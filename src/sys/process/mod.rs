@@ -1,5 +1,5 @@
 //! Processes: prepared ([`launch`]), forked ([`spawn`]), set up until exec ([`child`]), reaped in one place ([`reap`]), and
-//! signalled by group ([`group`]), session ([`session`]) and run ([`detached`], [`mark`]); the OOM score
+//! signalled by group ([`group`]), session ([`session`]) and run ([`detached`], [`run_tag`]); the OOM score
 //! ([`oom_score`]); the filter that protects PID 1 from services ([`filter`]); `/proc/PID/stat` ([`stat`]) and limits
 //! ([`resource`]). Knows pids and descriptors, not services.
 
@@ -11,12 +11,12 @@ pub mod environment_file;
 pub mod filter;
 pub mod group;
 pub mod launch;
-pub mod mark;
 pub mod oom_score;
 pub(in crate::sys) mod pidfd;
 pub mod program;
 pub mod reap;
 pub mod resource;
+pub mod run_tag;
 pub mod session;
 pub mod spawn;
 pub mod spawn_record;

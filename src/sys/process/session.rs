@@ -5,7 +5,7 @@
 //! A process found by pid is pinned and checked again before it is signalled (SECURITY T26). Without `/proc` (hidepid, not
 //! mounted) none is found, and only the process group is killed.
 #![allow(unsafe_code)] // fcntl(2) F_SETOWN: no wrapper in nix
-#![allow(clippy::disallowed_methods)] // the age of a census
+#![allow(clippy::disallowed_methods)] // the age of a snapshot
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -22,20 +22,20 @@ use crate::sys::process::stat::{ProcessStat, all_pids};
 
 /// More rounds than needed: a killed process does not fork any more.
 const ROUNDS: usize = 8;
-/// How old a census may be for finding processes to signal: they are checked again before that.
+/// How old a snapshot may be for finding processes to signal: they are checked again before that.
 const MAX_AGE: Duration = Duration::from_millis(20);
 
 /// Returns whether any process, also a zombie, is still in the session or group of a leader that was reaped: while one is,
-/// the kernel does not reuse the number. One system call instead of thousands in `/proc`. `any` is an open file that sends
+/// the kernel does not reuse the number. One system call instead of thousands in `/proc`. `probe_fd` is an open file that sends
 /// no signals (fcntl(2), F_SETOWN: ESRCH if the number is not in use, since Linux 4.13).
-pub fn is_number_in_use(leader: Pid, any: BorrowedFd<'_>) -> bool {
+pub fn is_number_in_use(leader: Pid, probe_fd: BorrowedFd<'_>) -> bool {
     // SAFETY: takes numbers only.
-    let owned = unsafe { libc::fcntl(any.as_raw_fd(), libc::F_SETOWN, leader.0) };
+    let owned = unsafe { libc::fcntl(probe_fd.as_raw_fd(), libc::F_SETOWN, leader.0) };
     if Errno::result(owned) == Err(Errno::ESRCH) {
         return false;
     }
     // SAFETY: takes numbers only.
-    unsafe { libc::fcntl(any.as_raw_fd(), libc::F_SETOWN, 0) };
+    unsafe { libc::fcntl(probe_fd.as_raw_fd(), libc::F_SETOWN, 0) };
     true
 }
 
@@ -54,17 +54,17 @@ pub struct SessionMembers {
 
 /// Session and group of all processes: one walk over `/proc`.
 #[derive(Debug)]
-struct Census {
+struct ProcessSnapshot {
     taken: Instant,
     /// Process, session, group.
     rows: Vec<[i32; 3]>,
 }
 
-/// The latest census, so that an event of many services does not need one for each.
+/// The latest snapshot, so that an event of many services does not need one for each.
 #[derive(Debug, Default)]
-pub struct CensusCache(Option<Census>);
+pub struct ProcessSnapshotCache(Option<ProcessSnapshot>);
 
-impl Census {
+impl ProcessSnapshot {
     fn take() -> Self {
         let numbers = all_pids().into_iter().flatten();
         let row = |number| {
@@ -93,11 +93,11 @@ impl Census {
     }
 }
 
-impl CensusCache {
-    /// Returns the members of a leader. A census from before its start or exit is taken again.
+impl ProcessSnapshotCache {
+    /// Returns the members of a leader. A snapshot from before its start or exit is taken again.
     pub fn members(&mut self, leader: Pid, lives: bool) -> SessionMembers {
-        let recent = self.0.take().filter(|census| census.taken.elapsed() < MAX_AGE);
-        let members = recent.as_ref().map(|census| census.members(leader));
+        let recent = self.0.take().filter(|snapshots| snapshots.taken.elapsed() < MAX_AGE);
+        let members = recent.as_ref().map(|snapshots| snapshots.members(leader));
         self.0 = recent;
         match members {
             Some(members) if members != SessionMembers::default() && members.leader_exists == lives => members,
@@ -105,13 +105,13 @@ impl CensusCache {
         }
     }
 
-    /// Drops the census, so that the next answer is current.
+    /// Drops the snapshot, so that the next answer is current.
     pub fn invalidate(&mut self) {
         self.0 = None;
     }
 
     fn members_now(&mut self, leader: Pid) -> SessionMembers {
-        self.0.insert(Census::take()).members(leader)
+        self.0.insert(ProcessSnapshot::take()).members(leader)
     }
 
     /// Sends a signal to the members of a session outside of its leader's group; with KILL until no new one appears. Not if
@@ -201,17 +201,17 @@ mod tests {
     fn a_job_is_of_the_session_and_not_of_the_group() {
         let (mut child, jobs) = shell("sleep 600 & one=$!; set -m; sleep 600 & echo $one $!; read line");
         let leader = pid_of(&child);
-        let found = CensusCache::default().members_now(leader);
+        let found = ProcessSnapshotCache::default().members_now(leader);
         assert_eq!((found.group, found.outside_group, found.leader_exists), (vec![jobs[0]], vec![jobs[1]], true));
         assert_eq!(
-            CensusCache::default().signal_others(leader, false, Signal::KILL),
+            ProcessSnapshotCache::default().signal_others(leader, false, Signal::KILL),
             Err(Errno::ESRCH),
             "who has the number is another"
         );
-        assert_eq!(CensusCache::default().signal_others(leader, true, Signal::KILL), Ok(()));
+        assert_eq!(ProcessSnapshotCache::default().signal_others(leader, true, Signal::KILL), Ok(()));
         let until_dead = || while is_dead(jobs[1]) == Some(false) {};
         until_dead();
-        assert_eq!(CensusCache::default().members_now(leader).outside_group, []);
+        assert_eq!(ProcessSnapshotCache::default().members_now(leader).outside_group, []);
         nix::sys::signal::killpg(Number::from_raw(leader.0), nix::sys::signal::SIGKILL).unwrap();
         child.wait().unwrap();
     }
@@ -224,8 +224,8 @@ mod tests {
         drop(child.stdin.take());
         child.wait().unwrap();
         assert!(is_number_in_use(leader, null.as_fd()));
-        assert_eq!(CensusCache::default().members_now(leader).outside_group, jobs);
-        assert_eq!(CensusCache::default().signal_others(leader, false, Signal::KILL), Ok(()));
+        assert_eq!(ProcessSnapshotCache::default().members_now(leader).outside_group, jobs);
+        assert_eq!(ProcessSnapshotCache::default().signal_others(leader, false, Signal::KILL), Ok(()));
 
         let mut alone = Command::new("/bin/true").spawn().unwrap();
         alone.wait().unwrap();

@@ -1,4 +1,4 @@
-//! The mark of a run: a number that all processes of a service inherit, in any session or group, and that identifies the
+//! The tag of a run: a number that all processes of a service inherit, in any session or group, and that identifies the
 //! run. Must not know services.
 //!
 //! It is the limit RLIMIT_LOCKS, which no kernel since 2.4.25 uses (getrlimit(2)). Children inherit it, execve(2) keeps it,
@@ -20,37 +20,37 @@ const PER_RUN: u64 = 1 << 32;
 /// A limit this low was set for another purpose.
 const TOO_LOW: u64 = 1 << 20;
 
-/// The mark of one run.
+/// The tag of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mark {
+pub struct RunTag {
     limit: u64,
     per_run: u64,
     is_set: bool,
 }
 
-/// Allocates marks.
+/// Allocates tags.
 #[derive(Debug)]
-pub struct Marks {
-    ours: u64,
+pub struct RunTags {
+    own_limit: u64,
     next: u64,
     per_run: u64,
     is_set: bool,
 }
 
-impl Marks {
+impl RunTags {
     /// Lowers our own limit, so that children of our own, which belong to no run, can be recognised.
     pub fn lower_our_limit() -> Self {
         let hard = own_hard_limit();
-        let (ours, per_run) = match hard {
+        let (own_limit, per_run) = match hard {
             Some(hard) if hard <= OUR_LIMIT => (hard, 1.max(hard / PER_RUN / 4)),
             Some(_) | None => (OUR_LIMIT, PER_RUN),
         };
-        let is_set = hard.is_some_and(|hard| hard > TOO_LOW) && set(ours).is_ok();
-        Self { ours, next: ours, per_run, is_set }
+        let is_set = hard.is_some_and(|hard| hard > TOO_LOW) && set(own_limit).is_ok();
+        Self { own_limit, next: own_limit, per_run, is_set }
     }
 
-    /// Returns the mark of the next run. After 2^32 runs marks are only numbers that no process has.
-    pub fn next_mark(&mut self) -> Mark {
+    /// Returns the tag of the next run. After 2^32 runs tags are only numbers that no process has.
+    pub fn next_tag(&mut self) -> RunTag {
         match self.next.checked_sub(self.per_run).filter(|next| *next > self.per_run) {
             Some(next) => self.next = next,
             None => self.is_set = false,
@@ -59,21 +59,21 @@ impl Marks {
             // Still distinct, and no limit that is read matches one.
             self.next = self.next.wrapping_sub(1);
         }
-        Mark { limit: self.next, per_run: self.per_run, is_set: self.is_set }
+        RunTag { limit: self.next, per_run: self.per_run, is_set: self.is_set }
     }
 
     /// Returns whether a process with that limit is of any run.
     pub fn is_any_run(&self, limit: u64) -> bool {
-        self.is_set && limit < self.ours && limit > self.next.saturating_sub(self.per_run)
+        self.is_set && limit < self.own_limit && limit > self.next.saturating_sub(self.per_run)
     }
 
     /// Returns whether a process with that limit was forked by us and not for a run.
     pub fn is_ours(&self, limit: u64) -> bool {
-        self.is_set && limit == self.ours
+        self.is_set && limit == self.own_limit
     }
 }
 
-impl Mark {
+impl RunTag {
     /// Returns the limit of the run's first process.
     pub fn limit(self) -> Option<u64> {
         self.is_set.then_some(self.limit)
@@ -84,7 +84,7 @@ impl Mark {
         self.is_set && limit <= self.limit && self.limit - limit < self.per_run
     }
 
-    /// Returns whether that process has the mark.
+    /// Returns whether that process has the tag.
     pub fn is_on(self, pid: Pid) -> bool {
         limit_of(pid).is_some_and(|limit| self.covers(limit))
     }
@@ -122,8 +122,8 @@ pub fn set(limit: u64) -> Result<(), Errno> {
 mod tests {
     use super::*;
 
-    fn marks(ours: u64, per_run: u64) -> Marks {
-        Marks { ours, next: ours, per_run, is_set: true }
+    fn tags(own_limit: u64, per_run: u64) -> RunTags {
+        RunTags { own_limit, next: own_limit, per_run, is_set: true }
     }
 
     #[test]
@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn a_run_has_a_mark_that_no_other_has_and_that_covers_what_is_nested_in_it() {
-        let mut outer = marks(OUR_LIMIT, PER_RUN);
-        let (first, second) = (outer.next_mark(), outer.next_mark());
+        let mut outer = tags(OUR_LIMIT, PER_RUN);
+        let (first, second) = (outer.next_tag(), outer.next_tag());
         assert!(first.covers(first.limit) && !first.covers(second.limit) && !second.covers(first.limit));
         assert!(outer.is_ours(OUR_LIMIT) && !outer.is_ours(first.limit) && !first.covers(OUR_LIMIT));
         assert!(
@@ -149,14 +149,14 @@ mod tests {
                 && !outer.is_any_run(7)
                 && !outer.is_any_run(OUR_LIMIT)
         );
-        let mut nested = marks(first.limit, 1);
-        assert!(first.covers(nested.next_mark().limit) && !second.covers(nested.next_mark().limit));
+        let mut nested = tags(first.limit, 1);
+        assert!(first.covers(nested.next_tag().limit) && !second.covers(nested.next_tag().limit));
     }
 
     #[test]
     fn where_the_limit_cannot_be_used_no_process_is_taken_for_one_of_a_run() {
-        let mut marks = Marks { is_set: false, ..marks(OUR_LIMIT, PER_RUN) };
-        let (first, second) = (marks.next_mark(), marks.next_mark());
+        let mut tags = RunTags { is_set: false, ..tags(OUR_LIMIT, PER_RUN) };
+        let (first, second) = (tags.next_tag(), tags.next_tag());
         assert_ne!(first, second);
         assert_eq!(first.limit(), None);
         assert!(!first.covers(first.limit));
@@ -164,9 +164,9 @@ mod tests {
 
     #[test]
     fn they_run_out_without_meeting() {
-        let mut marks = marks(5, 2);
-        assert_eq!(marks.next_mark().limit(), Some(3));
-        let (one, other) = (marks.next_mark(), marks.next_mark());
+        let mut tags = tags(5, 2);
+        assert_eq!(tags.next_tag().limit(), Some(3));
+        let (one, other) = (tags.next_tag(), tags.next_tag());
         assert_eq!((one.limit(), other.limit()), (None, None));
         assert_ne!(one, other);
     }
