@@ -13,8 +13,8 @@ use crate::supervise::{EngineTime, Id};
 pub struct Moments {
     /// Its start was requested.
     pub asked: Option<EngineTime>,
-    /// It began to wait for `wait_for` addresses.
-    pub outside: Option<EngineTime>,
+    /// It began to probe its `wait_for` targets.
+    pub wait_for: Option<EngineTime>,
     /// Its process was started.
     pub started: Option<EngineTime>,
     /// It was up, or done.
@@ -115,11 +115,11 @@ fn critical_chain(service_index: &ServiceIndex, moments_of: &[Moments], last: Id
         let held = in_time.max().filter(|(when, _)| *when > asked);
         let released_at = held.map_or(asked, |(when, _)| when);
         let end = moments.settled().unwrap_or(released_at);
-        let outside = moments.outside.zip(moments.started).map_or(Duration::ZERO, |(from, to)| to.since(from));
+        let wait_for = moments.wait_for.zip(moments.started).map_or(Duration::ZERO, |(from, to)| to.since(from));
         links.push(ChainLink {
             name: entry.name.clone(),
             took_us: microseconds(end.since(released_at)),
-            outside_us: microseconds(outside),
+            outside_us: microseconds(wait_for),
         });
         at = held.map(|(_, on)| on);
     }
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn waiting_for_something_outside_is_shown_separately() {
         let service_index = ServiceIndex::new(&[spec("web", &[], Start::Wanted)]);
-        let moments_of = [Moments { outside: at(2), ..moments(1, 802, 902) }];
+        let moments_of = [Moments { wait_for: at(2), ..moments(1, 802, 902) }];
         let timings = timings(&service_index, &moments_of, (BOOT, BOOT), settled);
         assert_eq!(timings.path, [ChainLink { name: "web".into(), took_us: 901_000, outside_us: 800_000 }]);
     }

@@ -81,7 +81,7 @@ impl Journal {
     pub fn record_probe(&mut self, id: Id, kind: ProbePurpose, now: EngineTime) {
         if let ProbePurpose::WaitFor(at) = kind {
             self.wait_for_index.insert(id, at);
-            self.record_first(id, |moments| &mut moments.outside, now);
+            self.record_first(id, |moments| &mut moments.wait_for, now);
         }
     }
 

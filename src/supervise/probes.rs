@@ -49,7 +49,7 @@ impl Supervisor {
         match (&self.services[id].state, result) {
             (State::WaitForProbing { .. }, result) => self.wait_for_result(id, result),
             (State::Starting { run }, ProbeResult::Pass) => self.up(id, *run),
-            (State::Starting { run }, ProbeResult::Fail(why)) => self.not_yet(id, run.started, why),
+            (State::Starting { run }, ProbeResult::Fail(why)) => self.still_not_ready(id, run.started, why),
             (State::Up { .. }, result) => self.health_result(id, result),
             (State::Down | State::Waiting { .. } | State::Spawning | State::Stopping { .. }, _) => {}
             (State::StoppingGroup { .. } | State::FinishSpawning { .. } | State::Finishing { .. }, _) => {}
@@ -90,7 +90,7 @@ impl Supervisor {
         }
     }
 
-    fn not_yet(&mut self, id: Id, started: EngineTime, why: String) {
+    fn still_not_ready(&mut self, id: Id, started: EngineTime, why: String) {
         let Readiness::Probed { interval, .. } = self.services[id].spec.ready else { return };
         let probe_state = &mut self.services[id].probe_state;
         let tries = probe_state.tries;

@@ -87,7 +87,7 @@ impl Supervisor {
 
     pub(super) fn spawn_failed(&mut self, id: Id, why: SpawnError) {
         match self.services[id].state {
-            // `Up` only if it said that it is ready without having executed anything; its process is gone nevertheless.
+            // `Up` only if it said that it is ready without having executed anything; its process has ended nevertheless.
             State::Spawning | State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => {
                 self.run_failed(id, why);
             }
@@ -154,14 +154,15 @@ impl Supervisor {
                     self.services[id].wanted = false;
                 }
                 if group_left {
-                    let not_yet = self.timers.get(id, TimerKind::Probe).is_some();
+                    let signal_is_pending = self.timers.get(id, TimerKind::Probe).is_some();
                     let signal = self.stop_signal_for(id, cause);
-                    let signalled = self.services[id].spec.stop.group && signal == LEFTOVER_SIGNAL && !not_yet;
+                    let signalled =
+                        self.services[id].spec.stop.group && signal == LEFTOVER_SIGNAL && !signal_is_pending;
                     let until = self.timers.get(id, TimerKind::State);
                     let group = LeftoverGroup { pid: run.pid, termination, signalled };
                     self.stop_group(id, group, EndedRole::Run(end), until);
                 } else {
-                    self.run_gone(id, end);
+                    self.run_ended(id, end);
                 }
                 if ended_by_us {
                     self.main_ended(exit, exit_code::FAILURE);
@@ -206,7 +207,7 @@ impl Supervisor {
 
     pub(super) fn group_gone(&mut self, id: Id) {
         match self.services[id].state {
-            State::StoppingGroup { ended_role: EndedRole::Run(end), .. } => self.run_gone(id, end),
+            State::StoppingGroup { ended_role: EndedRole::Run(end), .. } => self.run_ended(id, end),
             State::StoppingGroup { ended_role: EndedRole::Finish(end, exit), .. } => {
                 self.after_end(id, end, Some(exit))
             }
@@ -272,7 +273,7 @@ impl Supervisor {
             let group = LeftoverGroup { pid: run.pid, termination, signalled: false };
             self.stop_group(id, group, EndedRole::Run(end), until);
         } else {
-            self.run_gone(id, end);
+            self.run_ended(id, end);
         }
         if main {
             self.main_ended(exit, self.main_code(id, exit));
@@ -293,7 +294,7 @@ impl Supervisor {
     }
 
     /// The command has ended, with all that it left.
-    fn run_gone(&mut self, id: Id, end: End) {
+    fn run_ended(&mut self, id: Id, end: End) {
         if self.services[id].spec.finish.is_some() && !self.is_stop_timeout_over() {
             self.set(id, State::FinishSpawning { end });
             self.out.push(Action::Spawn { id, role: Role::Finish, after: Some(end.exit) });

@@ -15,7 +15,7 @@ impl Supervisor {
     /// Takes over another set of services, of which those in `changed` have another definition. The main command stays.
     /// Returns what to do, as [`Supervisor::step`] does; nothing while the container begins or ends.
     ///
-    /// A service that changed keeps its old definition until its process is gone; [`Action::ApplyReload`] tells when the new
+    /// A service that changed keeps its old definition until its process has ended; [`Action::ApplyReload`] tells when the new
     /// one holds. A removed one stops after everything that requires it, and is not shown any more once it is down.
     pub fn reload(&mut self, now: EngineTime, setup: Setup, changed: &BTreeSet<ServiceName>) -> Vec<Action> {
         if self.container.is_running() {
@@ -43,7 +43,7 @@ impl Supervisor {
     }
 
     /// Returns how many ids there are, free ones included.
-    pub fn places(&self) -> usize {
+    pub fn id_count(&self) -> usize {
         self.services.len()
     }
 
@@ -54,13 +54,13 @@ impl Supervisor {
 
     fn replace(&mut self, setup: Setup, changed: &BTreeSet<ServiceName>) {
         let mut free = std::mem::take(&mut self.free_ids).into_iter();
-        let mut places = self.services.len();
+        let mut id_count = self.services.len();
         let mut ids = Vec::new();
         for spec in &setup.specs {
             let known = self.names.get(&spec.name).copied().filter(|id| self.main != Some(*id));
             ids.push(known.or_else(|| free.next()).unwrap_or_else(|| {
-                places += 1;
-                Id(places - 1)
+                id_count += 1;
+                Id(id_count - 1)
             }));
         }
         self.free_ids = free.collect();

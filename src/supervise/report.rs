@@ -260,7 +260,7 @@ pub enum LastFailure {
 /// What the main command waited for when the container began to stop, although it had never run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MainBlocked {
-    /// The services that had not settled.
+    /// The services that were not up, done or failed.
     pub on: Vec<Id>,
     /// The first of them that kept failing, and how.
     pub failing: Option<(Id, LastFailure)>,

@@ -11,8 +11,8 @@ impl Supervisor {
         if !self.container.is_running() {
             return;
         }
-        let mut asked = vec![id];
-        while let Some(id) = asked.pop() {
+        let mut to_start = vec![id];
+        while let Some(id) = to_start.pop() {
             let service = &mut self.services[id];
             let idle = matches!(service.state, State::Down | State::Failed { .. });
             // A skipped one cannot run here; one of *prepare* was done as root; a removed one is none any more.
@@ -22,7 +22,7 @@ impl Supervisor {
             {
                 continue;
             }
-            let news = idle || !service.wanted;
+            let is_new = idle || !service.wanted;
             service.wanted = true;
             service.stopped_manually = false;
             service.next_start_is_restart = false;
@@ -31,8 +31,8 @@ impl Supervisor {
                 service.failing = None;
                 self.set(id, State::Waiting { reported: false });
             }
-            if news {
-                asked.extend(self.graph.requires(id));
+            if is_new {
+                to_start.extend(self.graph.requires(id));
             }
         }
         match self.services[id].state {
@@ -51,8 +51,8 @@ impl Supervisor {
         if !self.container.is_running() || self.is_main(first) {
             return;
         }
-        let mut asked = vec![first];
-        while let Some(id) = asked.pop() {
+        let mut to_stop = vec![first];
+        while let Some(id) = to_stop.pop() {
             // What *prepare* did as root cannot be done again.
             if self.services[id].stopped_manually
                 || self.services[id].removed
@@ -64,20 +64,20 @@ impl Supervisor {
             self.services[id].stopped_with = (id != first).then_some(first);
             self.services[id].wanted = false;
             self.to_evaluate.push_back(id);
-            asked.extend(self.graph.required_by(id).iter().filter(|above| self.services[**above].wanted));
+            to_stop.extend(self.graph.required_by(id).iter().filter(|above| self.services[**above].wanted));
         }
     }
 
     /// Returns what a manual stop of these stops as well, each with the one that it requires.
     pub fn stops_with(&self, named: &[Id]) -> Vec<(Id, Id)> {
         let mut all: Vec<(Id, Id)> = Vec::new();
-        let mut asked: Vec<Id> = named.iter().copied().filter(|id| self.services.has(*id)).collect();
-        while let Some(id) = asked.pop() {
+        let mut to_visit: Vec<Id> = named.iter().copied().filter(|id| self.services.has(*id)).collect();
+        while let Some(id) = to_visit.pop() {
             for above in self.graph.required_by(id) {
                 let known = named.contains(above) || all.iter().any(|(it, _)| it == above);
                 if !known && self.services[*above].wanted && !self.is_main(*above) {
                     all.push((*above, id));
-                    asked.push(*above);
+                    to_visit.push(*above);
                 }
             }
         }

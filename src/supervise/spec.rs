@@ -159,7 +159,8 @@ impl Setup {
         let ids: BTreeMap<&ServiceName, Id> =
             services.iter().enumerate().map(|(at, service)| (&service.name, Id(at))).collect();
         let resolve = |names: &[ServiceName]| names.iter().filter_map(|name| ids.get(name).copied()).collect();
-        let fed: BTreeSet<&ServiceName> = services.iter().filter_map(|service| service.pipe_to.as_ref()).collect();
+        let consumers: BTreeSet<&ServiceName> =
+            services.iter().filter_map(|service| service.pipe_to.as_ref()).collect();
         let start = |service: &Service| {
             if done.contains(&service.name) {
                 Start::AlreadyDone
@@ -189,7 +190,7 @@ impl Setup {
                 watchdog: watchdog(&service.ready),
                 health: service.health.as_ref().map(HealthRule::of),
                 stop: service.stop.clone(),
-                is_consumer: fed.contains(&service.name),
+                is_consumer: consumers.contains(&service.name),
                 has_stop_command: service.stop_command.is_some() && service.kind == Kind::Oneshot,
                 finish: finish(service),
                 start: start(service),

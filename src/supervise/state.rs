@@ -44,7 +44,7 @@ pub(super) struct ServiceRuntime {
     pub(super) stopped_manually: bool,
     /// Which one was stopped manually, where it was stopped because it requires that one.
     pub(super) stopped_with: Option<Id>,
-    /// Its new definition after a reload, applied once its process is gone.
+    /// Its new definition after a reload, applied once its process has ended.
     pub(super) pending_spec: Option<Box<Spec>>,
     /// A reload has removed it.
     pub(super) removed: bool,

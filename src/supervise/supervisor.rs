@@ -218,13 +218,13 @@ impl Supervisor {
         self.cancel_probe(id);
         self.services[id].probe_state = ProbeState::default();
         self.to_evaluate.push_back(id);
-        shift(&mut self.process_count, old.has_process(), new.has_process());
-        shift(&mut self.may_change_count, old.may_change(), new.may_change());
+        adjust_count(&mut self.process_count, old.has_process(), new.has_process());
+        adjust_count(&mut self.may_change_count, old.may_change(), new.may_change());
         if (old.satisfies_requires(), old.cannot_satisfy()) != (new.satisfies_requires(), new.cannot_satisfy()) {
             for above in self.graph.required_by(id) {
                 let counts = &mut self.services[*above].counts;
-                shift(&mut counts.unsatisfied_requires, !old.satisfies_requires(), !new.satisfies_requires());
-                shift(&mut counts.failed_requirements, old.cannot_satisfy(), new.cannot_satisfy());
+                adjust_count(&mut counts.unsatisfied_requires, !old.satisfies_requires(), !new.satisfies_requires());
+                adjust_count(&mut counts.failed_requirements, old.cannot_satisfy(), new.cannot_satisfy());
                 if counts.unsatisfied_requires == 0 || new.cannot_satisfy() {
                     self.to_evaluate.push_back(*above);
                 }
@@ -239,7 +239,7 @@ impl Supervisor {
         if old.satisfies_after() != new.satisfies_after() {
             for above in self.graph.before(id) {
                 let counts = &mut self.services[*above].counts;
-                shift(&mut counts.unsatisfied_after, !old.satisfies_after(), !new.satisfies_after());
+                adjust_count(&mut counts.unsatisfied_after, !old.satisfies_after(), !new.satisfies_after());
                 if counts.unsatisfied_after == 0 {
                     self.to_evaluate.push_back(*above);
                 }
@@ -279,8 +279,8 @@ impl Supervisor {
     }
 }
 
-/// Counts a change of a property; neither way can it wrap, because what is subtracted was added before.
-fn shift(count: &mut usize, before: bool, after: bool) {
+/// Adjusts how many services have a property; neither way can it wrap, because what is subtracted was added before.
+fn adjust_count(count: &mut usize, before: bool, after: bool) {
     match (before, after) {
         (false, true) => *count = count.saturating_add(1),
         (true, false) => *count = count.saturating_sub(1),

@@ -15,7 +15,7 @@ fn the_main_command_starts_when_everything_has_settled() {
         longrun("web"),
         oneshot("job"),
         longrun("manual").start(Start::Down),
-        oneshot("gone").start(Start::Skipped),
+        oneshot("skipped").start(Start::Skipped),
         main_command(),
     ]);
     scenario.take_actions();

@@ -11,10 +11,10 @@ use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::longrun;
 
 /// A service that is up, after so many results that its health has just changed.
-fn answered(scenario: &mut Scenario, name: &str, answers: &[bool]) {
-    for well in answers {
+fn probed(scenario: &mut Scenario, name: &str, results: &[bool]) {
+    for passes in results {
         scenario.wait(10.0);
-        if *well { scenario.probe_passes(name) } else { scenario.probe_fails(name) }
+        if *passes { scenario.probe_passes(name) } else { scenario.probe_fails(name) }
     }
 }
 
@@ -23,9 +23,9 @@ fn wait_for_probes_run_one_after_the_other_before_the_start() {
     let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db").wait_for(2)]);
     assert_eq!(scenario.probes(), [""; 0]);
     scenario.executed("db");
-    assert_eq!(scenario.probes(), ["web: await 0"]);
+    assert_eq!(scenario.probes(), ["web: wait_for 0"]);
     scenario.probe_passes("web");
-    assert_eq!((scenario.state("web"), scenario.probes()), ("waiting", vec!["web: await 1".to_owned()]));
+    assert_eq!((scenario.state("web"), scenario.probes()), ("waiting", vec!["web: wait_for 1".to_owned()]));
     scenario.probe_passes("web");
     assert_eq!(scenario.started(), ["web"]);
 }
@@ -41,7 +41,7 @@ fn a_failed_wait_for_probe_is_repeated_each_second_and_reported_ever_more_rarely
         scenario.wait(0.9);
         assert_eq!(scenario.probes(), [""; 0]);
         scenario.wait(0.1);
-        assert_eq!(scenario.probes(), ["web: await 0"]);
+        assert_eq!(scenario.probes(), ["web: wait_for 0"]);
     }
     // At once, and after 5, 10, 20 and 40 s.
     assert_eq!(reported, 5);
@@ -133,16 +133,16 @@ fn consecutive_failures_are_reported_once_and_consecutive_successes_end_them() {
     let mut scenario = Scenario::begun(&[longrun("web").health(UnhealthyAction::Report)]);
     let id = scenario.id("web");
     scenario.executed("web");
-    answered(&mut scenario, "web", &[false, false, true, false, false]);
+    probed(&mut scenario, "web", &[false, false, true, false, false]);
     assert_eq!(scenario.status("web").healthy, Some(true));
     scenario.take_actions();
-    answered(&mut scenario, "web", &[false]);
+    probed(&mut scenario, "web", &[false]);
     assert!(scenario.reports().contains(&Report::Unhealthy { id, failures: 3, why: "refused".to_owned() }));
-    answered(&mut scenario, "web", &[false, false, false, true, false, true]);
+    probed(&mut scenario, "web", &[false, false, false, true, false, true]);
     assert_eq!((scenario.status("web").healthy, scenario.reports()), (Some(false), vec![]));
-    answered(&mut scenario, "web", &[true]);
+    probed(&mut scenario, "web", &[true]);
     assert_eq!((scenario.status("web").healthy, scenario.reports()), (Some(true), vec![Report::Healthy { id }]));
-    answered(&mut scenario, "web", &[false, false, false]);
+    probed(&mut scenario, "web", &[false, false, false]);
     assert_eq!((scenario.status("web").healthy, scenario.state("web")), (Some(false), "up"));
 }
 
@@ -152,13 +152,13 @@ fn an_unhealthy_service_is_restarted_and_that_counts_as_a_failure() {
     scenario.executed("other");
     scenario.executed("web");
     scenario.take_actions();
-    answered(&mut scenario, "web", &[false, false, false]);
+    probed(&mut scenario, "web", &[false, false, false]);
     assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
     scenario.exits("web", 0);
     assert_eq!(scenario.state("web"), "backoff");
     scenario.wait(1.0);
     scenario.executed("web");
-    answered(&mut scenario, "web", &[false, false, false]);
+    probed(&mut scenario, "web", &[false, false, false]);
     scenario.exits("web", 0);
     assert_eq!((scenario.state("web"), scenario.exit()), ("failed", None));
 }
@@ -169,7 +169,7 @@ fn an_unhealthy_service_may_end_the_container_with_1() {
     let id = scenario.id("web");
     scenario.executed("other");
     scenario.executed("web");
-    answered(&mut scenario, "web", &[false, false, false]);
+    probed(&mut scenario, "web", &[false, false, false]);
     assert!(scenario.reports().contains(&Report::Stopping { reason: StopReason::Unhealthy(id) }));
     scenario.exits("web", 0);
     scenario.exits("other", 0);
@@ -180,7 +180,7 @@ fn an_unhealthy_service_may_end_the_container_with_1() {
 fn the_result_of_a_cancelled_probe_changes_nothing() {
     let mut scenario = Scenario::begun(&[longrun("web").health(UnhealthyAction::Restart)]);
     scenario.executed("web");
-    answered(&mut scenario, "web", &[false, false]);
+    probed(&mut scenario, "web", &[false, false]);
     scenario.wait(10.0);
     scenario.take_actions();
     scenario.exits("web", 1);

@@ -27,7 +27,7 @@ fn renewed(scenario: &mut Scenario, name: &str) -> usize {
 #[test]
 fn new_services_start_removed_ones_stop_changed_ones_restart_others_run_on() {
     let mut scenario =
-        up(&[longrun("same"), longrun("changed"), longrun("gone"), main_command()], &["same", "changed", "gone"]);
+        up(&[longrun("same"), longrun("changed"), longrun("removed"), main_command()], &["same", "changed", "removed"]);
     scenario.executed("main");
     let pid = scenario.status("same").pid;
     scenario.take_actions();
@@ -36,13 +36,13 @@ fn new_services_start_removed_ones_stop_changed_ones_restart_others_run_on() {
     let signalled = |name: &str| {
         actions.iter().any(|action| matches!(action, Action::Signal { id, .. } if *id == scenario.id(name)))
     };
-    assert_eq!(["same", "changed", "gone", "main"].map(signalled), [false, true, true, false]);
+    assert_eq!(["same", "changed", "removed", "main"].map(signalled), [false, true, true, false]);
     assert_eq!((scenario.state("new"), scenario.status("same").pid), ("starting", pid));
     scenario.exits("changed", 1);
     assert_eq!(renewed(&mut scenario, "changed"), 1);
     assert_eq!(scenario.state("changed"), "starting");
-    scenario.exits("gone", 0);
-    assert!(!scenario.shows("gone"));
+    scenario.exits("removed", 0);
+    assert!(!scenario.shows("removed"));
     scenario.wait(100.0);
     assert_eq!((scenario.started(), scenario.status("same").pid), (vec![], pid));
 }
@@ -342,25 +342,25 @@ fn ten_thousand_reloads_that_add_and_remove_a_service_need_one_id() {
             reload(&mut engine, &[&stays[..2], &[first, second.requires(names[0])]].concat(), &[], &mut pids),
             0
         );
-        assert_eq!((engine.places(), engine.status().len()), (5, 5));
+        assert_eq!((engine.id_count(), engine.status().len()), (5, 5));
         assert_eq!(reload(&mut engine, &stays[..2], &[], &mut pids), 2);
         assert!(names.iter().all(|name| engine.id(&ServiceName::new(name).unwrap()).is_none()));
     }
-    assert_eq!((engine.places(), engine.status().len()), (5, 3));
+    assert_eq!((engine.id_count(), engine.status().len()), (5, 3));
 }
 
 #[test]
 fn an_id_is_reused_only_after_nothing_is_left_of_its_service() {
-    let mut scenario = up(&[longrun("stays"), longrun("gone")], &["stays", "gone"]);
-    let gone = scenario.id("gone");
+    let mut scenario = up(&[longrun("stays"), longrun("removed")], &["stays", "removed"]);
+    let removed = scenario.id("removed");
     scenario.reload(&[longrun("stays")], &[]);
-    scenario.exits("gone", 0);
-    assert!(scenario.take_actions().contains(&Action::Remove { id: gone }));
+    scenario.exits("removed", 0);
+    assert!(scenario.take_actions().contains(&Action::Remove { id: removed }));
     scenario.reload(&[longrun("stays"), longrun("early")], &[]);
-    assert_ne!(scenario.id("early"), gone);
-    scenario.send(Event::IdReleased { id: gone });
+    assert_ne!(scenario.id("early"), removed);
+    scenario.send(Event::IdReleased { id: removed });
     scenario.reload(&[longrun("stays"), longrun("early"), longrun("late")], &[]);
-    assert_eq!((scenario.id("late"), scenario.state("late")), (gone, "starting"));
+    assert_eq!((scenario.id("late"), scenario.state("late")), (removed, "starting"));
 }
 
 #[test]

@@ -117,7 +117,11 @@ fn a_restart_leaves_dependents_up_and_is_no_failure() {
         scenario.executed("db");
         scenario.take_actions();
     }
-    assert_eq!((scenario.state("web"), scenario.status("db").restarts), ("up", 0), "only what nobody asked for counts");
+    assert_eq!(
+        (scenario.state("web"), scenario.status("db").restarts),
+        ("up", 0),
+        "only restarts without a request count"
+    );
     scenario.exits("db", 1);
     assert_eq!(scenario.deadline(), Some(1.0));
 }

@@ -148,7 +148,7 @@ impl Scenario {
         let names: Vec<_> = setup.specs.iter().map(|spec| spec.name.clone()).collect();
         self.oracle.reload(self.now, &setup, &changed);
         let actions = self.engine.reload(self.now, setup, &changed);
-        self.names.resize(self.engine.places(), String::new());
+        self.names.resize(self.engine.id_count(), String::new());
         for name in names {
             if let Some(id) = self.engine.id(&name) {
                 self.names[id.0] = name.to_string();
@@ -279,7 +279,7 @@ impl Scenario {
     pub fn probes(&mut self) -> Vec<String> {
         let text = |action| match action {
             Action::Probe { id, purpose: ProbePurpose::WaitFor(at) } => {
-                Some(format!("{}: await {at}", self.names[id.0]))
+                Some(format!("{}: wait_for {at}", self.names[id.0]))
             }
             Action::Probe { id, purpose } => Some(format!("{}: {purpose:?}", self.names[id.0])),
             Action::CancelProbe { id } => Some(format!("{}: cancel", self.names[id.0])),

@@ -153,7 +153,7 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
         },
         Kind::ExitedAlone | Kind::ExitedLeavingOthers => match phase {
             Starting | Up | Stopping | Finishing | StopCommandRunning | Unkillable => None,
-            StoppingGroup => Some("its first process has ended already"),
+            StoppingGroup => Some("its main process has ended already"),
             _ if unanswered => Some("Spawned comes first"),
             _ => Some("no process is there"),
         },
@@ -167,13 +167,13 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
         },
         Kind::ProbeResult => match phase {
             WaitForProbing | Starting | Up => None,
-            _ => Some("nobody waits for an answer then"),
+            _ => Some("no probe is under way then"),
         },
         Kind::KeepAlive | Kind::WatchdogTrigger | Kind::ExtendTimeout if idle => Some("no process is there"),
         Kind::KeepAlive | Kind::WatchdogTrigger | Kind::ExtendTimeout
             if matches!(phase, Finishing | StopCommandRunning | StoppingGroup) =>
         {
-            Some("only a first process of a command is heard")
+            Some("only notifications of the main process of a command count")
         }
         Kind::IdReleased => (!matches!(phase, Down | Failed)).then_some("only what has ended gives up its place"),
         _ if unanswered => Some("a Spawn is answered before any other event"),

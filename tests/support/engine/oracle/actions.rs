@@ -279,9 +279,9 @@ impl Oracle {
                 self.check(expected, property, || format!("{id:?} is not failed, but reported as failed by {why:?}"));
                 if let FailureReason::Requirement(on) = why {
                     self.services[id.0].failed_requirement = Some(*on);
-                    let lost = matches!(self.services[on.0].state, ServiceState::Failed | ServiceState::Down);
+                    let cannot_satisfy = matches!(self.services[on.0].state, ServiceState::Failed | ServiceState::Down);
                     let required = self.services[id.0].spec.requires.contains(on);
-                    self.check(lost && required, property, || format!("{id:?} for {on:?}"));
+                    self.check(cannot_satisfy && required, property, || format!("{id:?} for {on:?}"));
                 }
             }
             Report::ReadyTimedOut { id, .. } => {
@@ -304,12 +304,12 @@ impl Oracle {
                 let began = self.stop.as_ref().map_or(now, |stop| stop.at);
                 let killed = self.proc(*id).and_then(|proc| proc.killed_at);
                 let gone_by = self.proc(*id).and_then(|proc| proc.gone_by);
-                let lost = killed.is_some_and(|at| at.max(began).plus(REAP_GRACE) <= now)
+                let timed_out = killed.is_some_and(|at| at.max(began).plus(REAP_GRACE) <= now)
                     || gone_by.is_some_and(|by| by <= now);
-                let lost = lost && self.stop.is_some();
+                let timed_out = timed_out && self.stop.is_some();
                 let forced =
                     self.stop.as_ref().and_then(|stop| stop.over_at).is_some_and(|at| at.plus(REAP_GRACE) <= now);
-                self.check(lost || forced, Property::StopTimeoutsAreGivenInFull, || {
+                self.check(timed_out || forced, Property::StopTimeoutsAreGivenInFull, || {
                     format!("{id:?} is marked unkillable too early")
                 });
                 if let Some(proc) = self.proc_mut(*id) {

@@ -83,7 +83,7 @@ impl Oracle {
         self.check(overdue.is_none(), Property::AWaitingMainCommandIsReported, || {
             format!("due {overdue:?}, now {now:?}")
         });
-        self.check_ids(engine.places());
+        self.check_ids(engine.id_count());
         for id in self.ids() {
             self.check_service(id);
             self.check_probes(id);
@@ -186,7 +186,7 @@ impl Oracle {
                 let removed = self.services[id.0].removed;
                 let property =
                     if removed { Property::ARemovedServiceEndsAndStaysAway } else { Property::ARequestIsCarriedOut };
-                self.check(!unwanted, property, || format!("{id:?} was not told to stop"));
+                self.check(!unwanted, property, || format!("{id:?} got no stop signal"));
                 self.check(!unready, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
             }
             ServiceState::Down | ServiceState::SpawnRequested(_) | ServiceState::Done | ServiceState::Failed => {}

@@ -154,7 +154,7 @@ impl Oracle {
             });
             let overdue = proc.killed_at.is_some_and(|at| at.max(stop.at).plus(REAP_GRACE) <= now);
             self.check(!overdue || proc.unkillable, Property::AServiceThatMayStopIsSignalledAtOnce, || {
-                format!("{id:?} was not given up: {proc:?}")
+                format!("{id:?} was not marked unkillable: {proc:?}")
             });
         }
     }
