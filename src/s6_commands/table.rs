@@ -94,6 +94,13 @@ pub const COMMANDS: &[Command] = &[
         "replaces the variables of a script's arguments",
         words::substitutions::elgetpositionals,
     ),
+    command(
+        "shift",
+        Origin::Execline,
+        "executes the rest without the first arguments of the script",
+        words::arguments::shift,
+    ),
+    command("homeof", Origin::Execline, "prints the home of an account", words::arguments::homeof),
     command("export", Origin::Execline, "executes the rest with one more variable", words::variables::export),
     command("unexport", Origin::Execline, "executes the rest without a variable", words::variables::unexport),
     command("emptyenv", Origin::Execline, "executes the rest with an empty environment", words::variables::emptyenv),

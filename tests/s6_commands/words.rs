@@ -168,6 +168,26 @@ fn words_that_change_the_environment() {
     as_the_originals(&cases);
 }
 
+/// Not compared: a block or an account that is not there, which the original words wrongly.
+#[test]
+fn words_about_arguments() {
+    let argvs: &[&[&str]] = &[
+        &["shift"],
+        &["shift", "env"],
+        &["shift", "-n", "2", "env"],
+        &["shift", "-n", "9", "env"],
+        &["shift", "-n", "x", "env"],
+        &["shift", "-b", "1", "env"],
+        &["shift", "-n", "1", "-b", "1", "env"],
+        &["unexport", "#", "shift", "env"],
+        &["homeof", "root"],
+        &["homeof"],
+    ];
+    let variables = &[("#", "5"), ("1", " a"), ("2", " b"), ("3", ""), ("4", " c"), ("5", "")];
+    let cases: Vec<_> = calls(argvs).into_iter().map(|case| Case { variables, ..case }).collect();
+    as_the_originals(&cases);
+}
+
 #[test]
 fn words_that_connect_and_open() {
     let argvs: &[&[&str]] = &[

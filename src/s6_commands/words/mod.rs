@@ -1,6 +1,7 @@
 //! The words of execline: `execlineb` and the programs that its scripts are made of. Each uses up its own words and executes
 //! the rest.
 
+pub(super) mod arguments;
 pub(super) mod conditions;
 pub(super) mod descriptors;
 pub(super) mod directory;
