@@ -6,6 +6,9 @@ use super::fix::Fix;
 use super::notice::{Notice, Restriction};
 use crate::error::{Error, Place, Problem, Problems, Refused, Remedy};
 
+/// The subject of what holds for all services of an image made for s6-overlay.
+pub(super) const S6_OVERLAY: &str = "what was made for s6-overlay";
+
 /// Problems, refusals and notices of one planning.
 #[derive(Debug, Default)]
 pub(super) struct Notes {

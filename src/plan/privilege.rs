@@ -7,7 +7,7 @@ use super::exec_rights::without_free_ports;
 use super::facts::Facts;
 use super::finding::{Area, CauseKind, Issue};
 use super::fix::Fix;
-use super::notes::Notes;
+use super::notes::{Notes, S6_OVERLAY};
 use super::notice::Restriction;
 use super::prepare::PrepareStage;
 use super::switch::{PlannedAccounts, RunsAs, SwitchAbility};
@@ -132,10 +132,15 @@ fn without_no_new_privs(who: &str) -> String {
 
 /// Reports that no_new_privs of the runtime cannot be reset.
 fn no_way_back(service: &Service, notes: &mut Notes) {
+    // Nobody has written it for each service of an image made for s6-overlay: once for all.
+    let (subject, cause) = match service.s6 {
+        Some(_) => (S6_OVERLAY.to_owned(), "the runtime has set no_new_privs"),
+        None => (words::subject(service), "`no_new_privileges = false` has no effect: the runtime has set it"),
+    };
     let issue = Issue {
         why: CauseKind::NoNewPrivs,
         ..Issue::new(
-            "`no_new_privileges = false` has no effect: the runtime has set it",
+            cause,
             "no setuid program (sudo, cron) gains anything",
             Fix::words(
                 "remove `no-new-privileges` from `security_opt`; kubernetes: `securityContext: { \
@@ -143,7 +148,7 @@ fn no_way_back(service: &Service, notes: &mut Notes) {
             ),
         )
     };
-    notes.degraded(Area::Capability, words::subject(service), issue);
+    notes.degraded(Area::Capability, subject, issue);
 }
 
 fn app_place<'a>(case: &PrivilegeInputs<'a>) -> &'a crate::error::Place {

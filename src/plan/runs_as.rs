@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::finding::{Area, Issue};
 use super::fix::Fix;
 use super::identity::ranges;
-use super::notes::Notes;
+use super::notes::{Notes, S6_OVERLAY};
 use super::switch::{self, PlannedAccounts, RunsAs, SwitchAbility};
 use super::{Identity, groups, home, words};
 use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
@@ -154,6 +154,12 @@ impl Resolver<'_> {
             SwitchAbility::LimitedRoot => Fix::capabilities(switch::needed()),
         };
         match service.without_root {
+            // An image may have dozens of them: once for all.
+            WithoutRoot::Run if service.s6.is_some() => {
+                let cause = "made to run as root, but this container cannot change user";
+                let issue = Issue::new(cause, format!("all of it runs as {current}, its scripts too"), fix);
+                notes.degraded(Area::Service, S6_OVERLAY, issue);
+            }
             WithoutRoot::Run => {
                 let cause = format!("configured to run as {user}, but this container cannot change user");
                 let issue = Issue::new(cause, format!("it runs as {current}"), fix);

@@ -123,3 +123,27 @@ fn var_run_becomes_a_link_only_where_nothing_is_lost() {
     assert_eq!(of(VarRun::Free(Access::ReadOnly)), (false, true));
     assert_eq!(of(VarRun::Used), (false, true));
 }
+
+#[test]
+fn what_forces_root_is_named_once_for_all_services_of_such_an_image() {
+    let plan = boot(&image(), &in_root(dir(0, 0, 0o755)));
+    let of_s6: Vec<_> = plan.privilege.reasons.iter().filter(|reason| reason.contains("s6-overlay")).collect();
+    assert!(
+        of_s6[0].contains("drop = \"app\"") && of_s6[0].contains("old") && of_s6[0].contains("svc-web"),
+        "{of_s6:#?}"
+    );
+}
+
+#[test]
+fn what_it_lacks_without_root_is_said_once_for_all_services_of_such_an_image() {
+    let facts = Facts { s6: places(dir(1000, 1000, 0o755), Access::Yes), ..as_user(1000, 1000) };
+    let told = noted(&boot(&image(), &facts));
+    let of_s6: Vec<_> = told.iter().filter(|line| line.starts_with("what was made for s6-overlay: ")).collect();
+    assert_eq!(of_s6.len(), 1, "{told:#?}");
+    assert!(of_s6[0].contains("all of it runs as 1000:1000"), "{told:#?}");
+    let mut image = image();
+    image.services.iter_mut().for_each(|service| service.no_new_privileges = false);
+    let told = noted(&boot(&image, &Facts { no_new_privs: true, ..in_root(dir(0, 0, 0o755)) }));
+    let of_s6: Vec<_> = told.iter().filter(|line| line.contains("the runtime has set no_new_privs")).collect();
+    assert_eq!(of_s6.len(), 1, "{told:#?}");
+}
