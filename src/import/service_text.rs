@@ -21,6 +21,7 @@ type Entries = Vec<(&'static str, String)>;
 
 /// Returns the text of its file.
 pub fn text(service: &Service) -> String {
+    is_complete(service);
     let mut file = File(String::new());
     program(service, &mut file);
     file.names("requires", &service.requires);
@@ -45,6 +46,19 @@ pub fn text(service: &Service) -> String {
         file.key("at", &values::string(&calendar.to_string()));
     }
     file.0
+}
+
+/// Every field is written, or does not stand in the file: a new one has to be added here, and to [`text`].
+#[rustfmt::skip] // a list
+fn is_complete(service: &Service) {
+    let Service {
+        // The file's name and place, and what a native service is not.
+        name: _, at: _, s6: _,
+        kind: _, command: _, requires: _, after: _, user: _, groups: _, capabilities: _, directory: _, environment: _,
+        clear_environment: _, secrets: _, environment_file: _, restart: _, success_codes: _, essential: _, ready: _,
+        wait_for: _, every: _, calendar: _, health: _, reload: _, pipe_to: _, log: _, stop: _, stop_command: _, finish: _,
+        limits: _, nice: _, oom_score_adj: _, umask: _, no_new_privileges: _, without_root: _, enabled: _,
+    } = service;
 }
 
 /// A file while it is written.
@@ -147,6 +161,9 @@ fn surroundings(service: &Service, file: &mut File) {
     }
     file.flag("clear_environment", service.clear_environment, false);
     file.path("environment_file", service.environment_file.as_deref());
+    if let Some(names) = &service.secrets {
+        file.key("secrets", &values::array(names.iter().map(|name| values::string(name))));
+    }
 }
 
 fn supervision(service: &Service, file: &mut File) {

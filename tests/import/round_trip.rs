@@ -196,7 +196,9 @@ fn environment() -> impl Strategy<Value = std::collections::BTreeMap<String, Str
 fn common() -> impl Strategy<Value = Service> {
     let command = prop_oneof![words().prop_map(Command::Argv), script().prop_map(Command::Script)];
     let who = (user(), groups(), capabilities(), select(vec![WithoutRoot::Run, WithoutRoot::Skip, WithoutRoot::Fail]));
-    let around = (option::of(path()), environment(), any::<bool>(), option::of(path()), option::of(0..=0o777_u32));
+    let secrets = option::of(btree_set("S_[A-Z]{1,6}", 0..3));
+    let around =
+        (option::of(path()), environment(), any::<bool>(), option::of(path()), option::of(0..=0o777_u32), secrets);
     let order = (others(), others(), vec(wait_target(), 0..3));
     let numbers = (option::of(-20..=19), option::of(-1000..=1000), limits(), btree_set(any::<u8>(), 1..4));
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
@@ -212,6 +214,7 @@ fn common() -> impl Strategy<Value = Service> {
             clear_environment: around.2,
             environment_file: around.3,
             umask: around.4,
+            secrets: around.5.map(|names| names.into_iter().collect()),
             requires: order.0,
             after: order.1,
             wait_for: order.2,
