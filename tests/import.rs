@@ -3,6 +3,8 @@
 mod round_trip;
 mod s6;
 mod scripts;
+mod supervisor_oracle;
+mod supervisord;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

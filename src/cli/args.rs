@@ -123,12 +123,24 @@ pub(super) struct PlanArgs {
 /// `import`
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// A root filesystem, its `/etc`, or a services tree, of s6 or s6-overlay
+    /// A supervisord.conf; a root filesystem, its `/etc`, or a services tree, of s6 or s6-overlay
     #[arg(value_name = "PATH", required = true)]
     pub(super) paths: Vec<PathBuf>,
+    /// What PATH is [default: by its contents]
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub(super) from: Option<SourceKind>,
     /// Write the files below this directory instead of printing them; none is replaced
     #[arg(long, value_name = "DIR")]
     pub(super) to: Option<PathBuf>,
+}
+
+/// What `import` reads.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum SourceKind {
+    /// s6 and s6-overlay
+    S6,
+    /// supervisord.conf
+    Supervisord,
 }
 
 /// `status`

@@ -131,6 +131,7 @@ pub(super) fn import() -> String {
                  part of the files; others stay where they are. Of the environment only S6_* is read.";
     let examples = [
         ("stepdown import rootfs/", "print all files that rootfs/etc comes to"),
+        ("stepdown import supervisord.conf", "with the files that it includes"),
         ("stepdown import --to new/ services.d/", "write new/services.d and new/stepdown.toml"),
         ("stepdown check new/", "and check them"),
     ];

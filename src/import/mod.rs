@@ -9,10 +9,12 @@ mod scripts;
 mod service_text;
 mod shell_words;
 mod source_files;
+pub mod supervisord;
 mod toml_values;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::config::paths;
 use crate::config::service::Service;
 use crate::config::values::ServiceName;
 use crate::error::Place;
@@ -106,4 +108,13 @@ impl Imported {
 fn comments(omissions: &[Omission]) -> String {
     let line = |Omission { what, why }: &Omission| format!("# not translated: {}: {}\n", shown(what), shown(why));
     omissions.iter().map(line).collect()
+}
+
+/// Returns the directory of log files in the place of a log file: `/var/log/web` for `/var/log/web.log`. `None`: it cannot be
+/// declared.
+fn log_directory(file: &str) -> Option<PathBuf> {
+    let path = paths::normal(file).ok()?;
+    let path = path.strip_suffix(".log").map_or_else(|| format!("{path}.d"), str::to_owned);
+    let is_kernels = ["/proc", "/sys", "/dev"].iter().any(|kernel| Path::new(&path).starts_with(kernel));
+    (!is_kernels && !path.ends_with('/') && !paths::is_system_directory(&path)).then(|| path.into())
 }

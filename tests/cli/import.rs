@@ -73,3 +73,31 @@ fn a_tree_that_is_native_already_is_said_so() {
     assert_eq!(said.code, 100);
     assert!(said.err.contains("every service here has a TOML file already"), "{}", said.err);
 }
+
+#[test]
+fn a_supervisord_conf_comes_with_what_it_includes() {
+    let here = Here::new();
+    let conf = "[supervisord]\n[include]\nfiles = /etc/supervisor/conf.d/*.conf none/*.conf\n";
+    here.put("rootfs/etc/supervisor/supervisord.conf", conf, 0o644);
+    here.put("rootfs/etc/supervisor/conf.d/web.conf", "[program:web]\ncommand=nginx\n", 0o644);
+    here.put("rootfs/etc/supervisor/conf.d/db.conf", "[program:db]\ncommand=db\npriority=1\n", 0o644);
+    here.put("rootfs/etc/supervisor/conf.d/other.ini", "[program:other]\ncommand=other\n", 0o644);
+    let said = here.run(&["import", "rootfs/etc/supervisor/supervisord.conf", "--to", "new"]);
+    assert_eq!((said.code, said.out.lines().count()), (1, 3), "{said:?}");
+    assert!(said.err.contains("supervisord.conf: [include]: not translated: none/*.conf: "), "{}", said.err);
+    assert_eq!(said.err.lines().count(), 1, "{}", said.err);
+    assert!(fs::read_to_string(here.path().join("new/services.d/web.toml")).unwrap().contains("after = [\"db\"]"));
+    assert_eq!(here.run(&["check", "new"]).code, 0);
+}
+
+#[test]
+fn a_kind_is_recognised_or_given() {
+    let here = Here::new().with("notes", "nothing\n").with("part.conf", "[program:web]\ncommand = nginx\n");
+    let said = here.run(&["import", "notes"]);
+    assert!(said.code == 100 && said.err.contains("notes: no kind of source is recognised in it; "), "{said:?}");
+    let said = here.run(&["import", "notes", "--from", "supervisord"]);
+    assert!(said.code == 100 && said.err.contains("notes:1: \"nothing\" is no section and no value"), "{said:?}");
+    assert_eq!(here.run(&["import", "part.conf"]).code, 0);
+    assert_eq!(here.run(&["import", "part.conf", "--from", "runit-of-old"]).code, 2);
+    assert_eq!(here.run(&["import", "none.conf", "--from", "supervisord"]).code, 100);
+}

@@ -2,12 +2,13 @@
 //! the files, and a line on standard error.
 
 mod output_directory;
+mod supervisord;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::ImportArgs;
+use super::args::{ImportArgs, SourceKind};
 use super::{output, source};
 use crate::error::{EXIT_WRONG, Place, Problem, Problems};
 use crate::import::{self, Imported, TextFile};
@@ -26,7 +27,7 @@ pub(super) fn run(args: &ImportArgs) -> u8 {
     let mut imported = Imported::default();
     let mut problems = Problems::default();
     for path in &args.paths {
-        match read(path) {
+        match read(path, args.from) {
             Ok(more) => imported.extend(more),
             Err(more) => problems.extend(more),
         }
@@ -55,8 +56,24 @@ fn printed(texts: &[TextFile]) -> String {
     texts.iter().map(file).collect::<Vec<_>>().join("\n")
 }
 
-fn read(path: &Path) -> Result<Imported, Problems> {
+fn read(path: &Path, from: Option<SourceKind>) -> Result<Imported, Problems> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match from {
+        Some(SourceKind::S6) => tree(path),
+        Some(SourceKind::Supervisord) => supervisord::read(&path),
+        None if path.is_file() => match import::supervisord::is_one(&supervisord::file(&path)?.text) {
+            true => supervisord::read(&path),
+            false => {
+                let remedy = "give a supervisord.conf or a tree of s6, or say `--from KIND`";
+                Err(Problem::new(Place::file(&path), "no kind of source is recognised in it", remedy).into())
+            }
+        },
+        None => tree(path),
+    }
+}
+
+/// Reads a tree of s6 or s6-overlay.
+fn tree(path: PathBuf) -> Result<Imported, Problems> {
     let root = path.join("etc");
     let path =
         if ["services.d", "s6-overlay", "cont-init.d"].iter().any(|it| root.join(it).is_dir()) { root } else { path };
