@@ -85,10 +85,24 @@ fn base_and_legacy_services_have_the_order_of_s6_overlay() {
     let user = vec!["early".to_owned(), "web".to_owned()];
     assert_eq!(links(by_name(&config, "old")), (user.clone(), vec!["cont-init-1".to_owned(), "old-log".to_owned()]));
     assert_eq!(links(by_name(&config, "old-log")), (user, vec!["cont-init-1".to_owned()]));
-    assert_eq!(order(&config, "late"), ["old", "old-log"]);
+    let user = vec!["early".to_owned(), "web".to_owned()];
+    let legacy = ["cont-init-1", "old", "old-log"].map(str::to_owned).to_vec();
+    assert_eq!(links(by_name(&config, "late")), (user, legacy));
     let config = given().env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2").config();
     assert_eq!(links(by_name(&config, "web")), (vec!["cont-init-1".to_owned()], vec![]));
     assert!(by_name(&config, "cont-init-1").essential);
+}
+
+/// LinuxServer's `ci-service-check` tells that the boot is done.
+#[test]
+fn user2_comes_after_user_without_a_services_tree_too() {
+    let late = definition("oneshot", [("up", file("/etc/late\n")), ("dependencies.d", names(["legacy-services"]))]);
+    let config = s6_image()
+        .started("web", definition("longrun", [("run", program(SCRIPT))]))
+        .definition("late", late)
+        .member("user2", "late")
+        .config();
+    assert_eq!(links(by_name(&config, "late")), (vec!["web".to_owned()], vec![]));
 }
 
 #[test]

@@ -100,6 +100,8 @@ fn bundles(image: &Image, init: &[ServiceName], legacy: &[ServiceName], found: &
         bundles.add_built_in(name, [], Relation::Requires);
     }
     bundles.add_built_in("legacy-services", strings(legacy), Relation::After);
+    // Also in an image without such services: what depends on them comes after all that they would come after.
+    bundles.add_built_in("legacy-services", ["base", "user"].map(str::to_owned), Relation::After);
     let top = ["base", "user", "legacy-services", "user2"].map(str::to_owned);
     bundles.add_built_in("top", top, Relation::Requires);
 }
