@@ -41,6 +41,17 @@ pub struct ContainerFile {
     pub gid_from: Vec<String>,
     /// Secrets, before the variables that name more of them.
     pub secrets: SecretsTable,
+    /// What of it the file itself says, so that an image made for s6-overlay does not decide it.
+    pub says: FileSays,
+}
+
+/// Settings for which an image made for s6-overlay has values, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileSays {
+    /// `app.user`.
+    pub user: bool,
+    /// `stop_timeout`.
+    pub stop_timeout: bool,
 }
 
 /// Reads the container file; an empty text gives the defaults.
@@ -63,6 +74,10 @@ fn whole(table: &Table<'_>, report: &mut FileReport<'_>) -> ContainerFile {
     };
     let uid_from = names("uid_from", "PUID", report);
     let gid_from = names("gid_from", "PGID", report);
+    let says = FileSays {
+        user: app.as_ref().is_some_and(|app| app.get("user").is_some()),
+        stop_timeout: table.get("stop_timeout").is_some(),
+    };
     let app = self::app(app.as_ref(), report);
     let container = Container {
         drop: table.get("drop").and_then(|field| field.choice(&drops, report)).unwrap_or(DropPolicy::Auto),
@@ -81,7 +96,7 @@ fn whole(table: &Table<'_>, report: &mut FileReport<'_>) -> ContainerFile {
         secrets: Vec::new(),
         main: main_toml::read(table, report),
     };
-    ContainerFile { container, uid_from, gid_from, secrets: secrets::read(table, report) }
+    ContainerFile { container, uid_from, gid_from, secrets: secrets::read(table, report), says }
 }
 
 fn trust(field: &Field<'_>, report: &mut FileReport<'_>) -> Vec<PathBuf> {

@@ -39,7 +39,7 @@ type Env = BTreeMap<OsString, OsString>;
 
 /// Returns the container with the settings of the environment, which override the file.
 pub fn apply(env: &Env, file: ContainerFile, problems: &mut Problems, notices: &mut Vec<String>) -> Container {
-    let ContainerFile { mut container, uid_from, gid_from, secrets } = file;
+    let ContainerFile { mut container, uid_from, gid_from, secrets, says: _ } = file;
     notice_ignored(env, "PUID", "uid_from", &uid_from, notices);
     notice_ignored(env, "PGID", "gid_from", &gid_from, notices);
     let app = &mut container.app;

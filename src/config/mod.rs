@@ -101,6 +101,8 @@ pub struct S6Sources {
     pub finish_scripts: Tree,
     /// `fix-attrs.d`: paths and their owners.
     pub fix_attrs: Tree,
+    /// Whether there is the account of LinuxServer's images, `abc`.
+    pub has_linuxserver_account: bool,
     /// `/custom-cont-init.d`: scripts of the user of a LinuxServer image.
     pub custom_scripts: Tree,
     /// `/custom-services.d`: services of that user.

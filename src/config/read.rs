@@ -33,10 +33,13 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     let mut notices = Vec::new();
 
     let file = container_file(sources, &mut problems);
-    let budget_of_file = file.container.stop_timeout;
+    let (budget_of_file, says) = (file.container.stop_timeout, file.says);
     let mut container = env::apply(&sources.env, file, &mut problems, &mut notices);
 
     let image = Image::recognise(sources, &container, &mut notices);
+    if let Some(image) = &image {
+        image.set_defaults(sources, says, &mut container);
+    }
     let mut found = TreeContents::default();
     for tree in &sources.trees {
         tree::read(tree, env::of_tree(&sources.env, &tree.path), image.as_ref(), &mut found, &mut problems);

@@ -16,13 +16,20 @@ const PREFIX: [&str; 3] = ["/bin", "/usr/bin", "/command"];
 /// Names the hook.
 pub const HOOK: &str = "S6_STAGE2_HOOK";
 
+/// The two times of the stop, one after the other.
+const GRACE_TIMES: [&str; 2] = ["S6_SERVICES_GRACETIME", "S6_KILL_GRACETIME"];
+/// Their default.
+const GRACE_TIME: Duration = Duration::from_secs(3);
+
 /// The variables that are read here.
-pub const VARIABLES: [&str; 7] = [
+pub const VARIABLES: [&str; 9] = [
     "S6_BEHAVIOUR_IF_STAGE2_FAILS",
     "S6_CMD_ARG0",
     "S6_CMD_RECEIVE_SIGNALS",
     "S6_KEEP_ENV",
     "S6_KILL_FINISH_MAXTIME",
+    "S6_KILL_GRACETIME",
+    "S6_SERVICES_GRACETIME",
     HOOK,
     "S6_SYNC_DISKS",
 ];
@@ -42,6 +49,9 @@ pub struct S6Overlay {
     pub main_prefix: Vec<OsString>,
     /// Disks are synchronized at the end (`S6_SYNC_DISKS`).
     pub sync_disks: bool,
+    /// How long its stop may take under s6-overlay, as far as its variables say (`S6_SERVICES_GRACETIME`,
+    /// `S6_KILL_GRACETIME`); 0 if neither does.
+    pub stop_time: Duration,
     /// The names of files and variables that the image has and that are honoured (`check` prints them).
     pub honoured: Vec<&'static str>,
     /// How long each script of the stop may take (`S6_KILL_FINISH_MAXTIME`); `None`: as long as the whole stop.
@@ -87,6 +97,7 @@ impl S6Overlay {
             main_receives_signals: number("S6_CMD_RECEIVE_SIGNALS") != 0,
             sync_disks: number("S6_SYNC_DISKS") != 0,
             honoured: Vec::new(),
+            stop_time: stop_time(env, &mut number),
             finish_timeout: milliseconds(number("S6_KILL_FINISH_MAXTIME")),
             hook: words(env, HOOK),
             main_prefix: words(env, "S6_CMD_ARG0"),
@@ -114,6 +125,18 @@ fn number(env: &BTreeMap<OsString, OsString>, name: &str, notices: &mut Vec<Stri
         notices.push(format!("{name}={} is not a number: ignored, as if it were 0", shown_value(value)));
     }
     number.unwrap_or_default()
+}
+
+/// Returns how long the stop may take, if one of both parts is set.
+fn stop_time(env: &BTreeMap<OsString, OsString>, mut number: impl FnMut(&str) -> i64) -> Duration {
+    if !GRACE_TIMES.iter().any(|name| env.contains_key(OsStr::new(name))) {
+        return Duration::ZERO;
+    }
+    let time = |name: &str| match env.get(OsStr::new(name)) {
+        Some(_) => u64::try_from(number(name)).map_or(Duration::ZERO, Duration::from_millis),
+        None => GRACE_TIME,
+    };
+    GRACE_TIMES.map(time).into_iter().fold(Duration::ZERO, Duration::saturating_add)
 }
 
 /// Returns a time; 0 is none, as for s6-overlay.

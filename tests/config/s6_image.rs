@@ -84,3 +84,29 @@ fn the_container_file_decides_before_the_directories_do() {
     let config = given().entry("old", longrun([])).config();
     assert_eq!(config.services[0].user, RunAs::App);
 }
+
+#[test]
+fn the_app_user_is_linuxservers_where_the_image_has_it_and_the_container_file_names_no_other() {
+    let given = || {
+        let mut given = tree();
+        given.0.s6.has_linuxserver_account = true;
+        given
+    };
+    let app = |given: Given| given.config().container.app;
+    assert_eq!((app(given()).user.as_str(), app(given()).group.as_str()), ("abc", "abc"));
+    assert_eq!(app(given().container("[app]\nuser = \"web\"\n")).user.as_str(), "web");
+    assert_eq!(app(tree()).user.as_str(), "app");
+    assert_eq!(app(given().container("s6 = false\n").main("sh")).user.as_str(), "app");
+}
+
+#[test]
+fn the_stop_has_room_for_s6_overlays_times_unless_ours_are_set() {
+    let seconds = |given: Given| given.config().container.stop_timeout.as_secs();
+    assert_eq!(seconds(tree()), 8);
+    assert_eq!(seconds(tree().env("S6_SERVICES_GRACETIME", "25000")), 28);
+    assert_eq!(seconds(tree().env("S6_KILL_GRACETIME", "10000").env("S6_SERVICES_GRACETIME", "1000")), 11);
+    assert_eq!(seconds(tree().env("S6_KILL_GRACETIME", "0")), 8);
+    let given = tree().env("S6_SERVICES_GRACETIME", "25000").env("STEPDOWN_STOP_TIMEOUT", "9s");
+    assert_eq!(seconds(given), 9);
+    assert_eq!(seconds(tree().env("S6_SERVICES_GRACETIME", "25000").container("stop_timeout = \"8s\"\n")), 8);
+}

@@ -4,9 +4,16 @@ use std::ffi::{OsStr, OsString};
 
 use crate::config::Sources;
 use crate::config::container::{Container, DropPolicy};
+use crate::config::container_toml::FileSays;
 use crate::config::s6_overlay::{OnFailure, S6Origin, S6Overlay, search_path};
 use crate::config::service::{Command, Kind, RunAs, Service};
+use crate::config::values::{GroupName, UserName};
 use crate::text::shown;
+
+/// The account of LinuxServer's images.
+const LINUXSERVER: &str = "abc";
+/// The variable of ours that wins against s6-overlay's.
+const STOP_TIMEOUT_VARIABLE: &str = "STEPDOWN_STOP_TIMEOUT";
 
 /// An image made for s6-overlay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +50,19 @@ impl Image {
                 DropPolicy::Auto | DropPolicy::Root => RunAs::Root,
             },
             path: search_path(given).to_string_lossy().into_owned(),
+        }
+    }
+
+    /// Sets what neither the container file nor a variable of ours says: the app user of LinuxServer's images, and a budget
+    /// of the stop within which s6-overlay's own times fit. Nothing waits until they are over.
+    pub fn set_defaults(&self, sources: &Sources, says: FileSays, container: &mut Container) {
+        if let (false, true) = (says.user, sources.s6.has_linuxserver_account)
+            && let (Some(user), Some(group)) = (UserName::new(LINUXSERVER), GroupName::new(LINUXSERVER))
+        {
+            (container.app.user, container.app.group) = (user, group);
+        }
+        if !says.stop_timeout && !sources.env.contains_key(OsStr::new(STOP_TIMEOUT_VARIABLE)) {
+            container.stop_timeout = container.stop_timeout.max(self.overlay.stop_time);
         }
     }
 

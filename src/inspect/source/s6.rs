@@ -5,8 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::tree::read_tree;
-use crate::config::S6Sources;
+use super::tree::{read_file, read_tree};
+use crate::config::{Content, S6Sources};
 
 /// What such an image may have beside its services tree.
 pub const DIRECTORIES: [&str; 5] = ["s6-overlay", "cont-init.d", "cont-finish.d", "fix-attrs.d", "cont-profile.d"];
@@ -31,6 +31,14 @@ pub(super) struct ImagePaths {
     user_bundles: PathBuf,
     /// Only the image itself has them: they do not lie beside the services tree.
     custom: Option<[PathBuf; 2]>,
+}
+
+/// Returns whether the image has the account of LinuxServer's images.
+fn has_linuxserver_account() -> bool {
+    match read_file(Path::new("/etc/passwd")) {
+        Some(Content::File { bytes, .. }) => bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"abc:")),
+        Some(_) | None => false,
+    }
 }
 
 /// Returns whether a directory, such as `/etc`, is that of such an image.
@@ -66,6 +74,7 @@ impl ImagePaths {
             None => Default::default(),
         };
         S6Sources {
+            has_linuxserver_account: self.custom.is_some() && !marks.is_empty() && has_linuxserver_account(),
             marks,
             definitions: tree("s6-overlay/s6-rc.d"),
             user_bundles: read_tree(&self.user_bundles, false),

@@ -80,7 +80,8 @@ structs! {
     CapSet { 0 }
     ReloadSources { untrusted, container, trees, s6 }
     S6Sources {
-        marks, definitions, user_bundles, init_scripts, finish_scripts, fix_attrs, custom_scripts, custom_services,
+        marks, definitions, user_bundles, init_scripts, finish_scripts, fix_attrs, has_linuxserver_account,
+        custom_scripts, custom_services,
     }
     Tree { path, entries, unreadable }
     NamedPaths { files, paths }
