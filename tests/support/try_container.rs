@@ -128,6 +128,11 @@ impl TryContainer {
         self.file(Path::new(S6_OVERLAY).join(path), text, mode)
     }
 
+    /// An executable file beside `services.d`: `cont-init.d/01`.
+    pub fn beside(self, path: &str, text: &str) -> Self {
+        self.file(path, text, 0o755)
+    }
+
     /// A service of s6-rc with these files, which is started.
     pub fn s6_service(self, name: &str, files: &[(&str, &str)]) -> Self {
         let path = |file: &str| format!("s6-rc.d/{name}/{file}");

@@ -1,0 +1,110 @@
+//! The real binary as PID 1 of whole trees in the styles of images made for s6-overlay: what is started, in which order, as
+//! whom, and what the stop runs.
+
+use crate::support::try_container::{LIMIT, Origin, Running, TryContainer, possible};
+
+fn container() -> TryContainer {
+    TryContainer::new().env("STEPDOWN_LOG_FORMAT", "tagged")
+}
+
+/// A oneshot with a script of its own beside `up`, as LinuxServer's images have them; without one nothing is run.
+fn init(container: TryContainer, name: &str, script: Option<&str>, after: &[&str]) -> TryContainer {
+    let run = script.map(|script| format!("#!/bin/sh\n{script}\n"));
+    let up = match script {
+        Some(_) => format!("/etc/s6-overlay/s6-rc.d/{name}/run\n"),
+        None => "# This file doesn't do anything\n".to_owned(),
+    };
+    let mut files = vec![("type", "oneshot\n"), ("up", up.as_str())];
+    files.extend(run.as_deref().map(|run| ("run", run)));
+    let container = container.s6_service(name, &files);
+    after.iter().fold(container, |container, on| container.s6(&format!("s6-rc.d/{name}/dependencies.d/{on}"), ""))
+}
+
+/// A base of a dozen oneshots, half of which run nothing, and a service.
+fn linuxserver() -> TryContainer {
+    let chain: [(&str, Option<&str>, &[&str]); 12] = [
+        ("init-migrations", Some("echo migrations"), &["base"]),
+        ("init-adduser", Some("echo adduser $RC_NAME"), &["init-migrations"]),
+        ("init-envfile", Some("echo envfile"), &["base"]),
+        ("init-os-end", None, &["init-adduser", "init-envfile"]),
+        ("init-config", None, &["init-os-end"]),
+        ("init-crontab-config", Some("echo crontab"), &["init-config"]),
+        ("init-app-config", Some("echo config as $(id -u)"), &["init-config"]),
+        ("init-config-end", None, &["init-crontab-config", "init-app-config"]),
+        ("init-mods", None, &["init-config-end"]),
+        ("init-mods-end", None, &["init-mods"]),
+        ("init-custom-files", Some("echo custom"), &["init-mods-end"]),
+        ("init-services", None, &["init-custom-files"]),
+    ];
+    let add = |container, (name, script, after): &(&str, Option<&str>, &[&str])| init(container, name, *script, after);
+    let run = "#!/bin/sh\necho app as $(id -u) with $1; trap 'exit 0' TERM; while :; do sleep 1; done\n";
+    chain
+        .iter()
+        .fold(container(), add)
+        .s6_service("svc-app", &[("type", "longrun\n"), ("finish", "#!/bin/sh\necho finished $1 $2 $3\n")])
+        .s6_with_mode("s6-rc.d/svc-app/run", run, 0o644)
+        .s6("s6-rc.d/svc-app/dependencies.d/init-services", "")
+}
+
+/// What the services of a container have said, each with its tag.
+fn outputs(running: &Running) -> Vec<String> {
+    let lines = running.lines().into_iter().filter(|line| line.origin == Origin::Out);
+    lines.map(|line| line.text.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn a_base_image_of_linuxservers_runs_its_chain_in_order_and_then_its_service() {
+    if !possible() {
+        return;
+    }
+    let running = linuxserver().start();
+    running.wait_for_line(|line| line.contains("app as 0 with svc-app"), LIMIT);
+    let said = outputs(&running);
+    let place = |text: &str| said.iter().position(|line| line == text).unwrap_or_else(|| panic!("{text}: {said:?}"));
+    let order = [
+        "init-migrations | migrations",
+        "init-adduser | adduser init-adduser",
+        "init-app-config | config as 0",
+        "init-custom-files | custom",
+        "svc-app | app as 0 with svc-app",
+    ];
+    assert!(order.map(place).is_sorted(), "{said:?}");
+    assert!(place("init-envfile | envfile") < place("init-crontab-config | crontab"), "{said:?}");
+    let ended = running.stop().expect(0);
+    assert!(ended.text(Origin::Out).contains("finished 0 0 svc-app"), "{ended:#?}");
+}
+
+#[test]
+fn the_same_tree_runs_as_the_user_of_the_container() {
+    if !possible() {
+        return;
+    }
+    let running = linuxserver().user("1234:1234").tmpfs("/run:uid=1234,gid=1234,mode=0755").start();
+    running.wait_for_line(|line| line.contains("app as 1234 with svc-app"), LIMIT);
+    assert!(outputs(&running).contains(&"init-app-config | config as 1234".to_owned()));
+    running.stop().expect(0);
+}
+
+#[test]
+fn legacy_scripts_and_services_have_their_order_at_the_start_and_at_the_stop() {
+    if !possible() {
+        return;
+    }
+    let script = |text: &str| format!("#!/bin/sh\n{text}\n");
+    let run = "#!/bin/sh\necho runs; trap 'echo ends; exit 0' TERM; while :; do sleep 1; done\n";
+    let container = container()
+        .beside("cont-init.d/02-second", &script("echo second"))
+        .beside("cont-init.d/01-first", &script("echo first; exit 3"))
+        .beside("cont-finish.d/1-bye", &script("echo bye"))
+        .beside("cont-finish.d/2-last", &script("echo last"))
+        .script("old/run", run);
+    let running = container.start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    let said = outputs(&running);
+    let told: Vec<_> = said.iter().filter_map(|line| line.split_once(" | ")).map(|(_, text)| text).collect();
+    assert_eq!(told, ["first", "second", "runs"]);
+    let ended = running.stop().expect(0);
+    let text = ended.text(Origin::Out);
+    let place = |word: &str| text.find(&format!("| {word}\n")).unwrap_or_else(|| panic!("{word}: {text}"));
+    assert!(place("ends") < place("bye") && place("bye") < place("last"), "{text}");
+}
