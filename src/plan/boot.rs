@@ -7,6 +7,7 @@ use super::fix::Fix;
 use super::inherited::RemovedVariables;
 use super::notes::{Blockers, Notes};
 use super::notice::Restriction;
+use super::prepare::PrepareStage;
 use super::privilege::PrivilegeInputs;
 use super::runs_as::Resolver;
 use super::services::{RunStage, ServiceInputs};
@@ -18,7 +19,7 @@ use super::{
     prepare, privilege, services, steps,
 };
 use crate::config::container::{LogFormat, OnMissingPrivilege};
-use crate::config::service::{RunAs, Service};
+use crate::config::service::{Kind, RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::config::{Config, shown_value};
 use crate::error::Error;
@@ -72,8 +73,11 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Blockers) {
     let declared_root = |(service, runs): (&Service, &RunsAs)| service.user != RunAs::App && runs.uid == Uid::ROOT;
     let is_root: Vec<bool> = config.services.iter().zip(&runs).map(declared_root).collect();
     let stage = match switch_ability {
+        // s6-overlay starts oneshots and longruns side by side, and its scripts may wait for a longrun that they do not
+        // require: where PID 1 stays root anyway nothing is run before the rest.
+        SwitchAbility::Root if config.s6.is_some() && has_root_longrun(config, &is_root) => PrepareStage::default(),
         SwitchAbility::Root => prepare::stage(&config.services, &is_root),
-        SwitchAbility::LimitedRoot | SwitchAbility::User => prepare::PrepareStage::default(),
+        SwitchAbility::LimitedRoot | SwitchAbility::User => PrepareStage::default(),
     };
     let case = PrivilegeInputs {
         config,
@@ -230,4 +234,9 @@ fn lacks_capabilities(facts: &Facts, identity: &Identity, drop: DropLevel, steps
         needs = needs.with(Capability::KILL);
     }
     !needs.minus(facts.effective).is_empty()
+}
+
+fn has_root_longrun(config: &Config, is_root: &[bool]) -> bool {
+    let longruns = |service: &Service| service.enabled && service.kind == Kind::Longrun;
+    config.services.iter().zip(is_root).any(|(service, is_root)| *is_root && longruns(service))
 }

@@ -4,7 +4,8 @@
 //! declared order holds across the drop). A root oneshot that waits for a longrun, directly or not, cannot be included:
 //! longruns start after the drop; it forces PID 1 to stay root. The same holds for one that is not `enabled` and started manually
 //! later, for one that runs again or has a `stop_command`, and for what waits for it. The stage is the same if PID 1 stays
-//! root for another reason, so that an image always boots in the same order.
+//! root for another reason, so that an image always boots in the same order; `boot` makes one exception, for images made for
+//! s6-overlay.
 
 use super::order;
 use crate::config::service::{Kind, Service};

@@ -4,7 +4,7 @@
 use stepdown::config::Config;
 use stepdown::config::container::DropPolicy;
 use stepdown::config::s6_overlay::{S6Origin, S6Overlay};
-use stepdown::config::service::{RunAs, Service};
+use stepdown::config::service::{Kind, RunAs, Service};
 use stepdown::config::values::Capability;
 use stepdown::plan::facts::*;
 use stepdown::plan::{self, BootPlan, Decision, S6Base, S6DirectoryKind, S6Layout, Step};
@@ -54,6 +54,16 @@ fn it_lies_in_run_and_is_of_root_whom_the_scripts_run_as() {
     assert_eq!(of, [("old", S6DirectoryKind::Legacy), ("svc-web", S6DirectoryKind::Longrun)]);
     let printed = plan::show::text(&plan, &image());
     assert!(printed.contains("do    s6-overlay files: in /run, 0:0, directories of 2 services\n"), "{printed}");
+}
+
+/// A script may wait for a longrun that it does not require: s6-overlay starts both.
+#[test]
+fn oneshots_start_beside_longruns_of_root_and_before_the_drop_without_any() {
+    let mut image = image();
+    assert_eq!(boot(&image, &in_root(dir(0, 0, 0o755))).prepare, []);
+    image.services.retain(|service| service.kind == Kind::Oneshot);
+    let prepare = boot(&image, &in_root(dir(0, 0, 0o755))).prepare;
+    assert_eq!(prepare.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["init-config"]);
 }
 
 #[test]
