@@ -244,7 +244,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
 }
 
 impl<K> AsFd for Probes<K> {
-    /// Returns the set: readable when a probe has written. [`Probes::listen`] empties it.
+    /// Returns the set: readable when a probe has written. [`Probes::read_ready`] empties it.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()
     }

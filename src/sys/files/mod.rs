@@ -5,7 +5,7 @@
 //! - [`beneath`]: from an open directory to an entry of it, or several levels down.
 //! - [`stat`], [`change`], [`listing`]: stat, change and list the file of a handle.
 //! - [`attributes`]: what decides whether an open file can be replaced.
-//! - [`kernel`]: which of the newer system calls can be used; each has a fallback that is as safe.
+//! - [`syscall_support`]: which of the newer system calls can be used; each has a fallback that is as safe.
 //! - [`placed_by`]: who could have put a file where it is.
 //! - [`pseudo`]: kernel file systems (procfs, sysfs …).
 //! - [`descriptors`]: how many are open.
