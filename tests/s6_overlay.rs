@@ -256,6 +256,23 @@ fn a_hook_that_the_user_may_only_read_runs_through_its_interpreter() {
 }
 
 #[test]
+fn scripts_of_definitions_that_the_user_may_only_read_run_through_their_interpreters() {
+    if !possible() {
+        return;
+    }
+    let run = "/run:uid=1234,gid=1234,mode=0755";
+    let path = "s6-rc.d/init-closed/run";
+    let up = format!("/etc/s6-overlay/{path}\n");
+    let container = probe().s6_service("init-closed", &[("type", "oneshot\n"), ("up", &up)]);
+    let container = container.s6_with_mode(path, "#!/bin/sh -e\necho closed script\n", 0o744);
+    let container = container.s6("s6-rc.d/svc-probe/dependencies.d/init-closed", "");
+    let running = container.user("1234:1234").tmpfs(run).start();
+    running.wait_for_line(|line| line.ends_with("| closed script"), LIMIT);
+    running.record();
+    stopped(running, 0);
+}
+
+#[test]
 fn a_finish_script_that_halts_ends_the_container_with_its_code() {
     if !possible() {
         return;

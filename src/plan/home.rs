@@ -67,6 +67,8 @@ pub(super) fn of_root(
     let can_write = |home: &Path| match facts.paths.get(home) {
         Some(fact) if usable(identity, fact) => true,
         Some(PathFact::Missing(_)) if may_be_made => true,
+        // Scripts of such an image give the app user its home, as LinuxServer's `lsiown abc:abc /config` does.
+        Some(_) if may_be_made && config.s6.is_some() => true,
         Some(_) => is_given(container, identity, home, facts),
         // Not checked: the image's author decides.
         None => !FALLBACKS.iter().any(|other| home == Path::new(other)),

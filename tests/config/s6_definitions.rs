@@ -49,6 +49,15 @@ fn a_script_without_an_execute_bit_is_run_by_its_interpreter() {
 }
 
 #[test]
+fn an_up_file_that_names_a_closed_script_of_its_directory_runs_it_by_its_interpreter() {
+    let up =
+        |script| web(definition("oneshot", [("up", file(&format!("exec {WEB}/run now\n"))), ("run", script)])).command;
+    let closed = "#!/usr/bin/with-contenv bash\n";
+    assert_eq!(up(file(closed)), argv(&["/usr/bin/with-contenv", "bash", &path("run"), "now"]));
+    assert_eq!(up(program(closed)), argv(&[&path("run"), "now"]));
+}
+
+#[test]
 fn an_up_file_is_a_path_or_nothing_and_may_be_a_shell_script() {
     let up = |text: &str| web(definition("oneshot", [("up", file(text)), ("run", program("#!/bin/sh\n"))])).command;
     assert_eq!(up("/etc/x/run\n"), argv(&["/etc/x/run"]));

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 use super::files::{self, ServiceDir};
 use super::format::{DirectoryFormat, START_INTERVAL};
@@ -302,7 +303,16 @@ impl Reader<'_> {
             words.remove(0);
         }
         let words: Vec<OsString> = words.into_iter().map(OsString::from_vec).collect();
-        Some(if words.is_empty() { Command::Nothing } else { Command::Argv(words) })
+        let Some((program, arguments)) = words.split_first() else { return Some(Command::Nothing) };
+        let through = self.interpreter_of(Path::new(program)).into_iter().flatten();
+        Some(Command::Argv(through.chain([program.clone()]).chain(arguments.iter().cloned()).collect()))
+    }
+
+    /// Returns the interpreter of a script of this definition that cannot be executed itself: 0744 and root's, as in
+    /// LinuxServer's images, under `--user`.
+    fn interpreter_of(&self, program: &Path) -> Option<Vec<OsString>> {
+        let name = program.file_name()?.to_str().filter(|_| program.parent() == Some(&self.dir.itself()))?;
+        self.dir.interpreter(name)
     }
 
     /// `dependencies.d/NAME`, else the lines of `dependencies`.
