@@ -111,15 +111,29 @@ impl BootContext {
             tracing::error!("main command: {why}; nothing was started after the root oneshots");
             return Ok(Some((code, result.output_deadline)));
         }
+        self.perform_again(&first, (user, signals), result.output_deadline)
+    }
+
+    /// Does what the present plan says besides the first one. Returns a code and the deadline for the last lines only if a
+    /// signal ended the boot.
+    ///
+    /// # Errors
+    /// When a required step is refused.
+    pub fn perform_again(
+        &mut self,
+        first: &BootPlan,
+        (user, signals): (&EffectiveUser, &Signals),
+        output_deadline: Instant,
+    ) -> Result<Option<(u8, Instant)>, Error> {
         let context = StepContext { user, signals, environment: self.environment.all() };
-        match steps::perform_again(&first, &self.plan, context) {
+        match steps::perform_again(first, &self.plan, context) {
             Ok(secrets) => {
                 self.environment.add_secrets(secrets);
                 Ok(None)
             }
             Err(BootEnded::Stopped(signal)) => {
                 tracing::info!("got {signal} during the boot: no service was started");
-                Ok(Some((0, result.output_deadline)))
+                Ok(Some((0, output_deadline)))
             }
             Err(BootEnded::Refused(refused)) => Err(refused.into()),
         }

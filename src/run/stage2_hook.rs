@@ -11,7 +11,6 @@ use std::time::Instant;
 use nix::unistd::AccessFlags;
 
 use super::boot_context::{BootContext, EarlyStage};
-use crate::boot::steps::{self, BootEnded, StepContext};
 use crate::config::container::DropPolicy;
 use crate::config::s6_overlay::{HOOK, OnFailure, S6Origin, S6Overlay};
 use crate::config::service::{Command, Kind, RunAs, Service};
@@ -153,17 +152,6 @@ impl BootContext {
             tracing::error!("main command: {why}; nothing was started after S6_STAGE2_HOOK");
             return Ok(Some((code, result.output_deadline)));
         }
-        let context = StepContext { user, signals, environment: self.environment.all() };
-        match steps::perform_again(&first, &self.plan, context) {
-            Ok(secrets) => {
-                self.environment.add_secrets(secrets);
-                Ok(None)
-            }
-            Err(BootEnded::Stopped(signal)) => {
-                tracing::info!("got {signal} during the boot: no service was started");
-                Ok(Some((0, result.output_deadline)))
-            }
-            Err(BootEnded::Refused(refused)) => Err(refused.into()),
-        }
+        self.perform_again(&first, (user, signals), result.output_deadline)
     }
 }
