@@ -1,9 +1,9 @@
 //! `import` as a library: sources of other supervisors in, the texts of our files out, and what the loader makes of these.
 
+mod debian_supervisor;
 mod round_trip;
 mod s6;
 mod scripts;
-mod supervisor_oracle;
 mod supervisord;
 
 use std::ffi::OsString;

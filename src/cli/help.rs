@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::config::env::VARIABLES;
+use crate::config::VARIABLES;
 
 /// The width of a page; longer lines are wrapped within the second column.
 pub(super) const PAGE: usize = 80;

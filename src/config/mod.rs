@@ -48,6 +48,7 @@ pub mod units;
 mod url;
 mod users;
 pub mod values;
+mod variables;
 pub mod zone;
 
 use std::collections::BTreeMap;
@@ -61,12 +62,12 @@ use values::ServiceName;
 
 use crate::error::Place;
 
-pub use env::VARIABLES;
 pub use keys::reference;
 pub use paths::is_system_directory;
 pub use quote::shown_value;
 pub use read::read;
 pub use s6::has_meaning;
+pub use variables::VARIABLES;
 
 /// A file larger than this is refused unread: a configuration is small, a bomb is not (SECURITY 1.4).
 pub const MAX_FILE: usize = 256 * 1024;

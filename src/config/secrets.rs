@@ -7,11 +7,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::container::{NamedBy, Secret};
-use super::env::VARIABLES;
 use super::file_report::FileReport;
 use super::quote::{shown_value, ticked};
 use super::toml_field::Field;
 use super::toml_table::Table;
+use super::variables::VARIABLES;
 use super::{container_keys, paths, suggest};
 use crate::error::Place;
 use crate::text::shown;

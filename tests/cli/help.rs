@@ -29,7 +29,7 @@ fn help_names_every_variable_and_every_exit_code() {
         [&["--help"][..], &["init", "--help"], &["check", "--help"], &["plan", "--help"], &["doctor", "--help"]];
     for arguments in pages {
         let text = run(arguments).out;
-        for (name, _) in stepdown::config::env::VARIABLES {
+        for (name, _) in stepdown::config::VARIABLES {
             assert!(text.contains(&format!("\n  {name} ")), "{arguments:?} does not name {name}:\n{text}");
         }
         assert!(text.contains("\n  XDG_RUNTIME_DIR "), "{arguments:?}");

@@ -51,7 +51,7 @@ fn a_script_without_an_execute_bit_is_run_by_its_interpreter() {
 #[test]
 fn an_up_file_that_names_a_closed_script_of_its_directory_runs_it_by_its_interpreter() {
     let up =
-        |script| web(definition("oneshot", [("up", file(&format!("exec {WEB}/run now\n"))), ("run", script)])).command;
+        |script| web(definition("oneshot", [("up", file(format!("exec {WEB}/run now\n"))), ("run", script)])).command;
     let closed = "#!/usr/bin/with-contenv bash\n";
     assert_eq!(up(file(closed)), argv(&["/usr/bin/with-contenv", "bash", &path("run"), "now"]));
     assert_eq!(up(program(closed)), argv(&[&path("run"), "now"]));

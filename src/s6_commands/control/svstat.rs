@@ -12,7 +12,7 @@ use crate::control::responses::ServiceStatus;
 use crate::s6_commands::call::{Call, Outcome, print};
 use crate::s6_commands::failure::Failure;
 use crate::supervise::StatusState;
-use crate::text::shown_bytes;
+use crate::text::{shown, shown_bytes};
 
 /// The exit code for a service that nobody supervises.
 const NOT_SUPERVISED: u8 = 1;
@@ -80,7 +80,7 @@ pub(in crate::s6_commands) fn s6_svok(mut call: Call) -> Outcome {
     match service.status() {
         Ok(_) => Ok(0),
         Err(ClientError::NoServer(_) | ClientError::BadRequest(_)) => Ok(NOT_SUPERVISED),
-        Err(error) => Err(failed(&format!("check {}", service.directory.display()), &error)),
+        Err(error) => Err(failed(&format!("check {}", shown(&service.directory)), &error)),
     }
 }
 
