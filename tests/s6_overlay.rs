@@ -273,6 +273,22 @@ fn scripts_of_definitions_that_the_user_may_only_read_run_through_their_interpre
 }
 
 #[test]
+fn s6_setuidgid_goes_on_as_the_user_that_the_whole_container_runs_as() {
+    if !possible() {
+        return;
+    }
+    let run = "#!/bin/sh\nln -s /usr/bin/stepdown /tmp/s6-setuidgid\nexec /tmp/s6-setuidgid nobody probe --stay\n";
+    let service = || container().s6_service("svc-probe", &[("type", "longrun\n"), ("run", run)]);
+    let running = service().user("1234:1234").start();
+    assert_eq!(running.record()["self"]["uids"][0], 1234);
+    running.wait_for_line(|line| line.contains("s6-setuidgid: info: this container runs as uid 1234,"), LIMIT);
+    stopped(running, 0);
+    let running = service().start();
+    assert_eq!(running.record()["self"]["uids"][0], 65534);
+    stopped(running, 0);
+}
+
+#[test]
 fn a_finish_script_that_halts_ends_the_container_with_its_code() {
     if !possible() {
         return;

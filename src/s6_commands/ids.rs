@@ -1,17 +1,20 @@
 //! `s6-setuidgid`, `s6-envuidgid`, `s6-applyuidgid`: becoming another user in a chain. Accounts are looked up in the account
-//! files, as everywhere here. Who is that user already and cannot change is left so: under `--user` the same scripts run.
+//! files, as everywhere here. Who cannot change and is that user already, or runs in a
+//! container that is one user's, is left so: under `--user` the same scripts run.
 
 use nix::errno::Errno;
+use nix::sys::stat::stat;
 use nix::unistd::{self, getegid, geteuid, setgid, setgroups, setuid};
 
 use crate::config::values::{Gid, GroupName, Uid, UserName};
+use crate::control::locate;
 use crate::inspect::facts::account_bytes;
 use crate::plan::accounts::{group as group_file, passwd};
 use crate::plan::facts::AccountFile;
 use crate::s6_commands::call::{Call, Outcome, number};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
-use crate::s6_commands::notice;
+use crate::s6_commands::notice::{self, IdsStay};
 use crate::text::shown_bytes;
 
 const APPLY: &str = "s6-applyuidgid";
@@ -182,21 +185,44 @@ fn from_environment(environment: &Environment) -> Result<Ids, Failure> {
     })
 }
 
-/// Changes the ids, or leaves them if they are ours and cannot be changed.
+/// What a change of ids changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Groups,
+    Gid,
+    Uid,
+}
+
+/// Changes the ids, or leaves them if they cannot be changed and are ours, or those of the whole container (`--user`,
+/// `drop = "app"`): its scripts call this for each service.
 fn apply(call: &Call, ids: &Ids) -> Result<(), Failure> {
     match change(ids) {
         // Nothing is gained: these are the rights that we have.
         Err((_, Errno::EPERM)) if is_already(ids) => {
-            notice::already_that_user(call.name);
+            notice::ids_stay(call.name, IdsStay::AlreadyThatUser);
             Ok(())
         }
-        Err((what, errno)) => Err(Failure::unable(what, errno)),
+        // The first change: none is done by half.
+        Err((Change::Groups, Errno::EPERM)) if is_users_container() => {
+            notice::ids_stay(call.name, IdsStay::WholeContainer);
+            Ok(())
+        }
+        Err((Change::Groups, errno)) => Err(Failure::unable("set supplementary group list", errno)),
+        Err((Change::Gid, errno)) => Err(Failure::unable("setgid", errno)),
+        Err((Change::Uid, errno)) => Err(Failure::unable("setuid", errno)),
         Ok(()) => Ok(()),
     }
 }
 
+/// Whether PID 1 itself runs as our user, whom its runtime directory belongs to: no program here can be another one.
+fn is_users_container() -> bool {
+    let owner = locate::runtime_directory().and_then(|runtime| stat(&runtime).ok()).map(|seen| seen.st_uid);
+    let ours = geteuid();
+    !ours.is_root() && owner == Some(ours.as_raw())
+}
+
 /// Groups, then gid, then uid: each needs a privilege that the next one drops.
-fn change(ids: &Ids) -> Result<(), (&'static str, Errno)> {
+fn change(ids: &Ids) -> Result<(), (Change, Errno)> {
     let raw = unistd::Gid::from_raw;
     let gid = ids.gid.filter(|gid| *gid != 0).map(raw);
     if let Some(groups) = &ids.groups {
@@ -204,13 +230,13 @@ fn change(ids: &Ids) -> Result<(), (&'static str, Errno)> {
         let primary = gid.unwrap_or_else(getegid);
         let mut all = vec![primary];
         all.extend(groups.iter().map(|gid| raw(*gid)).filter(|gid| *gid != primary));
-        setgroups(&all).map_err(|errno| ("set supplementary group list", errno))?;
+        setgroups(&all).map_err(|errno| (Change::Groups, errno))?;
     }
     if let Some(gid) = gid {
-        setgid(gid).map_err(|errno| ("setgid", errno))?;
+        setgid(gid).map_err(|errno| (Change::Gid, errno))?;
     }
     if let Some(uid) = ids.uid.filter(|uid| *uid != 0) {
-        setuid(unistd::Uid::from_raw(uid)).map_err(|errno| ("setuid", errno))?;
+        setuid(unistd::Uid::from_raw(uid)).map_err(|errno| (Change::Uid, errno))?;
     }
     Ok(())
 }
