@@ -37,7 +37,7 @@ fn linuxserver() -> TryContainer {
         ("init-services", None, &["init-custom-files"]),
     ];
     let add = |container, (name, script, after): &(&str, Option<&str>, &[&str])| init(container, name, *script, after);
-    let run = "#!/bin/sh\necho app as $(id -u) with $1; trap 'exit 0' TERM; while :; do sleep 1; done\n";
+    let run = "#!/bin/sh\ntrap 'exit 0' TERM; echo app as $(id -u) with $1; while :; do sleep 1; done\n";
     chain
         .iter()
         .fold(container(), add)
@@ -91,7 +91,7 @@ fn legacy_scripts_and_services_have_their_order_at_the_start_and_at_the_stop() {
         return;
     }
     let script = |text: &str| format!("#!/bin/sh\n{text}\n");
-    let run = "#!/bin/sh\necho runs; trap 'echo ends; exit 0' TERM; while :; do sleep 1; done\n";
+    let run = "#!/bin/sh\ntrap 'echo ends; exit 0' TERM; echo runs; while :; do sleep 1; done\n";
     let container = container()
         .beside("cont-init.d/02-second", &script("echo second"))
         .beside("cont-init.d/01-first", &script("echo first; exit 3"))
