@@ -36,6 +36,7 @@ pub mod service;
 mod service_keys;
 mod service_parts;
 mod service_toml;
+pub mod shebang;
 mod signals_toml;
 pub mod suggest;
 mod toml_field;

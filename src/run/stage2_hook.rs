@@ -3,8 +3,6 @@
 //! are read again. Must not know what it does.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::Read;
 use std::os::unix::net::UnixListener;
 use std::time::Instant;
 
@@ -15,7 +13,7 @@ use crate::config::container::DropPolicy;
 use crate::config::s6_overlay::{HOOK, OnFailure, S6Origin, S6Overlay};
 use crate::config::service::{Command, Kind, RunAs, Service};
 use crate::config::values::ServiceName;
-use crate::config::{self, Config, key_lines};
+use crate::config::{self, Config, key_lines, shebang};
 use crate::error::{Error, Place};
 use crate::inspect::{doctor, facts, source};
 use crate::plan::checks::locate_all;
@@ -25,7 +23,7 @@ use crate::supervise::StopReason;
 use crate::sys::privilege::EffectiveUser;
 use crate::sys::process::launch::Parent;
 use crate::sys::signals::Signals;
-use crate::sys::{access, interpreter};
+use crate::sys::{access, exec_failure};
 
 /// The name under which it runs.
 const NAME: &str = "stage2-hook";
@@ -88,15 +86,7 @@ fn through_interpreter(service: &Service, facts: &Facts) -> Option<Command> {
     if access::check(path, AccessFlags::X_OK).is_ok() {
         return None;
     }
-    let mut head = Vec::new();
-    let size = u64::try_from(interpreter::HEAD_SIZE).ok()?;
-    File::open(path)
-        .ok()
-        .filter(|file| file.metadata().is_ok_and(|it| it.is_file()))?
-        .take(size)
-        .read_to_end(&mut head)
-        .ok()?;
-    let mut run = interpreter::words(&head)?;
+    let mut run = shebang::words(&exec_failure::head(path)?)?;
     run.push(path.clone().into());
     run.extend(words.iter().skip(1).cloned());
     Some(Command::Argv(run))

@@ -1,6 +1,6 @@
 //! `s6-setuidgid`, `s6-envuidgid`, `s6-applyuidgid`: becoming another user in a chain. Accounts are looked up in the account
-//! files, as everywhere here. Who cannot change and is that user already, or runs in a
-//! container that is one user's, is left so: under `--user` the same scripts run.
+//! files, as everywhere here. Who cannot change and is that user already, or runs in a container that is one user's, is left
+//! so: under `--user` the same scripts run.
 
 use nix::errno::Errno;
 use nix::sys::stat::stat;

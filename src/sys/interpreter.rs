@@ -20,15 +20,6 @@ pub fn interpreter_of(head: &[u8]) -> Option<PathBuf> {
     (!name.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(name)))
 }
 
-/// Returns the words by which the kernel runs a script: the interpreter, and the rest of the line as one argument (execve(2)).
-pub fn words(head: &[u8]) -> Option<Vec<OsString>> {
-    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?.trim_ascii();
-    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
-    let (program, argument) = line.split_at_checked(end)?;
-    let words = [program, argument.trim_ascii()].into_iter().filter(|word| !word.is_empty());
-    Some(words.map(|word| OsStr::from_bytes(word).to_owned()).collect()).filter(|words: &Vec<_>| !words.is_empty())
-}
-
 /// Returns the program that a script has env(1) look for: `#!/usr/bin/env python3`, `#!/usr/bin/env -S python3 -u`; `None` also
 /// where env(1) would expand or join words to know it.
 pub fn by_env(head: &[u8]) -> Option<OsString> {
@@ -100,14 +91,6 @@ mod tests {
         assert_eq!(named("#!\n/bin/sh"), None);
         assert_eq!(named("echo hello"), None);
         assert_eq!(named(""), None);
-    }
-
-    #[test]
-    fn the_rest_of_the_line_is_one_argument() {
-        let of = |text: &str| words(text.as_bytes());
-        assert_eq!(of("#!/usr/bin/with-contenv bash -e\necho").unwrap(), ["/usr/bin/with-contenv", "bash -e"]);
-        assert_eq!(of("#! /bin/sh \n").unwrap(), ["/bin/sh"]);
-        assert_eq!([of("#!\n"), of("echo"), of("")], [None, None, None]);
     }
 
     #[test]

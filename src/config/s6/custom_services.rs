@@ -1,6 +1,5 @@
 //! `/custom-services.d` of a LinuxServer image → longruns, as its own script makes them. Must not know the machine.
 
-use super::files;
 use super::format::START_INTERVAL;
 use super::image::Image;
 use super::scripts;
@@ -10,7 +9,7 @@ use crate::config::s6_overlay::S6Origin;
 use crate::config::service::{Command, Kind, Restart, RestartPolicy, Service};
 use crate::config::tree::{self, TreeContents};
 use crate::config::values::ServiceName;
-use crate::config::{Content, Tree};
+use crate::config::{Content, Tree, shebang};
 use crate::error::{Place, Problems};
 use crate::text::shown;
 
@@ -28,12 +27,12 @@ pub fn read(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &mut
             continue;
         };
         let command = match content {
-            Content::File { bytes, .. } if !bytes.starts_with(b"#!") && !bytes.starts_with(b"\x7fELF") => {
+            Content::File { bytes, .. } if !shebang::is_program(bytes) => {
                 skipped.push(quoted_os(file));
                 continue;
             }
             Content::File { executable: false, bytes } => {
-                let words = files::interpreter(bytes).into_iter().flatten();
+                let words = shebang::words(bytes).into_iter().flatten();
                 Command::Argv(words.chain([path.clone().into(), name.as_str().into()]).collect())
             }
             Content::File { executable: true, .. } | Content::TooLarge(_) | Content::Other(_) => {

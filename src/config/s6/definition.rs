@@ -10,12 +10,12 @@ use super::files::{self, ServiceDir};
 use super::format::{DirectoryFormat, START_INTERVAL};
 use super::table::{self, Row, Scope, Treatment};
 use super::{pipes, slips};
-use crate::config::Content;
 use crate::config::draft::{Draft, Link, Origin, Relation};
 use crate::config::quote::quoted;
 use crate::config::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Reload, Restart, RestartPolicy, Service};
 use crate::config::service_parts::SIGNALS;
 use crate::config::values::{ServiceName, Signal};
+use crate::config::{Content, shebang};
 use crate::error::{Place, Problems};
 use crate::execline;
 use crate::execline::lexer::SyntaxError;
@@ -277,7 +277,7 @@ impl Reader<'_> {
     fn line(&mut self, name: &str) -> Option<Command> {
         let dir = &mut self.dir;
         match dir.entry(name)? {
-            Content::File { bytes, executable } if files::is_script(bytes) && !files::is_execline(bytes) => {
+            Content::File { bytes, executable } if shebang::is_script(bytes) && !files::is_execline(bytes) => {
                 if *executable || !self.is_definition() {
                     self.dir.check_program(name);
                     return Some(Command::File(self.dir.path(name)));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::config::file_report::FileReport;
 use crate::config::quote::{quoted, quoted_os};
-use crate::config::{Content, bytes, line_endings};
+use crate::config::{Content, bytes, line_endings, shebang};
 use crate::error::{FileCommand, Place, Problem, Problems, Remedy};
 
 /// A service directory and the problems found in it.
@@ -126,7 +126,7 @@ impl<'c> ServiceDir<'c> {
     /// interpreter, and what the kernel would give it as one argument.
     pub fn interpreter(&self, name: &str) -> Option<Vec<OsString>> {
         match self.entry(name) {
-            Some(Content::File { bytes, executable: false }) => interpreter(bytes),
+            Some(Content::File { bytes, executable: false }) => shebang::words(bytes),
             Some(_) | None => None,
         }
     }
@@ -205,26 +205,10 @@ impl<'c> ServiceDir<'c> {
     }
 }
 
-/// Returns whether a file begins with `#!`.
-pub fn is_script(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"#!")
-}
-
 /// Returns whether a script's interpreter is execlineb.
 pub fn is_execline(bytes: &[u8]) -> bool {
-    let words = interpreter(bytes).unwrap_or_default();
+    let words = shebang::words(bytes).unwrap_or_default();
     words.first().is_some_and(|program| Path::new(program).file_name() == Some(OsStr::new("execlineb")))
-}
-
-/// Returns the words of a script's first line, as the kernel splits it.
-pub fn interpreter(bytes: &[u8]) -> Option<Vec<OsString>> {
-    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = first.strip_prefix(b"#!")?.trim_ascii();
-    let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
-    let (program, argument) = line.split_at_checked(end)?;
-    let words = [program, argument.trim_ascii()].into_iter().filter(|word| !word.is_empty());
-    Some(words.map(|word| OsStr::from_bytes(word).to_owned()).collect())
-        .filter(|words: &Vec<OsString>| !words.is_empty())
 }
 
 /// Returns the remedy for a script that lacks its execute bit, after these words.

@@ -11,7 +11,7 @@ use crate::config::s6_overlay::{OnFailure, S6Origin};
 use crate::config::service::{Command, Kind, Service};
 use crate::config::tree::{self, TreeContents};
 use crate::config::values::ServiceName;
-use crate::config::{Content, Tree};
+use crate::config::{Content, Tree, shebang};
 use crate::error::{Place, Problems};
 use crate::text::shown;
 
@@ -66,7 +66,7 @@ pub fn custom(
     for (file, content) in &tree.entries {
         let path = tree.path.join(file);
         let command = match content {
-            Content::File { executable: true, bytes } if is_program(bytes) => Command::File(path),
+            Content::File { executable: true, bytes } if shebang::is_program(bytes) => Command::File(path),
             Content::File { .. } => Command::Argv(vec![BASH.into(), path.into()]),
             Content::TooLarge(_) | Content::Other(_) => Command::File(path),
             Content::Dir(_) | Content::Unreadable(_) => continue,
@@ -95,7 +95,7 @@ fn commands(
     for (file, content) in &tree.entries {
         let path = tree.path.join(file);
         let command = match content {
-            Content::File { executable: true, bytes } if is_program(bytes) => {
+            Content::File { executable: true, bytes } if shebang::is_program(bytes) => {
                 dir.check_program_os(file);
                 Command::File(path)
             }
@@ -119,10 +119,6 @@ fn commands(
         found.s6_notices.push(format!("{path}: {names}: not executable, not run, as under s6-overlay"));
     }
     all
-}
-
-fn is_program(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"#!") || bytes.starts_with(b"\x7fELF")
 }
 
 fn draft(
