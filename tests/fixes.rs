@@ -216,18 +216,20 @@ fn a_log_directory_that_the_app_may_have_put_there() {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
     std::os::unix::fs::chown(host.path(), Some(1234), Some(2345)).unwrap();
-    let boot = |file: &str| {
+    let boot = |file: &str, command: &[&str]| {
         let service =
             "type = \"oneshot\"\ncommand = [\"/bin/echo\", \"a line\"]\nlog = { directory = \"/vol/logs\" }\n";
         let container = TryContainer::new().env("PUID", "1234").env("PGID", "2345").volume(host.path(), "/vol");
         let container = container.container_toml(file).service("web.toml", service);
-        container.command(&["/bin/cat", "/vol/logs/current"]).run()
+        container.command(command).run()
     };
-    let before = boot("").expect(1).text(Origin::Err);
+    let before = boot("", &["/bin/cat", "/vol/logs/current"]).expect(1).text(Origin::Err);
     let help = before.lines().find(|line| line.contains("if it is the right one, write `")).unwrap();
     let (_, line) = help.split_once("write `").unwrap();
     let (line, _) = line.split_once("` into /etc/stepdown.toml").unwrap();
-    let after = boot(line).expect(0);
+    // The process that writes the file may do so after the service has ended.
+    let when_written = "until [ -s /vol/logs/current ]; do :; done; exec cat /vol/logs/current";
+    let after = boot(line, &["/bin/sh", "-c", when_written]).expect(0);
     assert!(after.text(Origin::Out).contains("a line"), "{after:#?}");
     assert!(!after.text(Origin::Err).contains("cannot give"), "{after:#?}");
 }
