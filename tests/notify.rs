@@ -16,7 +16,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, UnixCredentials, sendmsg};
 use nix::unistd::{geteuid, getpid, pipe};
 use stepdown::config::values::{ServiceName, Uid};
 use stepdown::control::runtime_dir::{RuntimeDir, make};
-use stepdown::run::notify::{LONGEST, Notification, Receiver, Rejection, open};
+use stepdown::run::notify::{MAX_MESSAGE, Notification, Receiver, Rejection, open};
 
 use crate::support::skip::skipped;
 
@@ -158,8 +158,8 @@ fn descriptors_are_closed_however_many_and_the_barrier_falls() {
 fn a_message_may_be_so_long_and_no_longer() {
     let (sender, mut receiver, _) = opened(None, me());
     let message = |length: usize| [b"READY=1\n".as_slice(), &vec![b'x'; length - 8]].concat();
-    sender.send(&message(LONGEST)).unwrap();
-    sender.send(&message(LONGEST + 1)).unwrap();
+    sender.send(&message(MAX_MESSAGE)).unwrap();
+    sender.send(&message(MAX_MESSAGE + 1)).unwrap();
     sender.send(&message(100_000)).unwrap();
     sender.send(b"").unwrap();
     assert_eq!(receiver.receive(), [Notification::Ready, Notification::Rejected(Rejection::TooLong)]);

@@ -326,9 +326,9 @@ fn environment() -> String {
 
 /// Two columns under a title, no wider than a page; if one of the first column is long, the second one is below it.
 fn table(title: &str, rows: &[(&str, &str)]) -> String {
-    const WIDEST: usize = 40;
+    const MAX_WIDTH: usize = 40;
     let widest = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0);
-    let (width, is_below) = if widest > WIDEST { (0, true) } else { (widest, false) };
+    let (width, is_below) = if widest > MAX_WIDTH { (0, true) } else { (widest, false) };
     let mut text = format!("{title}\n");
     for (left, right) in rows {
         let mut lines = broken(right, PAGE.saturating_sub(width + 4)).into_iter();

@@ -13,7 +13,7 @@ use super::toml_words::{self, Scope, SyntaxError};
 
 /// For a larger file only the first syntax error is reported: nobody writes it manually, and the parser would keep an error
 /// for each byte of a malicious file (SECURITY T33).
-const RECOVERED_UP_TO: usize = 16 * 1024;
+const MAX_RECOVERED: usize = 16 * 1024;
 
 /// A parsed file.
 pub struct Document<'t> {
@@ -30,7 +30,7 @@ impl<'t> Document<'t> {
     /// [`Document::walk`].
     pub fn parse(text: &'t str, windows: Vec<usize>) -> Self {
         let (root, mut errors) = match text.len() {
-            ..=RECOVERED_UP_TO => DeTable::parse_recoverable(text),
+            ..=MAX_RECOVERED => DeTable::parse_recoverable(text),
             _ => match DeTable::parse(text) {
                 Ok(root) => (root, Vec::new()),
                 Err(error) => (Spanned::new(0..0, DeTable::new()), vec![error]),

@@ -10,7 +10,7 @@ const LOOPBACK: &str = "127.0.0.1";
 /// The default port of a URL.
 const HTTP_PORT: u16 = 80;
 /// DNS has no longer names (RFC 1035).
-const LONGEST_HOST: usize = 253;
+const MAX_HOST: usize = 253;
 
 const HOST_PORT: &str = "write host and port, such as \"127.0.0.1:80\" or \"[::1]:80\"";
 const URL: &str = "write a URL such as \"http://127.0.0.1/ping\"";
@@ -80,7 +80,7 @@ fn is_host(text: &str) -> bool {
     let letters = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     let numbers = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let begins = text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_');
-    letters && begins && text.len() <= LONGEST_HOST && (!numbers || text.parse::<Ipv4Addr>().is_ok())
+    letters && begins && text.len() <= MAX_HOST && (!numbers || text.parse::<Ipv4Addr>().is_ok())
 }
 
 fn port(text: &str) -> Result<u16, &'static str> {

@@ -311,8 +311,8 @@ pub fn format_own_messages(plan: &BootPlan) {
 /// Returns the width of tags.
 fn tag_width(plan: &BootPlan) -> usize {
     let names = plan.services.iter().chain(&plan.main).map(|plan| plan.name.as_str().len());
-    names.chain([ServiceName::OWN.len()]).max().unwrap_or_default().min(WIDEST)
+    names.chain([ServiceName::OWN.len()]).max().unwrap_or_default().min(MAX_WIDTH)
 }
 
 /// A tag is padded to the longest name, up to this width; a longer name is not.
-const WIDEST: usize = 20;
+const MAX_WIDTH: usize = 20;

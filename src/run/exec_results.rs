@@ -12,7 +12,7 @@ use super::process_manager::ProcessManager;
 use super::service_records::ServiceRecord;
 use crate::plan::checks::{ALLOW_FILTERS, UNFILTERED};
 use crate::supervise::{Event, Id, Pid, Role, SpawnError};
-use crate::sys::process::oom_score::TRIES;
+use crate::sys::process::oom_score::MAX_ATTEMPTS;
 use crate::sys::process::spawn::ExecResult;
 use crate::sys::process::{filter, reap};
 
@@ -79,7 +79,7 @@ impl ProcessManager {
         }
         self.fd_watcher.remove(key, &pipe);
         if !refused {
-            self.process_table.set_score_later(pid, Instant::now(), TRIES);
+            self.process_table.set_score_later(pid, Instant::now(), MAX_ATTEMPTS);
             self.adjust_oom_scores();
         }
     }

@@ -48,7 +48,7 @@ pub fn remedy(id: Id, who: Killed, after: Duration, supervisor: &Supervisor, is_
 
 /// Returns the command line of a process, shortened; its name in brackets where it has none, as ps(1) has it.
 pub fn command_of(pid: Pid) -> String {
-    const LONGEST: usize = 60;
+    const MAX_LENGTH: usize = 60;
     let line = read_file::read_proc(&format!("/proc/{}/cmdline", pid.0));
     let words: Vec<String> = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).map(shown_bytes).collect();
     let text = match words.is_empty() {
@@ -57,5 +57,5 @@ pub fn command_of(pid: Pid) -> String {
             format!("[{}]", String::from_utf8_lossy(&read_file::read_proc(&format!("/proc/{}/comm", pid.0))).trim_end())
         }
     };
-    if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
+    if text.chars().count() <= MAX_LENGTH { text } else { text.chars().take(MAX_LENGTH).chain(['…']).collect() }
 }

@@ -6,7 +6,7 @@ use crate::supervise::{EngineTime, Exit, Id, LastFailure, MainBlocked, Phase, Su
 use crate::sys::process::spawn_words;
 
 /// More are only counted.
-const MOST_NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// Returns whether any of these fails, so that the wait may have no end.
 pub fn is_any_failing(on: &[Id], supervisor: &Supervisor) -> bool {
@@ -26,8 +26,8 @@ pub fn blockers(on: &[Id], supervisor: &Supervisor, now: EngineTime) -> String {
 }
 
 fn listed(mut names: Vec<String>) -> String {
-    let more = names.len().saturating_sub(MOST_NAMED);
-    names.truncate(MOST_NAMED);
+    let more = names.len().saturating_sub(MAX_NAMED);
+    names.truncate(MAX_NAMED);
     if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
 }
 

@@ -21,7 +21,7 @@ use crate::sys::process::spawn::ExecPipe;
 
 /// How soon leftovers are checked; the pause doubles each time, up to the second value.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// A process between its fork and its reaping.
 pub struct Process {
@@ -206,7 +206,7 @@ impl ProcessTable {
             left
         });
         if thorough {
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            self.pause = (self.pause * 2).min(MAX_PAUSE);
             self.next_check = Some(now + self.pause);
         }
         self.stop_if_idle();

@@ -13,7 +13,7 @@ use nix::libc;
 /// Kubernetes' default `terminationMessagePath`.
 pub const PATH: &str = "/dev/termination-log";
 /// Kubernetes shows no more.
-const LONGEST: usize = 4096;
+const MAX_LENGTH: usize = 4096;
 
 /// The open file.
 #[derive(Debug)]
@@ -39,10 +39,10 @@ impl TerminationLog {
 
 /// The beginning of the text, up to the end of a line where there is one.
 fn cut(text: &str) -> &str {
-    if text.len() <= LONGEST {
+    if text.len() <= MAX_LENGTH {
         return text;
     }
-    let mut end = LONGEST;
+    let mut end = MAX_LENGTH;
     while !text.is_char_boundary(end) {
         end -= 1;
     }

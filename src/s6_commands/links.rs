@@ -135,11 +135,11 @@ fn what_is(file: &Path, program: &Path) -> io::Result<Found> {
 }
 
 /// Programs of s6 are smaller.
-const MOST: u64 = 1024 * 1024;
+const MAX_SIZE: u64 = 1024 * 1024;
 
 fn contents(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    fs::File::open(file)?.take(MOST).read_to_end(&mut bytes)?;
+    fs::File::open(file)?.take(MAX_SIZE).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -32,7 +32,7 @@ mod timers;
 
 pub use budget::{END_OF_INPUT_TIMEOUT, LAYER_RESERVE, REAP_GRACE, StopShares};
 pub use phase::{Phase, StatusState};
-pub use probes::{FIRST_READY_PAUSE, WAIT_FOR_PAUSE, WAIT_REPORT_MAX_PAUSE, WAIT_REPORT_PAUSE};
+pub use probes::{FIRST_READY_PAUSE, MAX_WAIT_REPORT_PAUSE, WAIT_FOR_PAUSE, WAIT_REPORT_PAUSE};
 pub use report::{EndedByUs, FailureReason, Killed, LastFailure, MainBlocked, Report, StatusReason, StopReason};
 pub use restart::MIN_PAUSE;
 pub use spawn_error::{SpawnError, SpawnStep};

@@ -15,7 +15,7 @@ pub const WAIT_FOR_PAUSE: Duration = Duration::from_secs(1);
 /// That it is still not there, or not ready, is reported again after this long, then after twice as long each time.
 pub const WAIT_REPORT_PAUSE: Duration = Duration::from_secs(5);
 /// The longest of these pauses.
-pub const WAIT_REPORT_MAX_PAUSE: Duration = Duration::from_secs(300);
+pub const MAX_WAIT_REPORT_PAUSE: Duration = Duration::from_secs(300);
 /// Between the first two readiness checks; the pauses double up to the configured one.
 pub const FIRST_READY_PAUSE: Duration = Duration::from_millis(20);
 
@@ -218,5 +218,5 @@ impl Supervisor {
 /// Returns the pause before what began then, and was last reported then, is reported again: as long as it had lasted, so
 /// that the pauses double.
 pub(super) fn report_pause(began: EngineTime, reported: EngineTime) -> Duration {
-    reported.since(began).clamp(WAIT_REPORT_PAUSE, WAIT_REPORT_MAX_PAUSE)
+    reported.since(began).clamp(WAIT_REPORT_PAUSE, MAX_WAIT_REPORT_PAUSE)
 }

@@ -13,7 +13,7 @@ const FOUND: u32 = 9;
 const SECTIONS: [&str; 17] =
     ["1", "2", "3", "3.1", "3.2", "3.3", "3.4", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"];
 /// A reason is a sentence.
-const SHORTEST_REASON: usize = 30;
+const MIN_REASON: usize = 30;
 
 /// A line of a table.
 pub struct Row<'a> {
@@ -54,7 +54,7 @@ pub fn complaints(rows: &[Row<'_>], read: impl Fn(&str) -> Option<String>) -> Ve
             wrong.push(format!("{} is there twice", row.id));
         }
         if let Some(reason) = row.tests.strip_prefix("none:") {
-            if reason.trim().len() < SHORTEST_REASON {
+            if reason.trim().len() < MIN_REASON {
                 wrong.push(format!("{} has no test, and no reason that says why", row.id));
             }
             continue;

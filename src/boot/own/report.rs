@@ -46,12 +46,12 @@ pub struct OwnReport {
 pub struct Paths {
     /// The number of paths.
     pub count: u64,
-    /// At most [`EXAMPLES`] of them.
+    /// At most [`MAX_EXAMPLES`] of them.
     pub examples: Vec<String>,
 }
 
 /// How many paths are named for each cause.
-pub const EXAMPLES: usize = 3;
+pub const MAX_EXAMPLES: usize = 3;
 
 /// All entries that were not changed for one cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -251,7 +251,7 @@ impl Paths {
     /// Counts one; its path is made only while examples are needed.
     pub(super) fn count(&mut self, path: impl FnOnce() -> String) {
         self.count += 1;
-        if self.examples.len() < EXAMPLES {
+        if self.examples.len() < MAX_EXAMPLES {
             self.examples.push(path());
         }
     }
@@ -259,7 +259,7 @@ impl Paths {
     fn add(&mut self, more: Self) {
         self.count += more.count;
         self.examples.extend(more.examples);
-        self.examples.truncate(EXAMPLES);
+        self.examples.truncate(MAX_EXAMPLES);
     }
 }
 
@@ -298,7 +298,7 @@ mod tests {
         }
         let report = tally.into_report("/data", Owner { uid: Uid(1), gid: Gid(2) });
         let [only] = report.skipped.as_slice() else { panic!("{report:?}") };
-        assert_eq!((only.paths.count, only.paths.examples.len()), (100, EXAMPLES));
+        assert_eq!((only.paths.count, only.paths.examples.len()), (100, MAX_EXAMPLES));
     }
 
     #[test]

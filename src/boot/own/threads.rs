@@ -12,7 +12,7 @@ use crate::sys::files::listing::Listing;
 use crate::sys::files::stat::Stat;
 
 /// Trees up to this many entries are walked faster by one thread than a second one could be started.
-const SINGLE_THREAD_UP_TO: u64 = 1024;
+const MAX_SINGLE_THREADED: u64 = 1024;
 
 /// The stack of a thread; the walk never recurses.
 const STACK_SIZE: usize = 256 * 1024;
@@ -32,7 +32,7 @@ impl Walk<'_> {
         worker.begin(pin, stat);
         let tally = thread::scope(|scope| {
             let mut helpers = Vec::new();
-            if worker.work(&mut listing, Some(SINGLE_THREAD_UP_TO)) == RemainingWork::Much {
+            if worker.work(&mut listing, Some(MAX_SINGLE_THREADED)) == RemainingWork::Much {
                 for _ in 1..self.threads {
                     self.begin_work();
                     let builder = thread::Builder::new().name("own".to_owned()).stack_size(STACK_SIZE);

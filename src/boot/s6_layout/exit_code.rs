@@ -11,8 +11,8 @@ use nix::sys::stat::Mode;
 
 use crate::text::shown_bytes;
 
-/// More digits than any number that is written there.
-const MOST: u64 = 64;
+/// Longer than any number that is written there.
+const MAX_SIZE: u64 = 64;
 
 /// The file, by its directory.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl ExitCodeFile {
             return Err(io::Error::other("it is not a regular file"));
         }
         let mut bytes = Vec::new();
-        file.take(MOST).read_to_end(&mut bytes)?;
+        file.take(MAX_SIZE).read_to_end(&mut bytes)?;
         number(&bytes).ok_or_else(|| io::Error::other(format!("it contains \"{}\"", shown_bytes(&bytes))))
     }
 }

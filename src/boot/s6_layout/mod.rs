@@ -57,7 +57,7 @@ const EXIT_CODE_FILE: &str = "exitcode";
 /// The contents of the exit code file until a script writes another one.
 const EXIT_CODE: &[u8] = b"0\n";
 /// The longest name of a file (NAME_MAX, pathconf(3)).
-const LONGEST_NAME: usize = 255;
+const MAX_NAME: usize = 255;
 
 /// The state of s6-overlay in this container.
 #[derive(Clone, Debug)]
@@ -240,7 +240,7 @@ fn variables<'e>(
 ) -> io::Result<()> {
     for (name, value) in environment {
         let is_file_name = !name.is_empty() && name != "." && name != ".." && !name.as_bytes().contains(&b'/');
-        if !is_file_name || name.len() > LONGEST_NAME {
+        if !is_file_name || name.len() > MAX_NAME {
             tracing::warn!(
                 "the variable {} is not in the container environment: its name is not one of a file",
                 shown(name)

@@ -138,10 +138,10 @@ fn query_with_progress<T: serde::de::DeserializeOwned>(
 
 /// `web: starting, db: waiting for tcp://x:1 (3s)`, no longer than a narrow terminal.
 fn progress(services: &[ServiceStatus], waited: Duration) -> String {
-    const WIDEST: usize = 72;
+    const MAX_WIDTH: usize = 72;
     let some = services.iter().map(|it| format!("{}: {}", shown(&it.name), it.state));
     let line = format!("{} {}", duration_words(waited), some.collect::<Vec<_>>().join(", "));
-    if line.chars().count() <= WIDEST { line } else { line.chars().take(WIDEST).chain(['…']).collect() }
+    if line.chars().count() <= MAX_WIDTH { line } else { line.chars().take(MAX_WIDTH).chain(['…']).collect() }
 }
 
 /// Returns the line about the state that one service reached.

@@ -29,7 +29,7 @@ const MAX_NAMES: usize = 16 * 1024;
 /// Most files removed in one call.
 const MAX_REMOVED: usize = 256;
 /// Attempts to find a name that is not taken.
-const TRIES: u64 = 64;
+const MAX_ATTEMPTS: u64 = 64;
 
 /// A log directory.
 #[derive(Debug)]
@@ -154,8 +154,8 @@ impl StoreDirectory {
     pub fn rotate(&mut self, now: Timestamp) -> io::Result<()> {
         let first = now.max(Timestamp(self.newest.0.saturating_add(1))).0;
         // The clock was far ahead, or the name was not made by us.
-        let first = if first + TRIES > LAST.0 { now.0 } else { first };
-        for stamp in (first..first + TRIES).map(Timestamp) {
+        let first = if first + MAX_ATTEMPTS > LAST.0 { now.0 } else { first };
+        for stamp in (first..first + MAX_ATTEMPTS).map(Timestamp) {
             match self.rename(stamp) {
                 Ok(()) => {
                     self.newest = stamp;

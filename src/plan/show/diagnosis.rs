@@ -7,7 +7,7 @@ use crate::plan::checks::Diagnosis;
 use crate::plan::finding::{Check, Finding, Issue, OverallResult};
 
 /// Longer subjects do not move the columns of the others.
-const WIDEST: usize = 28;
+const MAX_WIDTH: usize = 28;
 /// The column of the subject.
 const MARGIN: usize = 10;
 
@@ -34,7 +34,7 @@ pub fn diagnosis(diagnosis: &Diagnosis, paint: ColorMode) -> String {
         let _ = writeln!(text, "({})", plain(remark));
     }
     text.push('\n');
-    let width = checks.iter().map(|check| check.subject.chars().count()).filter(|width| *width <= WIDEST).max();
+    let width = checks.iter().map(|check| check.subject.chars().count()).filter(|width| *width <= MAX_WIDTH).max();
     let page = DoctorPage { width: width.unwrap_or_default(), paint };
     checks.iter().for_each(|check| page.check(&mut text, check));
     text.push_str(if text.ends_with("\n\n") { "" } else { "\n" });

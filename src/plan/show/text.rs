@@ -14,7 +14,7 @@ use crate::text::shown;
 /// The column of the text.
 const MARGIN: usize = 11;
 /// Longer names do not move the columns of the others.
-const WIDEST: usize = 24;
+const MAX_WIDTH: usize = 24;
 
 /// Returns the plan as text: mode, steps, privilege, services in order.
 pub fn text(plan: &BootPlan, config: &Config) -> String {
@@ -139,7 +139,7 @@ fn drop(plan: &BootPlan) -> String {
 }
 
 fn serve(page: &mut PlanPage, plan: &BootPlan, config: &Config, layers: &[Vec<usize>]) {
-    let width = plan.services.iter().map(|it| it.name.as_str().len()).max().unwrap_or(0).min(WIDEST);
+    let width = plan.services.iter().map(|it| it.name.as_str().len()).max().unwrap_or(0).min(MAX_WIDTH);
     for at in layers.iter().flatten() {
         let (Some(service), Some(how)) = (config.services.get(*at), plan.services.get(*at)) else { continue };
         if plan.prepare.contains(&service.name) {

@@ -28,7 +28,7 @@ use crate::sys::files::socket::bind_at;
 /// The variable by which a service finds its socket.
 pub const VARIABLE: &str = "NOTIFY_SOCKET";
 /// The longest message (as in systemd).
-pub const LONGEST: usize = 4096;
+pub const MAX_MESSAGE: usize = 4096;
 /// The most messages that wait in a socket (`net.unix.max_dgram_qlen`, 10 to 512).
 const MAX_WAITING: usize = 4096;
 /// Messages read in one iteration: a service that sends many delays no other.
@@ -56,7 +56,7 @@ pub enum Rejection {
     NoCredentials,
     /// Descriptors came with it; they were closed.
     Descriptors,
-    /// It is longer than [`LONGEST`].
+    /// It is longer than [`MAX_MESSAGE`].
     TooLong,
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for Rejection {
             Self::WrongUser(uid) => write!(to, "uid {uid} sent it, who is not the service's user"),
             Self::NoCredentials => write!(to, "it came without credentials"),
             Self::Descriptors => write!(to, "descriptors came with it"),
-            Self::TooLong => write!(to, "it is longer than {LONGEST} bytes"),
+            Self::TooLong => write!(to, "it is longer than {MAX_MESSAGE} bytes"),
         }
     }
 }
@@ -166,7 +166,7 @@ impl Receiver {
     }
 
     fn next(&self) -> Datagram {
-        let mut bytes = [0; LONGEST + 1];
+        let mut bytes = [0; MAX_MESSAGE + 1];
         let mut control = Control([0; CREDENTIALS]);
         let mut piece = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
         // SAFETY: a msghdr is plain numbers and pointers, and zeroes are an empty one.
@@ -191,7 +191,7 @@ impl Receiver {
         match sender {
             None => Datagram::Rejected(Rejection::NoCredentials),
             Some(uid) if !is_accepted(uid) => Datagram::Rejected(Rejection::WrongUser(uid)),
-            Some(_) if head.msg_flags & libc::MSG_TRUNC != 0 || length > LONGEST => {
+            Some(_) if head.msg_flags & libc::MSG_TRUNC != 0 || length > MAX_MESSAGE => {
                 Datagram::Rejected(Rejection::TooLong)
             }
             Some(_) if head.msg_flags & libc::MSG_CTRUNC != 0 => match message.trim_ascii_end() {

@@ -9,7 +9,7 @@ use super::output::cause_text;
 use crate::config::probe::HostPort;
 
 /// The kernel accepts no shorter timeout.
-const SHORTEST: Duration = Duration::from_millis(1);
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// Connects, and reports each step.
 ///
@@ -26,7 +26,7 @@ pub fn tcp(to: &HostPort, timeout: Duration, report_progress: &mut dyn FnMut(&st
         let remaining = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
         let share = until.saturating_duration_since(Instant::now()) / remaining;
         // The last one ends by the parent's timeout, whose message says what was being done.
-        let more = if remaining == 1 { timeout } else { SHORTEST };
+        let more = if remaining == 1 { timeout } else { MIN_TIMEOUT };
         match TcpStream::connect_timeout(address, share + more) {
             // If nothing listens on a port of the ephemeral range, the kernel may connect the socket to itself.
             Ok(stream) if stream.local_addr().ok() == Some(*address) => last = "connection refused".to_owned(),

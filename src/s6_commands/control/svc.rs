@@ -28,7 +28,7 @@ const SIGNALS: [(u8, &str); 12] = [
     (b'y', "WINCH"),
 ];
 /// The original takes no more commands at once.
-const MOST: usize = 63;
+const MAX_COMMANDS: usize = 63;
 
 /// Sends commands to the supervisor of a service, in their order, and waits for what `-w` names.
 pub(in crate::s6_commands) fn s6_svc(mut call: Call) -> Outcome {
@@ -43,7 +43,7 @@ pub(in crate::s6_commands) fn s6_svc(mut call: Call) -> Outcome {
             letter => letters.push(letter),
         }
     }
-    if letters.len() > MOST {
+    if letters.len() > MAX_COMMANDS {
         return Err(Failure::wrong("too many commands"));
     }
     let word = call.word(SYNOPSIS)?;

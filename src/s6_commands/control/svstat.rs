@@ -17,7 +17,7 @@ use crate::text::{shown, shown_bytes};
 /// The exit code for a service that nobody supervises.
 const NOT_SUPERVISED: u8 = 1;
 /// The original prints no more fields.
-const MOST_FIELDS: usize = 16;
+const MAX_FIELDS: usize = 16;
 /// TAI64 labels: seconds since 1970 TAI, which was 10 seconds ahead of UTC, above 2^62.
 const TAI: u64 = (1 << 62) + 10;
 
@@ -104,7 +104,7 @@ pub(in crate::s6_commands) fn s6_svstat(mut call: Call) -> Outcome {
             b's' => fields.push(Field::Signal),
             _ => fields.push(Field::UpDownFor),
         }
-        if fields.len() > MOST_FIELDS {
+        if fields.len() > MAX_FIELDS {
             return Err(Failure::wrong("too many option fields"));
         }
     }

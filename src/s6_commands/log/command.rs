@@ -25,7 +25,7 @@ use crate::sys::descriptors::standard;
 use crate::text::shown_bytes;
 
 const SYNOPSIS: &str = "s6-log [ -d notif ] [ -q | -v ] [ -b ] [ -p ] [ -l linelimit ] [ -- ] logging_script";
-const SHORTEST_LIMIT: usize = 48;
+const MIN_LIMIT: usize = 48;
 /// What is read at once, and what a pipe that is ready takes without blocking (pipe(7), PIPE_BUF).
 const CHUNK: usize = 4096;
 
@@ -70,7 +70,7 @@ pub(in crate::s6_commands) fn s6_log(mut call: Call) -> Outcome {
         return Err(Failure::usage(SYNOPSIS));
     }
     if line_limit > 0 {
-        line_limit = line_limit.max(SHORTEST_LIMIT);
+        line_limit = line_limit.max(MIN_LIMIT);
     }
     let is_quiet = verbosity == 0;
     let script = Script::read(&call.words, is_quiet)?;

@@ -8,8 +8,8 @@ use crate::s6_commands::failure::Failure;
 use crate::sys::regex::Regex;
 use crate::text::shown_bytes;
 
-const SMALLEST_FILE: u64 = 4096;
-const LARGEST_FILE: u64 = 268_435_455;
+const MIN_FILE_SIZE: u64 = 4096;
+const MAX_FILE_SIZE: u64 = 268_435_455;
 
 /// A script.
 #[derive(Default)]
@@ -207,7 +207,7 @@ impl Defaults {
         let length = || value().map(|value| usize::try_from(value).unwrap_or(usize::MAX));
         match letter {
             b'n' => self.settings.archives = length()?,
-            b's' => self.settings.size = value()?.clamp(SMALLEST_FILE, LARGEST_FILE),
+            b's' => self.settings.size = value()?.clamp(MIN_FILE_SIZE, MAX_FILE_SIZE),
             b'S' => {
                 let total =
                     std::str::from_utf8(rest).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));

@@ -40,10 +40,10 @@ const LIST: OFlag =
     OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC);
 
 /// Attempts of openat2, which fails with EAGAIN if something is renamed meanwhile.
-const ATTEMPTS: usize = 64;
+const MAX_ATTEMPTS: usize = 64;
 
 /// The kernel takes no path of 4096 bytes or more (PATH_MAX, with its NUL).
-const PATH_BYTES: usize = 4000;
+const MAX_PATH: usize = 4000;
 
 impl Beneath {
     /// Pins an entry of any type.
@@ -75,7 +75,7 @@ impl Beneath {
             let mut taken = 1;
             let mut path = first.to_bytes().to_vec();
             if self.syscalls.openat2 {
-                while let Some(next) = rest.get(taken).filter(|next| path.len() + next.to_bytes().len() < PATH_BYTES) {
+                while let Some(next) = rest.get(taken).filter(|next| path.len() + next.to_bytes().len() < MAX_PATH) {
                     path.push(b'/');
                     path.extend_from_slice(next.to_bytes());
                     taken += 1;
@@ -121,7 +121,7 @@ pub fn open_by_openat2<P: NixPath + ?Sized>(
     how: OpenHow,
 ) -> Result<OwnedFd, Errno> {
     let mut answer = Err(Errno::EAGAIN);
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         answer = openat2(directory, path, how);
         if !matches!(answer, Err(Errno::EAGAIN | Errno::EINTR)) {
             break;

@@ -35,7 +35,7 @@ use crate::sys::process::stat::ProcessStat;
 use crate::sys::process::{children, pidfd};
 
 /// More rounds than needed: a killed process does not fork any more.
-const ROUNDS: usize = 8;
+const MAX_ROUNDS: usize = 8;
 
 /// The processes that became our children, as of the last scan.
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl Detached {
         let roots = self.roots(run);
         let mut told = HashSet::new();
         let mut answer = Err(Errno::ESRCH);
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             let below = roots.iter().flat_map(|root| process_tree(*root));
             let new: Vec<(Pid, Option<Pid>)> = below.filter(|(pid, _)| told.insert(*pid)).collect();
             if new.is_empty() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::supervise::Pid;
 
 /// Attempts after an exec has begun.
-pub const TRIES: u32 = 20;
+pub const MAX_ATTEMPTS: u32 = 20;
 /// Delay between two attempts.
 pub const PAUSE: Duration = Duration::from_millis(1);
 

@@ -21,7 +21,7 @@ use crate::sys::process::pidfd;
 use crate::sys::process::stat::{ProcessStat, all_pids};
 
 /// More rounds than needed: a killed process does not fork any more.
-const ROUNDS: usize = 8;
+const MAX_ROUNDS: usize = 8;
 /// How old a snapshot may be for finding processes to signal: they are checked again before that.
 const MAX_AGE: Duration = Duration::from_millis(20);
 
@@ -123,7 +123,7 @@ impl ProcessSnapshotCache {
         let mut told = BTreeSet::new();
         let mut answer = Err(Errno::ESRCH);
         let mut members = self.members(leader, lives);
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             let new: Vec<Pid> = members.outside_group.iter().copied().filter(|pid| told.insert(*pid)).collect();
             if new.is_empty() || (members.leader_exists && !lives) {
                 break;
