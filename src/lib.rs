@@ -59,7 +59,7 @@
 //!
 //! # Where is …
 //! - **`doctor`**: [`plan::checks`] decides, `plan/show/diagnosis.rs` words it, `inspect/doctor` observes as the client,
-//!   `run/control_handler/doctor.rs` answers for PID 1, `cli/doctor.rs` prints.
+//!   `run/control_handler/doctor.rs` answers for PID 1, `control/doctor.rs` makes checks of its values, `cli/doctor.rs` prints.
 //! - **s6**: `config/s6` reads definitions and `config/s6_overlay.rs` the variables; `inspect/source` finds the files,
 //!   `inspect/facts/s6_places.rs` the places; `plan/steps/s6_layout.rs` and `boot/s6_layout` make what scripts look for in
 //!   `/run`; [`s6_commands`] are the programs that scripts call, [`execline`] their language.

@@ -16,10 +16,10 @@ use nix::unistd::pipe;
 use stepdown::config::container::{Level, LogFormat};
 use stepdown::config::service::{Command, Log, LogDirectory, Service};
 use stepdown::config::values::Uid;
-use stepdown::control::responses::Snapshot;
+use stepdown::control::responses::{AppIdentity, Snapshot};
 use stepdown::control::server::ControlContext;
 use stepdown::log::own_messages::{self, with_outputs};
-use stepdown::plan::{ServicePlan, TrustedWriters};
+use stepdown::plan::{Mode, ServicePlan, TrustedWriters};
 use stepdown::run::{self, Environment, LaunchContext, ServiceEntry, Stage, StageResult};
 use stepdown::supervise::{Setup, StopReason};
 use stepdown::sys::process::launch::Parent;
@@ -103,7 +103,16 @@ fn live(entries: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
             control: None,
             control_context: ControlContext {
                 app: Uid(0),
-                plan_status: Snapshot::default(),
+                plan_status: Snapshot {
+                    mode: Mode::Root,
+                    identity: AppIdentity::default(),
+                    kept: Vec::new(),
+                    reasons: Vec::new(),
+                    uptime_ms: 0,
+                    stopping: false,
+                    revision: 0,
+                    services: Vec::new(),
+                },
                 steps: Vec::new(),
                 earlier_moments: Vec::new(),
             },

@@ -7,6 +7,7 @@ use super::args::DoctorArgs;
 use super::output;
 use crate::config::{self, Config, Sources};
 use crate::control::client::{ClientError, query};
+use crate::control::doctor::DoctorReport;
 use crate::control::protocol::Query;
 use crate::error::Problems;
 use crate::inspect::source::ConfigPaths;
@@ -17,8 +18,8 @@ use crate::sys::host;
 
 /// Queries PID 1 for the findings of its boot, or plans a boot; observes the machine; prints what is wrong.
 pub(super) fn run(args: DoctorArgs) -> u8 {
-    let (examination, running) = match query::<Examination>(&Query::Doctor {}) {
-        Ok(examination) => (examination, true),
+    let (examination, running) = match query::<DoctorReport>(&Query::Doctor {}) {
+        Ok(report) => (report.into_examination(), true),
         Err(why) => match (doctor::pid_one(), why) {
             (Some(first), why) => (without_answer(args.command, first, &why), true),
             (None, ClientError::NoServer(_)) => match host::refuse_on_host() {

@@ -4,6 +4,8 @@
 //! query is answered ([`wait_condition`]), and the contents of responses ([`snapshot`], [`timings`], [`secret`]).
 
 pub mod client;
+pub mod doctor;
+pub mod health;
 pub mod locate;
 pub mod protocol;
 pub mod reason;
@@ -12,6 +14,7 @@ pub mod runtime_dir;
 pub mod secret;
 pub mod server;
 pub mod service_index;
+pub mod service_state;
 pub mod snapshot;
 mod state_word;
 pub mod timings;

@@ -214,7 +214,7 @@ impl Declared {
 /// [`SpawnError`]; the engine knows no serde.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "SpawnError")]
-struct SpawnErrorOnWire {
+pub(super) struct SpawnErrorOnWire {
     #[serde(with = "RoleOnWire")]
     role: Role,
     #[serde(rename = "stage", with = "StepOnWire")]

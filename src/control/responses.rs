@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::reason::{LastExit, Reason};
 use super::state_word;
 use crate::log::own_messages::Stream;
+use crate::plan::Mode;
 use crate::supervise::StatusState;
 
 /// A response: `{"ok":…}`, `{"error":"…"}` or `{"wrong":"…"}`.
@@ -25,10 +26,10 @@ pub enum Response<T> {
 pub struct Accepted {}
 
 /// The answer to `status`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Which of DESIGN §2's modes, as `plan --json` names it: `root`, `root-limited`, `user`, `user-unknown`.
-    pub mode: String,
+    /// The mode of DESIGN §2, as `plan --json` names it: `root`, `root-limited`, `user`, `user-unknown`.
+    pub mode: Mode,
     /// The user that PID 1 and the services run as after the step down.
     pub identity: AppIdentity,
     /// Capabilities that PID 1 keeps, without `CAP_`.
@@ -142,13 +143,6 @@ impl Snapshot {
     pub fn all_as_wanted(&self) -> bool {
         !self.stopping && self.services.iter().all(ServiceStatus::is_as_wanted)
     }
-}
-
-/// The answer to `health`: the services with problems.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HealthReport {
-    /// One line for each problem.
-    pub problems: Vec<String>,
 }
 
 /// The answer to `start`, `stop`, `restart` and `wait`.
@@ -329,7 +323,7 @@ mod tests {
     fn all_is_well_when_what_is_wanted_is_up_or_done() {
         let service = |state, wanted| ServiceStatus { state, wanted, ..ServiceStatus::default() };
         let snapshot = |services, stopping| Snapshot {
-            mode: "root".into(),
+            mode: Mode::Root,
             identity: AppIdentity { name: "app".into(), uid: 1, gid: 1, groups: vec![1] },
             kept: vec![],
             reasons: vec![],

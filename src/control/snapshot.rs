@@ -8,14 +8,13 @@ use super::responses::{AppIdentity, ResourceUsage, ServiceResult, ServiceStatus,
 use super::service_index::ServiceIndex;
 use crate::inspect::usage::Usage;
 use crate::plan::BootPlan;
-use crate::plan::show::words::mode_key;
 use crate::supervise::{EngineTime, Id, Phase, Status, StatusState, Supervisor};
 
 /// Returns the part that does not change once services run.
 pub fn from_plan(plan: &BootPlan) -> Snapshot {
     let identity = &plan.identity;
     Snapshot {
-        mode: mode_key(plan.mode).to_owned(),
+        mode: plan.mode,
         identity: AppIdentity {
             name: identity.name.clone(),
             uid: identity.uid.0,
@@ -101,19 +100,6 @@ pub fn service_result(it: &ServiceStatus, reached: bool) -> ServiceResult {
     ServiceResult { name: it.name.clone(), state: it.state, pid: it.pid, reached, why, requires: None }
 }
 
-/// Returns what is wrong with a service, if anything: a line of `health`.
-pub fn health_problem(it: &ServiceStatus) -> Option<String> {
-    let name = &it.name;
-    if !it.is_as_wanted() {
-        let why = service_result(it, false).why.map(|why| format!(" ({why})")).unwrap_or_default();
-        return Some(format!("{name}: {}{why}", it.state));
-    }
-    if it.healthy == Some(false) {
-        return Some(format!("{name}: unhealthy"));
-    }
-    it.log_trouble.as_ref().map(|what| format!("{name}: its log cannot be written: {what}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,22 +124,5 @@ mod tests {
         ] {
             assert_ne!(revision(false, &[other]), before);
         }
-    }
-
-    #[test]
-    fn health_names_who_is_not_there_or_not_well_and_why() {
-        assert_eq!(health_problem(&status(StatusState::Up)), None);
-        assert_eq!(health_problem(&ServiceStatus { wanted: false, ..status(StatusState::Down) }), None);
-        assert_eq!(health_problem(&ServiceStatus { healthy: Some(true), ..status(StatusState::Up) }), None);
-        assert_eq!(
-            health_problem(&ServiceStatus { healthy: Some(false), ..status(StatusState::Up) }),
-            Some("web: unhealthy".into())
-        );
-        let stuck = ServiceStatus { log_trouble: Some("/l/current: no".into()), ..status(StatusState::Up) };
-        assert_eq!(health_problem(&stuck), Some("web: its log cannot be written: /l/current: no".into()));
-        let backoff = ServiceStatus { last_exit: Some(LastExit::Code(3)), ..status(StatusState::Backoff) };
-        assert_eq!(health_problem(&backoff), Some("web: backoff (last ended with code 3)".into()));
-        let waiting = ServiceStatus { waits_for: vec!["db".into()], ..status(StatusState::Waiting) };
-        assert_eq!(health_problem(&waiting), Some("web: waiting (waits for db)".into()));
     }
 }

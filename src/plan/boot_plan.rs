@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::facts::AccountFile;
 use super::finding::Issue;
 use super::notice::Notice;
@@ -37,7 +39,8 @@ pub struct BootPlan {
 }
 
 /// The mode of DESIGN §2 that follows from the facts. A result, never a flag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// euid 0 with everything that the plan needs.
     Root,

@@ -111,7 +111,9 @@ fn health_is_silent_or_names_who_is_not_well() {
     let (said, asked) = Answering::with("{\"ok\":{\"problems\":[]}}\n").run(&["health"]);
     assert_eq!(asked, "{\"ask\":\"health\"}\n");
     assert_eq!(said, Said { code: 0, out: String::new(), err: String::new() });
-    let (said, _) = Answering::with("{\"ok\":{\"problems\":[\"web: unhealthy\",\"db: backoff\"]}}\n").run(&["health"]);
+    let problems =
+        r#"[{"unhealthy":{"service":"web"}},{"not_as_wanted":{"service":"db","state":"backoff","why":null}}]"#;
+    let (said, _) = Answering::with(format!("{{\"ok\":{{\"problems\":{problems}}}}}\n")).run(&["health"]);
     assert_eq!(said, Said { code: 1, out: "web: unhealthy\ndb: backoff\n".into(), err: String::new() });
 }
 

@@ -9,7 +9,7 @@ fn answer(checks: &str, path: &Path) -> String {
     let groups: Vec<_> = nix::unistd::getgroups().unwrap().iter().map(|gid| gid.as_raw()).collect();
     let who = format!(r#"{{"name":"me","uid":{uid},"gid":{gid},"groups":{groups:?}}}"#);
     format!(
-        r#"{{"ok":{{"mode":"user","app":{who},"checks":[{checks}],"requirements":[{{"area":"path","subject":"/data","path":"{}","who":{who},"want":"use","recursive":true,"optional":false,"at_boot":"none","lost":"me cannot use it","fatal":true}}],"ports":[],"namespace_of":null}}}}"#,
+        r#"{{"ok":{{"boot":{{"mode":"user","app":{who},"checks":[{checks}],"requirements":[{{"area":"path","subject":"/data","path":"{}","who":{who},"want":"use","recursive":true,"optional":false,"at_boot":"none","lost":"me cannot use it","fatal":true}}],"ports":[],"namespace_of":null}},"services":[],"filter_errno":null}}}}"#,
         path.display()
     ) + "\n"
 }

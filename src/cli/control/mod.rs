@@ -10,8 +10,9 @@ mod watch;
 use super::args::{EnvArgs, ShutdownArgs, SignalArgs, StatusArgs, TimingsArgs};
 use super::output;
 use crate::control::client::query;
+use crate::control::health::HealthReport;
 use crate::control::protocol::Query;
-use crate::control::responses::{Accepted, EnvResponse, HealthReport, Snapshot, Timings};
+use crate::control::responses::{Accepted, EnvResponse, Snapshot, Timings};
 use crate::text::shown;
 
 pub(super) use change::{reload, restart, start, stop, wait};
@@ -41,7 +42,7 @@ fn printed(snapshot: &Snapshot, as_json: bool) -> String {
 pub(super) fn health() -> u8 {
     match query::<HealthReport>(&Query::Health {}) {
         Ok(HealthReport { problems }) => {
-            let lines: String = problems.iter().map(|line| shown(line) + "\n").collect();
+            let lines: String = problems.iter().map(|problem| shown(&problem.to_string()) + "\n").collect();
             output::out(&lines);
             if problems.is_empty() { 0 } else { EXIT_NOT_REACHED }
         }

@@ -8,6 +8,7 @@ use super::super::words::size;
 use crate::config::units::duration_words;
 use crate::control::reason::LastExit;
 use crate::control::responses::{ServiceStatus, Snapshot};
+use crate::plan::show::words::mode_key;
 use crate::supervise::StatusState;
 use crate::text::shown;
 
@@ -48,7 +49,7 @@ fn head(snapshot: &Snapshot) -> String {
     let kept = if kept.is_empty() { "nothing".to_owned() } else { shown(&kept.join(" ")) };
     let mut text = format!(
         "{} mode, {} ({}:{}, groups {}), {} {}; PID 1 keeps {kept}\n",
-        shown(&snapshot.mode),
+        mode_key(snapshot.mode),
         shown(&identity.name),
         identity.uid,
         identity.gid,
@@ -119,6 +120,7 @@ mod tests {
     use super::*;
     use crate::control::reason::Reason;
     use crate::control::responses::{AppIdentity, ResourceUsage};
+    use crate::plan::Mode;
 
     fn service(name: &str, state: StatusState, pid: Option<i32>) -> ServiceStatus {
         ServiceStatus { name: name.into(), state, pid, wanted: true, since_ms: 1200, ..ServiceStatus::default() }
@@ -126,7 +128,7 @@ mod tests {
 
     fn snapshot(services: Vec<ServiceStatus>) -> Snapshot {
         Snapshot {
-            mode: "root".into(),
+            mode: Mode::Root,
             identity: AppIdentity { name: "app".into(), uid: 1000, gid: 1001, groups: vec![44, 1001] },
             kept: vec!["NET_BIND_SERVICE".into()],
             reasons: vec!["web: capabilities = [\"NET_BIND_SERVICE\"]".into()],
@@ -194,5 +196,14 @@ mod tests {
         assert!(coloured.contains("\x1b[32mup\x1b[0m      42"));
         let bare = ["\x1b[31m", "\x1b[32m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
         assert_eq!(bare, plain);
+    }
+
+    #[test]
+    fn the_mode_is_called_as_json_has_it() {
+        for mode in [Mode::Root, Mode::RootLimited, Mode::User, Mode::UserUnknown] {
+            assert_eq!(serde_json::to_value(mode).unwrap(), mode_key(mode));
+            let head = head(&Snapshot { mode, ..snapshot(Vec::new()) });
+            assert!(head.starts_with(&format!("{} mode, ", mode_key(mode))), "{head}");
+        }
     }
 }

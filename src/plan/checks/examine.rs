@@ -35,7 +35,7 @@ pub const ALLOW_FILTERS: &str = "let the seccomp profile of the container allow 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examination {
     /// The mode of DESIGN §2; `None` without a plan.
-    pub mode: Option<String>,
+    pub mode: Option<Mode>,
     /// The app user.
     pub app: Option<ProbedUser>,
     /// Findings of the plan itself.
@@ -147,7 +147,7 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState
     let ports = live.flat_map(of_service).collect();
     let app = asker.app();
     Examination {
-        mode: Some(words::mode(plan.mode).to_owned()),
+        mode: Some(plan.mode),
         namespace_of: Some((app.uid, app.gid)),
         app: Some(app),
         checks,

@@ -11,10 +11,10 @@ mod limits;
 pub mod mounts;
 pub mod observations;
 mod ports;
-pub mod states;
 
 use serde::Serialize;
 
+use super::Mode;
 pub use super::finding::{Area, CauseKind, Check, Finding, Issue, OverallResult};
 pub use access_requirements::{AccessKind, AccessRequirement, BootAction, BootState, ProbedUser, SECRETS};
 pub use examine::{ALLOW_FILTERS, Examination, UNFILTERED, examine, of_plan, of_problems};
@@ -28,7 +28,7 @@ pub struct Diagnosis {
     /// The overall result.
     pub verdict: OverallResult,
     /// The mode of DESIGN §2; `None` without a plan.
-    pub mode: Option<String>,
+    pub mode: Option<Mode>,
     /// The app user.
     pub app: Option<ProbedUser>,
     /// Whether it is about the boot of a running PID 1; otherwise about a boot here and now.

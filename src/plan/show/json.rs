@@ -19,7 +19,7 @@ pub fn json(plan: &BootPlan, config: &Config) -> Value {
     let order: Vec<Vec<_>> =
         order::layers(&config.services).iter().map(|layer| layer.iter().filter_map(name).collect()).collect();
     json!({
-        "mode": words::mode_key(plan.mode),
+        "mode": plan.mode,
         "identity": {
             "name": app.name,
             "uid": app.uid.0,

@@ -16,7 +16,7 @@ pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
     }
 }
 
-/// Returns the word for programs.
+/// Returns the word for programs, as JSON has it.
 pub fn mode_key(mode: Mode) -> &'static str {
     match mode {
         Mode::Root => "root",

@@ -1,25 +1,24 @@
-//! The query `doctor`: the result of the boot, and a check for each service.
+//! The query `doctor`: the result of the boot, and the state of each service.
 
 use super::super::event_loop::EventLoop;
-use crate::control::reason::LastExit;
-use crate::control::responses::{ServiceKind, ServiceStatus};
-use crate::plan::checks::states::{Condition, ServiceState, of_state};
-use crate::plan::checks::{Check, Examination};
-use crate::supervise::{FailureReason, Id, Phase};
-use crate::sys::process::{filter, spawn_words};
+use crate::control::doctor::DoctorReport;
+use crate::control::responses::ServiceStatus;
+use crate::control::service_state::{Condition, DownCause, ServiceState};
+use crate::control::snapshot;
+use crate::supervise::{Id, Phase};
+use crate::sys::process::filter;
 
 impl EventLoop<'_> {
-    /// Returns the result of the boot, with a check for each service; `None` while the boot is not over.
-    pub(super) fn doctor_result(&self) -> Option<Examination> {
-        let mut examination = self.reloader.as_ref()?.examine();
-        if let Some(errno) = filter::refused() {
-            examination = examination.without_filter(errno.desc());
-        }
-        examination.checks.extend(self.service_checks());
-        Some(examination)
+    /// Returns the result of the boot, with the state of each service; `None` while the boot is not over.
+    pub(super) fn doctor_report(&self) -> Option<DoctorReport> {
+        Some(DoctorReport {
+            boot: self.reloader.as_ref()?.examine(),
+            services: self.service_states(),
+            filter_errno: filter::refused().map(|errno| errno as i32),
+        })
     }
 
-    fn service_checks(&self) -> Vec<Check> {
+    fn service_states(&self) -> Vec<ServiceState> {
         // While the container stops no service is as declared, and that is no problem.
         if self.is_stopping() {
             return Vec::new();
@@ -27,53 +26,58 @@ impl EventLoop<'_> {
         let ids = self.supervisor.ids();
         let services = self.describe(&ids);
         // What is left out in this mode has a check of its own.
-        let started = ids.iter().zip(&services).filter(|(_, it)| !it.left_out);
-        started.map(|(id, it)| of_state(&self.state(*id, it))).collect()
+        let started = ids.iter().zip(&services).filter(|(_, status)| !status.left_out);
+        started.map(|(id, status)| self.service_state(*id, status)).collect()
     }
 
-    fn state(&self, id: Id, it: &ServiceStatus) -> ServiceState {
-        let phase = self.supervisor.phase(id).unwrap_or(Phase::Down);
-        let refusal = self.supervisor.last_exit(id).is_none().then(|| self.processes.records.refusal(id)).flatten();
-        let is_down = matches!(phase, Phase::Backoff | Phase::Failed);
-        let ended = || match it.last_exit.as_ref()? {
-            LastExit::Code(code) => Some(format!("it ended with code {code}")),
-            LastExit::Signal(signal) => Some(format!("it was killed by {signal}")),
-        };
-        let why = match matches!(phase, Phase::Spawning | Phase::Starting) {
-            true => self.supervisor.not_ready(id).map(str::to_owned),
-            false => it.why.as_ref().map(ToString::to_string).or_else(ended),
-        };
+    fn service_state(&self, id: Id, status: &ServiceStatus) -> ServiceState {
         ServiceState {
-            name: it.name.clone(),
-            state: condition(phase, it.kind == ServiceKind::Oneshot),
-            is_main: it.kind == ServiceKind::Main,
-            wanted: it.wanted,
-            stopped_manually: self.supervisor.is_stopped_manually(id),
-            why,
-            missing_requirement: match self.supervisor.failed(id) {
-                Some(FailureReason::Requirement(lost)) => Some(self.supervisor.name(*lost).to_string()),
-                Some(_) | None => None,
-            },
-            waits_for: it.waits_for.clone(),
-            start_error: refusal.filter(|_| is_down).map(spawn_words::words),
-            unhealthy: (it.healthy == Some(false)).then(|| self.supervisor.unhealthy_reason(id).to_owned()),
-            log_trouble: it.log_trouble.clone(),
+            name: status.name.clone(),
+            kind: status.kind,
+            condition: self.condition(id, status),
             has_log_lines: self.processes.logs.last_lines(id, 0).is_some(),
         }
     }
+
+    fn condition(&self, id: Id, status: &ServiceStatus) -> Condition {
+        match self.supervisor.phase(id).unwrap_or(Phase::Down) {
+            Phase::Down if self.supervisor.is_stopped_manually(id) => Condition::Stopped(reason_or_exit(status)),
+            Phase::Down if status.wanted => Condition::Down(reason_or_exit(status)),
+            Phase::Down => Condition::Inactive,
+            Phase::Waiting => {
+                let names = snapshot::waits_for(id, &self.control_handler.service_index, &self.supervisor);
+                Condition::WaitsForServices(names)
+            }
+            Phase::WaitForProbing => {
+                let index = self.control_handler.journal.wait_for_index(id);
+                Condition::WaitsForAddress(self.processes.records.wait_target(id, index))
+            }
+            Phase::Spawning | Phase::Starting => Condition::Starting {
+                awaited: self.processes.readiness_condition(id),
+                last_result: self.supervisor.not_ready(id).map(str::to_owned),
+            },
+            Phase::Up | Phase::Scheduled | Phase::Resting | Phase::Done => Condition::Up {
+                unhealthy: (status.healthy == Some(false)).then(|| self.supervisor.unhealthy_reason(id).to_owned()),
+                log_error: status.log_trouble.clone(),
+            },
+            Phase::Stopping | Phase::StoppingGroup | Phase::FinishSpawning | Phase::Finishing => Condition::Stopping,
+            Phase::Unkillable | Phase::StopCommandSpawning | Phase::StopCommandRunning => Condition::Stopping,
+            Phase::Backoff => Condition::BackOff(self.down_cause(id, status)),
+            Phase::Failed => Condition::Failed(self.down_cause(id, status)),
+        }
+    }
+
+    /// Why it is down; what its latest start was refused for comes first.
+    fn down_cause(&self, id: Id, status: &ServiceStatus) -> DownCause {
+        let refusal = self.supervisor.last_exit(id).is_none().then(|| self.processes.records.refusal(id)).flatten();
+        refusal.map_or_else(|| reason_or_exit(status), |error| DownCause::CannotStart(error.clone()))
+    }
 }
 
-fn condition(phase: Phase, is_oneshot: bool) -> Condition {
-    match phase {
-        Phase::Down => Condition::Down,
-        Phase::Waiting | Phase::WaitForProbing => Condition::Waiting,
-        Phase::Spawning | Phase::Starting if is_oneshot => Condition::Running,
-        Phase::Spawning | Phase::Starting => Condition::NotReady,
-        Phase::Up | Phase::Scheduled | Phase::Resting | Phase::Done => Condition::Up,
-        Phase::Stopping | Phase::StoppingGroup | Phase::FinishSpawning | Phase::Finishing => Condition::Ending,
-        Phase::Unkillable | Phase::StopCommandSpawning | Phase::StopCommandRunning => Condition::Ending,
-        Phase::Backoff if is_oneshot => Condition::RunsAgain,
-        Phase::Backoff => Condition::BackOff,
-        Phase::Failed => Condition::Failed,
+fn reason_or_exit(status: &ServiceStatus) -> DownCause {
+    match (&status.why, &status.last_exit) {
+        (Some(reason), _) => DownCause::Reason(reason.clone()),
+        (None, Some(exit)) => DownCause::Ended(exit.clone()),
+        (None, None) => DownCause::Unknown,
     }
 }

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use super::event_loop::EventLoop;
 use crate::config::service::{Kind, Ready};
 use crate::config::values::Uid;
+use crate::control::health::HealthReport;
 use crate::control::protocol::{Query, Until};
 use crate::control::reason::Reason;
-use crate::control::responses::{Accepted, HealthReport, Reloaded, Response, ServiceResult, Waited};
+use crate::control::responses::{Accepted, Reloaded, Response, ServiceResult, Waited};
 use crate::control::server::PendingRequest;
 use crate::control::service_index::{CommandRefused, ManualChange};
 use crate::control::snapshot;
@@ -79,8 +80,8 @@ impl EventLoop<'_> {
                 all.steps.clone_from(&self.control_handler.steps);
                 call.respond(Response::Ok(all));
             }
-            Query::Doctor {} => match self.doctor_result() {
-                Some(examination) => call.respond(Response::Ok(examination)),
+            Query::Doctor {} => match self.doctor_report() {
+                Some(report) => call.respond(Response::Ok(report)),
                 None => call.respond(Response::<()>::Error("the boot is not over yet; ask again".to_owned())),
             },
             Query::Logs { service, lines, follow } => self.answer_logs(call, service, lines, follow),
@@ -166,10 +167,7 @@ impl EventLoop<'_> {
 
     fn health(&self, caller: Uid) -> HealthReport {
         let services = self.describe(&self.visible(caller));
-        let stopping = self.is_stopping().then(|| "the container is stopping".to_owned());
-        HealthReport {
-            problems: stopping.into_iter().chain(services.iter().filter_map(snapshot::health_problem)).collect(),
-        }
+        HealthReport::new(&services, self.is_stopping())
     }
 
     fn change(&mut self, call: PendingRequest, change: ManualChange, names: &[String], wait_ms: Option<u64>) {
