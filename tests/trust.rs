@@ -204,6 +204,36 @@ fn nothing_that_runs_as_root_is_found_in_a_directory_of_the_apps_in_path() {
 }
 
 #[test]
+fn scripts_of_s6_overlay_that_run_as_root_search_no_directory_of_the_apps() {
+    if !possible() {
+        return;
+    }
+    let data = programs(&["id"]);
+    // By itself, and with the container environment, as by with-contenv.
+    let run = "#!/bin/sh\nid\nPATH=$(cat /run/s6/container_environment/PATH); id\necho PATH is $PATH\n";
+    let container = || app().env("PATH", PATH).volume(data.path(), "/data");
+    let up = "/etc/s6-overlay/s6-rc.d/init/run";
+    let oneshot = [("type", "oneshot\n"), ("up", up), ("run", run)];
+    let ended = container().s6_service("init", &oneshot).run().expect(0);
+    ended.assert_no_line("the app's");
+    ended.assert_line("`init` has more rights than the app user: PATH is without /data/bin");
+    ended.assert_line("PATH is /command:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+
+    // What the hook adds finds no more.
+    let hook = format!(
+        "#!/bin/sh\nid\ncd /etc/s6-overlay/s6-rc.d\nmkdir init\necho oneshot > init/type\necho {up} > init/up\n\
+                        cp ../run init\ntouch user/contents.d/init\n"
+    );
+    let hooked = container().s6("hook", &hook).s6("run", run).s6("s6-rc.d/user/contents.d/.empty", "");
+    let ended = hooked.env("S6_STAGE2_HOOK", "/etc/s6-overlay/hook").run().expect(0);
+    ended.assert_no_line("the app's");
+    ended.assert_line("PATH is /command:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+
+    let trusted = container().container_toml("trust = [\"/data\"]\n").s6_service("init", &oneshot).run().expect(0);
+    trusted.assert_line("the app's id ran as 0");
+}
+
+#[test]
 fn variables_that_name_code_reach_nothing_that_has_more_than_the_app_user() {
     if !possible() {
         return;

@@ -141,6 +141,16 @@ pub enum DropPolicy {
     Root,
 }
 
+impl DropPolicy {
+    /// Returns the user of everything in an image made for s6-overlay.
+    pub fn s6_user(self) -> RunAs {
+        match self {
+            Self::App => RunAs::App,
+            Self::Auto | Self::Root => RunAs::Root,
+        }
+    }
+}
+
 /// Whether to continue or to refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnMissingPrivilege {

@@ -105,9 +105,17 @@ impl S6Overlay {
     }
 }
 
-/// Returns the PATH of everything in such a container: s6-overlay's directories come first if they are missing.
-pub fn search_path(given: Option<&OsStr>) -> OsString {
+/// Returns the container's PATH: the given one; in an image made for s6-overlay with its directories, first if they are
+/// missing.
+pub fn container_path(given: Option<&OsStr>, s6: Option<&S6Overlay>) -> OsString {
     let given = given.unwrap_or(OsStr::new(DEFAULT_PATH));
+    match s6 {
+        Some(_) => with_prefix(given),
+        None => given.to_owned(),
+    }
+}
+
+fn with_prefix(given: &OsStr) -> OsString {
     let known: Vec<_> = directories(given).collect();
     let mut path = given.as_bytes().to_vec();
     for directory in PREFIX.iter().filter(|directory| !known.iter().any(|it| it.as_os_str() == **directory)) {
@@ -190,11 +198,14 @@ mod tests {
 
     #[test]
     fn path_begins_with_the_directories_of_s6_overlay_that_it_lacks() {
-        let of = |path: &str| search_path(Some(OsStr::new(path))).into_string().unwrap();
+        let s6 = S6Overlay::default();
+        let of = |path: &str| container_path(Some(OsStr::new(path)), Some(&s6)).into_string().unwrap();
         assert_eq!(of("/usr/local/bin:/usr/bin:/bin"), "/command:/usr/local/bin:/usr/bin:/bin");
         assert_eq!(of("/app"), "/command:/usr/bin:/bin:/app");
         assert_eq!(of(""), "/command:/usr/bin:/bin");
         assert_eq!(of("/bin:/command:/usr/bin"), "/bin:/command:/usr/bin");
-        assert_eq!(search_path(None).into_string().unwrap(), format!("/command:{DEFAULT_PATH}"));
+        assert_eq!(container_path(None, Some(&s6)).into_string().unwrap(), format!("/command:{DEFAULT_PATH}"));
+        assert_eq!(container_path(Some(OsStr::new("/app")), None), "/app");
+        assert_eq!(container_path(None, None), DEFAULT_PATH);
     }
 }

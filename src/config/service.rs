@@ -2,13 +2,14 @@
 //! Must not know files or formats.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::calendar::Calendar;
 use super::probe::{Health, Probe};
 use super::s6_overlay::{S6Origin, S6Overlay};
+use super::search_path::PathSource;
 pub use super::values::GroupRef;
 use super::values::{CapSet, Gid, LogFormat, ServiceName, Signal, Uid, UserName};
 use crate::error::Place;
@@ -152,6 +153,17 @@ impl Service {
             without_root: WithoutRoot::Run,
             s6: None,
             enabled: true,
+        }
+    }
+
+    /// Returns which PATH it has, unless it has more rights than the app user: it then has what is safe of it.
+    pub fn path_source(&self) -> PathSource<'_> {
+        match self.environment.get("PATH") {
+            Some(path) => PathSource::Declared(OsStr::new(path)),
+            // Also without S6_KEEP_ENV: it is the one variable that s6-overlay keeps.
+            None if self.s6.is_some() => PathSource::Container,
+            None if self.clear_environment => PathSource::Default,
+            None => PathSource::Container,
         }
     }
 

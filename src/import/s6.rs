@@ -1,6 +1,7 @@
 //! A tree of s6 or s6-overlay → [`Imported`]: the loader's services, with the paths of the image, and scripts that need no
 //! file any more where they are a shell's. Must not know how the tree is read.
 
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use super::image_paths::{ImagePaths, SERVICES};
@@ -9,6 +10,8 @@ use super::scripts::{self, ScriptRole, TranslatedScript};
 use super::source_files::SourceFiles;
 use super::{Imported, ImportedService};
 use crate::config::container::Own;
+use crate::config::s6_overlay::container_path;
+use crate::config::search_path::PathSource;
 use crate::config::service::{Command, Kind, RunAs, Service};
 use crate::config::values::{ServiceName, UserName};
 use crate::config::{self, Config, Sources};
@@ -45,7 +48,12 @@ pub fn import(sources: &Sources) -> Result<Imported, Problems> {
     imported.container.is_not_s6 = s6.is_some();
     let declared_here = |own: &Own| sources.container.as_ref().is_some_and(|(path, _)| is_at(&own.at, path));
     imported.container.own = container.own.into_iter().filter(|own| !declared_here(own)).collect();
-    for service in services.into_iter().filter(|service| !is_native(service)) {
+    let given = sources.env.get(OsStr::new("PATH")).map(OsString::as_os_str);
+    let path = container_path(given, s6.as_ref()).to_string_lossy().into_owned();
+    for mut service in services.into_iter().filter(|service| !is_native(service)) {
+        if service.clear_environment && service.path_source() == PathSource::Container {
+            service.environment.insert("PATH".to_owned(), path.clone());
+        }
         let at = service.at.clone();
         let (service, mut lost) = without_files(in_image(service, &image), &files);
         let mut service = ImportedService::new(as_app(service, &mut imported.container.app_user));

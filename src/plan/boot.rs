@@ -91,10 +91,10 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Blockers) {
     };
     let privilege = privilege::decide(&case, &mut notes);
 
-    let ground = PlanInputs { config, facts, identity: &identity, resolver: &resolver };
+    let trust = TrustCheck { config, facts, identity: &identity, switch_ability, runs: &runs };
+    let ground = PlanInputs { config, facts, identity: &identity, resolver: &resolver, trust: &trust };
     let steps = steps::plan(&ground, files.as_ref(), &mut notes);
 
-    let trust = TrustCheck { config, facts, identity: &identity, switch_ability, runs: &runs };
     trust.check(&mut notes);
     let common = ServiceInputs { facts, identity: &identity, switch_ability, privilege: &privilege, trust: &trust };
     let mut plans = Vec::with_capacity(config.services.len());

@@ -199,6 +199,9 @@ pub struct S6Layout {
     pub link_var_run: bool,
     /// Whether services get the whole environment, and there is no directory of its variables.
     pub keep_env: bool,
+    /// PATH of scripts with more rights than the app user: without the directories that others than root may write. `None`:
+    /// the container's.
+    pub path: Option<OsString>,
     /// The services that have a directory of their own.
     pub services: Vec<S6Directory>,
 }

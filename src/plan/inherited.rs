@@ -2,15 +2,19 @@
 //! those that could make it run code that others wrote. Must not know how a service is started.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use super::facts::{PathEntry, ProgramFact};
 use super::notes::Notes;
+use super::runs_as::Resolver;
 use super::switch::RunsAs;
 use super::trust_check::{TrustCheck, UntrustedWriter};
 use super::words;
+use crate::config::s6_overlay::S6Origin;
+use crate::config::search_path::PathSource;
 use crate::config::service::{Command, Service};
+use crate::config::values::ServiceName;
 
 pub use super::boot_plan::Inherited;
 
@@ -231,6 +235,22 @@ impl<'a> TrustCheck<'a> {
         Inherited::Safe { path }
     }
 
+    /// Returns the PATH of scripts of an image made for s6-overlay; `None`: the container's.
+    pub(super) fn path_of_scripts(&self, resolver: &Resolver<'_>) -> Option<OsString> {
+        let script = Service {
+            user: self.config.container.drop.s6_user(),
+            no_new_privileges: false,
+            s6: Some(S6Origin::Script),
+            ..Service::plain(ServiceName::new("script")?, Command::Nothing)
+        };
+        // What is noteworthy is noted for the services themselves.
+        let runs = resolver.service(&script, &mut Notes::default());
+        match self.inherited(&script, &runs, &mut RemovedVariables::default()) {
+            Inherited::Safe { path } => Some(path),
+            Inherited::All => None,
+        }
+    }
+
     /// Returns the result of looking up a program in the remaining directories. `None`: it is not looked up in PATH, or in a
     /// PATH that the service's file declares.
     pub(super) fn found(&self, service: &Service, runs: &RunsAs, key: &str, command: &Command) -> Option<ProgramFact> {
@@ -251,7 +271,10 @@ impl<'a> TrustCheck<'a> {
     /// Returns the directories in which programs of a service without its own PATH are searched.
     fn entries(&self, service: &Service) -> &'a [PathEntry] {
         let search = &self.facts.named.search;
-        if service.clear_environment { &search.default } else { &search.container }
+        match service.path_source() {
+            PathSource::Default => &search.default,
+            PathSource::Declared(_) | PathSource::Container => &search.container,
+        }
     }
 
     /// Returns why users other than root control a directory of PATH.

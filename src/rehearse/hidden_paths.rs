@@ -11,9 +11,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{NamespaceSupport, Rehearsal, root};
-use crate::config::search_path::{DEFAULT_PATH, directories};
+use crate::config::search_path::directories;
 use crate::config::service::{Command, Service};
-use crate::config::{self, Config};
+use crate::config::{self, Config, s6_overlay};
 use crate::inspect::source::{self, ConfigPaths};
 use crate::text::shown;
 
@@ -33,9 +33,10 @@ pub(super) fn notices(rehearsal: &Rehearsal, support: &NamespaceSupport) -> Vec<
         None => ConfigPaths::installed(),
     };
     let variables: BTreeMap<OsString, OsString> = rehearsal.environment.iter().cloned().collect();
-    let path = variables.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DEFAULT_PATH.into());
+    let given = variables.get(OsStr::new("PATH")).cloned();
     let sources = source::read(&place, variables, rehearsal.command.clone());
     let Ok(config) = config::read(&sources) else { return Vec::new() };
+    let path = s6_overlay::container_path(given.as_deref(), config.s6.as_ref());
     let hidden = HiddenPaths { covered: covered_directories(rehearsal, support), volumes: volumes(rehearsal), path };
     hidden.all(&config, &rehearsal.directory)
 }
@@ -81,7 +82,7 @@ impl HiddenPaths {
     fn of_service(&self, service: &Service, lines: &mut Vec<String>) {
         let name = &service.name;
         let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
-        let path = service.environment.get("PATH").map_or(self.path.as_os_str(), OsStr::new);
+        let path = service.path_source().path(&self.path);
         let key = match &service.command {
             Command::Script(_) => "script",
             Command::Argv(_) | Command::File(_) | Command::Nothing => "command",

@@ -35,11 +35,7 @@ impl Environment {
         for name in OWN_VARIABLES {
             given.remove(OsStr::new(name));
         }
-        let path = given.get(OsStr::new("PATH")).cloned();
-        let path = match s6 {
-            Some(_) => s6_overlay::search_path(path.as_deref()),
-            None => path.unwrap_or_else(|| DEFAULT_PATH.into()),
-        };
+        let path = s6_overlay::container_path(given.get(OsStr::new("PATH")).map(OsString::as_os_str), s6);
         given.insert("PATH".into(), path);
         let kept = |name: &OsString| s6.is_none_or(|s6| s6.keep_env) || name == "PATH";
         let of_s6 = given.iter().filter(|(name, _)| kept(name)).map(|(name, value)| (name.clone(), value.clone()));

@@ -9,7 +9,6 @@ use std::time::Instant;
 use nix::unistd::AccessFlags;
 
 use super::boot_context::{BootContext, EarlyStage};
-use crate::config::container::DropPolicy;
 use crate::config::s6_overlay::{HOOK, OnFailure, S6Origin, S6Overlay};
 use crate::config::service::{Command, Kind, RunAs, Service};
 use crate::config::values::ServiceName;
@@ -41,11 +40,7 @@ impl Stage2Hook {
     /// When it cannot be run, and the image asks to stop then.
     pub fn plan(config: &Config) -> Result<Option<Self>, Error> {
         let Some(s6) = &config.s6 else { return Ok(None) };
-        let user = match config.container.drop {
-            DropPolicy::App => RunAs::App,
-            DropPolicy::Auto | DropPolicy::Root => RunAs::Root,
-        };
-        let Some(service) = service(s6, user) else { return Ok(None) };
+        let Some(service) = service(s6, config.container.drop.s6_user()) else { return Ok(None) };
         let mut config = Config { services: vec![service.clone()], main: Vec::new(), ..config.clone() };
         let mut facts = facts::read(&config);
         if let Some(command) = through_interpreter(&service, &facts) {

@@ -5,6 +5,7 @@
 mod exit_code;
 mod new_tree;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsString};
 use std::fs;
@@ -113,6 +114,7 @@ pub fn create(
     environment: &BTreeMap<OsString, OsString>,
     runtime: Option<&RuntimeDir>,
 ) -> Result<S6State, Refused> {
+    let environment = &of_scripts(environment, layout);
     if layout.link_var_run {
         link_var_run().unwrap_or_else(|refused| tracing::warn!("{refused}"));
     }
@@ -134,6 +136,17 @@ pub fn create(
             Err(error) => Err(error),
         },
     }
+}
+
+/// Returns the variables of scripts.
+fn of_scripts<'e>(
+    environment: &'e BTreeMap<OsString, OsString>,
+    layout: &S6Layout,
+) -> Cow<'e, BTreeMap<OsString, OsString>> {
+    let Some(path) = &layout.path else { return Cow::Borrowed(environment) };
+    let mut all = environment.clone();
+    all.insert("PATH".into(), path.clone());
+    Cow::Owned(all)
 }
 
 fn create_in_run(layout: &S6Layout, environment: &BTreeMap<OsString, OsString>) -> Result<S6State, Refused> {
@@ -299,7 +312,7 @@ mod tests {
 
     fn layout(keep_env: bool, services: Vec<S6Directory>) -> S6Layout {
         let owner = Owner { uid: Uid(geteuid().as_raw()), gid: Gid(getegid().as_raw()) };
-        S6Layout { base: S6Base::Run, owner, take_run: false, link_var_run: false, keep_env, services }
+        S6Layout { base: S6Base::Run, owner, take_run: false, link_var_run: false, keep_env, path: None, services }
     }
 
     fn environment() -> BTreeMap<OsString, OsString> {

@@ -1,11 +1,11 @@
 //! [`Image`]: what holds for every service of an image made for s6-overlay (DESIGN §10). Must not know files.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 
 use crate::config::Sources;
-use crate::config::container::{Container, DropPolicy};
+use crate::config::container::Container;
 use crate::config::container_toml::FileSays;
-use crate::config::s6_overlay::{OnFailure, S6Origin, S6Overlay, search_path};
+use crate::config::s6_overlay::{OnFailure, S6Origin, S6Overlay};
 use crate::config::service::{Command, Kind, RunAs, Service};
 use crate::config::values::{GroupName, UserName};
 use crate::text::shown;
@@ -21,7 +21,6 @@ pub struct Image {
     /// What it expects of the container.
     pub overlay: S6Overlay,
     user: RunAs,
-    path: String,
 }
 
 impl Image {
@@ -42,15 +41,7 @@ impl Image {
     }
 
     fn of(sources: &Sources, container: &Container, notices: &mut Vec<String>) -> Self {
-        let given = sources.env.get(OsStr::new("PATH")).map(OsString::as_os_str);
-        Self {
-            overlay: S6Overlay::from_env(&sources.env, notices),
-            user: match container.drop {
-                DropPolicy::App => RunAs::App,
-                DropPolicy::Auto | DropPolicy::Root => RunAs::Root,
-            },
-            path: search_path(given).to_string_lossy().into_owned(),
-        }
+        Self { overlay: S6Overlay::from_env(&sources.env, notices), user: container.drop.s6_user() }
     }
 
     /// Sets what neither the container file nor a variable of ours says: the app user of LinuxServer's images, and a budget
@@ -75,7 +66,6 @@ impl Image {
         // Whatever is never executed asks for nothing.
         service.no_new_privileges = is_nothing;
         service.clear_environment = !self.overlay.keep_env;
-        service.environment.insert("PATH".to_owned(), self.path.clone());
         service.essential = service.kind == Kind::Oneshot && self.overlay.on_failure == OnFailure::Stop;
         if service.kind == Kind::Oneshot {
             let name = service.name.to_string();

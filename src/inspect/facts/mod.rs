@@ -20,8 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env::var_os;
 use std::path::{Path, PathBuf};
 
+use crate::config::Config;
 use crate::config::values::Uid;
-use crate::config::{Config, s6_overlay};
 use crate::plan::facts::{Access, AccountFile, Facts, StdioKind};
 use crate::plan::{inherited, machine_notices};
 use crate::sys::process::resource;
@@ -38,11 +38,6 @@ pub use runtime::{alternatives, candidates};
 pub fn read(config: &Config) -> Facts {
     let process = process::read();
     let stdio = stdio::read();
-    let path = var_os("PATH");
-    let path = match config.s6 {
-        Some(_) => Some(s6_overlay::search_path(path.as_deref())),
-        None => path,
-    };
     let home = var_os("HOME").map(PathBuf::from);
     let accounts = accounts::read();
     let etc = access::can_create_in(Path::new("/etc"));
@@ -81,7 +76,7 @@ pub fn read(config: &Config) -> Facts {
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
         s6: config.s6.as_ref().map(|_| s6_places::read()),
         stdio,
-        named: named_paths::files(config, path.as_deref(), process.uid),
+        named: named_paths::files(config, process.uid),
         home,
         secrets: secrets::read(config, process.uid),
         unknown_zone: zone::unknown(var_os("TZ").as_deref()),

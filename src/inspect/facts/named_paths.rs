@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::env::var_os;
-use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use super::{homes, limits, owners, paths, programs};
-use crate::config::Config;
 use crate::config::values::Uid;
+use crate::config::{Config, s6_overlay};
 use crate::plan::facts::{Facts, NamedFiles, PathFact};
 
 /// The facts about the paths that a configuration names.
@@ -22,7 +21,7 @@ pub struct NamedPaths {
 impl NamedPaths {
     /// Reads all of them. Any of them may hang: must not be called by the event loop.
     pub fn read(config: &Config, boot: &Facts) -> Self {
-        let files = files(config, var_os("PATH").as_deref(), boot.uid);
+        let files = files(config, boot.uid);
         // Homes keep their state of the boot: after the step down they may not be readable.
         let known = |path: &PathBuf| !boot.paths.contains_key(path);
         let homes = homes::named(config, &boot.accounts).into_iter().filter(known).collect();
@@ -40,10 +39,11 @@ impl NamedPaths {
 }
 
 /// Reads the facts about the programs and other files of a configuration.
-pub(super) fn files(config: &Config, path: Option<&OsStr>, uid: Uid) -> NamedFiles {
-    let found = programs::read(config, path);
+pub(super) fn files(config: &Config, uid: Uid) -> NamedFiles {
+    let path = s6_overlay::container_path(var_os("PATH").as_deref(), config.s6.as_ref());
+    let found = programs::read(config, &path);
     let file_owners = owners::read(config, &found, uid);
-    let search = owners::search(config, path, uid);
+    let search = owners::search(config, &path, uid);
     let resolved = owners::resolve_links(config, &found, &search);
     NamedFiles { file_owners, search, resolved, ..found }
 }

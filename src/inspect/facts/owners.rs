@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use crate::config::Config;
-use crate::config::search_path::{DEFAULT_PATH, directories};
+use crate::config::search_path::{DEFAULT_PATH, PathSource, directories};
 use crate::config::service::Service;
 use crate::config::values::Uid;
 use crate::plan::facts::{FileOwner, NamedFiles, PathEntry, SearchPath};
@@ -53,9 +53,10 @@ fn programs(found: &NamedFiles) -> impl Iterator<Item = &PathBuf> {
 }
 
 /// Checks the directories in PATH, if any service may have more rights than the app user.
-pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> SearchPath {
-    let asked =
-        uid == Uid::ROOT && config.services.iter().chain(&config.main_service()).any(trusted_writers::may_have_more);
+pub(super) fn search(config: &Config, path: &OsStr, uid: Uid) -> SearchPath {
+    // An image made for s6-overlay may get its services from a hook of root.
+    let has_more = || config.services.iter().chain(&config.main_service()).any(trusted_writers::may_have_more);
+    let asked = uid == Uid::ROOT && (config.s6.is_some() || has_more());
     let entry = |path: PathBuf| match asked && path.is_absolute() {
         true => {
             let way = owners::follow(&path);
@@ -63,14 +64,16 @@ pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> SearchP
         }
         false => PathEntry { end: path.clone(), path, file_owners: Vec::new() },
     };
-    let default = OsStr::new(DEFAULT_PATH);
     let own = |service: &Service| {
-        let path = service.environment.get("PATH").filter(|_| trusted_writers::may_have_more(service))?;
-        Some((service.name.to_string(), directories(OsStr::new(path)).map(entry).collect()))
+        let path = match service.path_source() {
+            PathSource::Declared(path) if trusted_writers::may_have_more(service) => path,
+            PathSource::Declared(_) | PathSource::Container | PathSource::Default => return None,
+        };
+        Some((service.name.to_string(), directories(path).map(entry).collect()))
     };
     SearchPath {
-        container: directories(path.unwrap_or(default)).map(entry).collect(),
-        default: directories(default).map(entry).collect(),
+        container: directories(path).map(entry).collect(),
+        default: directories(OsStr::new(DEFAULT_PATH)).map(entry).collect(),
         declared: config.services.iter().filter_map(own).collect(),
     }
 }

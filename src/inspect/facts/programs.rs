@@ -12,7 +12,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, geteuid};
 
 use crate::config::Config;
-use crate::config::search_path::{DEFAULT_PATH, directories};
+use crate::config::search_path::directories;
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 use crate::plan::exec_failure::{ExecFailure, FilePermissions};
@@ -23,29 +23,28 @@ use crate::sys::{access, exec_failure, interpreter};
 
 /// Looks up the program of every service and of the main command, and the other programs of services;
 /// owners and links are not read here.
-pub(super) fn read(config: &Config, path: Option<&OsStr>) -> NamedFiles {
+pub(super) fn read(config: &Config, path: &OsStr) -> NamedFiles {
     let mut lookup = LookupCache::default();
-    let inherited = path.unwrap_or(OsStr::new(DEFAULT_PATH));
     let mut found = NamedFiles::default();
     let main = config.main_service();
     for service in config.services.iter().chain(&main) {
         let name = service.name.as_str();
         if service.command != Command::Nothing {
-            found.programs.insert(name.to_owned(), lookup.service(service, &service.command, inherited));
+            found.programs.insert(name.to_owned(), lookup.service(service, &service.command, path));
         }
         let helpers = service.helpers();
         if !helpers.is_empty() {
-            let looked_up = helpers.iter().map(|(key, command)| (*key, lookup.service(service, command, inherited)));
+            let looked_up = helpers.iter().map(|(key, command)| (*key, lookup.service(service, command, path)));
             found.helpers.insert(name.to_owned(), looked_up.collect());
         }
     }
     if let Some(program) = config.main.first() {
-        let fact = lookup.program(program, inherited, &std::env::current_dir().unwrap_or_default());
+        let fact = lookup.program(program, path, &std::env::current_dir().unwrap_or_default());
         // The main command starts in the image's working directory.
         found.programs.insert(ServiceName::MAIN.to_owned(), fact);
     }
     for service in config.services.iter().chain(&main).filter(|service| trusted_writers::may_have_more(service)) {
-        lookup.by_directory(service, inherited, &mut found);
+        lookup.by_directory(service, path, &mut found);
     }
     let helpers = found.helpers.values().flat_map(BTreeMap::values);
     let single = found.candidates.values().flat_map(BTreeMap::values).flatten().map(|(_, fact)| fact);
@@ -71,18 +70,14 @@ struct LookupCache {
 }
 
 impl LookupCache {
-    fn service(&mut self, service: &Service, command: &Command, inherited: &OsStr) -> ProgramFact {
+    fn service(&mut self, service: &Service, command: &Command, container: &OsStr) -> ProgramFact {
         let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
         match command {
             Command::Script(_) => self.file(Path::new(SHELL)),
             Command::File(path) => self.file(path),
             Command::Nothing => ProgramFact::NotFound,
             Command::Argv(words) => {
-                let path = match service.environment.get("PATH") {
-                    Some(path) => OsStr::new(path),
-                    None if service.clear_environment => OsStr::new(DEFAULT_PATH),
-                    None => inherited,
-                };
+                let path = service.path_source().path(container);
                 words.first().map_or(ProgramFact::NotFound, |program| self.program(program, path, directory))
             }
         }
@@ -103,9 +98,9 @@ impl LookupCache {
 
     /// Looks in each directory separately, because the plan decides which of them are searched; and adds the interpreters of
     /// what was found.
-    fn by_directory(&mut self, service: &Service, inherited: &OsStr, found: &mut NamedFiles) {
+    fn by_directory(&mut self, service: &Service, container: &OsStr, found: &mut NamedFiles) {
         let name = service.name.as_str();
-        let path = if service.clear_environment { OsStr::new(DEFAULT_PATH) } else { inherited };
+        let path = service.path_source().path(container);
         let helpers = service.helpers();
         let all = std::iter::once(("", &service.command)).chain(helpers.iter().map(|(key, command)| (*key, command)));
         for (key, command) in all {
@@ -147,9 +142,8 @@ impl LookupCache {
         }
     }
 
-    /// The program that env(1) finds: in the PATH that the service declares, else in this one.
+    /// The program that env(1) finds in the service's PATH.
     fn by_env(&mut self, service: &Service, name: OsString, path: &OsStr) -> EnvLookup {
-        let path = service.environment.get("PATH").map_or(path, |path| OsStr::new(path.as_str()));
         let facts: Vec<_> = match name.as_bytes().contains(&b'/') {
             true => vec![(0, self.file(&service.directory.as_deref().unwrap_or(Path::new("/")).join(&name)))],
             false => directories(path).enumerate().map(|(at, place)| (at, self.file(&place.join(&name)))).collect(),
@@ -285,6 +279,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::config::search_path::DEFAULT_PATH;
 
     fn put(path: PathBuf, text: &str, mode: u32) -> PathBuf {
         fs::write(&path, text).unwrap();

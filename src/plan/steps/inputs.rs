@@ -14,6 +14,7 @@ use crate::plan::notes::Notes;
 use crate::plan::owner::Owner;
 use crate::plan::runs_as::Resolver;
 use crate::plan::switch::SwitchAbility;
+use crate::plan::trust_check::TrustCheck;
 
 /// The inputs of the steps.
 pub(in crate::plan) struct PlanInputs<'a> {
@@ -21,6 +22,7 @@ pub(in crate::plan) struct PlanInputs<'a> {
     pub facts: &'a Facts,
     pub identity: &'a Identity,
     pub resolver: &'a Resolver<'a>,
+    pub trust: &'a TrustCheck<'a>,
 }
 
 impl PlanInputs<'_> {

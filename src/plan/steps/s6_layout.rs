@@ -48,7 +48,8 @@ pub(super) fn step(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Option<Planned
     let take_run = is_possible && others_can_write(&places.run, owner) && take_run(inputs, places, notes);
     let link_var_run = is_possible && link_var_run(places.var_run, notes);
     let services = inputs.config.services.iter().filter_map(directory).collect();
-    let layout = S6Layout { base, owner, take_run, link_var_run, keep_env: s6.keep_env, services };
+    let (keep_env, path) = (s6.keep_env, inputs.trust.path_of_scripts(inputs.resolver));
+    let layout = S6Layout { base, owner, take_run, link_var_run, keep_env, path, services };
     Some(PlannedStep { step: Step::S6Layout(layout), decision })
 }
 
