@@ -238,7 +238,7 @@ impl fmt::Display for Problems {
 }
 
 /// Returns what the kernel answered, in words; the standard library would add a number.
-pub fn cause_words(cause: &std::io::Error) -> String {
+pub fn cause_text(cause: &std::io::Error) -> String {
     let text = cause.to_string();
     match cause.raw_os_error() {
         Some(errno) => text.trim_end_matches(&format!(" (os error {errno})")).to_owned(),
@@ -273,7 +273,7 @@ impl Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {}", self.what, cause_words(&self.cause))?;
+        write!(out, "{}: {}", self.what, cause_text(&self.cause))?;
         if let Some(help) = &self.help {
             write!(out, "\n  help: {help}")?;
         }
@@ -339,7 +339,7 @@ mod tests {
     fn the_kernels_answer_comes_without_a_number() {
         let refused = Refused::new("cannot mount /x", std::io::Error::from_raw_os_error(1)).help("be root");
         assert_eq!(refused.to_string(), "cannot mount /x: Operation not permitted\n  help: be root");
-        assert_eq!(cause_words(&std::io::Error::other("it is full (os error 1)")), "it is full (os error 1)");
+        assert_eq!(cause_text(&std::io::Error::other("it is full (os error 1)")), "it is full (os error 1)");
     }
 
     #[test]

@@ -257,7 +257,7 @@ const MESSAGES: [&str; 8] = ["cause", "why", "what", "notice", "remedy", "conseq
 const QUESTIONS: [&str; 4] = [".contains(", ".starts_with(", ".ends_with(", ".strip_prefix("];
 /// Files that have nothing but the words to go by.
 const READS_MESSAGES: [(&str, &str); 2] = [
-    ("config/toml_words.rs", "the parser says what is wrong in words alone"),
+    ("config/toml_error.rs", "the parser says what is wrong in words alone"),
     ("run/probe/connect.rs", "the resolver's words begin with what was said already"),
 ];
 

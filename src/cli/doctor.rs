@@ -90,7 +90,7 @@ fn without_answer(
     why: &ClientError,
 ) -> Examination {
     let issue = Issue::new(
-        format!("PID 1 cannot be asked what its boot could not do: {}", super::control::words(why)),
+        format!("PID 1 cannot be asked what its boot could not do: {}", super::control::message(why)),
         "this report covers only what can be examined from outside; `stepdown status` and the other control commands do not work",
         "ask as root or as the app user (`docker exec --user 0`); read the first lines of the container's log",
     );

@@ -78,7 +78,7 @@ fn summary(made: &[Link], program: &Path) -> String {
         for link in others {
             let place = link.path.parent().unwrap_or(Path::new("/")).to_path_buf();
             let name = link.path.file_name().map(shown).unwrap_or_default();
-            groups.entry((place, words(&link.found))).or_default().push(name);
+            groups.entry((place, description(&link.found))).or_default().push(name);
         }
         for ((place, what), names) in groups {
             let _ = writeln!(text, "{verb} in {}, {what}: {}", shown(&place), names.join(" "));
@@ -92,7 +92,7 @@ fn summary(made: &[Link], program: &Path) -> String {
     text
 }
 
-fn words(found: &Found) -> String {
+fn description(found: &Found) -> String {
     match found {
         Found::Nothing => "nothing".to_owned(),
         Found::Ours => "links to this program".to_owned(),

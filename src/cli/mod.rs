@@ -17,8 +17,8 @@ mod replaced_init;
 mod replaced_texts;
 mod run_as;
 mod source;
+mod units;
 mod usage;
-mod words;
 
 use std::ffi::OsString;
 

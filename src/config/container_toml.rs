@@ -170,7 +170,7 @@ fn app(table: Option<&Table<'_>>, report: &mut FileReport<'_>) -> App {
     }
 }
 
-/// Returns the words of a table of choices, quoted, for messages.
-pub fn words<T>(choices: &[(&str, T)]) -> String {
+/// Returns the names of choices, quoted, for messages.
+pub fn quoted_choices<T>(choices: &[(&str, T)]) -> String {
     choices.iter().map(|(word, _)| quoted(word)).collect::<Vec<_>>().join(", ")
 }

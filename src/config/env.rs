@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::container::{Container, VariableValue};
-use super::container_toml::{ContainerFile, FORMATS, LEVELS, WITHOUT, words};
+use super::container_toml::{ContainerFile, FORMATS, LEVELS, WITHOUT, quoted_choices};
 use super::quote::{quoted_os, shown_value};
 use super::units::{self, IdError};
 use super::values::{Gid, Uid};
@@ -137,12 +137,10 @@ fn read<T>(
     parsed
 }
 
-fn choice<T: Copy>(env: &Env, name: &str, words_of: &[(&str, T)], problems: &mut Problems) -> Option<T> {
-    let remedy = format!("give one of {}", words(words_of));
+fn choice<T: Copy>(env: &Env, name: &str, choices: &[(&str, T)], problems: &mut Problems) -> Option<T> {
+    let remedy = format!("give one of {}", quoted_choices(choices));
     let expected = Expected { noun: "one of its values", remedy: &remedy };
-    read(env, name, problems, &expected, |text| {
-        words_of.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
-    })
+    read(env, name, problems, &expected, |text| choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value))
 }
 
 /// `TZ` becomes part of a path in every libc, so it must not leave the directory of zone files.

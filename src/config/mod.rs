@@ -11,8 +11,8 @@ mod cross_checks;
 mod draft;
 pub mod env;
 mod file_report;
+mod foreign_keys;
 mod foreign_tables;
-mod foreign_words;
 mod graph;
 pub mod key_lines;
 mod key_reference;
@@ -39,10 +39,10 @@ mod service_toml;
 pub mod shebang;
 mod signals_toml;
 pub mod suggest;
+mod toml_error;
 mod toml_field;
 mod toml_reader;
 mod toml_table;
-mod toml_words;
 pub mod topology;
 mod tree;
 pub mod units;
@@ -161,7 +161,7 @@ impl Config {
     /// Returns the main command as the service that `[main]` describes; `None` without a main command.
     pub fn main_service(&self) -> Option<Service> {
         let MainCommand { at, user, success_codes, stop, ready, health, secrets, .. } = self.container.main.clone();
-        let words = Some(self.main.clone()).filter(|words| !words.is_empty())?;
+        let argv = Some(self.main.clone()).filter(|argv| !argv.is_empty())?;
         Some(Service {
             at: at.unwrap_or(Place::MainCommand),
             user,
@@ -170,7 +170,7 @@ impl Config {
             ready,
             health,
             secrets,
-            ..Service::plain(ServiceName::main(), Command::Argv(words))
+            ..Service::plain(ServiceName::main(), Command::Argv(argv))
         })
     }
 }

@@ -90,7 +90,7 @@ impl Probe {
     /// Returns the command that it runs, if it does.
     pub fn command(&self) -> Option<Vec<OsString>> {
         match self {
-            Self::Command(words) => Some(words.clone()),
+            Self::Command(argv) => Some(argv.clone()),
             Self::Tcp(_) | Self::Http(_) | Self::Path(_) | Self::Socket(_) => None,
         }
     }
@@ -117,9 +117,9 @@ impl fmt::Display for Probe {
             },
             Self::Path(path) => write!(to, "path:{}", shown(path)),
             Self::Socket(path) => write!(to, "socket:{}", shown(path)),
-            Self::Command(words) => {
-                let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-                write!(to, "`{}`", words.join(" "))
+            Self::Command(argv) => {
+                let argv: Vec<_> = argv.iter().map(|word| word.to_string_lossy()).collect();
+                write!(to, "`{}`", argv.join(" "))
             }
         }
     }

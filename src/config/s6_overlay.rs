@@ -45,7 +45,7 @@ pub struct S6Overlay {
     pub on_failure: OnFailure,
     /// Signals go to the main command, whose end begins the stop (`S6_CMD_RECEIVE_SIGNALS`).
     pub main_receives_signals: bool,
-    /// Words before the main command (`S6_CMD_ARG0`).
+    /// Arguments before the main command (`S6_CMD_ARG0`).
     pub main_prefix: Vec<OsString>,
     /// Disks are synchronized at the end (`S6_SYNC_DISKS`).
     pub sync_disks: bool,
@@ -99,8 +99,8 @@ impl S6Overlay {
             honoured: Vec::new(),
             stop_time: stop_time(env, &mut number),
             finish_timeout: milliseconds(number("S6_KILL_FINISH_MAXTIME")),
-            hook: words(env, HOOK),
-            main_prefix: words(env, "S6_CMD_ARG0"),
+            hook: arguments(env, HOOK),
+            main_prefix: arguments(env, "S6_CMD_ARG0"),
         }
     }
 }
@@ -152,11 +152,11 @@ fn milliseconds(number: i64) -> Option<Duration> {
     u64::try_from(number).ok().filter(|number| *number > 0).map(Duration::from_millis)
 }
 
-/// Returns the words of a variable, split at blanks as s6-overlay does: no quotes, no shell.
-fn words(env: &BTreeMap<OsString, OsString>, name: &str) -> Vec<OsString> {
+/// Returns the arguments in a variable, split at blanks as s6-overlay does: no quotes, no shell.
+fn arguments(env: &BTreeMap<OsString, OsString>, name: &str) -> Vec<OsString> {
     let value = env.get(OsStr::new(name)).map(|value| value.as_bytes()).unwrap_or_default();
-    let words = value.split(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
-    words.filter(|word| !word.is_empty()).map(|word| OsStr::from_bytes(word).to_owned()).collect()
+    let arguments = value.split(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    arguments.filter(|word| !word.is_empty()).map(|word| OsStr::from_bytes(word).to_owned()).collect()
 }
 
 #[cfg(test)]

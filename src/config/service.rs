@@ -181,12 +181,12 @@ impl Service {
             Ready::Started | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
         };
         let reload = match &self.reload {
-            Some(Reload::Command(words)) => Some(words.clone()),
+            Some(Reload::Command(argv)) => Some(argv.clone()),
             Some(Reload::Signal(_)) | None => None,
         };
         let health = self.health.as_ref().and_then(|health| health.probe.command());
         let stop_command = self.stop_command.clone();
-        let argv = [ready, health, reload].map(|words| words.map(Command::Argv));
+        let argv = [ready, health, reload].map(|argv| argv.map(Command::Argv));
         let all = [finish, stop_command].into_iter().chain(argv);
         HELPER_KEYS.into_iter().zip(all).filter_map(|(key, command)| Some((key, command?))).collect()
     }

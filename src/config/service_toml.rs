@@ -273,6 +273,6 @@ fn small(table: &Table<'_>, key: &str, least: i64, most: i64, report: &mut FileR
 }
 
 fn without_root(table: &Table<'_>, report: &mut FileReport<'_>) -> WithoutRoot {
-    let words = [("run", WithoutRoot::Run), ("skip", WithoutRoot::Skip), ("fail", WithoutRoot::Fail)];
-    table.get("without_root").and_then(|field| field.choice(&words, report)).unwrap_or(WithoutRoot::Run)
+    let choices = [("run", WithoutRoot::Run), ("skip", WithoutRoot::Skip), ("fail", WithoutRoot::Fail)];
+    table.get("without_root").and_then(|field| field.choice(&choices, report)).unwrap_or(WithoutRoot::Run)
 }

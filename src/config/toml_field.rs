@@ -13,7 +13,7 @@ use super::file_report::{FileReport, Lines};
 use super::key_reference::KeyDoc;
 use super::quote::{escaped, quoted};
 use super::units::{self, DurationError};
-use super::{foreign_words, line_endings, suggest};
+use super::{foreign_keys, line_endings, suggest};
 use crate::error::Remedy;
 
 /// One value and its name.
@@ -152,13 +152,13 @@ impl<'t> Field<'t> {
         number
     }
 
-    /// Returns the value of one of these words.
-    pub fn choice<T: Copy>(&self, words: &[(&str, T)], report: &mut FileReport<'_>) -> Option<T> {
+    /// Returns the value of one of these choices.
+    pub fn choice<T: Copy>(&self, choices: &[(&str, T)], report: &mut FileReport<'_>) -> Option<T> {
         let text = self.string(report)?;
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         if found.is_none() {
-            let foreign = foreign_words::value(self.name(), text);
-            self.refuse(foreign.map_or_else(|| one_of(text, words), str::to_owned), report);
+            let foreign = foreign_keys::value(self.name(), text);
+            self.refuse(foreign.map_or_else(|| one_of(text, choices), str::to_owned), report);
         }
         found
     }
@@ -191,15 +191,15 @@ impl<'t> Field<'t> {
 
     /// Returns a program and its arguments.
     pub fn argv(&self, report: &mut FileReport<'_>) -> Option<Vec<OsString>> {
-        let words = self.strings(report)?;
-        match words.first() {
+        let arguments = self.strings(report)?;
+        match arguments.first() {
             Some((_, program)) if !program.is_empty() => {
-                let arguments: Vec<_> = words.iter().skip(1).map(|(_, word)| *word).collect();
-                let script = line_endings::inline_script(&arguments).filter(|_| line_endings::is_shell(program));
-                if let Some((field, word)) = script.and_then(|at| words.get(at + 1)) {
+                let texts: Vec<_> = arguments.iter().skip(1).map(|(_, word)| *word).collect();
+                let script = line_endings::inline_script(&texts).filter(|_| line_endings::is_shell(program));
+                if let Some((field, word)) = script.and_then(|at| arguments.get(at + 1)) {
                     field.check_script(word, report);
                 }
-                Some(words.iter().map(|(_, word)| OsString::from(word)).collect())
+                Some(arguments.iter().map(|(_, word)| OsString::from(word)).collect())
             }
             _ => {
                 report.line(self.line, format!("{} names no program", self.name), self.paste());
@@ -281,9 +281,9 @@ impl<'t> Field<'t> {
     }
 }
 
-/// Returns the remedy for a word that is not one of these.
-pub fn one_of<T>(text: &str, words: &[(&str, T)]) -> String {
-    let known = words.iter().map(|(word, _)| *word);
+/// Returns the remedy for a text that is not one of these.
+pub fn one_of<T>(text: &str, choices: &[(&str, T)]) -> String {
+    let known = choices.iter().map(|(name, _)| *name);
     match suggest::nearest(text, known.clone()) {
         Some(meant) => format!("did you mean {}?", quoted(meant)),
         None => {

@@ -8,8 +8,8 @@ use super::file_report::{FileReport, Lines};
 use super::keys::TableDoc;
 use super::line_endings;
 use super::quote::ticked;
+use super::toml_error::{self, Scope, SyntaxError};
 use super::toml_table::Table;
-use super::toml_words::{self, Scope, SyntaxError};
 
 /// For a larger file only the first syntax error is reported: nobody writes it manually, and the parser would keep an error
 /// for each byte of a malicious file (SECURITY T33).
@@ -117,7 +117,7 @@ impl<'t> Document<'t> {
             Some((key, line)) => format!(" (in the value of {} that begins on line {line})", ticked(key)),
             None => String::new(),
         };
-        toml_words::explain(error.message(), self.text, error.span().unwrap_or_default(), &around)
+        toml_error::explain(error.message(), self.text, error.span().unwrap_or_default(), &around)
     }
 
     /// Returns the key whose value began on an earlier line and contains the error: most likely it was not closed.

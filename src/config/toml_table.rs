@@ -11,7 +11,7 @@ use super::file_report::{FileReport, Lines};
 use super::keys::{self, ConfigFile, KeyStatus, TableDoc};
 use super::quote::{escaped, ticked};
 use super::toml_field::Field;
-use super::{container_keys, foreign_words, service_keys, suggest};
+use super::{container_keys, foreign_keys, service_keys, suggest};
 
 /// One table, its unknown keys already reported.
 pub struct Table<'t> {
@@ -73,14 +73,14 @@ impl<'t> Table<'t> {
             return;
         }
         let place = if self.name.is_empty() { String::new() } else { format!(" in {}", ticked(&self.name)) };
-        let system = foreign_words::find(name, self.doc).map_or("", |word| word.system);
+        let system = foreign_keys::find(name, self.doc).map_or("", |word| word.system);
         let system = if system.is_empty() { String::new() } else { format!(" ({system})") };
         report.line(line, format!("unknown key {}{place}{system}", ticked(name)), self.instead(name));
     }
 
     fn section(&self, name: &str) -> Option<&'static str> {
         let is_service = self.doc.file == ConfigFile::Service && self.name.is_empty();
-        foreign_words::section(name).filter(|_| is_service)
+        foreign_keys::section(name).filter(|_| is_service)
     }
 
     fn instead(&self, name: &str) -> String {
@@ -120,13 +120,13 @@ impl<'t> Table<'t> {
     /// The remedy for another system's key, or for another system's value of the key.
     fn foreign(&self, name: &str) -> Option<String> {
         let value = self.table.get(name).and_then(|value| value.get_ref().as_str());
-        if let Some(word) = foreign_words::find(name, self.doc) {
+        if let Some(word) = foreign_keys::find(name, self.doc) {
             let cron = value.filter(|_| word.ours == "at").and_then(Cron::read);
             return Some(cron.map_or_else(|| word.remedy(self.doc), |cron| cron.remedy()));
         }
         let same = |ours: &&str| ours.eq_ignore_ascii_case(name);
         let ours = self.doc.names().find(same).filter(|ours| *ours != name)?;
-        let known = value.and_then(|value| foreign_words::value(ours, value));
+        let known = value.and_then(|value| foreign_keys::value(ours, value));
         Some(known.map_or_else(|| format!("did you mean `{ours}`?"), str::to_owned))
     }
 
@@ -189,7 +189,7 @@ impl<'t> Table<'t> {
         let unknown = names(self.table).filter(|name| self.doc.key(name).is_none()).chain(inner);
         let means = |name: &str| {
             let nearest = suggest::nearest(name, self.doc.names());
-            keys.iter().any(|key| nearest == Some(*key) || foreign_words::means(name, key))
+            keys.iter().any(|key| nearest == Some(*key) || foreign_keys::means(name, key))
         };
         unknown.into_iter().any(means)
     }

@@ -37,7 +37,7 @@ pub fn duration(text: &str) -> Result<Duration, DurationError> {
 
 /// Returns a duration for people, in three digits or its two largest units: `0.4ms`, `120ms`, `1.25s`, `2m 3s`, `5h`,
 /// `3d 4h`. Truncated, not rounded.
-pub fn duration_words(duration: Duration) -> String {
+pub fn duration_text(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (large, small, units) = match seconds {
         0 => return decimal(duration.as_micros(), "ms"),
@@ -152,10 +152,10 @@ mod tests {
     #[test]
     fn people_read_three_digits_or_two_units() {
         let all = [0, 400, 1_250, 12_345, 999_999, 1_000_000, 1_206_100, 12_300_000, 59_999_999];
-        let words = all.map(|micros| duration_words(Duration::from_micros(micros)));
+        let words = all.map(|micros| duration_text(Duration::from_micros(micros)));
         assert_eq!(words, ["0ms", "0.4ms", "1.25ms", "12.3ms", "999ms", "1s", "1.2s", "12.3s", "59.9s"]);
         let all = [60, 123, 3_600, 3_660, 90_000, u64::MAX];
-        let words = all.map(|seconds| duration_words(Duration::from_secs(seconds)));
+        let words = all.map(|seconds| duration_text(Duration::from_secs(seconds)));
         assert_eq!(words, ["1m", "2m 3s", "1h", "1h 1m", "1d 1h", "213503982334601d 7h"]);
     }
 

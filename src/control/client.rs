@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::protocol::{MAX_ANSWER, Query, SOCKET};
 use super::responses::Response;
-use crate::config::units::duration_words;
+use crate::config::units::duration_text;
 use crate::control::locate::{directories, is_of_another_container, is_trusted, open_directory};
 use crate::inspect::facts::alternatives;
 
@@ -61,7 +61,7 @@ pub fn query_at<T: DeserializeOwned>(directories: &[PathBuf], query: &Query) -> 
     let mut conversation = open_query_at(directories, query)?;
     match conversation.next(TIMEOUT)? {
         Incoming::Response(answer) => Ok(answer),
-        Incoming::TimedOut => Err(conversation.protocol_error(format!("no answer within {}", duration_words(TIMEOUT)))),
+        Incoming::TimedOut => Err(conversation.protocol_error(format!("no answer within {}", duration_text(TIMEOUT)))),
         Incoming::EndOfFile => Err(conversation.protocol_error(CLOSED_EARLY)),
     }
 }

@@ -10,7 +10,7 @@ use super::service_state::{Condition, DownCause, ServiceState};
 use crate::plan::checks::Examination;
 use crate::plan::finding::{Area, Check, Issue};
 use crate::plan::fix::Fix;
-use crate::sys::process::spawn_words;
+use crate::sys::process::spawn_message;
 
 /// The response to `doctor`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,7 +126,7 @@ impl ServiceState {
     /// Returns the fix for a service that is down.
     fn start_again(&self, cause: &DownCause) -> Fix {
         let name = &self.name;
-        Fix::words(match (cause, self.kind) {
+        Fix::text(match (cause, self.kind) {
             (DownCause::Reason(Reason::Requirement { service, .. }), _) => {
                 format!("see the findings about `{service}`; then `stepdown start {name}`")
             }
@@ -152,7 +152,7 @@ impl ServiceState {
 
 fn cause_text(cause: &DownCause) -> String {
     match cause {
-        DownCause::CannotStart(error) => spawn_words::words(error),
+        DownCause::CannotStart(error) => spawn_message::message(error),
         DownCause::Reason(reason) => reason.to_string(),
         DownCause::Ended(LastExit::Code(code)) => format!("it ended with code {code}"),
         DownCause::Ended(LastExit::Signal(signal)) => format!("it was killed by {signal}"),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
 use super::responses::ServiceStatus;
-use super::{snapshot, state_word};
+use super::{snapshot, state_name};
 use crate::supervise::StatusState;
 
 /// The response to `health`.
@@ -27,7 +27,7 @@ pub enum HealthProblem {
         /// Its name.
         service: String,
         /// Its state.
-        #[serde(with = "state_word")]
+        #[serde(with = "state_name")]
         state: StatusState,
         /// Why, where more is known than its state.
         why: Option<Reason>,

@@ -16,6 +16,6 @@ pub mod server;
 pub mod service_index;
 pub mod service_state;
 pub mod snapshot;
-mod state_word;
+mod state_name;
 pub mod timings;
 pub mod wait_condition;

@@ -1,4 +1,4 @@
-//! Why a service is as it is, as a value of the protocol, and its words. Must not know how the engine came to it.
+//! Why a service is as it is, as a value of the protocol, and its text. Must not know how the engine came to it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::state_word;
-use crate::config::units::duration_words;
+use super::state_name;
+use crate::config::units::duration_text;
 use crate::supervise::{Exit, Role, SpawnError, SpawnStep, StatusState};
-use crate::sys::process::spawn_words;
+use crate::sys::process::spawn_message;
 use crate::text::shown;
 
 /// Why a service is as it is.
@@ -43,7 +43,7 @@ pub enum Reason {
         /// That service.
         service: String,
         /// Its state.
-        #[serde(with = "state_word")]
+        #[serde(with = "state_name")]
         state: StatusState,
     },
     /// It could not be started.
@@ -153,7 +153,7 @@ impl fmt::Display for Reason {
                 out.write_str("its finish script ended with code 125, which says not to start it again")
             }
             Self::Requirement { service, state } => write!(out, "requires {service}, which is {state}"),
-            Self::CannotStart(why) => out.write_str(&spawn_words::words(why)),
+            Self::CannotStart(why) => out.write_str(&spawn_message::message(why)),
             Self::LeftOut => out.write_str("left out in this mode"),
             Self::FailedBefore => out.write_str("failed before the step down"),
             Self::StoppedByHand { unscheduled: false } => out.write_str("stopped manually"),
@@ -174,16 +174,16 @@ impl fmt::Display for Reason {
 
 impl fmt::Display for EndedByUs {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = |micros: &u64| duration_words(Duration::from_micros(*micros));
+        let text = |micros: &u64| duration_text(Duration::from_micros(*micros));
         match self {
             Self::NotReady { after_us, last_result, declared } => {
-                write!(out, "not ready within {} (`{}`)", words(after_us), declared.key("ready.timeout"))?;
+                write!(out, "not ready within {} (`{}`)", text(after_us), declared.key("ready.timeout"))?;
                 last_result.iter().try_for_each(|found| write!(out, "; the last answer: {found}"))
             }
             Self::Unhealthy(found) => write!(out, "unhealthy: {found}"),
             Self::WatchdogTrigger => out.write_str("reported failure (WATCHDOG=trigger)"),
             Self::WatchdogTimeout { after_us } => {
-                write!(out, "sent no watchdog notification for {} (WATCHDOG=1)", words(after_us))
+                write!(out, "sent no watchdog notification for {} (WATCHDOG=1)", text(after_us))
             }
         }
     }
@@ -195,7 +195,7 @@ impl fmt::Display for LastRun {
             Self::EndedByUs(why) => why.fmt(out),
             Self::Ended(LastExit::Code(code)) => write!(out, "code {code}"),
             Self::Ended(LastExit::Signal(signal)) => out.write_str(signal),
-            Self::CannotStart(why) => out.write_str(&spawn_words::words(why)),
+            Self::CannotStart(why) => out.write_str(&spawn_message::message(why)),
             Self::NotStarted => out.write_str("could not be started"),
         }
     }
@@ -240,7 +240,7 @@ enum RoleOnWire {
 enum StepOnWire {
     FindService,
     FindCommand,
-    Words,
+    NulByte,
     AwaitFile,
     Memory,
     Pipe,
@@ -289,7 +289,7 @@ mod tests {
         let not_ready =
             EndedByUs::NotReady { after_us: 3_000_000, last_result: Some("refused".into()), declared: Declared::Main };
         let no_exec = refused(OsStr::new("/x"), SpawnStep::Exec);
-        for (reason, words) in [
+        for (reason, text) in [
             (Reason::Ended { exit: exit.clone(), unlisted: None }, "ended with code 3"),
             (
                 Reason::Ended { exit: exit.clone(), unlisted: Some(Declared::Service) },
@@ -318,7 +318,7 @@ mod tests {
         ] {
             let sent = serde_json::to_string(&reason).unwrap();
             let taken: Reason = serde_json::from_str(&sent).unwrap();
-            assert_eq!((&taken, taken.to_string().as_str()), (&reason, words), "{sent}");
+            assert_eq!((&taken, taken.to_string().as_str()), (&reason, text), "{sent}");
         }
         assert_eq!(serde_json::to_string(&Reason::FinishPermanentFailure).unwrap(), "\"finish_said_stop\"");
     }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::reason::{LastExit, Reason};
-use super::state_word;
+use super::state_name;
 use crate::log::own_messages::Stream;
 use crate::plan::Mode;
 use crate::supervise::StatusState;
@@ -67,7 +67,7 @@ pub struct ServiceStatus {
     /// What kind of service.
     pub kind: ServiceKind,
     /// Its state, as a word.
-    #[serde(with = "state_word")]
+    #[serde(with = "state_name")]
     pub state: StatusState,
     /// Whether it should be running; not once it has failed.
     pub wanted: bool,
@@ -158,7 +158,7 @@ pub struct ServiceResult {
     /// Its name.
     pub name: String,
     /// Its state, as a word.
-    #[serde(with = "state_word")]
+    #[serde(with = "state_name")]
     pub state: StatusState,
     /// Its process, if there is one.
     pub pid: Option<i32>,

@@ -18,7 +18,7 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, geteuid, symlinkat, unlinkat, write};
 
 use crate::config::values::Uid;
-use crate::error::cause_words;
+use crate::error::cause_text;
 use crate::inspect::facts::alternatives;
 use crate::sys::files::beneath::{Beneath, Mounts};
 use crate::sys::files::listing::Listing;
@@ -134,7 +134,7 @@ fn create_at(syscalls: SyscallSupport, path: &Path) -> Result<RuntimeDir, String
         Ok(Resolved::Found(_)) => return Err("its parent is not a directory".to_owned()),
         Ok(Resolved::Missing(..)) => return Err(format!("there is no {}", shown(parent))),
         Err(lost) => {
-            let why = lost.why.map_or_else(|| cause_words(&lost.cause), ToOwned::to_owned);
+            let why = lost.why.map_or_else(|| cause_text(&lost.cause), ToOwned::to_owned);
             return Err(format!("{}: {why}", lost.at));
         }
     };
@@ -313,7 +313,7 @@ fn check_can_write(directory: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 fn failure(what: &str, cause: impl Into<io::Error>) -> String {
-    format!("{what}: {}", cause_words(&cause.into()))
+    format!("{what}: {}", cause_text(&cause.into()))
 }
 
 #[cfg(test)]

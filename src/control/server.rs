@@ -25,7 +25,7 @@ use super::responses::{LogEvent, LogLine, Response, Snapshot, StepTime};
 use super::timings::Moments;
 use crate::config::values::{ServiceName, Uid};
 use crate::control::runtime_dir::RuntimeDir;
-use crate::error::{Refused, cause_words};
+use crate::error::{Refused, cause_text};
 use crate::log::lines::escape;
 use crate::log::tail::{FollowEvent, TailLine};
 use crate::sys::files::socket;
@@ -327,7 +327,7 @@ async fn read_query(stream: &mut UnixStream) -> Result<Query, String> {
     let mut line = Vec::new();
     let mut chunk = [0; 512];
     while !line.contains(&b'\n') {
-        let length = stream.read(&mut chunk).await.map_err(|cause| cause_words(&cause))?;
+        let length = stream.read(&mut chunk).await.map_err(|cause| cause_text(&cause))?;
         if length == 0 {
             break;
         }

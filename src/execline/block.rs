@@ -26,22 +26,22 @@ mod tests {
     use super::*;
     use crate::execline::lex;
 
-    fn words(text: &str) -> Vec<Vec<u8>> {
+    fn argv(text: &str) -> Vec<Vec<u8>> {
         text.split('|').map(|word| word.as_bytes().to_vec()).collect()
     }
 
     #[test]
     fn a_block_ends_at_the_empty_word_of_its_level() {
-        let argv = lex(b"{ a { b } } c { d }").unwrap();
-        let split = split(&argv).unwrap();
-        assert_eq!((split.block, split.rest, split.unquoted), (words("a| b|"), words("c| d|"), vec![]));
+        let text = lex(b"{ a { b } } c { d }").unwrap();
+        let split = split(&text).unwrap();
+        assert_eq!((split.block, split.rest, split.unquoted), (argv("a| b|"), argv("c| d|"), vec![]));
     }
 
     #[test]
     fn words_without_a_space_are_noted_and_an_open_block_is_none() {
-        assert_eq!(split(&words(" a|b||c")).unwrap().unquoted, [1]);
-        assert_eq!(split(&words(" a|b")), None);
+        assert_eq!(split(&argv(" a|b||c")).unwrap().unquoted, [1]);
+        assert_eq!(split(&argv(" a|b")), None);
         assert_eq!(split(&[]), None);
-        assert_eq!(split(&words("")).unwrap().block, Vec::<Vec<u8>>::new());
+        assert_eq!(split(&argv("")).unwrap().block, Vec::<Vec<u8>>::new());
     }
 }

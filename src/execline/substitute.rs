@@ -140,7 +140,7 @@ impl<'a> Parser<'a> {
 mod tests {
     use super::*;
 
-    fn words(word: &str) -> String {
+    fn substituted(word: &str) -> String {
         let variable = |name: &str, values: &[&str]| Variable {
             name: name.into(),
             values: values.iter().map(|value| value.as_bytes().to_vec()).collect(),
@@ -172,16 +172,16 @@ mod tests {
             ("", "|"),
         ];
         for (word, expected) in cases {
-            assert_eq!(words(word), expected, "{word}");
+            assert_eq!(substituted(word), expected, "{word}");
         }
     }
 
     #[test]
     fn several_values_make_several_words_and_none_makes_none() {
-        assert_eq!(words("a${B}b"), "axb|ayb|");
-        assert_eq!(words("${B}${B}"), "xx|xy|yx|yy|");
-        assert_eq!(words("${N}"), "");
-        assert_eq!(words("a${N}${B}"), "");
+        assert_eq!(substituted("a${B}b"), "axb|ayb|");
+        assert_eq!(substituted("${B}${B}"), "xx|xy|yx|yy|");
+        assert_eq!(substituted("${N}"), "");
+        assert_eq!(substituted("a${N}${B}"), "");
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
             (r"\a${A}", r"\a1|"),
         ];
         for (word, expected) in cases {
-            assert_eq!(words(word), expected, "{word}");
+            assert_eq!(substituted(word), expected, "{word}");
         }
     }
 }

@@ -7,7 +7,7 @@ pub mod native;
 pub mod s6;
 mod scripts;
 mod service_text;
-mod shell_words;
+mod shell_command;
 mod source_files;
 pub mod supervisord;
 mod toml_values;

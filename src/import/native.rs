@@ -65,10 +65,10 @@ pub fn nearest(mut service: Service) -> (Service, Vec<Omission>) {
     (service, left)
 }
 
-/// Returns the words of a command as a file has them.
+/// Returns the arguments of a command as a file has them.
 pub fn argv(command: &Command, name: &ServiceName) -> Vec<OsString> {
     match command {
-        Command::Argv(words) => words.clone(),
+        Command::Argv(arguments) => arguments.clone(),
         Command::Script(script) => ["/bin/sh", "-e", "-c", script].map(OsString::from).to_vec(),
         Command::File(path) => vec![path.clone().into(), name.as_str().into()],
         Command::Nothing => vec![NOTHING.into()],
@@ -172,13 +172,13 @@ mod tests {
     #[test]
     fn a_script_file_gets_its_name_and_those_beside_it_do_not() {
         let file = |path: &str| Command::File(path.into());
-        let words = |words: &[&str]| Command::Argv(words.iter().map(OsString::from).collect());
+        let command = |arguments: &[&str]| Command::Argv(arguments.iter().map(OsString::from).collect());
         let finish = Some(Finish { command: file("/s/finish"), timeout: Some(FINISH_TIMEOUT) });
         let stop_command = Some(file("/s/down"));
         let (near, left) = nearest(Service { finish, stop_command, ..service(file("/s/run")) });
-        assert_eq!(near.command, words(&["/s/run", "web"]));
-        assert_eq!(near.finish.map(|finish| finish.command), Some(words(&["/s/finish"])));
-        assert_eq!(near.stop_command, Some(words(&["/s/down"])));
+        assert_eq!(near.command, command(&["/s/run", "web"]));
+        assert_eq!(near.finish.map(|finish| finish.command), Some(command(&["/s/finish"])));
+        assert_eq!(near.stop_command, Some(command(&["/s/down"])));
         assert_eq!(left, []);
     }
 

@@ -81,7 +81,7 @@ fn in_image(mut service: Service, image: &ImagePaths) -> Service {
     service.directory = service.directory.map(|path| image.path(&path));
     let command = |command: Command| match command {
         Command::File(path) => Command::File(image.path(&path)),
-        Command::Argv(words) => Command::Argv(words.iter().map(|word| image.word(word)).collect()),
+        Command::Argv(arguments) => Command::Argv(arguments.iter().map(|word| image.word(word)).collect()),
         other @ (Command::Script(_) | Command::Nothing) => other,
     };
     service.command = command(service.command);
@@ -185,7 +185,7 @@ fn uses_own_directory(service: &Service) -> bool {
     let commands =
         [Some(&service.command), service.stop_command.as_ref(), service.finish.as_ref().map(|it| &it.command)];
     let in_command = commands.into_iter().flatten().any(|command| match command {
-        Command::Argv(words) => words.iter().any(|word| Path::new(word).starts_with(&own)),
+        Command::Argv(arguments) => arguments.iter().any(|word| Path::new(word).starts_with(&own)),
         Command::File(path) => path.starts_with(&own),
         Command::Script(_) | Command::Nothing => false,
     });

@@ -1,9 +1,9 @@
-//! A script of a service directory → a command that needs no file: its words if it is one plain command, else its text as the
+//! A script of a service directory → a command that needs no file: its argv if it is one plain command, else its text as the
 //! argument of its shell. Text in, command out; must not know which service it belongs to.
 
 use std::ffi::OsString;
 
-use super::shell_words;
+use super::shell_command;
 use crate::config::service::{Command, RunAs};
 use crate::config::values::{Gid, Uid, UserName};
 use crate::config::{line_endings, units};
@@ -31,7 +31,7 @@ pub struct TranslatedScript {
 /// The first line of a script.
 struct Interpreter {
     /// The program and its options.
-    words: Vec<String>,
+    argv: Vec<String>,
     wants_variables: bool,
 }
 
@@ -56,21 +56,21 @@ pub fn translate(text: &str, name: &str, arguments: &[OsString], role: ScriptRol
     let mut translated =
         TranslatedScript { command: Command::Nothing, user: None, wants_variables: interpreter.wants_variables };
     // `-x` would show the command, `-n` not run it.
-    let is_plain_shell = matches!(interpreter.words.get(1..), Some([]) | None)
-        || interpreter.words.get(1..).is_some_and(|options| options == ["-e"]);
+    let is_plain_shell = matches!(interpreter.argv.get(1..), Some([]) | None)
+        || interpreter.argv.get(1..).is_some_and(|options| options == ["-e"]);
     if is_plain_shell
         && role != ScriptRole::Finish
-        && let Some(words) = shell_words::only_command(body)
+        && let Some(argv) = shell_command::only_command(body)
     {
-        let words = without_wrappers(words, role, &mut translated);
-        translated.command = Command::Argv(words.into_iter().map(OsString::from).collect());
+        let argv = without_wrappers(argv, role, &mut translated);
+        translated.command = Command::Argv(argv.into_iter().map(OsString::from).collect());
         return Some(translated);
     }
     if body.len() > MAX_INLINE || names_itself(body) || body.contains('\0') || body.contains('\r') {
         return None;
     }
     let has_arguments = role == ScriptRole::Finish || uses_arguments(body);
-    let is_sh_e = match interpreter.words.as_slice() {
+    let is_sh_e = match interpreter.argv.as_slice() {
         [shell] => shell == SH && first_code_line(body) == Some("set -e"),
         [shell, option] => shell == SH && option == "-e",
         _ => false,
@@ -78,7 +78,7 @@ pub fn translate(text: &str, name: &str, arguments: &[OsString], role: ScriptRol
     translated.command = match is_sh_e && !has_arguments {
         true => Command::Script(body.to_owned()),
         false => {
-            let shell = interpreter.words.into_iter().chain(["-c".to_owned(), body.to_owned()]).map(OsString::from);
+            let shell = interpreter.argv.into_iter().chain(["-c".to_owned(), body.to_owned()]).map(OsString::from);
             let rest = [OsString::from(name)].into_iter().chain(arguments.iter().cloned()).filter(|_| has_arguments);
             Command::Argv(shell.chain(rest).collect())
         }
@@ -95,32 +95,32 @@ fn interpreter(line: &str) -> Option<Interpreter> {
     let base = program.rsplit('/').next().unwrap_or_default();
     let one_word =
         |word: &str| Some(word).filter(|word| !word.is_empty() && !word.contains([' ', '\t'])).map(str::to_owned);
-    let (words, wants_variables) = match base {
+    let (argv, wants_variables) = match base {
         WITH_CONTENV => (vec![one_word(argument)?], true),
         "env" => (vec![one_word(argument)?], false),
         _ if argument.is_empty() => (vec![program.to_owned()], false),
         _ => (vec![program.to_owned(), one_word(argument)?], false),
     };
-    let shell = words.first().filter(|word| line_endings::is_shell(word) && !word.ends_with("busybox"))?;
-    let options_are_letters = words.get(1).is_none_or(|option| option.starts_with('-') && !option.starts_with("--"));
-    (options_are_letters && shell.as_str() != WITH_CONTENV).then_some(Interpreter { words, wants_variables })
+    let shell = argv.first().filter(|word| line_endings::is_shell(word) && !word.ends_with("busybox"))?;
+    let options_are_letters = argv.get(1).is_none_or(|option| option.starts_with('-') && !option.starts_with("--"));
+    (options_are_letters && shell.as_str() != WITH_CONTENV).then_some(Interpreter { argv, wants_variables })
 }
 
 /// Takes away what only prepares the process as a service's keys do.
-fn without_wrappers(mut words: Vec<String>, role: ScriptRole, translated: &mut TranslatedScript) -> Vec<String> {
+fn without_wrappers(mut argv: Vec<String>, role: ScriptRole, translated: &mut TranslatedScript) -> Vec<String> {
     loop {
-        let base = words.first().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
-        match (base, words.get(1)) {
+        let base = argv.first().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
+        match (base, argv.get(1)) {
             (WITH_CONTENV, Some(_)) => {
                 translated.wants_variables = true;
-                words.remove(0);
+                argv.remove(0);
             }
-            (SETUIDGID, Some(account)) if role == ScriptRole::Alone && words.len() > 2 && translated.user.is_none() => {
-                let Some(user) = account_of(account) else { return words };
+            (SETUIDGID, Some(account)) if role == ScriptRole::Alone && argv.len() > 2 && translated.user.is_none() => {
+                let Some(user) = account_of(account) else { return argv };
                 translated.user = Some(user);
-                words.drain(..2);
+                argv.drain(..2);
             }
-            _ => return words,
+            _ => return argv,
         }
     }
 }
@@ -160,8 +160,8 @@ fn first_code_line(body: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn argv(words: &[&str]) -> Command {
-        Command::Argv(words.iter().map(OsString::from).collect())
+    fn argv(argv: &[&str]) -> Command {
+        Command::Argv(argv.iter().map(OsString::from).collect())
     }
 
     fn of(text: &str) -> TranslatedScript {

@@ -106,22 +106,22 @@ fn of_path(path: &Path) -> String {
     values::string(&path.to_string_lossy())
 }
 
-fn words(words: &[OsString]) -> String {
-    values::array(words.iter().map(|word| values::lines(&word.to_string_lossy())))
+fn argv_text(argv: &[OsString]) -> String {
+    values::array(argv.iter().map(|word| values::lines(&word.to_string_lossy())))
 }
 
 fn program(service: &Service, file: &mut File) {
     match &service.command {
         Command::Script(script) => file.key("script", &values::lines(script)),
         command @ (Command::Argv(_) | Command::File(_) | Command::Nothing) => {
-            file.key("command", &words(&argv(command, &service.name)));
+            file.key("command", &argv_text(&argv(command, &service.name)));
         }
     }
     if service.kind == Kind::Oneshot {
         file.key("type", &values::string("oneshot"));
     }
     if let Some(command) = &service.stop_command {
-        file.key("stop_command", &words(&argv(command, &service.name)));
+        file.key("stop_command", &argv_text(&argv(command, &service.name)));
     }
 }
 
@@ -182,12 +182,12 @@ fn supervision(service: &Service, file: &mut File) {
     if let Some(reload) = &service.reload {
         let entry = match reload {
             Reload::Signal(signal) => ("signal", values::signal(*signal)),
-            Reload::Command(command) => ("command", words(command)),
+            Reload::Command(command) => ("command", argv_text(command)),
         };
         file.table("reload", &vec![entry]);
     }
     if let Some(finish) = &service.finish {
-        file.key("finish", &words(&argv(&finish.command, &service.name)));
+        file.key("finish", &argv_text(&argv(&finish.command, &service.name)));
     }
 }
 
@@ -276,7 +276,7 @@ fn check(probe: &Probe) -> Entries {
         }
         Probe::Path(path) => vec![("path", of_path(path))],
         Probe::Socket(path) => vec![("socket", of_path(path))],
-        Probe::Command(command) => vec![("command", words(command))],
+        Probe::Command(command) => vec![("command", argv_text(command))],
     }
 }
 

@@ -46,11 +46,11 @@ impl<'s> SourceFiles<'s> {
                 let arguments = vec![service.as_str().into()];
                 Some(Script { text: (*text).to_owned(), name: name_of(path)?, arguments })
             }
-            Command::Argv(words) => {
-                let at = words.iter().position(|word| self.0.contains_key(Path::new(word)))?;
-                let path = Path::new(words.get(at)?);
+            Command::Argv(arguments) => {
+                let at = arguments.iter().position(|word| self.0.contains_key(Path::new(word)))?;
+                let path = Path::new(arguments.get(at)?);
                 let text = *self.0.get(path)?;
-                let before: Vec<_> = words.iter().take(at).map(|word| word.to_string_lossy()).collect();
+                let before: Vec<_> = arguments.iter().take(at).map(|word| word.to_string_lossy()).collect();
                 let before = before.join(" ");
                 let own = text.strip_prefix(MARK).map(|rest| rest.lines().next().unwrap_or_default().trim());
                 let text = match own {
@@ -58,7 +58,7 @@ impl<'s> SourceFiles<'s> {
                     None if !before.is_empty() => format!("{MARK}{before}\n{text}"),
                     Some(_) | None => return None,
                 };
-                Some(Script { text, name: name_of(path)?, arguments: words.iter().skip(at + 1).cloned().collect() })
+                Some(Script { text, name: name_of(path)?, arguments: arguments.iter().skip(at + 1).cloned().collect() })
             }
             Command::Script(_) | Command::Nothing => None,
         }

@@ -15,7 +15,7 @@ use super::writer::{Received, Writer};
 use super::writer_report::WriterReport;
 use crate::config::service::LogDirectory;
 use crate::sys::privilege::FileUser;
-use crate::sys::process::spawn_words;
+use crate::sys::process::spawn_message;
 use crate::text::shown;
 
 /// Delay before a writer that was killed or could not be started is started again.
@@ -86,7 +86,7 @@ impl FileLog {
                 true
             }
             Err(why) => {
-                let what = format!("{}: {}", self.current_path(), spawn_words::words(&why));
+                let what = format!("{}: {}", self.current_path(), spawn_message::message(&why));
                 if self.write_error.is_none() {
                     tracing::error!("{}: cannot write {what}; its output waits", self.service);
                 }

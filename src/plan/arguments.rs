@@ -68,8 +68,8 @@ const WRAPPERS: [Wrapper; 3] = [
 
 /// Returns the programs in the arguments of a command, in order; a relative path starts at the service's working directory.
 pub fn programs(command: &Command, directory: &Path) -> Vec<PathBuf> {
-    let Command::Argv(words) = command else { return Vec::new() };
-    let mut rest = words.as_slice();
+    let Command::Argv(argv) = command else { return Vec::new() };
+    let mut rest = argv.as_slice();
     let mut found = Vec::new();
     for _ in 0..MAX_NESTED {
         let [program, arguments @ ..] = rest else { break };
@@ -98,10 +98,10 @@ impl Interpreter {
 
     /// Returns the script: the first word that is neither an option nor its value.
     fn script<'a>(&self, arguments: &'a [OsString]) -> Option<&'a OsString> {
-        let mut words = arguments.iter();
-        while let Some(word) = words.next() {
+        let mut rest = arguments.iter();
+        while let Some(word) = rest.next() {
             match word.as_bytes() {
-                _ if self.valued.iter().any(|option| word == option) => drop(words.next()),
+                _ if self.valued.iter().any(|option| word == option) => drop(rest.next()),
                 [b'-' | b'+', ..] if self.is_inline(word) => return None,
                 [b'-' | b'+', ..] => {}
                 _ => return Some(word),
@@ -158,8 +158,8 @@ mod tests {
     use super::*;
 
     fn told(line: &str) -> Vec<String> {
-        let words = line.split(' ').map(OsString::from).collect();
-        programs(&Command::Argv(words), Path::new("/srv")).iter().map(|path| path.display().to_string()).collect()
+        let argv = line.split(' ').map(OsString::from).collect();
+        programs(&Command::Argv(argv), Path::new("/srv")).iter().map(|path| path.display().to_string()).collect()
     }
 
     #[test]

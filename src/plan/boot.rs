@@ -117,7 +117,7 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Blockers) {
         LogFormat::Tagged => LogFormat::Tagged,
         LogFormat::Json => LogFormat::Json,
     };
-    let on_host = host_ids::words((identity.uid, &facts.uid_map), (identity.gid, &facts.gid_map));
+    let on_host = host_ids::description((identity.uid, &facts.uid_map), (identity.gid, &facts.gid_map));
     let (notices, noted) = notes.finish();
     let plan = BootPlan { mode, identity, on_host, steps, prepare, privilege, services: plans, main, log, notices };
     (plan, noted)
@@ -153,8 +153,8 @@ fn resolve_identity(
             let what = format!("cannot step down to {name} ({uid}:{gid})");
             match config.container.without_drop {
                 OnMissingPrivilege::Refuse => {
-                    let fix = issue.fix.or(Fix::words(format!("start as that user: `--user {uid}:{gid}`"))).or(
-                        Fix::words("accept running as root without these capabilities: `STEPDOWN_WITHOUT_DROP=run`"),
+                    let fix = issue.fix.or(Fix::text(format!("start as that user: `--user {uid}:{gid}`"))).or(
+                        Fix::text("accept running as root without these capabilities: `STEPDOWN_WITHOUT_DROP=run`"),
                     );
                     notes.refuse_for(Area::StepDown, what, Issue { fix, ..issue });
                 }

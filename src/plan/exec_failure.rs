@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use super::fix::Fix;
-use super::words;
+use super::printable;
 use crate::config::values::{CapSet, Gid, Uid};
 
 /// Why a program is not executed.
@@ -105,28 +105,28 @@ pub struct FilePermissions {
 
 impl Display for FilePermissions {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{} is {}:{} {:04o}", words::path(&self.path), self.uid, self.gid, self.mode)
+        write!(out, "{} is {}:{} {:04o}", printable::path(&self.path), self.uid, self.gid, self.mode)
     }
 }
 
 impl ExecFailure {
     /// Returns the cause and the fix, as two halves of a sentence about `program`; `None` if nothing is known.
-    pub fn words(&self, program: &Path) -> Option<(String, String)> {
-        let path = words::path(program);
+    pub fn cause_and_fix(&self, program: &Path) -> Option<(String, String)> {
+        let path = printable::path(program);
         let text = |what: &str, help: String| Some((what.to_owned(), help));
         match self {
             Self::Missing => text("it is not there", "write the path of a program that is in the image".to_owned()),
             Self::DanglingLink(target) => {
-                let what = format!("it is a link to {}, which is not there", words::path(target));
+                let what = format!("it is a link to {}, which is not there", printable::path(target));
                 Some((what, "install that, or name another program".to_owned()))
             }
             Self::NotADirectory(place) => {
-                let what = format!("{} is not a directory", words::path(place));
+                let what = format!("{} is not a directory", printable::path(place));
                 Some((what, "write the path of a program that is in the image".to_owned()))
             }
             Self::ClosedDirectory(seen) => {
                 let what = format!("this user cannot search a directory on the way: {seen}");
-                let place = words::path(&seen.path);
+                let place = printable::path(&seen.path);
                 // Not to change its mode: /root or a home is closed intentionally.
                 Some((
                     what,
@@ -210,13 +210,13 @@ impl ExecFailure {
 
     /// Returns both halves as one text, for the end of a line; empty if nothing is known.
     pub fn explanation(&self, program: &Path) -> String {
-        self.words(program).map(|(what, help)| format!("{what}; {help}")).unwrap_or_default()
+        self.cause_and_fix(program).map(|(what, help)| format!("{what}; {help}")).unwrap_or_default()
     }
 }
 
 /// What is wrong with an interpreter or a loader.
 fn needs(needed: &Path, why: &ExecFailure) -> Option<(String, String)> {
-    let name = words::path(needed);
+    let name = printable::path(needed);
     if *why == ExecFailure::Missing {
         let what = format!("it needs `{name}`, which is not in this image");
         let help = match needed.as_os_str().as_encoded_bytes().ends_with(b"\r") {
@@ -225,7 +225,7 @@ fn needs(needed: &Path, why: &ExecFailure) -> Option<(String, String)> {
         };
         return Some((what, help.to_owned()));
     }
-    let (what, help) = why.words(needed)?;
+    let (what, help) = why.cause_and_fix(needed)?;
     Some((format!("it needs `{name}`, and of that: {what}"), help))
 }
 

@@ -9,8 +9,8 @@ use super::facts::{Executable, Facts, ProgramFact};
 use super::finding::{Area, CauseKind, Issue};
 use super::fix::Fix;
 use super::notes::Notes;
+use super::printable;
 use super::switch::{RunsAs, SwitchAbility};
-use super::words;
 use crate::config::Config;
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Capability, Gid, Uid};
@@ -41,12 +41,12 @@ impl Executor<'_> {
                 true => ExecFailure::NotForThisUser(seen.clone()),
                 false => ExecFailure::ClosedDirectory(seen.clone()),
             };
-            if let Some((what, help)) = failure.words(program) {
+            if let Some((what, help)) = failure.cause_and_fix(program) {
                 let (path, who) =
-                    (words::path(program), format!("{} ({}:{})", self.runs.user, self.runs.uid, self.runs.gid));
+                    (printable::path(program), format!("{} ({}:{})", self.runs.user, self.runs.uid, self.runs.gid));
                 let issue = Issue {
                     why: CauseKind::OwnerAndMode,
-                    ..Issue::new(format!("{path}: {what}"), format!("{who} cannot execute it"), Fix::words(help))
+                    ..Issue::new(format!("{path}: {what}"), format!("{who} cannot execute it"), Fix::text(help))
                 };
                 notes.degraded(Area::Service, subject.clone(), issue);
             }
@@ -79,7 +79,7 @@ impl Executor<'_> {
     }
 
     fn notice_void(&self, subject: &str, executable: &Executable, notes: &mut Notes) {
-        let file = words::path(&executable.file);
+        let file = printable::path(&executable.file);
         let given = self.service.map_or(CapSet::EMPTY, |service| service.capabilities);
         let lost = without_free_ports(executable.capabilities.minus(given), self.facts);
         if !lost.is_empty() {
@@ -150,7 +150,7 @@ pub(super) fn without_free_ports(capabilities: CapSet, facts: &Facts) -> CapSet 
 
 fn is_named_by_path(command: &Command) -> bool {
     match command {
-        Command::Argv(words) => words.first().is_some_and(|word| word.as_encoded_bytes().contains(&b'/')),
+        Command::Argv(argv) => argv.first().is_some_and(|word| word.as_encoded_bytes().contains(&b'/')),
         Command::Script(_) | Command::File(_) => true,
         Command::Nothing => false,
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::owner::Owner;
-use super::words;
+use super::printable;
 use crate::config::values::CapSet;
 
 /// What lets rootless Podman's containers have the groups of who starts them.
@@ -34,8 +34,8 @@ pub enum FixOption {
         /// A restriction or a variant; `None` if it always works.
         note: Option<String>,
     },
-    /// In words.
-    Words(String),
+    /// A sentence.
+    Text(String),
 }
 
 /// One setting in the syntax of each; empty if it cannot be expressed.
@@ -78,9 +78,9 @@ pub struct Writable {
 }
 
 impl Fix {
-    /// Returns a fix in words.
-    pub fn words(text: impl Into<String>) -> Self {
-        Self(vec![FixOption::Words(text.into())])
+    /// Returns a fix that only a text can express.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self(vec![FixOption::Text(text.into())])
     }
 
     /// Returns settings.
@@ -113,7 +113,7 @@ impl Fix {
 
     /// Returns the settings for a tmpfs; without an owner everybody may write.
     pub fn tmpfs(path: &Path, owner: Option<(Owner, u32)>) -> Self {
-        let at = words::path(path);
+        let at = printable::path(path);
         let name = at.trim_matches('/').replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
         let kubernetes = format!(
             "volumeMounts: [{{ name: {name}, mountPath: {at} }}]\nvolumes: [{{ name: {name}, emptyDir: {{ medium: Memory }} \
@@ -158,14 +158,14 @@ impl Fix {
     /// Returns the settings for a volume. `owner`: the wanted owner, if the boot cannot change it: a new named volume
     /// belongs to root then, and would be the next problem.
     pub fn volume(path: &Path, owner: Option<Owner>) -> Self {
-        let at = words::path(path);
+        let at = printable::path(path);
         match owner {
             None => Self::settings(
                 format!("-v data:{at}"),
                 format!("volumes: [\"data:{at}\"]"),
                 format!("volumeMounts: [{{ name: data, mountPath: {at} }}]"),
             ),
-            Some(Owner { uid, gid }) => Self::words(format!(
+            Some(Owner { uid, gid }) => Self::text(format!(
                 "mount a directory of {uid}:{gid}'s there, on the host: `install -d -o {uid} -g {gid} data`, then \
                  `-v \"$PWD/data:{at}\"` (compose: `volumes: [\"./data:{at}\"]`)"
             ))
@@ -184,7 +184,7 @@ impl Fix {
     pub fn read_only(&self) -> Option<&Path> {
         self.0.iter().find_map(|way| match way {
             FixOption::Writable(to) => Some(to.path.as_path()),
-            FixOption::Settings(_) | FixOption::Chown(_) | FixOption::Host { .. } | FixOption::Words(_) => None,
+            FixOption::Settings(_) | FixOption::Chown(_) | FixOption::Host { .. } | FixOption::Text(_) => None,
         })
     }
 
@@ -204,7 +204,7 @@ impl Fix {
         let place = |way: FixOption| match way {
             FixOption::Chown(chown) => vec![locate(&chown).unwrap_or(FixOption::Chown(chown))],
             FixOption::Writable(path) => writable(&path).map_or_else(|| vec![FixOption::Writable(path)], |fix| fix.0),
-            FixOption::Settings(_) | FixOption::Host { .. } | FixOption::Words(_) => vec![way],
+            FixOption::Settings(_) | FixOption::Host { .. } | FixOption::Text(_) => vec![way],
         };
         Self(self.0.into_iter().flat_map(place).collect())
     }
@@ -212,13 +212,13 @@ impl Fix {
 
 impl From<&str> for Fix {
     fn from(text: &str) -> Self {
-        Self::words(text)
+        Self::text(text)
     }
 }
 
 impl From<String> for Fix {
     fn from(text: String) -> Self {
-        Self::words(text)
+        Self::text(text)
     }
 }
 
@@ -245,7 +245,7 @@ impl FixOption {
                 all
             }
             Self::Chown(chown) => {
-                let path = words::path(&chown.path);
+                let path = printable::path(&chown.path);
                 vec![("host", format!("{} …   # what is mounted at {path}", chown.command(chown.uid, chown.gid)))]
             }
             Self::Writable(_) => vec![("fix", self.to_string())],
@@ -253,7 +253,7 @@ impl FixOption {
                 let note = note.as_ref().map_or_else(String::new, |note| format!("   # {note}"));
                 vec![("host", format!("{command}{note}"))]
             }
-            Self::Words(text) => vec![("fix", text.clone())],
+            Self::Text(text) => vec![("fix", text.clone())],
         }
     }
 }
@@ -282,15 +282,15 @@ impl fmt::Display for FixOption {
                 }
             }
             Self::Chown(chown) => {
-                let path = words::path(&chown.path);
+                let path = printable::path(&chown.path);
                 write!(to, "on the host: `{}` what is mounted at {path}", chown.command(chown.uid, chown.gid))
             }
             Self::Writable(Writable { path, .. }) => {
-                let path = words::path(path);
+                let path = printable::path(path);
                 write!(to, "make {path} writable: remove `:ro` if it is mounted so, else mount a volume there")
             }
             Self::Host { command, .. } => write!(to, "on the host: `{command}`"),
-            Self::Words(text) => to.write_str(text),
+            Self::Text(text) => to.write_str(text),
         }
     }
 }
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_chown_names_the_hosts_path_once_it_is_known() {
-        let fix = Fix::chown(Path::new("/config"), true, ME).or(Fix::words("start the container as root"));
+        let fix = Fix::chown(Path::new("/config"), true, ME).or(Fix::text("start the container as root"));
         assert_eq!(
             fix.to_string(),
             "on the host: `chown -R 1000:100` what is mounted at /config; or start the container as root"
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn it_survives_the_way_over_the_control_socket() {
-        let fix = Fix::chown(Path::new("/a"), false, ME).or(Fix::tmpfs(Path::new("/b"), None)).or(Fix::words("c"));
+        let fix = Fix::chown(Path::new("/a"), false, ME).or(Fix::tmpfs(Path::new("/b"), None)).or(Fix::text("c"));
         let text = serde_json::to_string(&fix).unwrap();
         assert_eq!(serde_json::from_str::<Fix>(&text).unwrap(), fix);
     }

@@ -6,7 +6,7 @@ use super::access::usable;
 use super::accounts::passwd::Account;
 use super::facts::{Access, Facts, PathFact};
 use super::notes::Notes;
-use super::{Identity, words};
+use super::{Identity, printable};
 use crate::config::Config;
 use crate::config::container::{Container, Directory, Own, UserRef};
 use crate::config::paths::is_passwd_field;
@@ -123,7 +123,7 @@ fn choose(
     // Programs expect the account's home: it is enough that it exists.
     if let Some(home) = accounts.filter(|home| *home != top && home.is_absolute() && is_there(home)) {
         if is_closed(home) {
-            let path = words::path(home);
+            let path = printable::path(home);
             notes.notice(format!(
                 "HOME={path} of `{}` cannot be written by {who}; {}, or name another: `home` under [app]",
                 shown(&identity.name),
@@ -136,7 +136,7 @@ fn choose(
     let mut others = own.chain(FALLBACKS.map(Path::new));
     let home = others.find(|home| can_write(home)).unwrap_or(top);
     if let Some(lost) = declared.or(accounts).filter(|lost| *lost != top) {
-        let (lost, found) = (words::path(lost), words::path(home));
+        let (lost, found) = (printable::path(lost), printable::path(home));
         notes.notice(format!("HOME is {found}: {who} cannot use {lost}; {}", fix(&lost)));
     }
     home.to_owned()

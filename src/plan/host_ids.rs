@@ -4,11 +4,11 @@
 use super::facts::{IdMap, IdRange};
 use crate::config::values::{Gid, Uid};
 
-/// Returns them in words, for the end of "app (1000:1000), …"; `None` if they are the same.
+/// Returns their description, for the end of "app (1000:1000), …"; `None` if they are the same.
 ///
 /// The map shows the ids in the parent namespace. That is the host's, except for `keep-id`, which podman creates inside of
 /// its own rootless namespace; there 0 is the user who started it (podman-run(1), `--userns`).
-pub(super) fn words((Uid(uid), uids): (Uid, &IdMap), (Gid(gid), gids): (Gid, &IdMap)) -> Option<String> {
+pub(super) fn description((Uid(uid), uids): (Uid, &IdMap), (Gid(gid), gids): (Gid, &IdMap)) -> Option<String> {
     let there = (uids.outside(uid)?, gids.outside(gid)?);
     Some(match rootless_user(uids) {
         RootlessUser::Unknown if there == (uid, gid) => return None,
@@ -57,7 +57,7 @@ mod tests {
     fn said(ranges: &[[u32; 3]], id: u32) -> Option<String> {
         let range = |[inside, outside, count]: &[u32; 3]| IdRange { inside: *inside, outside: *outside, count: *count };
         let map = IdMap(ranges.iter().map(range).collect());
-        words((Uid(id), &map), (Gid(id), &map))
+        description((Uid(id), &map), (Gid(id), &map))
     }
 
     #[test]

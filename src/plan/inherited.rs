@@ -7,10 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::facts::{PathEntry, ProgramFact};
 use super::notes::Notes;
+use super::printable;
 use super::runs_as::Resolver;
 use super::switch::RunsAs;
 use super::trust_check::{TrustCheck, UntrustedWriter};
-use super::words;
 use crate::config::s6_overlay::S6Origin;
 use crate::config::search_path::PathSource;
 use crate::config::service::{Command, Service};
@@ -221,7 +221,7 @@ impl<'a> TrustCheck<'a> {
             match self.unsafe_reason(entry, service, runs) {
                 None => path.push(entry.path.as_os_str()),
                 Some(_) if service.environment.contains_key("PATH") => {}
-                Some(closed) => taken.directories.entry(closed.words(entry)).or_default().push(name.clone()),
+                Some(closed) => taken.directories.entry(closed.cause_and_fix(entry)).or_default().push(name.clone()),
             }
         }
         let path = if path.is_empty() { EMPTY_PATH.into() } else { path.join(OsStr::new(":")) };
@@ -254,7 +254,7 @@ impl<'a> TrustCheck<'a> {
     /// Returns the result of looking up a program in the remaining directories. `None`: it is not looked up in PATH, or in a
     /// PATH that the service's file declares.
     pub(super) fn found(&self, service: &Service, runs: &RunsAs, key: &str, command: &Command) -> Option<ProgramFact> {
-        let searched = matches!(command, Command::Argv(words) if words.first().is_some_and(|word| is_bare(word)));
+        let searched = matches!(command, Command::Argv(argv) if argv.first().is_some_and(|word| is_bare(word)));
         if !searched || service.environment.contains_key("PATH") || self.extra_rights(service, runs).is_none() {
             return None;
         }
@@ -312,15 +312,15 @@ pub(super) enum UnsafeDirectory<'a> {
 
 impl UnsafeDirectory<'_> {
     /// Returns which directory it is, why, and what helps.
-    pub(super) fn words(&self, entry: &PathEntry) -> (String, String) {
-        let directory = words::path(&entry.path);
+    pub(super) fn cause_and_fix(&self, entry: &PathEntry) -> (String, String) {
+        let directory = printable::path(&entry.path);
         match self {
             Self::Relative => (
                 format!("{directory} (relative to wherever a program stands)"),
                 "write absolute paths into PATH".into(),
             ),
             Self::Others(writer) => {
-                let place = words::path(writer.path());
+                let place = printable::path(writer.path());
                 let help = format!(
                     "if everyone who can write there may have the same, write `trust = [\"{place}\"]` into \
                      /etc/stepdown.toml"

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Access, Facts, StdioKind};
 use super::notes::Notes;
-use super::words;
+use super::printable;
 use crate::config::Config;
 use crate::config::service::Command;
 use crate::config::values::Gid;
@@ -25,7 +25,7 @@ pub(super) fn of_machine(facts: &Facts, notes: &mut Notes) {
     }
     let closed: Vec<_> = (0..).zip(&facts.stdio).filter(|(_, fact)| fact.kind == StdioKind::Closed).collect();
     if !closed.is_empty() {
-        let names: Vec<_> = closed.iter().map(|(fd, _)| words::stream(*fd)).collect();
+        let names: Vec<_> = closed.iter().map(|(fd, _)| printable::stream(*fd)).collect();
         let verb = if names.len() == 1 { "was" } else { "were" };
         let lost = if names == ["stdin"] { "" } else { ", and what is written there is lost" };
         notes.notice(format!("{} {verb} closed when the container started{lost}", names.join(" and ")));
@@ -67,7 +67,7 @@ fn check_run_directory(facts: &Facts, notes: &mut Notes) {
     if let (Some(place), Some((other, _))) =
         (path.parent(), facts.runtime.iter().find(|(_, access)| *access == Access::Yes))
     {
-        let (place, other) = (words::path(place), words::path(other));
+        let (place, other) = (printable::path(place), printable::path(other));
         notes.notice(format!("{place} {what}: the control socket is in {other}; make {place} a directory of root's"));
     }
 }

@@ -25,6 +25,7 @@ pub mod notice;
 pub mod order;
 mod owner;
 mod prepare;
+mod printable;
 mod privilege;
 mod program_fact;
 mod root_facts;
@@ -35,7 +36,6 @@ mod steps;
 mod switch;
 mod trust_check;
 pub mod trusted_writers;
-mod words;
 
 pub use boot::{boot, preview};
 pub use boot_parts::boot_parts;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::finding::{Area, Check, Issue};
 use super::fix::{Fix, KEEP_GROUPS};
-use super::words;
+use super::printable;
 use crate::config::values::{CapSet, ServiceName};
 
 /// A notice for the user.
@@ -63,12 +63,12 @@ impl fmt::Display for Restriction {
                 out,
                 "{} belongs to group 0, which the app does not join; give the device a group of its own on the host, or \
                  write `groups = [0]` under [app]",
-                words::path(device)
+                printable::path(device)
             ),
             Self::DeviceOfUnmappedGroup(device) => write!(
                 out,
                 "{} belongs to a group of the host that is not mapped here; {KEEP_GROUPS}",
-                words::path(device)
+                printable::path(device)
             ),
             Self::Ports { service, missing, fix } => {
                 write!(out, "`{service}` runs without {missing}, which the runtime did not grant; {fix}")

@@ -11,7 +11,7 @@ use super::notes::{Notes, S6_OVERLAY};
 use super::notice::Restriction;
 use super::prepare::PrepareStage;
 use super::switch::{PlannedAccounts, RunsAs, SwitchAbility};
-use super::{DropLevel, Identity, Privilege, words};
+use super::{DropLevel, Identity, Privilege, printable};
 use crate::config::container::DropPolicy;
 use crate::config::service::{Kind, Service};
 use crate::config::values::{CapSet, Capability, Gid, Uid};
@@ -135,14 +135,14 @@ fn no_way_back(service: &Service, notes: &mut Notes) {
     // Nobody has written it for each service of an image made for s6-overlay: once for all.
     let (subject, cause) = match service.s6 {
         Some(_) => (S6_OVERLAY.to_owned(), "the runtime has set no_new_privs"),
-        None => (words::subject(service), "`no_new_privileges = false` has no effect: the runtime has set it"),
+        None => (printable::subject(service), "`no_new_privileges = false` has no effect: the runtime has set it"),
     };
     let issue = Issue {
         why: CauseKind::NoNewPrivs,
         ..Issue::new(
             cause,
             "no setuid program (sudo, cron) gains anything",
-            Fix::words(
+            Fix::text(
                 "remove `no-new-privileges` from `security_opt`; kubernetes: `securityContext: { \
                  allowPrivilegeEscalation: true }`",
             ),
@@ -224,7 +224,7 @@ fn missing(case: &PrivilegeInputs<'_>, service: &Service, wanted: CapSet, notes:
     let name = &service.name;
     let granting = |missing: CapSet| match (Fix::capabilities(missing), case.switch_ability) {
         (fix, SwitchAbility::Root | SwitchAbility::LimitedRoot) => fix,
-        (fix, SwitchAbility::User) => Fix::words(format!("start the container as root, with {fix}")),
+        (fix, SwitchAbility::User) => Fix::text(format!("start the container as root, with {fix}")),
     };
     // `doctor` reports it for each port.
     let of_ports = missing.intersection(CapSet::EMPTY.with(Capability::NET_BIND_SERVICE));

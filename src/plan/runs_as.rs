@@ -11,7 +11,7 @@ use super::fix::Fix;
 use super::identity::ranges;
 use super::notes::{Notes, S6_OVERLAY};
 use super::switch::{self, PlannedAccounts, RunsAs, SwitchAbility};
-use super::{Identity, groups, home, words};
+use super::{Identity, groups, home, printable};
 use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
 use crate::config::values::{Gid, GroupName, Uid, UserName};
 
@@ -149,7 +149,7 @@ impl Resolver<'_> {
         let user = if asked.uid == Uid::ROOT { "root".to_owned() } else { format!("{} ({})", asked.user, asked.uid) };
         let fix = match self.switch_ability {
             SwitchAbility::Root | SwitchAbility::User => {
-                Fix::words("start the container as root: without `user:` and `--user`")
+                Fix::text("start the container as root: without `user:` and `--user`")
             }
             SwitchAbility::LimitedRoot => Fix::capabilities(switch::needed()),
         };
@@ -163,7 +163,7 @@ impl Resolver<'_> {
             WithoutRoot::Run => {
                 let cause = format!("configured to run as {user}, but this container cannot change user");
                 let issue = Issue::new(cause, format!("it runs as {current}"), fix);
-                notes.degraded(Area::Service, words::subject(service), issue);
+                notes.degraded(Area::Service, printable::subject(service), issue);
             }
             WithoutRoot::Skip => {
                 runs.skipped = Some(Issue::new(

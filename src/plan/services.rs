@@ -11,7 +11,7 @@ use super::inherited::{Inherited, RemovedVariables};
 use super::notes::{MainFault, Notes};
 use super::switch::{RunsAs, SwitchAbility};
 use super::trust_check::TrustCheck;
-use super::{BootPlan, Credentials, DropLevel, Identity, Privilege, ServicePlan, words};
+use super::{BootPlan, Credentials, DropLevel, Identity, Privilege, ServicePlan, printable};
 use crate::config::container::Secret;
 use crate::config::service::{Command, RunAs, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
@@ -127,7 +127,7 @@ fn secrets(all: &[Secret], service: &Service) -> Vec<String> {
 
 fn command_path(command: &Command) -> &Path {
     match command {
-        Command::Argv(words) => Path::new(words.first().map_or(OsStr::new(""), OsString::as_os_str)),
+        Command::Argv(argv) => Path::new(argv.first().map_or(OsStr::new(""), OsString::as_os_str)),
         Command::Script(_) => Path::new(SHELL),
         Command::File(path) => path,
         Command::Nothing => Path::new(""),
@@ -136,7 +136,7 @@ fn command_path(command: &Command) -> &Path {
 
 fn argv(command: &Command, name: &ServiceName) -> Vec<OsString> {
     match command {
-        Command::Argv(words) => words.clone(),
+        Command::Argv(argv) => argv.clone(),
         Command::Script(script) => [SHELL, "-e", "-c", script].map(OsString::from).to_vec(),
         Command::File(path) => vec![path.as_os_str().to_owned(), OsString::from(name.as_str())],
         Command::Nothing => Vec::new(),
@@ -205,7 +205,7 @@ fn missing(main: &ServicePlan, facts: &Facts) -> Option<(String, u8)> {
 fn main_fault(command: &Command, fact: Option<&ProgramFact>) -> Option<MainFault> {
     let (what, remedy) = fault(command, fact)?;
     let remedy = match is_flag(command) {
-        true => flag_for_program(&words::path(command_path(command))),
+        true => flag_for_program(&printable::path(command_path(command))),
         false => remedy,
     };
     Some(MainFault { what, remedy, code: exit_code(fact) })
@@ -230,7 +230,7 @@ fn exit_code(fact: Option<&ProgramFact>) -> u8 {
 
 /// Returns what is wrong with a program, and what to write instead.
 fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, String)> {
-    let wanted = words::path(command_path(command));
+    let wanted = printable::path(command_path(command));
     Some(match (fact, command) {
         (_, Command::Nothing) => return None,
         (Some(ProgramFact::NotFound), Command::Script(_)) => (
@@ -243,7 +243,7 @@ fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, Strin
             (what, "write the path of a program that is in the image, or install this one".to_owned())
         }
         (Some(ProgramFact::NotExecutable(path)), _) => {
-            let path = words::path(path);
+            let path = printable::path(path);
             let what = format!("cannot execute `{path}`: it has no execute bit");
             (what, format!("`RUN chmod +x {path}` in the Dockerfile, or name another program"))
         }
@@ -268,8 +268,8 @@ fn flag_for_program(flag: &str) -> String {
 }
 
 fn refused(program: &Path, why: &ExecFailure) -> Option<(String, String)> {
-    let (what, help) = why.words(program)?;
-    Some((format!("cannot execute `{}`: {what}", words::path(program)), help))
+    let (what, help) = why.cause_and_fix(program)?;
+    Some((format!("cannot execute `{}`: {what}", printable::path(program)), help))
 }
 
 /// Whether it, or its interpreter, is built for another architecture.

@@ -10,7 +10,7 @@ use super::finding::{Area, Issue};
 use super::notes::Notes;
 use super::switch::{RunsAs, SwitchAbility};
 use super::trusted_writers::{TrustedWriters, entry, of_root, path_of};
-use super::{BootPlan, Identity, arguments, words};
+use super::{BootPlan, Identity, arguments, printable};
 use crate::config::Config;
 use crate::config::container::UserRef;
 use crate::config::service::Service;
@@ -56,7 +56,7 @@ impl fmt::Display for UntrustedWriter<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Found(found) => write!(out, "{found}"),
-            Self::Given { path, key } => write!(out, "`{key}` gives {} away", words::path(path)),
+            Self::Given { path, key } => write!(out, "`{key}` gives {} away", printable::path(path)),
         }
     }
 }
@@ -90,7 +90,7 @@ impl<'a> TrustCheck<'a> {
                     }
                     true if warned.insert(writer.path().to_owned()) => {
                         let cause = format!("{why}, and users other than root could have written {executed}: {writer}");
-                        let place = words::path(writer.path());
+                        let place = printable::path(writer.path());
                         let consequence = format!("everyone who can write {place} has its rights");
                         let issue = Issue::new(cause, consequence, help);
                         notes.degraded(Area::Service, format!("`{name}`"), issue);
@@ -99,7 +99,7 @@ impl<'a> TrustCheck<'a> {
                 }
             }
             for (script, name) in self.not_by_env(service, runs) {
-                let (script, name) = (words::path(&script), shown(name));
+                let (script, name) = (printable::path(&script), shown(name));
                 let what = format!(
                     "`{}` {why}, and env(1) finds no `{name}` for {script} in what is left of PATH",
                     service.name
@@ -110,7 +110,7 @@ impl<'a> TrustCheck<'a> {
             for entry in self.facts.named.search.declared.get(name.as_str()).into_iter().flatten() {
                 let Some(closed) = self.unsafe_reason(entry, service, runs) else { continue };
                 if reported.insert(entry.path.clone()) {
-                    let (directory, help) = closed.words(entry);
+                    let (directory, help) = closed.cause_and_fix(entry);
                     let what =
                         format!("`{name}` {why}, and programs are searched in the PATH of its file: {directory}");
                     let remedy = format!("take it out of PATH, or remove {without}; {help}");
@@ -123,7 +123,7 @@ impl<'a> TrustCheck<'a> {
             {
                 let what = format!(
                     "`{name}` {why}, and users other than root could have written its `environment_file` {}: {writer}",
-                    words::path(file)
+                    printable::path(file)
                 );
                 let help = advice(writer, file, "/etc");
                 notes.problem_of(&["environment_file"], &service.at, what, format!("{help}, or remove {without}"));
@@ -318,12 +318,12 @@ pub(super) enum ExecutedAs {
 
 impl fmt::Display for Executed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = words::path(&self.path);
+        let path = printable::path(&self.path);
         match (self.key, &self.why) {
             ("", ExecutedAs::Named) => write!(out, "its program {path}"),
             (key, ExecutedAs::Named) => write!(out, "its `{key}` {path}"),
-            (_, ExecutedAs::NeededBy(of)) => write!(out, "{path}, which {} needs", words::path(of)),
-            (_, ExecutedAs::ArgumentOf(of)) => write!(out, "{path}, which {} is told to run", words::path(of)),
+            (_, ExecutedAs::NeededBy(of)) => write!(out, "{path}, which {} needs", printable::path(of)),
+            (_, ExecutedAs::ArgumentOf(of)) => write!(out, "{path}, which {} is told to run", printable::path(of)),
         }
     }
 }
@@ -334,7 +334,7 @@ fn help(writer: UntrustedWriter<'_>, executed: &Path, name: &ServiceName, withou
         UntrustedWriter::Found(found) => advice(found, executed, "/usr/local/bin"),
         UntrustedWriter::Given { .. } => "move it to where only root can write, such as /usr/local/bin".to_owned(),
     };
-    let place = words::path(writer.path());
+    let place = printable::path(writer.path());
     format!(
         "{help}, or remove {without}; if everyone who can write {place} may have what `{name}` has, write \
          `trust = [\"{place}\"]` into /etc/stepdown.toml"
@@ -344,7 +344,7 @@ fn help(writer: UntrustedWriter<'_>, executed: &Path, name: &ServiceName, withou
 /// Returns the fix: for a parent directory, which may belong to the app intentionally, that the program must be moved.
 fn advice(found: &FileOwner, within: &Path, place: &str) -> String {
     if found.path.starts_with(within) {
-        let path = words::path(&found.path);
+        let path = printable::path(&found.path);
         format!("`COPY --chown=0:0` in the Dockerfile, or `chown 0:0 {path} && chmod go-w {path}`")
     } else {
         format!("move it to where only root can write, such as {place}")

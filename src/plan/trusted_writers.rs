@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::facts::FileOwner;
-use super::words;
+use super::printable;
 use crate::config::Config;
 use crate::config::container::{Container, DropPolicy};
 use crate::config::service::{RunAs, Service};
@@ -54,7 +54,7 @@ impl TrustedWriters {
 impl fmt::Display for FileOwner {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, uid, gid, mode, .. } = self;
-        write!(out, "{} is {uid}:{gid} {mode:04o}", words::path(path))
+        write!(out, "{} is {uid}:{gid} {mode:04o}", printable::path(path))
     }
 }
 

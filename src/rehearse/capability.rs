@@ -81,7 +81,7 @@ fn nearest(word: &str) -> String {
 mod tests {
     use super::*;
 
-    fn words(all: &[&str]) -> Vec<String> {
+    fn strings(all: &[&str]) -> Vec<String> {
         all.iter().map(|word| (*word).to_owned()).collect()
     }
 
@@ -92,13 +92,13 @@ mod tests {
 
     #[test]
     fn all_is_dropped_before_one_is_added() {
-        let set = granted(&words(&["all"]), &words(&["cap_chown", "SETUID"]), Network::Host).unwrap();
+        let set = granted(&strings(&["all"]), &strings(&["cap_chown", "SETUID"]), Network::Host).unwrap();
         assert_eq!(set, CapSet::EMPTY.with(Capability::CHOWN).with(Capability::SETUID));
     }
 
     #[test]
     fn what_reaches_the_host_is_refused_by_name_and_every_wrong_word_is_listed() {
-        let wrong = granted(&[], &words(&["SYS_ADMIN", "NET_ADMIN", "CHWON"]), Network::Host).unwrap_err();
+        let wrong = granted(&[], &strings(&["SYS_ADMIN", "NET_ADMIN", "CHWON"]), Network::Host).unwrap_err();
         let text = wrong.to_string();
         assert!(text.contains("`--cap-add SYS_ADMIN`: SYS_ADMIN would let the rehearsal change this host"), "{text}");
         assert!(text.contains("add `--network none`"), "{text}");
@@ -107,13 +107,13 @@ mod tests {
 
     #[test]
     fn net_admin_stays_inside_a_network_of_its_own() {
-        let set = granted(&[], &words(&["NET_ADMIN"]), Network::None).unwrap();
+        let set = granted(&[], &strings(&["NET_ADMIN"]), Network::None).unwrap();
         assert_eq!(set.minus(DOCKER_DEFAULT).to_string(), "NET_ADMIN");
     }
 
     #[test]
     fn all_added_is_all_that_stays_inside() {
-        let set = granted(&[], &words(&["ALL"]), Network::Host).unwrap();
+        let set = granted(&[], &strings(&["ALL"]), Network::Host).unwrap();
         assert!(!set.has(Capability::SYS_ADMIN) && set.has(Capability::SYS_NICE));
     }
 }

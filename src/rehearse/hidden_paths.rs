@@ -74,7 +74,7 @@ impl HiddenPaths {
             self.of_service(service, &mut lines);
         }
         let mut found = BTreeSet::new();
-        self.of_words(&config.main, &self.path, directory, &mut found);
+        self.of_argv(&config.main, &self.path, directory, &mut found);
         self.push_lines("the main command names", &found, &mut lines);
         lines
     }
@@ -90,7 +90,7 @@ impl HiddenPaths {
         for (key, command) in std::iter::once((key, service.command.clone())).chain(service.helpers()) {
             let mut found = BTreeSet::new();
             match &command {
-                Command::Argv(words) => self.of_words(words, path, directory, &mut found),
+                Command::Argv(argv) => self.of_argv(argv, path, directory, &mut found),
                 Command::Script(text) => self.of_script(text.as_bytes(), &mut found),
                 Command::File(file) => self.of_script(&fs::read(file).unwrap_or_default(), &mut found),
                 Command::Nothing => {}
@@ -110,8 +110,8 @@ impl HiddenPaths {
     }
 
     /// Checks the program as it would be found, and arguments that are programs or files of a project.
-    fn of_words(&self, words: &[OsString], path: &OsStr, directory: &Path, found: &mut BTreeSet<PathBuf>) {
-        let Some((program, arguments)) = words.split_first() else { return };
+    fn of_argv(&self, argv: &[OsString], path: &OsStr, directory: &Path, found: &mut BTreeSet<PathBuf>) {
+        let Some((program, arguments)) = argv.split_first() else { return };
         let program = match program.as_bytes().contains(&b'/') {
             true => Some(directory.join(program)),
             false => {

@@ -61,10 +61,10 @@ pub(super) fn launch(process: &ContainerProcess<'_>, binary: &Path, host_path: &
     });
     let program = argv.first().map(|name| find_program(name)).unwrap_or_default();
     let refused = |cause: Errno| Refused::new(format!("cannot execute {}", shown(&program)), cause);
-    let words = |all: &[OsString]| -> Result<Vec<CString>, Errno> {
+    let c_strings = |all: &[OsString]| -> Result<Vec<CString>, Errno> {
         all.iter().map(|word| CString::new(word.as_bytes()).map_err(|_| Errno::EINVAL)).collect()
     };
-    let (argv, environment) = (words(&argv).map_err(refused)?, words(&environment).map_err(refused)?);
+    let (argv, environment) = (c_strings(&argv).map_err(refused)?, c_strings(&environment).map_err(refused)?);
     let path = CString::new(program.as_os_str().as_bytes()).map_err(|_| refused(Errno::EINVAL))?;
     descriptors::close_on_exec();
     guard::reset_signals()?;
@@ -76,7 +76,7 @@ pub(super) fn launch(process: &ContainerProcess<'_>, binary: &Path, host_path: &
             }
             errno => exec_failure::explain(errno, &program),
         };
-        match failure.words(&program) {
+        match failure.cause_and_fix(&program) {
             // Not a file of an image that a Dockerfile could change.
             Some((what, _)) if program == binary && errno == Errno::EACCES => {
                 let help =

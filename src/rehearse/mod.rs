@@ -55,7 +55,7 @@ use crate::text::shown;
 pub fn run(rehearsal: &Rehearsal) -> Result<u8, Error> {
     let support = NamespaceSupport::detect();
     if !rehearsal.quiet {
-        relay::print_line(&format!("rehearsing {} as {}", describe(rehearsal, &support), support.words()));
+        relay::print_line(&format!("rehearsing {} as {}", describe(rehearsal, &support), support.description()));
         hidden_paths::notices(rehearsal, &support).iter().for_each(|notice| relay::print_line(notice));
     }
     let code = relay::run_container(rehearsal, &support)?;

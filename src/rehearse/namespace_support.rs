@@ -72,7 +72,7 @@ impl NamespaceSupport {
     }
 
     /// Returns a description for the first line.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn description(&self) -> String {
         match self {
             Self::Root => "root, as Docker would start it".to_owned(),
             Self::MappedIds(ranges) => {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::mounts::{self, Handle};
 use super::report::Reporter;
-use crate::error::{Refused, cause_words};
+use crate::error::{Refused, cause_text};
 use crate::text::shown;
 
 /// Filesystems that are interfaces of the kernel, not data: nothing to copy on write.
@@ -130,7 +130,7 @@ fn mount_one(path: &Path, handle: &Handle, at: &Path, layers: &mut Layers, repor
     let kind = meta.file_type();
     if kind.is_dir() {
         let Err(refused) = mounts::overlay(handle, &layers.unused(), at, layers.extra) else { return Ok(()) };
-        reporter.notice(format!("{} is read-only here: {}", shown(path), cause_words(&refused.cause)));
+        reporter.notice(format!("{} is read-only here: {}", shown(path), cause_text(&refused.cause)));
     } else if kind.is_file() && meta.len() <= MAX_COPY {
         let copy = layers.unused();
         return copy_file(handle, &copy, &meta)

@@ -18,7 +18,7 @@ use super::launch::{ContainerProcess, ContainerStdio};
 use super::report::{self, InsideReport, Reports};
 use super::terminal::{self, RawMode};
 use super::{NamespaceSupport, Rehearsal, Stdio};
-use crate::config::units::duration_words;
+use crate::config::units::duration_text;
 use crate::error::{Error, Refused};
 
 /// A pipe that poll(2) calls writable takes this much without blocking (PIPE_BUF).
@@ -55,7 +55,7 @@ pub(super) fn run_container(rehearsal: &Rehearsal, support: &NamespaceSupport) -
     let (code, end) = relay.run()?;
     drop(raw);
     if end == ContainerEnd::Killed {
-        let after = duration_words(rehearsal.stop_timeout);
+        let after = duration_text(rehearsal.stop_timeout);
         print_line(&format!("it did not stop within {after} and was killed, as `docker stop` would do"));
     }
     Ok(code)

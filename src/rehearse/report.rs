@@ -10,7 +10,7 @@ use nix::sys::socket::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Place, Problem, Refused, cause_words};
+use crate::error::{Error, Place, Problem, Refused, cause_text};
 
 /// Longer than any message: paths are at most 4 KiB.
 const MAX_MESSAGE: usize = 32 * 1024;
@@ -66,7 +66,7 @@ impl Reporter {
             Error::Refused(refused) => Some(WireReport::Failed {
                 what: refused.what.clone(),
                 errno: refused.cause.raw_os_error(),
-                text: cause_words(&refused.cause),
+                text: cause_text(&refused.cause),
                 help: refused.help.clone(),
             }),
             // The only problem that can be found this late is one argument.

@@ -17,7 +17,7 @@ use super::mounts::{self, Handle};
 use super::overlay_source::{Layers, OverlaySource};
 use super::report::Reporter;
 use super::services_tree;
-use crate::error::{Refused, cause_words};
+use crate::error::{Refused, cause_text};
 use crate::text::shown;
 
 /// Directories that are never taken from the host: mounted by `system_mounts`.
@@ -103,7 +103,7 @@ fn bind_entries(from: &Path, to: &Path, reporter: &Reporter) -> io::Result<()> {
             }
             let done = mounts::bind(&source, &target).and_then(|()| mounts::read_only(&target));
             if let Err(refused) = done {
-                reporter.notice(format!("{} is left out: {}", shown(&source), cause_words(&refused.cause)));
+                reporter.notice(format!("{} is left out: {}", shown(&source), cause_text(&refused.cause)));
             }
         }
     }

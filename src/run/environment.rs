@@ -123,7 +123,7 @@ impl Variables {
 ///
 /// # Errors
 /// When one contains a NUL byte.
-pub fn as_words(all: &BTreeMap<OsString, OsString>) -> Result<Vec<CString>, NulError> {
+pub fn as_c_strings(all: &BTreeMap<OsString, OsString>) -> Result<Vec<CString>, NulError> {
     all.iter()
         .map(|(name, value)| {
             let mut word = name.as_bytes().to_vec();

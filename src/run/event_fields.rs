@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::config::quote::quoted;
 use crate::supervise::{Event, Exit, Id, ProbeResult, Request};
-use crate::sys::process::spawn_words;
+use crate::sys::process::spawn_message;
 
 /// Returns an event as `key=value`; `name` is what a service is called.
 pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
@@ -13,7 +13,7 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
         Event::Begin => "event=begin".to_owned(),
         Event::Spawned { id, pid } => format!("{} pid={}", of("spawned", *id), pid.0),
         Event::SpawnFailed { id, why } => {
-            format!("{} why={}", of("spawn-failed", *id), quoted(&spawn_words::words(why)))
+            format!("{} why={}", of("spawn-failed", *id), quoted(&spawn_message::message(why)))
         }
         Event::Executed { id } => of("executed", *id),
         Event::Ready { id } => of("ready", *id),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::reasons;
-use crate::config::units::duration_words;
+use crate::config::units::duration_text;
 use crate::log::lines;
 use crate::log::tail::TailLine;
 use crate::supervise::{Status, StopReason};
@@ -58,7 +58,7 @@ fn subject(stop_reason: &StopReason, responsible: &ResponsibleService) -> String
         | StopReason::NothingLeft => status.name.to_string(),
     };
     let memory = if *out_of_memory { " (out of memory)" } else { "" };
-    let ran = status.last_ran.map(|ran: Duration| format!(", after {}", duration_words(ran))).unwrap_or_default();
+    let ran = status.last_ran.map(|ran: Duration| format!(", after {}", duration_text(ran))).unwrap_or_default();
     let again = match status.restarts {
         0 => String::new(),
         times => format!(", {}", reasons::count(times, "restart")),

@@ -11,7 +11,7 @@ use nix::libc;
 use super::kill_report;
 use super::process_manager::ProcessManager;
 use super::reports::RunKind;
-use crate::config::units::duration_words;
+use crate::config::units::duration_text;
 use crate::config::values::{CapSet, Capability, Signal};
 use crate::supervise::{Pid, Target};
 use crate::sys::privilege::with_raised;
@@ -82,7 +82,7 @@ fn log_ended() {
 fn log_killed(after: Duration) {
     let left = living_children();
     if !left.is_empty() {
-        let (names, after) = (kill_report::named(&left), duration_words(after));
+        let (names, after) = (kill_report::named(&left), duration_text(after));
         tracing::warn!(
             "did not exit within {after} of SIGTERM: sending SIGKILL to {names}; if that needs longer, set {}",
             kill_report::STOP_TIMEOUT_KEYS

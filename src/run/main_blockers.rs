@@ -1,9 +1,9 @@
 //! What the main command waits for, as text: for the log while it waits, and for the exit report if it never ran.
 
 use super::reasons;
-use crate::config::units::duration_words;
+use crate::config::units::duration_text;
 use crate::supervise::{EngineTime, Exit, Id, LastFailure, MainBlocked, Phase, Supervisor};
-use crate::sys::process::spawn_words;
+use crate::sys::process::spawn_message;
 
 /// More are only counted.
 const MAX_NAMED: usize = 5;
@@ -34,17 +34,17 @@ fn listed(mut names: Vec<String>) -> String {
 fn state(id: Id, supervisor: &Supervisor, now: EngineTime) -> String {
     if let Some(failure) = supervisor.failing(id) {
         let next = match supervisor.pause_left(id, now) {
-            Some(pause) => format!("next try in {}", duration_words(pause)),
+            Some(pause) => format!("next try in {}", duration_text(pause)),
             None => "being tried again".to_owned(),
         };
         return format!("failing: {}, {next}", failed_with(id, failure, supervisor));
     }
-    let lasts = duration_words(supervisor.since(id).map(|since| now.since(since)).unwrap_or_default());
+    let lasts = duration_text(supervisor.since(id).map(|since| now.since(since)).unwrap_or_default());
     match supervisor.phase(id) {
         Some(Phase::Spawning | Phase::Starting) if supervisor.is_oneshot(id) => format!("running for {lasts}"),
         Some(Phase::Spawning | Phase::Starting) => format!("not ready for {lasts}"),
         Some(Phase::WaitForProbing) => format!("waiting for what its `wait_for` names, for {lasts}"),
-        Some(phase) => format!("{} for {lasts}", phase.word()),
+        Some(phase) => format!("{} for {lasts}", phase.name()),
         None => "unknown".to_owned(),
     }
 }
@@ -55,7 +55,7 @@ fn failed_with(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> String
         LastFailure::EndedByUs(why) => reasons::ended_by_us(id, why, supervisor).to_string(),
         LastFailure::Ended(Exit::Code(code)) => format!("exit code {code}"),
         LastFailure::Ended(Exit::Signal(signal)) => format!("killed by {signal}"),
-        LastFailure::CannotStart(why) => spawn_words::words(why),
+        LastFailure::CannotStart(why) => spawn_message::message(why),
     }
 }
 

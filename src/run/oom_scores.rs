@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::process_manager::ProcessManager;
 use crate::config::values::{CapSet, Capability};
-use crate::error::cause_words;
+use crate::error::cause_text;
 use crate::supervise::{Id, Pid};
 use crate::sys::privilege::{FileUser, with_file_user, with_raised};
 use crate::sys::process::oom_score::{PAUSE, ScoreResult, set_oom_score};
@@ -39,5 +39,5 @@ impl ProcessManager {
 }
 
 fn log_not_set(pid: Pid, score: i32, cause: &std::io::Error) {
-    tracing::warn!("cannot set oom_score_adj of process {} to {score}: {}", pid.0, cause_words(cause));
+    tracing::warn!("cannot set oom_score_adj of process {} to {score}: {}", pid.0, cause_text(cause));
 }

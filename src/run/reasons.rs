@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::control::reason::{Declared, EndedByUs, LastRun, Reason};
 use crate::supervise::{self, Exit, FailureReason, Id, LastFailure, Phase, SpawnError, StatusReason, Supervisor};
-use crate::sys::process::spawn_words;
+use crate::sys::process::spawn_message;
 
 /// Returns why a service is failed.
 pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> Reason {
@@ -95,7 +95,7 @@ fn was_ended_by_us(why: &EndedByUs) -> String {
 }
 
 fn not_started(why: &SpawnError) -> String {
-    format!("could not be started: {}", spawn_words::words(why))
+    format!("could not be started: {}", spawn_message::message(why))
 }
 
 /// Returns how a run ended by itself, and where that is a failure only because it was declared one.
@@ -116,15 +116,15 @@ fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Returns an exit in words: "code 3", "SIGKILL".
-pub fn words(exit: Exit) -> String {
+/// Returns the text of an exit: "code 3", "SIGKILL".
+pub fn exit_text(exit: Exit) -> String {
     match exit {
         Exit::Code(code) => format!("code {code}"),
         Exit::Signal(signal) => signal.to_string(),
     }
 }
 
-/// Returns a number of things in words.
+/// Returns a number of things.
 pub fn count(number: u32, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

@@ -5,10 +5,10 @@ use std::io;
 use std::time::Duration;
 
 use super::reasons::count;
-use crate::config::units::duration_words;
-use crate::error::{Error, cause_words};
+use crate::config::units::duration_text;
+use crate::error::{Error, cause_text};
 use crate::supervise::SpawnError;
-use crate::sys::process::spawn_words;
+use crate::sys::process::spawn_message;
 
 /// Why a reload has changed nothing.
 #[derive(Debug)]
@@ -41,9 +41,9 @@ impl fmt::Display for ReloadError {
         match self {
             Self::NotServing => out.write_str("nothing is supervised yet"),
             Self::Stopping => out.write_str("the container stops"),
-            Self::Spawn(why) => out.write_str(&spawn_words::words(why)),
+            Self::Spawn(why) => out.write_str(&spawn_message::message(why)),
             Self::Broken(cause) => {
-                write!(out, "{unchanged}: cannot read from the process that reads: {}", cause_words(cause))
+                write!(out, "{unchanged}: cannot read from the process that reads: {}", cause_text(cause))
             }
             Self::TooLarge(most) => write!(
                 out,
@@ -54,7 +54,7 @@ impl fmt::Display for ReloadError {
                 "{unchanged}: reading the configuration, and looking at the paths that it names, took longer than {}: a \
                  disk or network that they lie on does not answer; all goes on as it is: reload again once `stepdown \
                  check` in the container ends",
-                duration_words(*limit)
+                duration_text(*limit)
             ),
             Self::Rejected(Error::Wrong(problems)) => {
                 let all = problems.clone().into_sorted();

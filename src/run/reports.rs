@@ -1,11 +1,11 @@
 //! The engine's reports as log lines. The only place where a state change is logged.
 
-use super::reasons::{count, failure_reason, not_ready, watchdog, words};
+use super::reasons::{count, exit_text, failure_reason, not_ready, watchdog};
 use super::service_records::ServiceRecords;
 use super::{kill_report, main_blockers};
-use crate::config::units::duration_words;
+use crate::config::units::duration_text;
 use crate::supervise::{EngineTime, Exit, FailureReason, Id, Killed, Report, StopReason, Supervisor};
-use crate::sys::process::spawn_words;
+use crate::sys::process::spawn_message;
 
 /// What is run: it decides which reports are worth a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             tracing::debug!("{}: waits for {}", name(*id), names.join(", "));
         }
         Report::MainStillWaits { since, on, .. } => {
-            let (since, on) = (duration_words(*since), (on, main_blockers::blockers(on, supervisor, context.now)));
+            let (since, on) = (duration_text(*since), (on, main_blockers::blockers(on, supervisor, context.now)));
             match main_blockers::is_any_failing(on.0, supervisor) {
                 true => tracing::warn!("main: not started after {since}, waiting for {}", on.1),
                 false => tracing::info!("main: not started after {since}, waiting for {}", on.1),
@@ -54,15 +54,15 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::Starting { id, pid } => tracing::debug!("{}: started, pid {}", name(*id), pid.0),
         Report::Up { id, .. } if main_only => tracing::debug!("{}: up", name(*id)),
         Report::Up { id, pid, took } => {
-            tracing::info!("{}: up, pid {}, after {}", name(*id), pid.0, duration_words(*took))
+            tracing::info!("{}: up, pid {}, after {}", name(*id), pid.0, duration_text(*took))
         }
-        Report::Done { id, took, again: None } => tracing::info!("{}: done after {}", name(*id), duration_words(*took)),
+        Report::Done { id, took, again: None } => tracing::info!("{}: done after {}", name(*id), duration_text(*took)),
         Report::Done { id, took, again: Some(pause) } => {
             tracing::info!(
                 "{}: done after {}, runs again in {}",
                 name(*id),
-                duration_words(*took),
-                duration_words(*pause)
+                duration_text(*took),
+                duration_text(*pause)
             );
         }
         // The exit report says how it ended.
@@ -72,20 +72,26 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         // `Done` is logged instead.
         Report::Ended { id, exit: Exit::Code(0), .. } if supervisor.is_oneshot(*id) => {}
         Report::Ended { id, exit, ran } if supervisor.is_success(*id, *exit) => {
-            tracing::info!("{}: ended with {} after {}", name(*id), words(*exit), duration_words(*ran));
+            tracing::info!("{}: ended with {} after {}", name(*id), exit_text(*exit), duration_text(*ran));
         }
         Report::Ended { id, exit, ran } => {
-            tracing::warn!("{}: ended with {}{} after {}", name(*id), words(*exit), memory(*id), duration_words(*ran));
+            tracing::warn!(
+                "{}: ended with {}{} after {}",
+                name(*id),
+                exit_text(*exit),
+                memory(*id),
+                duration_text(*ran)
+            );
         }
         Report::Stopped { id, exit, took } => {
-            tracing::info!("{}: stopped with {} after {}", name(*id), words(*exit), duration_words(*took));
+            tracing::info!("{}: stopped with {} after {}", name(*id), exit_text(*exit), duration_text(*took));
         }
-        Report::CannotStart { id, why } => tracing::error!("{}: {}", name(*id), spawn_words::words(why)),
+        Report::CannotStart { id, why } => tracing::error!("{}: {}", name(*id), spawn_message::message(why)),
         Report::Backoff { id, pause, failures } => {
             tracing::warn!(
                 "{}: starts again in {} ({} in a row){}",
                 name(*id),
-                duration_words(*pause),
+                duration_text(*pause),
                 count(*failures, "failure"),
                 main_waits()
             );
@@ -105,7 +111,7 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             tracing::warn!(
                 "{}: {what} within {}; sending SIGKILL to {}{remedy}",
                 name(*id),
-                duration_words(*after),
+                duration_text(*after),
                 context.processes
             );
         }
@@ -115,7 +121,7 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             tracing::warn!("{}: {not_ready}, stopping it{answer}", name(*id));
         }
         Report::StillNotReady { id, since, why } => {
-            tracing::info!("{}: not ready after {}: {why}{}", name(*id), duration_words(*since), main_waits());
+            tracing::info!("{}: not ready after {}: {why}{}", name(*id), duration_text(*since), main_waits());
         }
         Report::Leftovers { id } => {
             tracing::debug!("{}: ended, and left others in its process group: ending them", name(*id))
@@ -139,7 +145,7 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             tracing::info!(
                 "{what}: waiting for {} for {}: {why}",
                 records.wait_target(*id, *at),
-                duration_words(*since)
+                duration_text(*since)
             );
         }
         Report::Unhealthy { id, failures, why } => {
@@ -148,17 +154,17 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::Healthy { id } => tracing::info!("{}: healthy again", name(*id)),
         Report::Watchdog { id, after } => tracing::warn!("{}: {}, stopping it", name(*id), watchdog(*after)),
         Report::PeriodicFailed { id, pause } => {
-            tracing::warn!("{}: runs again in {}", name(*id), duration_words(*pause))
+            tracing::warn!("{}: runs again in {}", name(*id), duration_text(*pause))
         }
         Report::StopCommandEnded { id, exit: Exit::Code(0), took } => {
-            tracing::info!("{}: stop command succeeded after {}", name(*id), duration_words(*took));
+            tracing::info!("{}: stop command succeeded after {}", name(*id), duration_text(*took));
         }
         Report::StopCommandEnded { id, exit, took } => {
             tracing::warn!(
                 "{}: its stop command ended with {} after {}",
                 name(*id),
-                words(*exit),
-                duration_words(*took)
+                exit_text(*exit),
+                duration_text(*took)
             );
         }
         Report::Stopping { reason } => log_stopping(reason, supervisor, context),
@@ -178,10 +184,10 @@ fn log_stopping(stop_reason: &StopReason, supervisor: &Supervisor, context: &Rep
         StopReason::Signal(signal) => tracing::info!("got {signal}: stopping"),
         StopReason::Asked => tracing::info!("asked to shut down: stopping"),
         StopReason::Main(_) if main_only => tracing::debug!("the main command ended"),
-        StopReason::Main(exit) => tracing::info!("the main command ended with {}: stopping", words(*exit)),
+        StopReason::Main(exit) => tracing::info!("the main command ended with {}: stopping", exit_text(*exit)),
         StopReason::Essential(id, FailureReason::Ended(exit)) if has_succeeded(*id, *exit, supervisor) => {
             let name = supervisor.name(*id);
-            tracing::info!("{name} is essential and has ended for good (ended with {}): stopping", words(*exit));
+            tracing::info!("{name} is essential and has ended for good (ended with {}): stopping", exit_text(*exit));
         }
         StopReason::Essential(id, why) => {
             let name = supervisor.name(*id);

@@ -22,7 +22,7 @@ use crate::sys::privilege::FileUser;
 use crate::sys::process::environment_file::EnvironmentFile;
 use crate::sys::process::environment_file::{self as file, SharedBytes};
 use crate::sys::process::filter::{Filter, ProtectedProcess};
-use crate::sys::process::launch::{Launch, Parent, Program, Session, path_of, word_of, words};
+use crate::sys::process::launch::{Launch, Parent, Program, Session, c_path, c_string, c_strings};
 use crate::sys::process::program;
 
 /// The first argument to a finish script after a signal, as in s6.
@@ -138,15 +138,15 @@ impl ServiceEntry {
         let program = match &self.plan.program {
             // Not found before the boot: a path of one word would be one in the working directory (execvp(3) searches PATH
             // alone), and a program may have come since.
-            word if !is_path(word) && is_free => Program::Search(path_of(word).map_err(nul)?),
+            word if !is_path(word) && is_free => Program::Search(c_path(word).map_err(nul)?),
             word if !is_path(word) => {
                 let explanation = "there is no such program in PATH".to_owned();
                 return Err(SpawnError { explanation, ..SpawnError::new(SpawnStep::Exec, Errno::ENOENT as i32) });
             }
-            path => Program::Path(path_of(path).map_err(nul)?),
+            path => Program::Path(c_path(path).map_err(nul)?),
         };
-        let words = (program, self.plan.argv.clone());
-        let mut launch = self.launch(words, context, descriptors, file)?;
+        let command = (program, self.plan.argv.clone());
+        let mut launch = self.launch(command, context, descriptors, file)?;
         if is_free && is_searched(&self.service.command) {
             launch.fallbacks = program::candidates_after(&self.plan.program, &launch.env);
         }
@@ -195,7 +195,7 @@ impl ServiceEntry {
             SpawnStep::Exec => Some(self.program(role).to_owned()),
             SpawnStep::Directory => Some(self.service.directory.clone().unwrap_or_else(|| "/".into())),
             SpawnStep::EnvironmentFile => self.service.environment_file.clone(),
-            SpawnStep::FindService | SpawnStep::FindCommand | SpawnStep::Words | SpawnStep::AwaitFile => None,
+            SpawnStep::FindService | SpawnStep::FindCommand | SpawnStep::NulByte | SpawnStep::AwaitFile => None,
             SpawnStep::Memory | SpawnStep::Pipe | SpawnStep::Socket | SpawnStep::NotifyFd => None,
             SpawnStep::BlockSignals | SpawnStep::Fork | SpawnStep::Session | SpawnStep::Descriptors => None,
             SpawnStep::Limits | SpawnStep::Nice | SpawnStep::Capabilities | SpawnStep::Groups => None,
@@ -210,7 +210,7 @@ impl ServiceEntry {
             Some(Command::File(path)) => path,
             Some(Command::Script(_)) => Path::new(SHELL),
             Some(Command::Nothing) => Path::new(""),
-            Some(Command::Argv(words)) => Path::new(words.first().map_or(OsStr::new(""), |it| it)),
+            Some(Command::Argv(argv)) => Path::new(argv.first().map_or(OsStr::new(""), |it| it)),
         }
     }
 
@@ -229,15 +229,15 @@ impl ServiceEntry {
         let key = role.key();
         let missing = || SpawnError::new(SpawnStep::FindCommand, Errno::ENOENT as i32);
         match self.auxiliary_command(role).ok_or_else(missing)? {
-            Command::File(path) => Ok((Program::Path(path_of(path).map_err(nul)?), vec![path.clone().into()])),
+            Command::File(path) => Ok((Program::Path(c_path(path).map_err(nul)?), vec![path.clone().into()])),
             Command::Script(text) => {
                 let shell = [SHELL, "-e", "-c", text, key].map(OsString::from);
-                Ok((Program::Path(path_of(Path::new(SHELL)).map_err(nul)?), shell.into()))
+                Ok((Program::Path(c_path(Path::new(SHELL)).map_err(nul)?), shell.into()))
             }
             Command::Nothing => Err(missing()),
-            Command::Argv(words) => {
-                let name = words.first().ok_or_else(missing)?;
-                Ok((Program::Search(word_of(name).map_err(nul)?), words.clone()))
+            Command::Argv(argv) => {
+                let name = argv.first().ok_or_else(missing)?;
+                Ok((Program::Search(c_string(name).map_err(nul)?), argv.clone()))
             }
         }
     }
@@ -284,16 +284,16 @@ impl ServiceEntry {
             (Some(path), EnvironmentFileState::Unread(copy)) => {
                 let file =
                     EnvironmentFile { path: path.to_owned(), writers: self.plan.variables, before: before.len(), copy };
-                let (before, own) = (environment::as_words(&before), environment::as_words(&own));
+                let (before, own) = (environment::as_c_strings(&before), environment::as_c_strings(&own));
                 ([before.map_err(nul)?, own.map_err(nul)?].concat(), Some(file))
             }
             (Some(_), EnvironmentFileState::Read(bytes)) => {
                 let all = Variables { before, own }.with_file(file::variables(&bytes));
-                (environment::as_words(&all).map_err(nul)?, None)
+                (environment::as_c_strings(&all).map_err(nul)?, None)
             }
             (None, EnvironmentFileState::Read(_) | EnvironmentFileState::Unread(_)) => {
                 let all = Variables { before, own }.with_file(Vec::new());
-                (environment::as_words(&all).map_err(nul)?, None)
+                (environment::as_c_strings(&all).map_err(nul)?, None)
             }
         };
         let directory = match self.is_main() {
@@ -311,10 +311,10 @@ impl ServiceEntry {
         Ok(Launch {
             program,
             fallbacks: Vec::new(),
-            argv: words(&argv).map_err(nul)?,
+            argv: c_strings(&argv).map_err(nul)?,
             env,
             environment_file: file,
-            directory: directory.map(path_of).transpose().map_err(nul)?,
+            directory: directory.map(c_path).transpose().map_err(nul)?,
             credentials,
             parent: context.parent,
             umask: service.umask.unwrap_or(context.umask),
@@ -344,13 +344,13 @@ fn is_path(program: &Path) -> bool {
 /// Returns whether its program is named without a slash.
 fn is_searched(command: &Command) -> bool {
     match command {
-        Command::Argv(words) => words.first().is_some_and(|name| !is_path(Path::new(name))),
+        Command::Argv(argv) => argv.first().is_some_and(|name| !is_path(Path::new(name))),
         Command::Script(_) | Command::File(_) | Command::Nothing => false,
     }
 }
 
 fn nul(_: std::ffi::NulError) -> SpawnError {
-    SpawnError::new(SpawnStep::Words, Errno::EINVAL as i32)
+    SpawnError::new(SpawnStep::NulByte, Errno::EINVAL as i32)
 }
 
 #[cfg(test)]

@@ -76,14 +76,14 @@ fn service(s6: &S6Overlay, user: RunAs) -> Option<Service> {
 
 /// A script that may be read and not executed (LinuxServer's `/docker-mods` is 0744) runs through its interpreter.
 fn through_interpreter(service: &Service, facts: &Facts) -> Option<Command> {
-    let Command::Argv(words) = &service.command else { return None };
+    let Command::Argv(argv) = &service.command else { return None };
     let path = facts.named.programs.get(service.name.as_str())?.path()?;
     if access::check(path, AccessFlags::X_OK).is_ok() {
         return None;
     }
-    let mut run = shebang::words(&exec_failure::head(path)?)?;
+    let mut run = shebang::argv(&exec_failure::head(path)?)?;
     run.push(path.clone().into());
-    run.extend(words.iter().skip(1).cloned());
+    run.extend(argv.iter().skip(1).cloned());
     Some(Command::Argv(run))
 }
 

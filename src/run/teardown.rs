@@ -7,7 +7,7 @@ use super::event_loop::EventLoop;
 use super::exit_report::{self, ResponsibleService};
 use super::reports::RunKind;
 use super::{StageResult, kill_remaining, main_blockers, panic_message, reasons};
-use crate::error::{EXIT_REFUSED, cause_words};
+use crate::error::{EXIT_REFUSED, cause_text};
 use crate::supervise::{Exit, StatusState, StopReason, StopShares};
 use crate::text::shown;
 
@@ -63,7 +63,7 @@ impl EventLoop<'_> {
                 written
             }
             Err(cause) => {
-                let (path, cause) = (shown(&s6.exit_code_path()), cause_words(&cause));
+                let (path, cause) = (shown(&s6.exit_code_path()), cause_text(&cause));
                 tracing::warn!("cannot read the exit code in {path}: {cause}; it is {code}");
                 code
             }

@@ -19,7 +19,7 @@ pub use target_user::{CallerIds, TargetUser, find};
 
 use crate::config::search_path::DEFAULT_PATH;
 use crate::config::values::{Gid, Uid};
-use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, Refused, cause_words};
+use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, Refused, cause_text};
 use crate::inspect::facts;
 use crate::plan::facts::ProgramFact;
 use crate::sys::exec_failure;
@@ -177,8 +177,8 @@ fn not_executed(program: &OsString, error: &std::io::Error) -> ExecError {
 
 fn explained(what: &str, error: &std::io::Error, program: &Path) -> String {
     let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
-    match exec_failure::explain(errno, program).words(program) {
+    match exec_failure::explain(errno, program).cause_and_fix(program) {
         Some((cause, help)) => format!("{what}: {cause}; {help}"),
-        None => format!("{what}: {}", cause_words(error)),
+        None => format!("{what}: {}", cause_text(error)),
     }
 }

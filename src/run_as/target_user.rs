@@ -129,7 +129,7 @@ mod tests {
     const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/config:/bin/sh\nodd:x:5:5:::\n";
     const GROUP: &[u8] = b"root:x:0:\napp:x:1001:\nvideo:x:44:other,app\naudio:x:2000:app\n";
 
-    fn words(user: &str) -> String {
+    fn described(user: &str) -> String {
         by(user, CallerIds { uid: Uid::ROOT, gid: Gid::ROOT })
     }
 
@@ -145,13 +145,13 @@ mod tests {
 
     #[test]
     fn a_name_or_a_uid_brings_its_groups_and_a_group_stands_alone() {
-        assert_eq!(words("app"), "app (1000:1001) 44,1001,2000 /config");
-        assert_eq!(words("1000"), words("app"));
-        assert_eq!(words("app:video"), "app (1000:44) 44 /config");
-        assert_eq!(words("app:7"), "app (1000:7) 7 /config");
-        assert_eq!(words("4242:4243"), "4242 (4242:4243) 4243 /");
-        assert_eq!(words("root"), "root (0:0) 0 /root");
-        assert_eq!(words("odd"), "odd (5:5) 5 /");
+        assert_eq!(described("app"), "app (1000:1001) 44,1001,2000 /config");
+        assert_eq!(described("1000"), described("app"));
+        assert_eq!(described("app:video"), "app (1000:44) 44 /config");
+        assert_eq!(described("app:7"), "app (1000:7) 7 /config");
+        assert_eq!(described("4242:4243"), "4242 (4242:4243) 4243 /");
+        assert_eq!(described("root"), "root (0:0) 0 /root");
+        assert_eq!(described("odd"), "odd (5:5) 5 /");
     }
 
     #[test]
@@ -160,9 +160,9 @@ mod tests {
         assert_eq!(by("4242", nobody), "4242 (4242:65533) 65533 /");
         assert_eq!(by(":0", nobody), "65534 (65534:0) 0 /");
         assert_eq!(by("0:", nobody), "root (0:0) 0 /root");
-        assert_eq!(by("app:", nobody), words("app"));
+        assert_eq!(by("app:", nobody), described("app"));
         let app = CallerIds { uid: Uid(1000), gid: Gid(1001) };
-        assert_eq!(by(":7", app), words("app:7"));
+        assert_eq!(by(":7", app), described("app:7"));
         // OpenShift's users are in group 0 and have no account.
         let openshift = CallerIds { uid: Uid(4242), gid: Gid::ROOT };
         assert_eq!(by("4242", openshift), "4242 (4242:0) 0 /");
@@ -182,18 +182,18 @@ mod tests {
             }
         }
         // What a number or a name says is asked for.
-        assert_eq!((words("0:"), words("root:")), (words("root"), words("root")));
+        assert_eq!((described("0:"), described("root:")), (described("root"), described("root")));
     }
 
     #[test]
     fn an_unknown_user_is_refused_with_what_to_write_instead() {
         assert_eq!(
-            words("nobody"),
+            described("nobody"),
             "`nobody`: there is no user `nobody` in /etc/passwd; write an existing name, a number with its group \
              such as `1000:1000`, or `app` for the app user"
         );
-        assert!(words("4242").contains("write the group too, such as `4242:4242`"));
-        assert!(words("app:none").contains("there is no group `none` in /etc/group"));
+        assert!(described("4242").contains("write the group too, such as `4242:4242`"));
+        assert!(described("app:none").contains("there is no group `none` in /etc/group"));
         for odd in [
             "-1",
             "+1",
@@ -207,7 +207,7 @@ mod tests {
             "1000:4294967295",
             "a:b:c",
         ] {
-            assert!(words(odd).contains("there is no "), "{odd}");
+            assert!(described(odd).contains("there is no "), "{odd}");
         }
     }
 }

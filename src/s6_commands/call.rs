@@ -1,4 +1,4 @@
-//! One call of a command: its words and its environment, and what nearly all commands do with them. Must not know any one
+//! One call of a command: its arguments and its environment, and what nearly all commands do with them. Must not know any one
 //! command.
 
 use nix::errno::Errno;
@@ -14,8 +14,8 @@ use crate::text::shown_bytes;
 /// The exit code of a command that ended without executing another program.
 pub type Outcome = Result<u8, Failure>;
 
-/// A word of an argument vector.
-pub type Word = Vec<u8>;
+/// One argument of a vector.
+pub type Argument = Vec<u8>;
 
 /// Whose command it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +73,9 @@ pub struct Call {
     /// The name under which it prints.
     pub name: &'static str,
     /// The name by which it was called.
-    pub called: Word,
-    /// The words that are not used yet; at first all behind that name.
-    pub words: Vec<Word>,
+    pub called: Argument,
+    /// The arguments that are not used yet; at first all behind that name.
+    pub arguments: Vec<Argument>,
     /// The environment.
     pub environment: Environment,
     /// All commands, for those that are called in a chain and are no files.
@@ -88,45 +88,45 @@ impl Call {
     /// Returns the call of an argument vector.
     pub fn new(
         name: &'static str,
-        mut argv: Vec<Word>,
+        mut argv: Vec<Argument>,
         environment: Environment,
         commands: &'static [Command],
     ) -> Self {
-        let words = argv.split_off(argv.len().min(1));
-        Self { name, called: argv.pop().unwrap_or_default(), words, environment, commands, blocks: 0 }
+        let arguments = argv.split_off(argv.len().min(1));
+        Self { name, called: argv.pop().unwrap_or_default(), arguments, environment, commands, blocks: 0 }
     }
 
     /// Returns a call in the same chain.
-    pub fn next(&self, name: &'static str, words: Vec<Word>, environment: Environment) -> Self {
-        Self { name, called: name.into(), words, environment, commands: self.commands, blocks: 0 }
+    pub fn next(&self, name: &'static str, arguments: Vec<Argument>, environment: Environment) -> Self {
+        Self { name, called: name.into(), arguments, environment, commands: self.commands, blocks: 0 }
     }
 
-    /// Takes the options off the words, with their values.
+    /// Takes the options off the arguments, with their values.
     ///
     /// # Errors
     /// The usage message.
-    pub fn options(&mut self, known: &str, synopsis: &str) -> Result<Vec<(u8, Word)>, Failure> {
+    pub fn options(&mut self, known: &str, synopsis: &str) -> Result<Vec<(u8, Argument)>, Failure> {
         // The parser expects the command's name in front.
-        self.words.insert(0, Word::new());
-        let (found, at) = options::parse(&self.words, known).ok_or_else(|| Failure::usage(synopsis))?;
-        self.words.drain(..at);
+        self.arguments.insert(0, Argument::new());
+        let (found, at) = options::parse(&self.arguments, known).ok_or_else(|| Failure::usage(synopsis))?;
+        self.arguments.drain(..at);
         Ok(found)
     }
 
-    /// Takes the first word.
+    /// Takes the first argument.
     ///
     /// # Errors
     /// The usage message, if there is none.
-    pub fn word(&mut self, synopsis: &str) -> Result<Word, Failure> {
-        if self.words.is_empty() { Err(Failure::usage(synopsis)) } else { Ok(self.words.remove(0)) }
+    pub fn argument(&mut self, synopsis: &str) -> Result<Argument, Failure> {
+        if self.arguments.is_empty() { Err(Failure::usage(synopsis)) } else { Ok(self.arguments.remove(0)) }
     }
 
     /// Takes a block; `None`: it does not end.
     ///
     /// # Errors
-    /// A word of it has no space in front, and EXECLINE_STRICT forbids that.
-    pub fn block(&mut self) -> Result<Option<Vec<Word>>, Failure> {
-        let Some(split) = block::split(&self.words) else { return Ok(None) };
+    /// An argument in it has no space in front, and EXECLINE_STRICT forbids that.
+    pub fn block(&mut self) -> Result<Option<Vec<Argument>>, Failure> {
+        let Some(split) = block::split(&self.arguments) else { return Ok(None) };
         self.blocks += 1;
         let strict = self.environment.get(b"EXECLINE_STRICT").and_then(number).unwrap_or_default();
         for at in split.unquoted.iter().filter(|_| strict > 0) {
@@ -137,7 +137,7 @@ impl Call {
             }
             self.warn(what);
         }
-        self.words = split.rest;
+        self.arguments = split.rest;
         Ok(Some(split.block))
     }
 
@@ -145,7 +145,7 @@ impl Call {
     ///
     /// # Errors
     /// It does not end.
-    pub fn ended_block(&mut self, what: &str) -> Result<Vec<Word>, Failure> {
+    pub fn ended_block(&mut self, what: &str) -> Result<Vec<Argument>, Failure> {
         self.block()?.ok_or_else(|| Failure::wrong(format!("unterminated {what}")))
     }
 

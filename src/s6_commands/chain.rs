@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{execve, pipe2, read, write};
 
-use crate::s6_commands::call::{Call, Command, Outcome, Word, print_error};
+use crate::s6_commands::call::{Argument, Call, Command, Outcome, print_error};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
 use crate::sys::chain::{self, Ended, fork_chain};
@@ -18,27 +18,27 @@ use crate::sys::chain::{self, Ended, fork_chain};
 const DEFAULT_PATH: &[u8] = b"/usr/bin:/bin";
 
 impl Call {
-    /// Executes the remaining words in this process; without any it ends with 0.
+    /// Executes the remaining arguments in this process; without any it ends with 0.
     ///
     /// # Errors
     /// The program cannot be executed.
     pub fn exec(self) -> Outcome {
-        self.execute(&self.words, &self.environment)
+        self.execute(&self.arguments, &self.environment)
     }
 
-    /// Executes the remaining words with another environment; they are looked for in the present PATH.
+    /// Executes the remaining arguments with another environment; they are looked for in the present PATH.
     ///
     /// # Errors
     /// As above.
     pub fn exec_with(self, environment: &Environment) -> Outcome {
-        self.execute(&self.words, environment)
+        self.execute(&self.arguments, environment)
     }
 
     /// Executes a vector.
     ///
     /// # Errors
     /// As above.
-    pub fn execute(&self, argv: &[Word], environment: &Environment) -> Outcome {
+    pub fn execute(&self, argv: &[Argument], environment: &Environment) -> Outcome {
         let Some(program) = argv.first() else { return Ok(0) };
         self.execute_as(program, argv, environment)
     }
@@ -47,7 +47,7 @@ impl Call {
     ///
     /// # Errors
     /// As above.
-    pub fn execute_as(&self, program: &[u8], argv: &[Word], environment: &Environment) -> Outcome {
+    pub fn execute_as(&self, program: &[u8], argv: &[Argument], environment: &Environment) -> Outcome {
         let errno = self.try_execute(program, argv, environment);
         match self.in_process(program, errno) {
             Some(command) => Ok(run(command, argv.to_vec(), environment.clone(), self.commands)),
@@ -61,7 +61,7 @@ impl Call {
     /// No process can be created, or the program cannot be executed in it.
     pub fn spawn(
         &self,
-        argv: &[Word],
+        argv: &[Argument],
         environment: &Environment,
         before: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<i32, Errno> {
@@ -101,9 +101,10 @@ impl Call {
     }
 
     /// Executes a program; returns only if that fails.
-    fn try_execute(&self, program: &[u8], argv: &[Word], environment: &Environment) -> Errno {
-        let strings =
-            |words: &[Word]| words.iter().map(|word| CString::new(word.as_slice())).collect::<Result<Vec<_>, _>>();
+    fn try_execute(&self, program: &[u8], argv: &[Argument], environment: &Environment) -> Errno {
+        let strings = |arguments: &[Argument]| {
+            arguments.iter().map(|word| CString::new(word.as_slice())).collect::<Result<Vec<_>, _>>()
+        };
         let (Ok(argv), Ok(environment)) = (strings(argv), strings(environment.entries())) else { return Errno::EINVAL };
         let run = |file: Vec<u8>| match CString::new(file) {
             Ok(file) => execve(&file, &argv, &environment).err().unwrap_or(Errno::ENOEXEC),
@@ -131,7 +132,7 @@ pub fn find(commands: &'static [Command], name: &str) -> Option<&'static Command
 }
 
 /// Runs a command; returns its exit code if it executes no other program.
-pub fn run(command: &Command, argv: Vec<Word>, environment: Environment, commands: &'static [Command]) -> u8 {
+pub fn run(command: &Command, argv: Vec<Argument>, environment: Environment, commands: &'static [Command]) -> u8 {
     let name = match command.name {
         // The originals print these two so.
         "cd" => "execline-cd",

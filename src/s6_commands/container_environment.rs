@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use crate::control::locate;
-use crate::s6_commands::call::{Call, Outcome, Word, print};
+use crate::s6_commands::call::{Argument, Call, Outcome, print};
 use crate::s6_commands::envdir::{self, Reading};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
@@ -32,7 +32,7 @@ pub(super) fn with_contenv(mut call: Call) -> Outcome {
     for (name, value) in variables {
         environment.put(&name, value.as_deref());
     }
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::usage("exec [ -c ] [ -l ] [ -a argv0 ] prog...").by("exec"));
     }
     // The program is looked for in the new PATH, as in the original.
@@ -42,7 +42,7 @@ pub(super) fn with_contenv(mut call: Call) -> Outcome {
 
 /// Prints the value of one variable of the container environment; exit 1 if it has none.
 pub(super) fn printcontenv(call: Call) -> Outcome {
-    let Some(name) = call.words.first() else { return Err(Failure::wrong("too few arguments")) };
+    let Some(name) = call.arguments.first() else { return Err(Failure::wrong("too few arguments")) };
     match value_of(&call.environment, name) {
         Some(value) => print(&[value.as_slice(), b"\n"].concat()).map(|()| 0),
         None => Ok(1),
@@ -50,7 +50,7 @@ pub(super) fn printcontenv(call: Call) -> Outcome {
 }
 
 /// Returns the value of a variable of the container environment, or of the present one where that is kept.
-pub(super) fn value_of(environment: &Environment, name: &[u8]) -> Option<Word> {
+pub(super) fn value_of(environment: &Environment, name: &[u8]) -> Option<Argument> {
     match if keeps_environment(environment) { None } else { directory() } {
         None => environment.get(name).filter(|value| !value.is_empty()).map(<[u8]>::to_vec),
         Some(directory) => {

@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
 
-use crate::s6_commands::call::{Call, Outcome, Word};
+use crate::s6_commands::call::{Argument, Call, Outcome};
 use crate::s6_commands::failure::Failure;
 use crate::text::shown_bytes;
 
@@ -52,10 +52,10 @@ pub(super) fn s6_envdir(mut call: Call) -> Outcome {
             _ => return Err(Failure::usage(SYNOPSIS)),
         }
     }
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let directory = call.word(SYNOPSIS)?;
+    let directory = call.argument(SYNOPSIS)?;
     let mut environment = call.environment.clone();
     match read(&directory, reading) {
         Ok(variables) => variables.into_iter().for_each(|(name, value)| environment.put(&name, value.as_deref())),
@@ -70,7 +70,7 @@ pub(super) fn s6_envdir(mut call: Call) -> Outcome {
 ///
 /// # Errors
 /// The directory or one of its files cannot be read.
-pub(super) fn read(directory: &[u8], reading: Reading) -> Result<Vec<(Word, Option<Word>)>, Errno> {
+pub(super) fn read(directory: &[u8], reading: Reading) -> Result<Vec<(Argument, Option<Argument>)>, Errno> {
     if reading.nul == 0 {
         return Err(Errno::EINVAL);
     }
@@ -94,7 +94,7 @@ pub(super) fn read(directory: &[u8], reading: Reading) -> Result<Vec<(Word, Opti
 ///
 /// # Errors
 /// It cannot be read.
-pub(super) fn value(path: &[u8], reading: Reading) -> Result<Option<Word>, Errno> {
+pub(super) fn value(path: &[u8], reading: Reading) -> Result<Option<Argument>, Errno> {
     let mut file = File::open(OsStr::from_bytes(path)).map_err(errno)?;
     let mut bytes = Vec::new();
     match reading.is_clamped {
@@ -104,7 +104,7 @@ pub(super) fn value(path: &[u8], reading: Reading) -> Result<Option<Word>, Errno
     Ok(value_of(bytes, reading))
 }
 
-fn value_of(mut bytes: Vec<u8>, reading: Reading) -> Option<Word> {
+fn value_of(mut bytes: Vec<u8>, reading: Reading) -> Option<Argument> {
     if bytes.is_empty() {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, EXIT_WRONG, cause_words};
+use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, EXIT_WRONG, cause_text};
 use crate::text::shown_bytes;
 
 /// Why a command ends early.
@@ -34,7 +34,7 @@ impl Failure {
 
     /// The system refused something: exit 111. `what` follows "unable to".
     pub fn unable(what: impl AsRef<str>, errno: Errno) -> Self {
-        Self::fatal(EXIT_REFUSED, format!("unable to {}: {}", what.as_ref(), words(errno)))
+        Self::fatal(EXIT_REFUSED, format!("unable to {}: {}", what.as_ref(), errno_text(errno)))
     }
 
     /// A program cannot be executed: exit 127 if there is none, else 126.
@@ -50,7 +50,7 @@ impl Failure {
     }
 }
 
-/// Returns the kernel's words for an error.
-pub fn words(errno: Errno) -> String {
-    cause_words(&errno.into())
+/// Returns the text of an error of the kernel.
+pub fn errno_text(errno: Errno) -> String {
+    cause_text(&errno.into())
 }

@@ -36,10 +36,10 @@ struct Ids {
 /// Executes a program as another user: an account, or `uid:gid` in numbers.
 pub(super) fn s6_setuidgid(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "s6-setuidgid username prog...";
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let user = call.word(SYNOPSIS)?;
+    let user = call.argument(SYNOPSIS)?;
     if user.is_empty() {
         return call.exec();
     }
@@ -85,10 +85,10 @@ pub(super) fn s6_envuidgid(mut call: Call) -> Outcome {
             _ => default = None,
         }
     }
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(wrong());
     }
-    let account_word = call.word(SYNOPSIS)?;
+    let account_word = call.argument(SYNOPSIS)?;
     let (user, group) = match wants {
         Wants::Account | Wants::User => (Some(account_word.as_slice()), None),
         Wants::Group => (None, Some(account_word.as_slice())),
@@ -163,7 +163,7 @@ pub(super) fn s6_applyuidgid(mut call: Call) -> Outcome {
             _ => ids = from_environment(&call.environment)?,
         }
     }
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(wrong());
     }
     apply(&call, &ids)?;

@@ -38,10 +38,10 @@ pub(super) fn s6_setlock(mut call: Call) -> Outcome {
             _ => patience = Patience::Milliseconds(u64::from(number(&value).ok_or_else(|| Failure::usage(SYNOPSIS))?)),
         }
     }
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let path = call.word(SYNOPSIS)?;
+    let path = call.argument(SYNOPSIS)?;
     let file = open_lock(&path, is_exclusive)?;
     let failed = |errno| Failure { code: 1, ..Failure::unable(format!("lock {}", shown_bytes(&path)), errno) };
     match patience {

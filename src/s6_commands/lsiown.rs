@@ -25,10 +25,10 @@ pub(super) fn lsiown(mut call: Call) -> Outcome {
     // The script lets unknown options pass.
     let options = call.options("RcfvhHLP", "lsiown [-RcfvhHLP] user:group path...").unwrap_or_default();
     let is_deep = options.iter().any(|(letter, _)| *letter == b'R');
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return print(WITHOUT_GROUP.as_bytes()).map(|()| 0);
     }
-    let owner = call.words.remove(0);
+    let owner = call.arguments.remove(0);
     let Some(colon) = owner.iter().position(|byte| *byte == b':').filter(|at| at + 1 < owner.len()) else {
         return print(WITHOUT_GROUP.as_bytes()).map(|()| 0);
     };
@@ -37,7 +37,7 @@ pub(super) fn lsiown(mut call: Call) -> Outcome {
         (None, _) | (_, None) => return print(REFUSED.as_bytes()).map(|()| 0),
     };
     let mut is_refused = false;
-    for path in &call.words {
+    for path in &call.arguments {
         let top = open(OsStr::from_bytes(path), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
         let done = top.and_then(|top| to.give(&top, is_deep));
         is_refused |= done.is_err();

@@ -10,6 +10,7 @@ mod container_environment;
 mod control;
 mod envdir;
 mod environment;
+mod execline_commands;
 mod failure;
 mod ids;
 pub mod links;
@@ -22,7 +23,6 @@ mod options;
 mod table;
 mod utilities;
 mod waiting;
-mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;

@@ -11,9 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid, pipe2, read, write};
 
 use crate::error::{EXIT_REFUSED, EXIT_WRONG};
-use crate::s6_commands::call::{Call, Outcome, Word, number};
+use crate::s6_commands::call::{Argument, Call, Outcome, number};
 use crate::s6_commands::chain;
-use crate::s6_commands::failure::{Failure, words};
+use crate::s6_commands::failure::{Failure, errno_text};
 use crate::s6_commands::waiting::{self, Moment, Signals};
 use crate::sys::chain::{Ended, close_fd, end_of, fork_chain, fork_twice, inherited, wait};
 
@@ -55,7 +55,7 @@ pub(super) fn s6_notifyoncheck(mut call: Call) -> Outcome {
             _ => check = vec!["execlineb".into(), "-Pc".into(), value],
         }
     }
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
     }
     let fd = match fd {
@@ -64,7 +64,10 @@ pub(super) fn s6_notifyoncheck(mut call: Call) -> Outcome {
     };
     let fd = i32::try_from(fd).map_err(|_| Failure::usage(SYNOPSIS))?;
     if let Err(errno) = fcntl(inherited(fd), FcntlArg::F_GETFD) {
-        return Err(Failure::fatal(EXIT_REFUSED, format!("notification-fd sanity check failed: {}", words(errno))));
+        return Err(Failure::fatal(
+            EXIT_REFUSED,
+            format!("notification-fd sanity check failed: {}", errno_text(errno)),
+        ));
     }
     let (told, tell) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| Failure::unable("pipe", errno))?;
     let service = getpid();
@@ -119,7 +122,7 @@ enum Event {
 /// Exit code 0: the service is ready; 1: it was not after so many tries; 2: it ended; 3: not in time.
 fn run_checks(
     call: &Call,
-    check: &[Word],
+    check: &[Argument],
     schedule: &Schedule,
     service: Pid,
     fd: i32,
@@ -175,13 +178,17 @@ const LOOK: u64 = 500;
 
 impl Watch<'_> {
     /// Starts the check; says why not.
-    fn start(&self, check: &[Word]) -> Option<i32> {
+    fn start(&self, check: &[Argument]) -> Option<i32> {
         let started = self.call.spawn(check, &self.call.environment, || self.signals.restore());
         match started {
             Ok(pid) => Some(pid),
             Err(errno) => {
                 let failure = Failure {
-                    text: format!("warning: unable to spawn {}: {}", crate::text::shown_bytes(&check[0]), words(errno)),
+                    text: format!(
+                        "warning: unable to spawn {}: {}",
+                        crate::text::shown_bytes(&check[0]),
+                        errno_text(errno)
+                    ),
                     ..Failure::wrong("")
                 };
                 chain::report(CHILD, &failure);

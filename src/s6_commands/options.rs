@@ -44,8 +44,8 @@ pub fn parse(argv: &[Vec<u8>], known: &str) -> Option<Parsed> {
 mod tests {
     use super::*;
 
-    fn parsed(words: &str) -> Option<(String, usize)> {
-        let argv: Vec<Vec<u8>> = words.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+    fn parsed(arguments: &str) -> Option<(String, usize)> {
+        let argv: Vec<Vec<u8>> = arguments.split(' ').map(|word| word.as_bytes().to_vec()).collect();
         let (found, at) = parse(&argv, "ab:c")?;
         let text =
             found.iter().map(|(letter, value)| format!("{}{};", char::from(*letter), String::from_utf8_lossy(value)));

@@ -90,9 +90,9 @@ impl Phase {
         }
     }
 
-    /// Returns the word that `status` has for it.
-    pub fn word(self) -> &'static str {
-        self.state().word()
+    /// Returns the name that `status` has for it.
+    pub fn name(self) -> &'static str {
+        self.state().name()
     }
 
     /// Whether what requires it may start, as far as it goes.
@@ -174,8 +174,8 @@ impl StatusState {
         Self::Done,
     ];
 
-    /// Returns the word that is printed for it.
-    pub fn word(self) -> &'static str {
+    /// Returns the name that is printed for it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Down => "down",
             Self::Waiting => "waiting",
@@ -193,6 +193,6 @@ impl StatusState {
 
 impl fmt::Display for StatusState {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.word())
+        out.write_str(self.name())
     }
 }

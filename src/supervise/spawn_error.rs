@@ -34,8 +34,8 @@ pub enum SpawnStep {
     FindService,
     /// To find the command in its definition.
     FindCommand,
-    /// To pass its words on: one has a NUL byte.
-    Words,
+    /// To pass its arguments: one has a NUL byte.
+    NulByte,
     /// To know what its run has read from `environment_file`: that is being read.
     AwaitFile,
     /// To get memory that is shared with it.
@@ -83,7 +83,7 @@ impl SpawnStep {
     pub const ALL: [Self; 23] = [
         Self::FindService,
         Self::FindCommand,
-        Self::Words,
+        Self::NulByte,
         Self::AwaitFile,
         Self::Memory,
         Self::Pipe,

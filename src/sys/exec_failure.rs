@@ -269,7 +269,7 @@ mod tests {
     fn every_answer_of_execve_that_is_about_the_program_has_words() {
         let program = Path::new("/bin/true");
         for errno in ERRNOS {
-            assert!(explain(errno, program).words(program).is_some(), "{errno}");
+            assert!(explain(errno, program).cause_and_fix(program).is_some(), "{errno}");
         }
         let long = too_long(&[5, 7], [b"A=x".as_slice(), b"LONG=xxxxxxxxxx"].into_iter());
         assert_eq!(long, ExecFailure::TooLong { longest: "the variable LONG".to_owned(), length: 15, all: 34 });

@@ -113,14 +113,14 @@ fn process_user(pid: i32) -> Option<u32> {
 fn owner(name: &[u8]) -> Result<u32, Errno> {
     let protocol = SockProtocol::NetlinkSockDiag;
     let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
-    let words = |all: &[u32]| all.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>();
+    let bytes_of = |all: &[u32]| all.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>();
     let halves = |all: [u16; 2]| all.map(u16::to_ne_bytes).concat();
     let is_dump = u16::try_from(libc::NLM_F_REQUEST | libc::NLM_F_DUMP).unwrap_or_default();
     // A nlmsghdr (netlink(7)) and a unix_diag_req: listeners, with their names and users.
-    let header = [words(&[40]), halves([SOCK_DIAG_BY_FAMILY, is_dump]), words(&[0, 0])].concat();
+    let header = [bytes_of(&[40]), halves([SOCK_DIAG_BY_FAMILY, is_dump]), bytes_of(&[0, 0])].concat();
     let family = u8::try_from(libc::AF_UNIX).unwrap_or_default();
     let asked =
-        [vec![family, 0, 0, 0], words(&[1 << TCP_LISTEN, 0, SHOW_NAME | SHOW_UID, u32::MAX, u32::MAX])].concat();
+        [vec![family, 0, 0, 0], bytes_of(&[1 << TCP_LISTEN, 0, SHOW_NAME | SHOW_UID, u32::MAX, u32::MAX])].concat();
     send(socket.as_raw_fd(), &[header, asked].concat(), MsgFlags::empty())?;
     let mut answer = vec![0; 32 * 1024];
     loop {

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use super::host_ids::on_host;
 use crate::config::values::Uid;
-use crate::error::cause_words;
+use crate::error::cause_text;
 use crate::plan::Owner;
 
 /// The progress of a walk. Reported a few times a second; printed less often.
@@ -188,7 +188,7 @@ impl fmt::Display for UnchangedCause {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(attempt, errno) => {
-                write!(out, "cannot {attempt}: {}", cause_words(&std::io::Error::from_raw_os_error(*errno)))
+                write!(out, "cannot {attempt}: {}", cause_text(&std::io::Error::from_raw_os_error(*errno)))
             }
             Self::ForeignLink => {
                 out.write_str("is a symbolic link in a directory that users other than root can write to")

@@ -22,7 +22,7 @@ pub use crate::boot::s6_layout::exit_code::ExitCodeFile;
 use crate::boot::s6_layout::new_tree::{NewTree, name_of};
 use crate::config::values::ServiceName;
 use crate::control::runtime_dir::RuntimeDir;
-use crate::error::{Refused, cause_words};
+use crate::error::{Refused, cause_text};
 use crate::plan::{S6Base, S6Directory, S6DirectoryKind, S6Layout};
 use crate::sys::files::beneath::Beneath;
 use crate::sys::files::change;
@@ -98,7 +98,7 @@ impl S6State {
             let at = self.base.join(service.kind.parent()).join(service.name.as_str());
             match self.handles.create(service, &at) {
                 Ok(()) => drop(self.directories.insert(service.name.clone(), at)),
-                Err(cause) => tracing::warn!("cannot make {}: {}", shown(&at), cause_words(&cause)),
+                Err(cause) => tracing::warn!("cannot make {}: {}", shown(&at), cause_text(&cause)),
             }
         }
     }

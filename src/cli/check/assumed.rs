@@ -102,9 +102,9 @@ fn paths(config: &Config) -> BTreeMap<PathBuf, PathFact> {
 }
 
 fn programs(config: &Config) -> BTreeMap<String, ProgramFact> {
-    let found = |words: Option<&std::ffi::OsString>| ProgramFact::Found(words.map(PathBuf::from).unwrap_or_default());
+    let found = |argv: Option<&std::ffi::OsString>| ProgramFact::Found(argv.map(PathBuf::from).unwrap_or_default());
     let of = |command: &Command| match command {
-        Command::Argv(words) => Some(found(words.first())),
+        Command::Argv(argv) => Some(found(argv.first())),
         Command::Script(_) => Some(ProgramFact::Found(SHELL.into())),
         Command::File(path) => Some(ProgramFact::Found(path.clone())),
         Command::Nothing => None,

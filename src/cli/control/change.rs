@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::args::{ChangeArgs, ReloadArgs, WaitArgs};
 use super::super::output;
 use super::client_error::{EXIT_NOT_REACHED, report_client_error};
-use crate::config::units::duration_words;
+use crate::config::units::duration_text;
 use crate::control::client::{ClientError, Incoming, open_query, query};
 use crate::control::protocol::{Query, Until, milliseconds};
 use crate::control::responses::{Reloaded, ServiceResult, ServiceStatus, Snapshot, Waited};
@@ -140,7 +140,7 @@ fn query_with_progress<T: serde::de::DeserializeOwned>(
 fn progress(services: &[ServiceStatus], waited: Duration) -> String {
     const MAX_WIDTH: usize = 72;
     let some = services.iter().map(|it| format!("{}: {}", shown(&it.name), it.state));
-    let line = format!("{} {}", duration_words(waited), some.collect::<Vec<_>>().join(", "));
+    let line = format!("{} {}", duration_text(waited), some.collect::<Vec<_>>().join(", "));
     if line.chars().count() <= MAX_WIDTH { line } else { line.chars().take(MAX_WIDTH).chain(['…']).collect() }
 }
 
@@ -148,7 +148,7 @@ fn progress(services: &[ServiceStatus], waited: Duration) -> String {
 fn outcome(it: &ServiceResult, waited: Duration) -> String {
     let (name, state) = (shown(&it.name), it.state);
     let why = it.why.as_ref().map(|why| format!(": {}", shown(&why.to_string()))).unwrap_or_default();
-    let still = || format!("{name}: still {state} after {}{why}", duration_words(waited));
+    let still = || format!("{name}: still {state} after {}{why}", duration_text(waited));
     match (it.reached, it.pid) {
         (true, Some(pid)) => format!("{name}: {state}, pid {pid}"),
         (true, None) => match &it.requires {

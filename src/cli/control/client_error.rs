@@ -2,7 +2,7 @@
 
 use super::super::output;
 use crate::control::client::ClientError;
-use crate::error::{EXIT_REFUSED, EXIT_WRONG, cause_words};
+use crate::error::{EXIT_REFUSED, EXIT_WRONG, cause_text};
 use crate::text::shown;
 
 /// A service is not in the state it should be in, or that was waited for.
@@ -10,12 +10,12 @@ pub(super) const EXIT_NOT_REACHED: u8 = 1;
 
 /// Prints a client error, and returns the exit code.
 pub(in super::super) fn report_client_error(why: &ClientError) -> u8 {
-    output::err(&format!("stepdown: {}\n", words(why)));
+    output::err(&format!("stepdown: {}\n", message(why)));
     if matches!(why, ClientError::BadRequest(_)) { EXIT_WRONG } else { EXIT_REFUSED }
 }
 
 /// Returns the message of a client error.
-pub(in super::super) fn words(why: &ClientError) -> String {
+pub(in super::super) fn message(why: &ClientError) -> String {
     match why {
         ClientError::NoServer(places) => {
             let places: Vec<_> = places.iter().map(shown).collect();
@@ -35,7 +35,7 @@ pub(in super::super) fn words(why: &ClientError) -> String {
              container answers; give each container a /run of its own",
             shown(path)
         ),
-        ClientError::Io(path, error) => format!("cannot talk to PID 1 at {}: {}", shown(path), cause_words(error)),
+        ClientError::Io(path, error) => format!("cannot talk to PID 1 at {}: {}", shown(path), cause_text(error)),
         ClientError::Protocol(path, what) => format!("cannot understand the answer at {}: {what}", shown(path)),
         // Every problem of a configuration has its own line.
         ClientError::Refused(why) | ClientError::BadRequest(why) => {

@@ -17,7 +17,7 @@ use crate::text::shown;
 
 pub(super) use change::{reload, restart, start, stop, wait};
 use client_error::EXIT_NOT_REACHED;
-pub(super) use client_error::{report_client_error, words};
+pub(super) use client_error::{message, report_client_error};
 pub(super) use logs::logs;
 
 /// Prints the services; 0 if all are as wanted, 1 if not, 111 if PID 1 does not answer.

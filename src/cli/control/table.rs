@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::super::grid;
-use super::super::words::size;
-use crate::config::units::duration_words;
+use super::super::units::size;
+use crate::config::units::duration_text;
 use crate::control::reason::LastExit;
 use crate::control::responses::{ServiceStatus, Snapshot};
-use crate::plan::show::words::mode_key;
+use crate::plan::show::labels::mode_key;
 use crate::supervise::StatusState;
 use crate::text::shown;
 
@@ -55,7 +55,7 @@ fn head(snapshot: &Snapshot) -> String {
         identity.gid,
         groups.join(" "),
         if snapshot.stopping { "stopping after" } else { "up for" },
-        duration_words(Duration::from_millis(snapshot.uptime_ms)),
+        duration_text(Duration::from_millis(snapshot.uptime_ms)),
     );
     for reason in reasons {
         let _ = writeln!(text, "  {}", shown(reason));
@@ -69,7 +69,7 @@ fn row(service: &ServiceStatus) -> [String; 10] {
         shown(&service.name),
         service.state.to_string(),
         service.pid.map_or_else(none, |pid| pid.to_string()),
-        duration_words(Duration::from_millis(service.since_ms)),
+        duration_text(Duration::from_millis(service.since_ms)),
         service.restarts.to_string(),
         match &service.last_exit {
             None => none(),
@@ -82,7 +82,7 @@ fn row(service: &ServiceStatus) -> [String; 10] {
             Some(false) => "unhealthy".to_owned(),
         },
         service.usage.map_or_else(none, |usage| size(usage.memory)),
-        service.usage.map_or_else(none, |usage| duration_words(Duration::from_millis(usage.cpu_ms))),
+        service.usage.map_or_else(none, |usage| duration_text(Duration::from_millis(usage.cpu_ms))),
         note(service),
     ]
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::super::grid;
-use crate::config::units::duration_words;
+use crate::config::units::duration_text;
 use crate::control::responses::{ChainLink, ServiceTime, Timings, UnfinishedService};
 use crate::text::shown;
 
@@ -51,7 +51,7 @@ fn link(link: &ChainLink) -> String {
 }
 
 fn span(micros: u64) -> String {
-    duration_words(Duration::from_micros(micros))
+    duration_text(Duration::from_micros(micros))
 }
 
 #[cfg(test)]

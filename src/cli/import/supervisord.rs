@@ -52,7 +52,7 @@ pub(super) fn file(path: &Path) -> Result<ConfigurationFile, Problems> {
     if !path.is_file() {
         return Err(unreadable(&"it is not a file").into());
     }
-    let bytes = fs::read(path).map_err(|error| unreadable(&crate::error::cause_words(&error)))?;
+    let bytes = fs::read(path).map_err(|error| unreadable(&crate::error::cause_text(&error)))?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8"))?;
     Ok(ConfigurationFile { path: path.to_owned(), text })
 }

@@ -32,7 +32,7 @@ pub fn read(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &mut
                 continue;
             }
             Content::File { executable: false, bytes } => {
-                let words = shebang::words(bytes).into_iter().flatten();
+                let words = shebang::argv(bytes).into_iter().flatten();
                 Command::Argv(words.chain([path.clone().into(), name.as_str().into()]).collect())
             }
             Content::File { executable: true, .. } | Content::TooLarge(_) | Content::Other(_) => {

@@ -126,7 +126,7 @@ impl<'c> ServiceDir<'c> {
     /// interpreter, and what the kernel would give it as one argument.
     pub fn interpreter(&self, name: &str) -> Option<Vec<OsString>> {
         match self.entry(name) {
-            Some(Content::File { bytes, executable: false }) => shebang::words(bytes),
+            Some(Content::File { bytes, executable: false }) => shebang::argv(bytes),
             Some(_) | None => None,
         }
     }
@@ -207,7 +207,7 @@ impl<'c> ServiceDir<'c> {
 
 /// Returns whether a script's interpreter is execlineb.
 pub fn is_execline(bytes: &[u8]) -> bool {
-    let words = shebang::words(bytes).unwrap_or_default();
+    let words = shebang::argv(bytes).unwrap_or_default();
     words.first().is_some_and(|program| Path::new(program).file_name() == Some(OsStr::new("execlineb")))
 }
 

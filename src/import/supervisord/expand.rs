@@ -1,5 +1,5 @@
-//! `%(name)s` of supervisord's values, and the words of its commands (Python's shlex). A variable of the environment is only
-//! known where the container runs, so it stays a mark in the text. Text in, text and words out.
+//! `%(name)s` of supervisord's values, and the arguments of its commands (Python's shlex). A variable of the environment is only
+//! known where the container runs, so it stays a mark in the text. Text in, text and arguments out.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub type Names<'n> = BTreeMap<&'n str, String>;
 
 /// A word of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word(String);
+pub struct Argument(String);
 
 /// Returns the text with every name replaced.
 ///
@@ -74,14 +74,14 @@ pub fn is_only(text: &str, name: &str) -> bool {
     text.strip_prefix(OPEN).and_then(|rest| rest.strip_suffix(CLOSE)) == Some(name)
 }
 
-/// Splits an expanded text into words, as `shlex.split` does. `None`: a quote is not closed.
-pub fn words(text: &str) -> Option<Vec<Word>> {
-    let mut words = Vec::new();
+/// Splits an expanded text into arguments, as `shlex.split` does. `None`: a quote is not closed.
+pub fn arguments(text: &str) -> Option<Vec<Argument>> {
+    let mut arguments = Vec::new();
     let mut word: Option<String> = None;
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
         match letter {
-            ' ' | '\t' | '\n' | '\r' => words.extend(word.take().map(Word)),
+            ' ' | '\t' | '\n' | '\r' => arguments.extend(word.take().map(Argument)),
             '\\' => word.get_or_insert_default().push(letters.next()?),
             quote @ ('\'' | '"') => {
                 let word = word.get_or_insert_default();
@@ -100,11 +100,11 @@ pub fn words(text: &str) -> Option<Vec<Word>> {
             other => word.get_or_insert_default().push(other),
         }
     }
-    words.extend(word.map(Word));
-    Some(words)
+    arguments.extend(word.map(Argument));
+    Some(arguments)
 }
 
-impl Word {
+impl Argument {
     /// Returns its text, if it names no variable.
     pub fn plain(&self) -> Option<&str> {
         Some(self.0.as_str()).filter(|text| variable(text).is_none())
@@ -158,21 +158,21 @@ mod tests {
     }
 
     #[test]
-    fn words_are_those_of_shlex() {
+    fn arguments_are_those_of_shlex() {
         let of = |text: &str| {
-            let all = words(&expanded(text)).unwrap();
+            let all = arguments(&expanded(text)).unwrap();
             all.iter().map(|word| word.plain().unwrap().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(of(r#"a 'b  c' "d \"e\" \x" f\ g '' $X *"#), ["a", "b  c", "d \"e\" \\x", "f g", "", "$X", "*"]);
-        assert_eq!(words("a 'b"), None);
-        assert_eq!(words("a \\"), None);
+        assert_eq!(arguments("a 'b"), None);
+        assert_eq!(arguments("a \\"), None);
     }
 
     #[test]
     fn a_variable_is_one_of_the_shells() {
         let text = expanded("web --port=%(ENV_PORT)s \"%(ENV_A)s b\" 'it' $x");
         assert_eq!(variable(&text), Some("PORT"));
-        let shell: Vec<_> = words(&text).unwrap().iter().map(Word::shell).collect();
+        let shell: Vec<_> = arguments(&text).unwrap().iter().map(Argument::shell).collect();
         assert_eq!(shell, ["web", "--port=${PORT?}", "\"${A?}\"' b'", "it", "'$x'"]);
         assert!(is_only(&expanded("%(ENV_X)s"), "X") && !is_only(&expanded("%(ENV_X)s/"), "X"));
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::expand::{Names, Word};
+use super::expand::{Argument, Names};
 use super::ini::Section;
 use super::reader::SectionReader;
 use crate::config::service::{
@@ -139,17 +139,17 @@ fn process(
             "write letters, digits and `_ - . @ : +`, at most 64, and neither main nor stepdown",
         );
     }
-    let words = if reader.has("command") {
-        reader.words("command")
+    let arguments = if reader.has("command") {
+        reader.arguments("command")
     } else {
         reader.refuse("command", "write `command=PROGRAM`");
         None
     };
     let priority = reader.number("priority").unwrap_or(PRIORITY);
     // The others are read too, for their mistakes.
-    let is_whole = name.is_some() && words.is_some();
+    let is_whole = name.is_some() && arguments.is_some();
     let name = name.unwrap_or_else(ServiceName::main);
-    let command = command(words.as_deref().unwrap_or_default());
+    let command = command(arguments.as_deref().unwrap_or_default());
     let mut service = Service { at: section.at.clone(), ..Service::plain(name, command) };
     service.user = user(reader).unwrap_or_else(|| defaults.user.clone());
     service.environment.clone_from(&defaults.environment);
@@ -178,12 +178,12 @@ fn is_known(key: &str) -> bool {
 }
 
 /// A command with a variable needs a shell, which splits what is not in quotes, as supervisord does.
-fn command(words: &[Word]) -> Command {
-    let plain: Option<Vec<OsString>> = words.iter().map(|word| word.plain().map(OsString::from)).collect();
+fn command(arguments: &[Argument]) -> Command {
+    let plain: Option<Vec<OsString>> = arguments.iter().map(|word| word.plain().map(OsString::from)).collect();
     match plain {
-        Some(words) => Command::Argv(words),
+        Some(arguments) => Command::Argv(arguments),
         None => {
-            let line: Vec<_> = words.iter().map(Word::shell).collect();
+            let line: Vec<_> = arguments.iter().map(Argument::shell).collect();
             Command::Script(format!("set -f\nexec {}\n", line.join(" ")))
         }
     }
@@ -225,7 +225,7 @@ fn umask(reader: &mut SectionReader<'_>) -> Option<u32> {
 
 fn restart(reader: &mut SectionReader<'_>) -> Restart {
     use RestartPolicy::{Always, Never, OnFailure};
-    let words = [
+    let choices = [
         ("true", Always),
         ("yes", Always),
         ("on", Always),
@@ -236,7 +236,7 @@ fn restart(reader: &mut SectionReader<'_>) -> Restart {
         ("off", Never),
         ("0", Never),
     ];
-    let policy = reader.word("autorestart", &words).unwrap_or(OnFailure);
+    let policy = reader.choice("autorestart", &choices).unwrap_or(OnFailure);
     // The first start is none of the retries.
     let limit = reader.count("startretries").map_or(RESTART_LIMIT, |retries| retries.saturating_add(1));
     Restart { policy, delay: RESTART_DELAY, max_delay: RESTART_MAX_DELAY, limit: Some(limit) }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::expand::{self, Names, Word};
+use super::expand::{self, Argument, Names};
 use super::ini::{IniValue, Section};
 use crate::config::quote::quoted;
 use crate::error::{Problem, Problems};
@@ -76,13 +76,13 @@ impl<'s> SectionReader<'s> {
         None
     }
 
-    /// Returns the words of a command.
-    pub fn words(&mut self, key: &str) -> Option<Vec<Word>> {
-        let words = expand::words(&self.expanded(key)?).filter(|words| !words.is_empty());
-        if words.is_none() {
+    /// Returns the arguments of a command, the program first.
+    pub fn arguments(&mut self, key: &str) -> Option<Vec<Argument>> {
+        let arguments = expand::arguments(&self.expanded(key)?).filter(|arguments| !arguments.is_empty());
+        if arguments.is_none() {
             self.refuse(key, "write a program and its arguments, and close each quote");
         }
-        words
+        arguments
     }
 
     /// Returns an integer.
@@ -107,7 +107,7 @@ impl<'s> SectionReader<'s> {
 
     /// Returns a flag; `false` if it is not written.
     pub fn flag(&mut self, key: &str) -> bool {
-        self.word(
+        self.choice(
             key,
             &[
                 ("true", true),
@@ -123,12 +123,12 @@ impl<'s> SectionReader<'s> {
         .unwrap_or_default()
     }
 
-    /// Returns the value of one of these words.
-    pub fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Option<T> {
+    /// Returns the value of one of these choices.
+    pub fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(key)?.to_ascii_lowercase();
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let found = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
-            let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            let all: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
             self.refuse(key, &format!("write one of {}", all.join(", ")));
         }
         found

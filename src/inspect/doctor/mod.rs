@@ -55,12 +55,12 @@ pub fn pid_one() -> Option<(Uid, Gid, Vec<Gid>)> {
         return None;
     }
     let status = text("/proc/1/status");
-    let words = |key: &str| {
+    let ids = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key));
         line.map(|line| line.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<u32>>())
     };
-    let (uid, gid) = (*words("Uid:")?.get(1)?, *words("Gid:")?.get(1)?);
-    Some((Uid(uid), Gid(gid), words("Groups:")?.into_iter().map(Gid).collect()))
+    let (uid, gid) = (*ids("Uid:")?.get(1)?, *ids("Gid:")?.get(1)?);
+    Some((Uid(uid), Gid(gid), ids("Groups:")?.into_iter().map(Gid).collect()))
 }
 
 /// Whether PID 1 is a stepdown: by its name, or by the file that it was started as (`/init`), as `/proc/1/exe` is not

@@ -66,7 +66,7 @@ pub fn resolve(program: &OsStr, path: &OsStr, directory: &Path) -> ProgramFact {
 struct LookupCache {
     files: HashMap<PathBuf, ProgramFact>,
     interpreters: HashMap<PathBuf, Option<ExecFailure>>,
-    words: HashMap<(OsString, OsString), ProgramFact>,
+    argv: HashMap<(OsString, OsString), ProgramFact>,
 }
 
 impl LookupCache {
@@ -76,9 +76,9 @@ impl LookupCache {
             Command::Script(_) => self.file(Path::new(SHELL)),
             Command::File(path) => self.file(path),
             Command::Nothing => ProgramFact::NotFound,
-            Command::Argv(words) => {
+            Command::Argv(argv) => {
                 let path = service.path_source().path(container);
-                words.first().map_or(ProgramFact::NotFound, |program| self.program(program, path, directory))
+                argv.first().map_or(ProgramFact::NotFound, |program| self.program(program, path, directory))
             }
         }
     }
@@ -88,11 +88,11 @@ impl LookupCache {
             return self.file(&directory.join(program));
         }
         let key = (path.to_owned(), program.to_owned());
-        if let Some(fact) = self.words.get(&key) {
+        if let Some(fact) = self.argv.get(&key) {
             return fact.clone();
         }
         let fact = self.search(program, path);
-        self.words.insert(key, fact.clone());
+        self.argv.insert(key, fact.clone());
         fact
     }
 
@@ -105,7 +105,7 @@ impl LookupCache {
         let all = std::iter::once(("", &service.command)).chain(helpers.iter().map(|(key, command)| (*key, command)));
         for (key, command) in all {
             let word = match command {
-                Command::Argv(words) => words.first().filter(|word| !word.as_bytes().contains(&b'/')),
+                Command::Argv(argv) => argv.first().filter(|word| !word.as_bytes().contains(&b'/')),
                 Command::Script(_) | Command::File(_) | Command::Nothing => None,
             };
             if let Some(word) = word {

@@ -78,12 +78,12 @@ mod tests {
 
     #[test]
     fn candidates_come_in_the_order_of_preference_and_once_each() {
-        let words = |xdg: Option<&str>| candidates(xdg.map(OsString::from));
+        let candidates_for = |xdg: Option<&str>| candidates(xdg.map(OsString::from));
         let plain = ["/run/stepdown", "/dev/shm/stepdown", "/tmp/stepdown"].map(PathBuf::from);
-        assert_eq!(words(None), plain);
-        assert_eq!(words(Some("relative")), plain);
-        assert_eq!(words(Some("/tmp")), [&plain[0], &plain[2], &plain[1]].map(Clone::clone));
-        assert_eq!(words(Some("/run/user/1000"))[1], PathBuf::from("/run/user/1000/stepdown"));
+        assert_eq!(candidates_for(None), plain);
+        assert_eq!(candidates_for(Some("relative")), plain);
+        assert_eq!(candidates_for(Some("/tmp")), [&plain[0], &plain[2], &plain[1]].map(Clone::clone));
+        assert_eq!(candidates_for(Some("/run/user/1000"))[1], PathBuf::from("/run/user/1000/stepdown"));
     }
 
     #[test]

@@ -13,20 +13,20 @@ use crate::plan::facts::{
 };
 use crate::sys::exec_failure::NATIVE_ARCHITECTURE;
 
-/// A constant word: the other process has the same.
+/// A constant text: the other process has the same.
 impl Wire for &'static str {
     fn encode(&self, out: &mut Vec<u8>) {
         encode_bytes(out, self.as_bytes());
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
-        let word = from.bytes()?;
-        words().find(|known| known.as_bytes() == word)
+        let text = from.bytes()?;
+        constants().find(|known| known.as_bytes() == text)
     }
 }
 
-/// Every word that a field can be; `""` is the key of a service's command.
-fn words() -> impl Iterator<Item = &'static str> {
+/// Every text that such a field can be; `""` is the key of a service's command.
+fn constants() -> impl Iterator<Item = &'static str> {
     KINDS.into_iter().chain(HELPER_KEYS).chain([NATIVE_ARCHITECTURE.0, ""])
 }
 

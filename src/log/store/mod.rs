@@ -24,7 +24,7 @@ use super::clock::{Now, Timestamp};
 use super::split::MAX_FILE_LINE;
 use super::writer_report::WriterReport;
 use crate::config::service::LogDirectory;
-use crate::error::cause_words;
+use crate::error::cause_text;
 use crate::sys::privilege::{FileUser, with_file_user};
 use crate::text::shown;
 
@@ -113,7 +113,7 @@ impl Store {
         let user = Rc::clone(&self.user);
         match with_file_user(&user, || self.ensure_open(now)).and_then(|done| done) {
             Err(cause) if !is_transient(&cause) => {
-                Err(format!("cannot write {}: {}", self.current_path(), cause_words(&cause)))
+                Err(format!("cannot write {}: {}", self.current_path(), cause_text(&cause)))
             }
             Ok(()) | Err(_) => {
                 self.open(now);
@@ -198,7 +198,7 @@ impl Store {
                 self.uncompressed.clear();
                 let path = shown(&self.config.path);
                 let service = &self.service;
-                let cause = cause_words(&cause);
+                let cause = cause_text(&cause);
                 let text = format!("{service}: cannot compress log files in {path}: {cause}; they stay as they are");
                 self.reports.push(WriterReport::Warning(text));
             }
@@ -239,7 +239,7 @@ impl Store {
             }
             (Err(_), Some(write_error)) => write_error.retry = now.at + RETRY,
             (Err(cause), None) => {
-                let what = format!("{}: {}", self.current_path(), cause_words(&cause));
+                let what = format!("{}: {}", self.current_path(), cause_text(&cause));
                 self.reports
                     .push(WriterReport::Error(format!("{}: cannot write {what}; its output waits", self.service)));
                 self.write_error = Some(WriteFailure { what, since: now.at, retry: now.at + RETRY });

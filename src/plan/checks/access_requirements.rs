@@ -9,7 +9,7 @@ use crate::config::service::Service;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::{Facts, PathFact, PathKind, ProgramFact};
 use crate::plan::finding::{Area, Check, Issue};
-use crate::plan::{BootPlan, Credentials, Decision, DropLevel, Owner, ServicePlan, Step, words};
+use crate::plan::{BootPlan, Credentials, Decision, DropLevel, Owner, ServicePlan, Step, printable};
 use crate::text::shown;
 
 /// Whether the boot has happened.
@@ -96,7 +96,7 @@ impl AccessRequirement {
     /// Returns the requirement that this user can read a secret: without root it cannot be copied for the user.
     pub fn of_secret(path: &Path, who: &ProbedUser) -> Self {
         let lost = format!("{} cannot read this secret", who.shown());
-        requirement(Area::Secret, words::path(path), path, who.clone(), AccessKind::Read, lost)
+        requirement(Area::Secret, printable::path(path), path, who.clone(), AccessKind::Read, lost)
     }
 }
 
@@ -190,7 +190,7 @@ impl RequirementBuilder<'_> {
                 Decision::Skip(why) => BootAction::Skipped(why.clone()),
             };
             let who = self.owner(owner);
-            let subject = words::path(path);
+            let subject = printable::path(path);
             if self.plan.privilege.drop == DropLevel::AlreadyUser && who.uid != self.app().uid {
                 // Not for our user, and we cannot check for another one.
                 match &planned.decision {
@@ -223,7 +223,7 @@ impl RequirementBuilder<'_> {
         }
         let app = self.app();
         let lost = format!("HOME of {} cannot be written", app.name);
-        requirements.push(requirement(Area::Path, words::path(home), home, app, AccessKind::Use, lost));
+        requirements.push(requirement(Area::Path, printable::path(home), home, app, AccessKind::Use, lost));
     }
 
     fn of_devices(&self, requirements: &mut Vec<AccessRequirement>, checks: &mut Vec<Check>) {
@@ -234,7 +234,7 @@ impl RequirementBuilder<'_> {
                 match fact {
                     PathFact::Found { kind: PathKind::Other | PathKind::File, .. } => {
                         any = true;
-                        let (app, subject) = (self.app(), words::path(path));
+                        let (app, subject) = (self.app(), printable::path(path));
                         let lost = format!("{} cannot use this device", app.shown());
                         requirements.push(requirement(Area::Device, subject, path, app, AccessKind::Device, lost));
                     }
@@ -243,7 +243,7 @@ impl RequirementBuilder<'_> {
                 }
             }
             if !any {
-                let path = words::path(declared);
+                let path = printable::path(declared);
                 let note = format!("not there; if it should be: `--device {path}` (compose: `devices: [{path}]`)");
                 checks.push(Check::ok(Area::Device, path, note));
             }
@@ -265,11 +265,11 @@ impl RequirementBuilder<'_> {
             serious(Area::Service, name.clone(), &how.program, AccessKind::Execute);
         }
         if let Some(directory) = &service.directory {
-            serious(Area::Path, format!("{name}: {}", words::path(directory)), directory, AccessKind::Enter);
+            serious(Area::Path, format!("{name}: {}", printable::path(directory)), directory, AccessKind::Enter);
         }
         // Read before the start, with the service's rights.
         if let Some(file) = &service.environment_file {
-            serious(Area::Path, format!("{name}: {}", words::path(file)), file, AccessKind::Read);
+            serious(Area::Path, format!("{name}: {}", printable::path(file)), file, AccessKind::Read);
         }
     }
 }

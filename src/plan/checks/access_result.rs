@@ -7,11 +7,11 @@ use super::mounts::Mount;
 use super::observations::{AccessResult, Denial, HostContext, PathObservation, PathStat};
 use crate::config::is_system_directory;
 use crate::config::values::{Gid, Uid};
-use crate::error::cause_words;
+use crate::error::cause_text;
 use crate::plan::facts::IdMap;
 use crate::plan::finding::{Area, CauseKind, Check, Finding, Issue};
 use crate::plan::fix::{Fix, KEEP_GROUPS};
-use crate::plan::{Owner, words};
+use crate::plan::{Owner, printable};
 
 /// The id that unmapped owners are shown as (`/proc/sys/kernel/overflowuid`).
 const NOBODY: u32 = 65534;
@@ -68,7 +68,7 @@ impl Evaluation<'_> {
     }
 
     fn path(&self) -> String {
-        words::path(&self.requirement.path)
+        printable::path(&self.requirement.path)
     }
 
     /// Returns whether another owner would change the result.
@@ -124,29 +124,29 @@ impl Evaluation<'_> {
                 let owner = Owner { uid: Uid(self.requirement.who.uid), gid: Gid(self.requirement.who.gid) };
                 Fix::volume(&self.requirement.path, Some(owner))
             }
-            _ => Fix::words("put it into the image, or mount it"),
+            _ => Fix::text("put it into the image, or mount it"),
         };
         self.issue_of(CauseKind::Missing, format!("{path} does not exist"), fix)
     }
 
     fn unsearchable(&self, on_the_way: &Path, found: Option<PathStat>) -> Issue {
-        let at = words::path(on_the_way);
+        let at = printable::path(on_the_way);
         let cause = match found {
             Some(found) => format!("{at}, on the way, is {}", shown(found)),
             None => format!("{at}, on the way, cannot be entered"),
         };
         let fix = if self.host.mounts.of(on_the_way).is_none_or(Mount::is_image) {
             // Not to change its mode: /root or a home is closed intentionally.
-            Fix::words(format!("move {} out of {at}, or let a user need it that may enter {at}", self.path()))
+            Fix::text(format!("move {} out of {at}, or let a user need it that may enter {at}", self.path()))
         } else {
-            Fix::words(format!("`chmod a+x` on the host what is mounted at {at}"))
+            Fix::text(format!("`chmod a+x` on the host what is mounted at {at}"))
         };
         self.issue_of(CauseKind::OwnerAndMode, cause, fix)
     }
 
     fn below(&self, path: &Path, no: Denial) -> Issue {
-        let at = words::path(path);
-        let cause = format!("{at}, below it, cannot be used: {}", denial_words(no));
+        let at = printable::path(path);
+        let cause = format!("{at}, below it, cannot be used: {}", denial_text(no));
         self.issue_of(CauseKind::OwnerAndMode, cause, self.chown_fix())
     }
 
@@ -155,7 +155,7 @@ impl Evaluation<'_> {
         match no {
             Denial::ReadOnly => self.read_only(),
             Denial::Full => {
-                let source = self.mount.map(|mount| words::path(Path::new(&mount.source))).unwrap_or_default();
+                let source = self.mount.map(|mount| printable::path(Path::new(&mount.source))).unwrap_or_default();
                 let fix = "free some space or inodes there, or raise the quota";
                 self.issue_of(CauseKind::Full, format!("no space is left on {source}"), fix.into())
             }
@@ -165,8 +165,8 @@ impl Evaluation<'_> {
             }
             Denial::Denied | Denial::NotPermitted => self.denied(verb),
             Denial::Other(errno) => {
-                let words = cause_words(&std::io::Error::from_raw_os_error(errno));
-                self.issue_of(CauseKind::Other, format!("cannot {verb} it: {words}"), Fix::words("fix what is there"))
+                let words = cause_text(&std::io::Error::from_raw_os_error(errno));
+                self.issue_of(CauseKind::Other, format!("cannot {verb} it: {words}"), Fix::text("fix what is there"))
             }
         }
     }
@@ -186,12 +186,12 @@ impl Evaluation<'_> {
         if let Some(mount) =
             self.mount.filter(|mount| self.requirement.want == AccessKind::Execute && mount.has("noexec"))
         {
-            let point = words::path(&mount.point);
+            let point = printable::path(&mount.point);
             let fix = if mount.is_memory() {
                 Fix::settings(format!("--tmpfs {point}:exec"), format!("tmpfs: [\"{point}:exec\"]"), "")
-                    .or(Fix::words("keep the program in the image"))
+                    .or(Fix::text("keep the program in the image"))
             } else {
-                Fix::words(format!("mount {point} without `noexec`, or keep the program in the image"))
+                Fix::text(format!("mount {point} without `noexec`, or keep the program in the image"))
             };
             return self.issue_of(CauseKind::NoExec, format!("{point} is mounted noexec"), fix);
         }
@@ -203,8 +203,8 @@ impl Evaluation<'_> {
         if found.as_ref().is_some_and(of_stranger) && !self.is_allowed_by_permissions() {
             let cause = format!("{path} belongs to an id of the host that is not mapped here");
             let fix = match self.requirement.want {
-                AccessKind::Device => Fix::words(KEEP_GROUPS),
-                _ => self.chown_fix().or(Fix::words("podman: `--userns=keep-id` (files of the user who started it)")),
+                AccessKind::Device => Fix::text(KEEP_GROUPS),
+                _ => self.chown_fix().or(Fix::text("podman: `--userns=keep-id` (files of the user who started it)")),
             };
             return self.issue_of(CauseKind::NotMapped, cause, fix);
         }
@@ -222,19 +222,19 @@ impl Evaluation<'_> {
     fn beyond_permissions(&self) -> Issue {
         let found = self.observation.found.map(|found| format!(" ({})", shown(found))).unwrap_or_default();
         if let Some(mount) = self.mount.filter(|mount| mount.is_remote()) {
-            let source = words::path(Path::new(&mount.source));
+            let source = printable::path(Path::new(&mount.source));
             let cause = format!("{source} refuses, although owner and mode{found} allow it (root_squash, all_squash)");
             return self.issue_of(CauseKind::Nfs, cause, self.chown_fix());
         }
         let Some(label) = &self.host.label else {
             let cause = format!("owner and mode{found} allow it, something else refuses: an ACL (getfacl shows it)");
-            let fix = Fix::words("fix the ACL on the host: `setfacl -R -b` removes it").or(self.chown_fix());
+            let fix = Fix::text("fix the ACL on the host: `setfacl -R -b` removes it").or(self.chown_fix());
             return self.issue_of(CauseKind::Other, cause, fix);
         };
         let cause = format!("the security module refuses, although owner and mode{found} allow it: {label}");
         let fix = if label.matches(':').count() >= 2 {
-            let point = self.mount.map_or_else(|| self.path(), |mount| words::path(&mount.point));
-            Fix::words(format!("SELinux: relabel the volume: `-v SOURCE:{point}:z` (`:Z` for this container alone)"))
+            let point = self.mount.map_or_else(|| self.path(), |mount| printable::path(&mount.point));
+            Fix::text(format!("SELinux: relabel the volume: `-v SOURCE:{point}:z` (`:Z` for this container alone)"))
                 .or(Fix::settings("--security-opt label=disable", "security_opt: [\"label=disable\"]", ""))
         } else {
             Fix::settings(
@@ -251,16 +251,16 @@ impl Evaluation<'_> {
         let AccessRequirement { who, want, path, recursive, .. } = self.requirement;
         let owner = Owner { uid: Uid(who.uid), gid: Gid(who.gid) };
         match (want, self.observation.found) {
-            (AccessKind::Execute, _) => Fix::words(format!("in the Dockerfile: `RUN chmod a+rx {}`", self.path())),
+            (AccessKind::Execute, _) => Fix::text(format!("in the Dockerfile: `RUN chmod a+rx {}`", self.path())),
             (AccessKind::Device, Some(found)) if found.mode & 0o060 == 0o060 && found.gid != 0 => {
                 Fix::groups(&[found.gid])
             }
             (AccessKind::Device, Some(found)) if found.mode & 0o060 == 0o060 => {
-                Fix::words("give the device a group of its own on the host, or write `groups = [0]` under [app]")
+                Fix::text("give the device a group of its own on the host, or write `groups = [0]` under [app]")
             }
-            (AccessKind::Device, _) => Fix::words("give the device a group of its own on the host, mode 0660"),
+            (AccessKind::Device, _) => Fix::text("give the device a group of its own on the host, mode 0660"),
             (AccessKind::Use | AccessKind::Enter, _) if path.to_str().is_some_and(is_system_directory) => {
-                Fix::words(format!("name another directory: {} is the system's", self.path()))
+                Fix::text(format!("name another directory: {} is the system's", self.path()))
             }
             (AccessKind::Use | AccessKind::Enter | AccessKind::Read, Some(found)) if !found.is_directory => {
                 Fix::chown_file(path, owner)
@@ -294,11 +294,11 @@ fn shown(found: PathStat) -> String {
     format!("{}:{} {:04o}", found.uid, found.gid, found.mode)
 }
 
-fn denial_words(no: Denial) -> String {
+fn denial_text(no: Denial) -> String {
     match no {
         Denial::Denied | Denial::NotPermitted => "owner and mode".to_owned(),
         Denial::ReadOnly => "read-only".to_owned(),
         Denial::Full => "no space left".to_owned(),
-        Denial::Other(errno) => cause_words(&std::io::Error::from_raw_os_error(errno)),
+        Denial::Other(errno) => cause_text(&std::io::Error::from_raw_os_error(errno)),
     }
 }

@@ -18,7 +18,7 @@ use crate::plan::facts::{AccountFile, Facts};
 use crate::plan::finding::{Area, Check, Issue};
 use crate::plan::notes::Refusal;
 use crate::plan::notice::{Notice, Restriction};
-use crate::plan::show::words;
+use crate::plan::show::labels;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, PlannedStep, ServicePlan, Step, boot, groups};
 use crate::text::shown;
 
@@ -185,17 +185,17 @@ fn mode(mode: Mode) -> String {
         Mode::User => "nothing can be changed, only checked",
         Mode::UserUnknown => "a uid without an account; nothing can be changed, only checked",
     };
-    format!("{}: {about}", words::mode(mode))
+    format!("{}: {about}", labels::mode(mode))
 }
 
 fn identity(plan: &BootPlan) -> String {
     let app = &plan.identity;
-    let (name, home) = (shown(&app.name), words::path(&app.home));
+    let (name, home) = (shown(&app.name), labels::path(&app.home));
     format!(
         "{name} ({}:{}), groups {}, home {home}, umask {:03o}",
         app.uid,
         app.gid,
-        words::gids(&app.groups),
+        labels::gids(&app.groups),
         app.umask
     )
 }
@@ -227,7 +227,7 @@ fn stop(budget: Duration) -> String {
 /// Accounts, the runtime directory, standard streams: no observation is needed.
 fn steps(plan: &BootPlan, facts: &Facts, state: BootState, checks: &mut Vec<Check>) {
     let mut well = vec![(Area::Accounts, "accounts"), (Area::RuntimeDirectory, "/run"), (Area::Stdio, "stdio")];
-    for bundle in words::bundles(&plan.steps) {
+    for bundle in labels::bundles(&plan.steps) {
         let (Some(area), Decision::Skip(why)) = (area(bundle.step), bundle.decision) else { continue };
         well.retain(|(it, _)| *it != area);
         checks.push(Check::degraded(area, bundle.subjects.join(", "), why.clone()));
@@ -235,7 +235,7 @@ fn steps(plan: &BootPlan, facts: &Facts, state: BootState, checks: &mut Vec<Chec
     for (area, subject) in well {
         let of_area = |step: &Step| self::area(step) == Some(area);
         let of_area: Vec<_> = plan.steps.iter().filter(|planned| of_area(&planned.step)).collect();
-        let subjects: Vec<_> = of_area.iter().map(|planned| words::subject(&planned.step)).collect();
+        let subjects: Vec<_> = of_area.iter().map(|planned| labels::subject(&planned.step)).collect();
         let note = match (area, subjects.is_empty()) {
             (Area::Accounts, _) => accounts(plan, facts, &of_area, state),
             (Area::RuntimeDirectory, _) => runtime(plan),
@@ -256,7 +256,7 @@ fn accounts(plan: &BootPlan, facts: &Facts, steps: &[&PlannedStep], state: BootS
     let name = shown(&plan.identity.name);
     let paths = |wanted: &dyn Fn(&Decision) -> bool| {
         let wanted = steps.iter().filter(|planned| wanted(&planned.decision));
-        wanted.map(|planned| words::subject(&planned.step)).collect::<Vec<_>>().join(", ")
+        wanted.map(|planned| labels::subject(&planned.step)).collect::<Vec<_>>().join(", ")
     };
     let (all, written) = (paths(&|_| true), paths(&|decision| *decision == Decision::Perform));
     let known = passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), plan.identity.uid).is_some();
@@ -283,5 +283,5 @@ fn runtime(plan: &BootPlan) -> String {
         Step::RuntimeDirectory { candidates } => candidates.first(),
         _ => None,
     });
-    first.map(|path| format!("control socket in {}", words::path(path))).unwrap_or_default()
+    first.map(|path| format!("control socket in {}", labels::path(path))).unwrap_or_default()
 }

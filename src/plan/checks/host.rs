@@ -14,7 +14,7 @@ use crate::config::values::{Gid, Uid};
 use crate::plan::facts::IdMap;
 use crate::plan::finding::{Area, Check};
 use crate::plan::fix::{Chown, Fix, FixOption, Settings, Writable};
-use crate::plan::{BootPlan, Decision, Owner, PlannedStep, words};
+use crate::plan::{BootPlan, Decision, Owner, PlannedStep, printable};
 
 /// The default directories of the files that engines bind into every container.
 const ENGINES: [(&str, &str); 2] = [("/var/lib/docker", "/containers/"), ("/var/lib/kubelet", "/pods/")];
@@ -54,10 +54,10 @@ pub fn locate_all(plan: &mut BootPlan, host: impl FnOnce() -> HostContext) {
 /// For a mount: how to mount it writable; for a read-only root: what to mount there.
 fn writable(to: &Writable, host: &HostContext) -> Option<Fix> {
     let mount = host.mounts.of(&to.path)?;
-    let path = words::path(&to.path);
+    let path = printable::path(&to.path);
     let or_writable_root = |fix: Fix| match to.is_foreign {
         true => fix,
-        false => fix.or(Fix::words("remove `--read-only` (compose: `read_only: true`)")),
+        false => fix.or(Fix::text("remove `--read-only` (compose: `read_only: true`)")),
     };
     if !mount.is_image() {
         return Some(mount.read_write());
@@ -69,7 +69,7 @@ fn writable(to: &Writable, host: &HostContext) -> Option<Fix> {
             "mount a file of the host's there: `install -m 644{owner} /dev/null file`, or a copy of the image's, then \
              `-v \"$PWD/file:{path}\"`"
         );
-        return Some(or_writable_root(Fix::words(file)));
+        return Some(or_writable_root(Fix::text(file)));
     }
     let owner = to.owner.map(|(uid, gid)| Owner { uid: Uid(uid), gid: Gid(gid) });
     Some(or_writable_root(Fix::volume(&to.path, owner)))
@@ -79,16 +79,14 @@ fn locate(chown: &Chown, host: &HostContext) -> Option<FixOption> {
     let mount = host.mounts.of(&chown.path)?;
     let (uid, gid) = (host.uid_map.outside(chown.uid)?, host.gid_map.outside(chown.gid)?);
     let inside = chown.command(chown.uid, chown.gid);
-    let path = words::path(&chown.path);
+    let path = printable::path(&chown.path);
     if mount.is_image() {
         let built = format!("in the Dockerfile: `RUN {inside} {path}`");
         if chown.is_file {
-            return Some(FixOption::Words(built));
+            return Some(FixOption::Text(built));
         }
         // A new named volume gets the image's files and their owners.
-        return Some(FixOption::Words(format!(
-            "{built}; a volume there (`-v data:{path}`) has the image's owner then"
-        )));
+        return Some(FixOption::Text(format!("{built}; a volume there (`-v data:{path}`) has the image's owner then")));
     }
     if mount.is_memory() && mount.root == Path::new("/") {
         let owner = Owner { uid: Uid(chown.uid), gid: Gid(chown.gid) };
@@ -96,7 +94,7 @@ fn locate(chown: &Chown, host: &HostContext) -> Option<FixOption> {
     }
     let within = mount.within(&chown.path);
     if mount.kind == "cifs" || mount.kind == "smb3" || mount.kind == "smbfs" {
-        return Some(FixOption::Words(format!(
+        return Some(FixOption::Text(format!(
             "CIFS has the owner that it is mounted with, and `chown` changes nothing: add `uid={uid},gid={gid}` to its mount \
              options (/etc/fstab, or `o:` in the volume's `driver_opts`) and mount it anew"
         )));
@@ -121,7 +119,7 @@ fn locate(chown: &Chown, host: &HostContext) -> Option<FixOption> {
         (None, Some(volume)) => volume,
         (None, None) => {
             let path = of_desktop(mount, &within);
-            let source = words::path(Path::new(&mount.source));
+            let source = printable::path(Path::new(&mount.source));
             if is_likely_whole(&path) {
                 notes
                     .push(format!("its path on {source}: look first, in case that is not the host's root file system"));
@@ -144,12 +142,12 @@ fn locate(chown: &Chown, host: &HostContext) -> Option<FixOption> {
 
 /// `server:/export` and the path below it.
 fn on_server(command: &str, mount: &Mount, within: &Path) -> FixOption {
-    let source = words::path(Path::new(&mount.source));
+    let source = printable::path(Path::new(&mount.source));
     let (server, export) = source.split_once(":/").unwrap_or((source.as_str(), ""));
     let below = within.strip_prefix("/").unwrap_or(within);
     let path = quoted(&Path::new("/").join(export).join(below));
     // Not a command for this host: with root_squash it would be refused there, as it is here.
-    FixOption::Words(format!(
+    FixOption::Text(format!(
         "on the file server {server}, as root: `{command} {path}` (a client's root may be refused)"
     ))
 }
@@ -213,7 +211,7 @@ fn is_rootless(map: &IdMap) -> bool {
 
 /// A word as a shell reads it.
 fn quoted(path: &Path) -> String {
-    let text = words::path(path);
+    let text = printable::path(path);
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@%+,=".contains(letter);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

@@ -62,7 +62,7 @@ fn number(value: Option<u64>) -> String {
 /// The fix: only root can be granted capabilities.
 fn granting(capability: Capability, facts: &Facts) -> Fix {
     let fix = Fix::capabilities(CapSet::EMPTY.with(capability));
-    if facts.uid == Uid::ROOT { fix } else { Fix::words(format!("start the container as root, with {fix}")) }
+    if facts.uid == Uid::ROOT { fix } else { Fix::text(format!("start the container as root, with {fix}")) }
 }
 
 /// Returns the fix for a limit.

@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use crate::plan::fix::Fix;
-use crate::plan::show::words;
+use crate::plan::show::labels;
 
 /// All mounts, in the order in which the kernel lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Mount {
 
     /// Returns the cause if a path on it cannot be written because it is read-only.
     pub fn read_only_cause(&self) -> String {
-        let point = words::path(&self.point);
+        let point = labels::path(&self.point);
         match self.is_read_only_below() {
             true => format!("the file system of {point} is read-only"),
             false => format!("{point} is mounted read-only"),
@@ -78,17 +78,17 @@ impl Mount {
 
     /// Returns the fix that makes it writable.
     pub fn read_write(&self) -> Fix {
-        let point = words::path(&self.point);
+        let point = labels::path(&self.point);
         match (self.is_read_only_below(), self.kind.as_str()) {
             (true, "squashfs" | "erofs" | "iso9660" | "romfs" | "cramfs") => {
-                Fix::words(format!("mount a volume at {point}: nothing can be written to {}", self.kind))
+                Fix::text(format!("mount a volume at {point}: nothing can be written to {}", self.kind))
             }
             // `:ro` is not the cause: removing it would not change anything.
-            (true, _) => Fix::words(format!(
+            (true, _) => Fix::text(format!(
                 "on the host: find out why it is read-only (`dmesg`, /etc/fstab), then `mount -o remount,rw` {}",
-                words::path(Path::new(&self.source))
+                labels::path(Path::new(&self.source))
             )),
-            (false, _) => Fix::words(format!("mount {point} read-write: remove `:ro` (kubernetes: `readOnly: true`)")),
+            (false, _) => Fix::text(format!("mount {point} read-write: remove `:ro` (kubernetes: `readOnly: true`)")),
         }
     }
 

@@ -94,7 +94,7 @@ pub(super) fn evaluate(port: &Port, seen: &Observations) -> Check {
         "sysctls: [net.ipv4.ip_unprivileged_port_start=0]",
         "securityContext: { sysctls: [{ name: net.ipv4.ip_unprivileged_port_start, value: \"0\" }] }   # of the pod",
     );
-    let declaring = Fix::words(format!("in the file of `{service}`: `capabilities = [\"NET_BIND_SERVICE\"]`"));
+    let declaring = Fix::text(format!("in the file of `{service}`: `capabilities = [\"NET_BIND_SERVICE\"]`"));
     let (what, fix) = match (port.declared, port.root) {
         (_, false) => ("there is no root to give NET_BIND_SERVICE", opening),
         (true, true) => ("NET_BIND_SERVICE is not granted", granting.or(opening)),

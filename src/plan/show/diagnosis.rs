@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words;
+use super::labels;
 use crate::plan::checks::Diagnosis;
 use crate::plan::finding::{Check, Finding, Issue, OverallResult};
 
@@ -51,7 +51,7 @@ impl DoctorPage {
     fn check(&self, text: &mut String, check: &Check) {
         let (subject, width) = (plain(&check.subject), self.width);
         let verdict = check.finding.verdict();
-        let word = format!("{:MARGIN$}", word(verdict));
+        let word = format!("{:MARGIN$}", verdict_name(verdict));
         let _ = write!(text, "{}", self.painted(verdict, &word));
         let indent = MARGIN + width + 2;
         match &check.finding {
@@ -90,7 +90,7 @@ impl DoctorPage {
     }
 }
 
-fn word(verdict: OverallResult) -> &'static str {
+fn verdict_name(verdict: OverallResult) -> &'static str {
     match verdict {
         OverallResult::Ok => "ok",
         OverallResult::Degraded => "degraded",
@@ -112,5 +112,5 @@ fn last(checks: &[Check], verdict: OverallResult) -> String {
 
 /// Nothing of another's may move a cursor or forge a line.
 fn plain(text: &str) -> String {
-    words::path(text.as_ref())
+    labels::path(text.as_ref())
 }

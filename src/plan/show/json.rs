@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{service_details, words};
+use super::{labels, service_details};
 use crate::config::Config;
 use crate::config::service::{Kind, Service};
 use crate::config::values::Gid;
@@ -25,15 +25,15 @@ pub fn json(plan: &BootPlan, config: &Config) -> Value {
             "uid": app.uid.0,
             "gid": app.gid.0,
             "groups": gids(&app.groups),
-            "home": words::path(&app.home),
+            "home": labels::path(&app.home),
             "umask": format!("{:03o}", app.umask),
             "outside": plan.on_host,
         },
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
         "prepare": plan.prepare.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "privilege": {
-            "drop": words::drop(privilege.drop),
-            "kept": words::caps(privilege.kept),
+            "drop": labels::drop(privilege.drop),
+            "kept": labels::caps(privilege.kept),
             "no_new_privs": privilege.no_new_privs,
             "private_gid": privilege.private_gid.map(|gid| gid.0),
             "reasons": privilege.reasons,
@@ -58,7 +58,7 @@ fn step(planned: &PlannedStep) -> Value {
             json!({ "step": "accounts", "path": file.path(), "changes": changes })
         }
         Step::RuntimeDirectory { candidates } => {
-            let all: Vec<_> = candidates.iter().map(|it| words::path(it)).collect();
+            let all: Vec<_> = candidates.iter().map(|it| labels::path(it)).collect();
             json!({ "step": "runtime-directory", "candidates": all })
         }
         Step::S6Layout(layout) => json!({
@@ -76,7 +76,7 @@ fn step(planned: &PlannedStep) -> Value {
         Step::ReadSecret(secret) => json!({
             "step": "secret",
             "name": secret.name,
-            "path": words::path(&secret.path),
+            "path": labels::path(&secret.path),
             "reader": match secret.reader {
                 SecretReader::PidOne => "pid-one",
                 SecretReader::App => "app",
@@ -84,7 +84,7 @@ fn step(planned: &PlannedStep) -> Value {
         }),
         Step::MakeDirectory(make) => json!({
             "step": "directory",
-            "path": words::path(&make.path),
+            "path": labels::path(&make.path),
             "uid": make.owner.uid.0,
             "gid": make.owner.gid.0,
             "mode": format!("{:04o}", make.mode),
@@ -92,7 +92,7 @@ fn step(planned: &PlannedStep) -> Value {
         }),
         Step::Own(own) => json!({
             "step": "own",
-            "path": words::path(&own.path),
+            "path": labels::path(&own.path),
             "uid": own.owner.uid.0,
             "gid": own.owner.gid.0,
             "recursive": own.options.recursive,
@@ -160,11 +160,11 @@ fn program(how: &ServicePlan) -> Value {
         "uid": how.credentials.uid.0,
         "gid": how.credentials.gid.0,
         "groups": how.credentials.groups.as_deref().map(gids),
-        "capabilities": words::caps(how.credentials.ambient),
+        "capabilities": labels::caps(how.credentials.ambient),
         "no_new_privs": how.credentials.no_new_privs,
-        "program": words::path(&how.program),
+        "program": labels::path(&how.program),
         "argv": argv,
-        "home": words::path(&how.home),
+        "home": labels::path(&how.home),
         "secrets": how.secrets,
     })
 }

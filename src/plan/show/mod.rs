@@ -2,10 +2,10 @@
 
 mod diagnosis;
 mod json;
+pub mod labels;
 mod report;
 mod service_details;
 mod text;
-pub mod words;
 
 pub use diagnosis::{ColorMode, diagnosis};
 pub use json::json;

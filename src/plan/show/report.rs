@@ -1,7 +1,7 @@
 //! The boot report: one line if there are no findings; else the mode, the identity, the privilege kept and why, and each
 //! skipped step with its fix. Must not decide anything.
 
-use super::words;
+use super::labels;
 use crate::config::container::Level;
 use crate::plan::finding::Issue;
 use crate::plan::notice::Notice;
@@ -53,12 +53,12 @@ pub fn report(plan: &BootPlan) -> Vec<ReportLine> {
             Mode::Root | Mode::User | Mode::UserUnknown => Level::Info,
             Mode::RootLimited => Level::Warn,
         };
-        say(level, format!("mode: {}; {}{}", words::mode(plan.mode), programs(plan), left(plan)));
-        say(Level::Info, format!("identity: {who}, groups {}", words::gids(&app.groups)));
+        say(level, format!("mode: {}; {}{}", labels::mode(plan.mode), programs(plan), left(plan)));
+        say(Level::Info, format!("identity: {who}, groups {}", labels::gids(&app.groups)));
         say(kept_level(plan), kept(plan));
     }
     for (subject, why) in skipped(plan) {
-        say(Level::Warn, words::skipped(&subject, why));
+        say(Level::Warn, labels::skipped(&subject, why));
     }
     if !skipped(plan).is_empty() {
         say(Level::Info, "`stepdown doctor` in this container tells more, and whether it is fixed".to_owned());
@@ -91,7 +91,7 @@ fn kept(plan: &BootPlan) -> String {
 
 fn skipped(plan: &BootPlan) -> Vec<(String, &Issue)> {
     let mut all = Vec::new();
-    for bundle in words::bundles(&plan.steps) {
+    for bundle in labels::bundles(&plan.steps) {
         match bundle.decision {
             Decision::Skip(why) => all.push((bundle.subjects.join(", "), why)),
             Decision::Perform | Decision::AlreadyDone(_) => {}

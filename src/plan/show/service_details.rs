@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::words;
+use super::labels;
 use crate::config::container::LogFormat;
 use crate::config::probe::{Health, Probe, UnhealthyAction};
 use crate::config::service::{Log, Ready, Service};
@@ -60,16 +60,16 @@ fn health(health: &Health) -> String {
 
 fn probe(probe: &Probe) -> String {
     match probe {
-        Probe::Command(words) => words::command(words),
+        Probe::Command(words) => labels::command(words),
         Probe::Tcp(_) | Probe::Http(_) | Probe::Path(_) | Probe::Socket(_) => {
-            words::path(Path::new(&probe.to_string()))
+            labels::path(Path::new(&probe.to_string()))
         }
     }
 }
 
 fn log(log: &Log) -> Option<String> {
     match (&log.directory, log.format) {
-        (Some(directory), _) => Some(format!("to {}", words::path(&directory.path))),
+        (Some(directory), _) => Some(format!("to {}", labels::path(&directory.path))),
         (None, Some(format)) => Some(format!("as {}", self::format(format))),
         (None, None) => None,
     }

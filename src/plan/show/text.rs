@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{service_details, words};
+use super::{labels, service_details};
 use crate::config::Config;
 use crate::config::service::{Kind, Limit, Service, Stop};
 use crate::config::units::show_duration;
@@ -28,8 +28,8 @@ pub fn text(plan: &BootPlan, config: &Config) -> String {
             shown(&app.name),
             app.uid,
             app.gid,
-            words::gids(&app.groups),
-            words::path(&app.home),
+            labels::gids(&app.groups),
+            labels::path(&app.home),
             app.umask
         ),
     );
@@ -48,7 +48,7 @@ pub fn text(plan: &BootPlan, config: &Config) -> String {
     serve(&mut page, plan, config, &layers);
     if let Some(main) = &plan.main {
         let who = format!("{} ({}:{})", shown(&main.user), main.credentials.uid, main.credentials.gid);
-        let mut parts = vec![format!("{} as {who}", words::command(&main.argv))];
+        let mut parts = vec![format!("{} as {who}", labels::command(&main.argv))];
         if !main.secrets.is_empty() {
             parts.push(format!("secrets {}", main.secrets.join(", ")));
         }
@@ -102,11 +102,11 @@ fn headline(plan: &BootPlan) -> String {
         (_, DropLevel::StayRoot) => "PID 1 stays root, each service drops",
         (_, DropLevel::LimitedRoot | DropLevel::AlreadyUser) => "cannot step down",
     };
-    format!("{}: {consequence}", words::mode(plan.mode))
+    format!("{}: {consequence}", labels::mode(plan.mode))
 }
 
 fn steps(page: &mut PlanPage, plan: &BootPlan) {
-    for bundle in words::bundles(&plan.steps) {
+    for bundle in labels::bundles(&plan.steps) {
         let subjects = bundle.subjects.join(", ");
         match bundle.decision {
             Decision::Perform => {
@@ -157,7 +157,7 @@ fn service_line(service: &Service, how: &ServicePlan) -> String {
     let credentials = &how.credentials;
     let mut parts = vec![format!("{} ({}:{})", shown(&how.user), credentials.uid, credentials.gid)];
     if credentials.uid.0 != 0 && !credentials.ambient.is_empty() {
-        parts.push(format!("+{}", words::caps(credentials.ambient).join(" +")));
+        parts.push(format!("+{}", labels::caps(credentials.ambient).join(" +")));
     }
     if !credentials.no_new_privs {
         parts.push("may gain privileges".to_owned());

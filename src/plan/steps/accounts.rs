@@ -147,7 +147,7 @@ fn decision(file: AccountFile, rewrite: &Rewrite, inputs: &PlanInputs<'_>) -> De
             {
                 (
                     "the owner of /etc is not mapped in this user namespace".to_owned(),
-                    Fix::words(format!("map the ids that own the image's files, or {in_image}")),
+                    Fix::text(format!("map the ids that own the image's files, or {in_image}")),
                 )
             }
             SwitchAbility::Root | SwitchAbility::LimitedRoot => {
@@ -167,12 +167,12 @@ fn decision(file: AccountFile, rewrite: &Rewrite, inputs: &PlanInputs<'_>) -> De
 /// How to give a uid a name if /etc cannot be written: some programs need it and exit without it (initdb: "could not look up
 /// effective user ID").
 fn named_without_root(uid: Uid) -> Fix {
-    Fix::words("start as a user of the image (`--user NAME`), or with `user: \"0\"` and PUID/PGID")
-        .or(Fix::words(format!(
+    Fix::text("start as a user of the image (`--user NAME`), or with `user: \"0\"` and PUID/PGID")
+        .or(Fix::text(format!(
             "for programs that need the line: `RUN chgrp 0 /etc/passwd && chmod g+w /etc/passwd` in the Dockerfile, and \
              `--user {uid}:0`"
         )))
-        .or(Fix::words(
+        .or(Fix::text(
             "with libnss_wrapper in the image, a copy of /etc/passwd that has the line, and for the service `environment = { \
              LD_PRELOAD = \"libnss_wrapper.so\", NSS_WRAPPER_PASSWD = \"/tmp/passwd\", NSS_WRAPPER_GROUP = \"/etc/group\" }`",
         ))

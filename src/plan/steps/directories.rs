@@ -12,7 +12,7 @@ use crate::plan::facts::{Access, PathFact, PathKind};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::switch::SwitchAbility;
-use crate::plan::{Decision, DeclaredBy, MakeDirectory, Owner, PlannedStep, Step, words};
+use crate::plan::{Decision, DeclaredBy, MakeDirectory, Owner, PlannedStep, Step, printable};
 
 /// The mode of a new log directory. An existing one keeps its mode, if its owner can use it.
 const LOG_MODE: u32 = 0o755;
@@ -82,7 +82,7 @@ fn step(inputs: &PlanInputs<'_>, directory: &Directory, declared: Owner, declare
 
 fn as_root(inputs: &PlanInputs<'_>, directory: &Directory, owner: Owner) -> Decision {
     let Some(fact) = inputs.facts.paths.get(&directory.path) else { return Decision::Perform };
-    let path = words::path(&directory.path);
+    let path = printable::path(&directory.path);
     let foreign = owner.uid != inputs.facts.uid || owner.gid != inputs.facts.gid;
     let stays = format!("{path} stays {}", as_found(fact));
     match fact {
@@ -116,7 +116,7 @@ fn as_root(inputs: &PlanInputs<'_>, directory: &Directory, owner: Owner) -> Deci
 
 fn as_user(inputs: &PlanInputs<'_>, directory: &Directory) -> Decision {
     let Some(fact) = inputs.facts.paths.get(&directory.path) else { return Decision::Perform };
-    let path = words::path(&directory.path);
+    let path = printable::path(&directory.path);
     let who = format!("{}:{}", inputs.identity.uid, inputs.identity.gid);
     match fact {
         PathFact::Found { kind: PathKind::Directory, .. } if usable(inputs.identity, fact) => {
@@ -137,7 +137,7 @@ fn as_user(inputs: &PlanInputs<'_>, directory: &Directory) -> Decision {
 }
 
 fn absent(inputs: &PlanInputs<'_>, directory: &Directory, access: Access) -> Decision {
-    let path = words::path(&directory.path);
+    let path = printable::path(&directory.path);
     let cause = match access {
         Access::Yes => return Decision::Perform,
         Access::ReadOnly => format!("{path} is missing and its place is read-only"),

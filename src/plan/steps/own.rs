@@ -9,7 +9,7 @@ use crate::plan::finding::{Area, Issue};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::switch::SwitchAbility;
-use crate::plan::{Decision, DeclaredBy, MakeDirectory, OwnTree, Owner, PlannedStep, Step, words};
+use crate::plan::{Decision, DeclaredBy, MakeDirectory, OwnTree, Owner, PlannedStep, Step, printable};
 
 pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<PlannedStep> {
     let mut steps = Vec::new();
@@ -55,7 +55,7 @@ fn step(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, decision: &Decision) -
 }
 
 fn as_root(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Decision {
-    let path = words::path(&own.path);
+    let path = printable::path(&own.path);
     let to = format!("{}:{}", owner.uid, owner.gid);
     let Some(fact) = fact else { return Decision::Perform };
     let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return absent(inputs, own, owner, fact) };
@@ -90,7 +90,7 @@ fn as_root(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
 }
 
 fn checked(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Decision {
-    let path = words::path(&own.path);
+    let path = printable::path(&own.path);
     let app = inputs.identity;
     let who = format!("{}:{}", app.uid, app.gid);
     let Some(fact) = fact else { return Decision::AlreadyDone("not looked at".to_owned()) };
@@ -115,7 +115,7 @@ fn checked(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
             (SwitchAbility::Root, _) => "remove `when = \"never\"`",
             (SwitchAbility::LimitedRoot | SwitchAbility::User, _) => "start the container as root",
         };
-        let fix = chown(own, *kind, Owner { uid: app.uid, gid: app.gid }).or(Fix::words(other));
+        let fix = chown(own, *kind, Owner { uid: app.uid, gid: app.gid }).or(Fix::text(other));
         skip(format!("{path} is {}", as_found(fact)), format!("{who} cannot use {path}"), fix)
     } else {
         let consequence = format!("{path} does not become {}:{}", owner.uid, owner.gid);
@@ -134,7 +134,7 @@ fn chown(own: &Own, kind: PathKind, to: Owner) -> Fix {
 
 /// The decision about a missing path: create it, nothing to do, or skip.
 fn absent(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Decision {
-    let path = words::path(&own.path);
+    let path = printable::path(&own.path);
     let without_root = inputs.switch_ability() == SwitchAbility::User;
     let access = match fact {
         PathFact::Missing(_) if !own.options.create && own.options.optional => {
@@ -147,7 +147,7 @@ fn absent(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> 
             let create = if can_make { "`create = true` or " } else { "" };
             let owner = without_root.then_some(Owner { uid: inputs.identity.uid, gid: inputs.identity.gid });
             let fix = Fix::volume(&own.path, owner)
-                .or(Fix::words(format!("write {create}`optional = true` below this [[own]] ({})", own.at)));
+                .or(Fix::text(format!("write {create}`optional = true` below this [[own]] ({})", own.at)));
             return skip(format!("{path} does not exist"), "there is nothing to own", fix);
         }
         PathFact::Unknown(access) => *access,
@@ -182,7 +182,7 @@ fn absent(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> 
 fn refuse(inputs: &PlanInputs<'_>, own: &Own, decision: &Decision, notes: &mut Notes) {
     let Decision::Skip(why) = decision else { return };
     let (uid, gid) = (inputs.identity.uid, inputs.identity.gid);
-    let what = format!("cannot give {} to {uid}:{gid}, which {} requires", words::path(&own.path), own.at);
+    let what = format!("cannot give {} to {uid}:{gid}, which {} requires", printable::path(&own.path), own.at);
     notes.refuse_for(Area::Configuration, what, why.clone());
 }
 

@@ -6,7 +6,7 @@ use crate::config::values::Uid;
 use crate::plan::facts::SecretFact;
 use crate::plan::finding::Issue;
 use crate::plan::notes::Notes;
-use crate::plan::{Decision, PlannedStep, ReadSecret, SecretReader, Step, TrustedWriters, words};
+use crate::plan::{Decision, PlannedStep, ReadSecret, SecretReader, Step, TrustedWriters, printable};
 use crate::text::shown;
 
 /// Who may have chosen a file that root reads for the app: group 0 may have members here, so it does not count as root.
@@ -19,7 +19,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<PlannedSt
 
 fn step(secret: &Secret, inputs: &PlanInputs<'_>, notes: &mut Notes) -> PlannedStep {
     let Secret { name, path, named_by, .. } = secret;
-    let place = words::path(path);
+    let place = printable::path(path);
     let fact = inputs.facts.secrets.get(path);
     let fault = match fact {
         None | Some(SecretFact::File { .. }) => None,
@@ -52,5 +52,5 @@ fn step(secret: &Secret, inputs: &PlanInputs<'_>, notes: &mut Notes) -> PlannedS
 
 fn how_to_mount(secret: &Secret) -> String {
     let file = secret.path.file_name().map(shown).unwrap_or_default();
-    format!("`docker run -v ./{file}:{}:ro`, or `secrets:` in compose", words::path(&secret.path))
+    format!("`docker run -v ./{file}:{}:ro`, or `secrets:` in compose", printable::path(&secret.path))
 }

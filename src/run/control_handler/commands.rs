@@ -9,7 +9,7 @@ use super::super::event_loop::EventLoop;
 use super::super::probe::ProbeStartError;
 use super::waiters::{WaitFor, response};
 use crate::config::service::Reload;
-use crate::config::units::duration_words;
+use crate::config::units::duration_text;
 use crate::config::values::Signal;
 use crate::control::responses::ReloadedService;
 use crate::control::server::PendingRequest;
@@ -71,7 +71,7 @@ impl EventLoop<'_> {
     fn begin_reload(&mut self, id: Id, method: &Reload) -> Result<Option<String>, String> {
         let is_running = matches!(self.supervisor.phase(id), Some(Phase::Starting | Phase::Up));
         let Some(pid) = self.supervisor.live(id).filter(|_| is_running) else {
-            return Err(format!("it is {}", self.supervisor.phase(id).map_or("unknown", Phase::word)));
+            return Err(format!("it is {}", self.supervisor.phase(id).map_or("unknown", Phase::name)));
         };
         match method {
             Reload::Signal(signal) => match self.processes.deliver(pid, Target::Process, *signal) {
@@ -97,11 +97,11 @@ impl EventLoop<'_> {
             Some(Phase::StoppingGroup) => (Target::Group, group),
             Some(_) | None => (Target::Process, false),
         };
-        let word = self.supervisor.phase(id).map_or("unknown", Phase::word);
+        let phase = self.supervisor.phase(id).map_or("unknown", Phase::name);
         let Some(pid) = self.supervisor.live(id).filter(|_| reachable) else {
             let how = match self.supervisor.pause_left(id, self.now()) {
-                Some(pause) => format!("it failed and starts again in {}", duration_words(pause)),
-                None => format!("it is {word}"),
+                Some(pause) => format!("it failed and starts again in {}", duration_text(pause)),
+                None => format!("it is {phase}"),
             };
             return Err(CommandRefused::Refused(format!("`{name}` has no process: {how}")));
         };

@@ -24,7 +24,7 @@ use crate::sys::descriptors;
 use crate::sys::process::child::{self, ExecPointers};
 use crate::sys::process::environment_file::Unreadable;
 use crate::sys::process::launch::{Launch, Program};
-use crate::sys::process::spawn_words::words;
+use crate::sys::process::spawn_message::message;
 use crate::sys::process::{program, spawn_record};
 use crate::text::shown;
 
@@ -49,7 +49,7 @@ pub fn run(launch: &Launch, pointers: &ExecPointers, probe: &PreparedProbe, outp
             let object = launch.directory.as_ref().map(|directory| OsStr::from_bytes(directory.as_bytes()).into());
             let why = spawn_record::parse(&record);
             let object = object.filter(|_| why.step == SpawnStep::Directory);
-            return report_refusal(output, &words(&SpawnError { object, ..why }));
+            return report_refusal(output, &message(&SpawnError { object, ..why }));
         }
         if let PreparedProbe::Command(wanted) = probe {
             let (errno, program) = match program::environment(launch) {
@@ -58,13 +58,13 @@ pub fn run(launch: &Launch, pointers: &ExecPointers, probe: &PreparedProbe, outp
                     let object = launch.environment_file.as_ref().map(|file| file.path.clone());
                     let explanation = more.unwrap_or_default();
                     let why = SpawnError::new(SpawnStep::EnvironmentFile, errno as i32);
-                    return report_refusal(output, &words(&SpawnError { object, explanation, ..why }));
+                    return report_refusal(output, &message(&SpawnError { object, explanation, ..why }));
                 }
             };
             let object = launch.argv.first().map(|name| OsStr::from_bytes(name.as_bytes()).into());
             let explanation = program.map(|program| program::explanation(errno, &program, launch)).unwrap_or_default();
             let why = SpawnError::new(SpawnStep::Exec, errno as i32);
-            return report_refusal(output, &words(&SpawnError { object, explanation, ..why }));
+            return report_refusal(output, &message(&SpawnError { object, explanation, ..why }));
         }
         close_inherited();
         match check(probe) {

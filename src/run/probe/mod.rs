@@ -30,10 +30,10 @@ use crate::supervise::{Exit, Id, Pid, ProbeResult, SpawnError, SpawnStep, Target
 use crate::sys::dev_null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::child::ExecPointers;
-use crate::sys::process::launch::{Launch, Program, Session, words as words_of};
+use crate::sys::process::launch::{Launch, Program, Session, c_strings};
 use crate::sys::process::session::{self, ProcessSnapshotCache};
 use crate::sys::process::spawn::threads;
-use crate::sys::process::{group, reap, spawn, spawn_words};
+use crate::sys::process::{group, reap, spawn, spawn_message};
 use child::PreparedProbe;
 use http::CONNECTED;
 use output::ProbeOutput;
@@ -86,7 +86,7 @@ impl fmt::Display for ProbeStartError {
         match self {
             Self::InProgress => out.write_str("the one before it is not over"),
             Self::NothingToProbe => out.write_str("cannot find what to ask"),
-            Self::Spawn(why) => out.write_str(&spawn_words::words(why)),
+            Self::Spawn(why) => out.write_str(&spawn_message::message(why)),
         }
     }
 }
@@ -334,14 +334,14 @@ fn raised(mut kill: impl FnMut() -> Result<(), Errno>) {
 
 /// Prepares a probe before the fork, and adapts `launch` to it.
 fn prepare(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<PreparedProbe, SpawnError> {
-    let nul = |_| refused(SpawnStep::Words, Errno::EINVAL);
+    let nul = |_| refused(SpawnStep::NulByte, Errno::EINVAL);
     let prepared = match probe {
         Probe::Tcp(to) => PreparedProbe::Tcp(to.clone(), timeout),
         Probe::Http(http) => PreparedProbe::Http(http.clone(), timeout),
         Probe::Path(path) => PreparedProbe::Path(path.clone()),
         Probe::Socket(path) => PreparedProbe::Socket(path.clone()),
         Probe::Command(argv) => {
-            launch.argv = words_of(argv).map_err(nul)?;
+            launch.argv = c_strings(argv).map_err(nul)?;
             let name = launch.argv.first().ok_or_else(|| refused(SpawnStep::FindCommand, Errno::ENOENT))?;
             return Ok(PreparedProbe::Command(Program::Search(name.clone())));
         }

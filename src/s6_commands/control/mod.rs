@@ -25,9 +25,7 @@ fn failed(what: &str, error: &ClientError) -> Failure {
         ClientError::NoServer(_) => (EXIT_WRONG, "stepdown does not answer".to_owned()),
         ClientError::Untrusted(path) => (EXIT_REFUSED, format!("{} may be another user's", shown(path))),
         ClientError::Foreign(path) => (EXIT_REFUSED, format!("{} is of another container", shown(path))),
-        ClientError::Io(path, cause) => {
-            (EXIT_REFUSED, format!("{}: {}", shown(path), crate::error::cause_words(cause)))
-        }
+        ClientError::Io(path, cause) => (EXIT_REFUSED, format!("{}: {}", shown(path), crate::error::cause_text(cause))),
         ClientError::Protocol(path, why) => (EXIT_REFUSED, format!("{}: {why}", shown(path))),
         ClientError::Refused(why) => (EXIT_REFUSED, why.clone()),
         ClientError::BadRequest(why) => (EXIT_WRONG, why.clone()),

@@ -10,7 +10,7 @@ use super::supervised::is_up;
 use crate::control::client::{ClientError, Incoming, open_query, query};
 use crate::control::protocol::{Query, milliseconds};
 use crate::control::responses::{ServiceKind, Snapshot, Waited};
-use crate::s6_commands::call::{Call, Outcome, Word, number, print};
+use crate::s6_commands::call::{Argument, Call, Outcome, number, print};
 use crate::s6_commands::failure::Failure;
 use crate::supervise::StatusState;
 
@@ -56,7 +56,7 @@ pub(in crate::s6_commands) fn s6_rc(mut call: Call) -> Outcome {
             _ => {}
         }
     }
-    let word = call.word(SYNOPSIS)?;
+    let word = call.argument(SYNOPSIS)?;
     let (command, direction) = match word.as_slice() {
         b"help" => return print(format!("s6-rc: usage: {SYNOPSIS}\n").as_bytes()).map(|()| 0),
         // Those of a compiled database are those that run.
@@ -65,7 +65,7 @@ pub(in crate::s6_commands) fn s6_rc(mut call: Call) -> Outcome {
         b"stop" => (&b"change"[..], Direction::Down),
         other => (other, direction),
     };
-    let selection = select(&call.words, takes_live)?;
+    let selection = select(&call.arguments, takes_live)?;
     match command {
         b"list" => list(selection.printed(direction)),
         b"listall" => list(selection.names),
@@ -75,12 +75,12 @@ pub(in crate::s6_commands) fn s6_rc(mut call: Call) -> Outcome {
     }
 }
 
-fn select(words: &[Word], takes_live: bool) -> Result<Selection, Failure> {
+fn select(arguments: &[Argument], takes_live: bool) -> Result<Selection, Failure> {
     let everything = Query::Status { services: Vec::new(), after: None };
     let mut all = query::<Snapshot>(&everything).map_err(|error| failed("read the state", &error))?;
     all.services.retain(|service| service.kind != ServiceKind::Main);
     let mut names = BTreeSet::new();
-    for word in words {
+    for word in arguments {
         let name = String::from_utf8_lossy(word).into_owned();
         let mut members = BTreeSet::new();
         if !expand(&all, &name, &mut members, &mut BTreeSet::new()) {

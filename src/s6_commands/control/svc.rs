@@ -46,8 +46,8 @@ pub(in crate::s6_commands) fn s6_svc(mut call: Call) -> Outcome {
     if letters.len() > MAX_COMMANDS {
         return Err(Failure::wrong("too many commands"));
     }
-    let word = call.word(SYNOPSIS)?;
-    if !call.words.is_empty() {
+    let word = call.argument(SYNOPSIS)?;
+    if !call.arguments.is_empty() {
         call.warn("ignoring extra arguments");
     }
     if word.is_empty() {
@@ -112,7 +112,7 @@ fn command(call: &Call, service: &Supervised, letter: u8) -> Result<(), ClientEr
 pub(in crate::s6_commands) fn s6_svscanctl(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "s6-svscanctl [ -zabhitqnN ] svscandir";
     let letters = call.options("phratszbnNiq0678", SYNOPSIS)?;
-    call.word(SYNOPSIS)?;
+    call.argument(SYNOPSIS)?;
     for (letter, _) in letters {
         match letter {
             b't' | b's' | b'b' | b'i' | b'q' | b'p' | b'r' | b'0' | b'6' | b'7' | b'8' => {

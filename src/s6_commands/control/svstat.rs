@@ -76,7 +76,7 @@ struct State {
 pub(in crate::s6_commands) fn s6_svok(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "s6-svok servicedir";
     call.options("", SYNOPSIS)?;
-    let service = Supervised::of(&call.word(SYNOPSIS)?);
+    let service = Supervised::of(&call.argument(SYNOPSIS)?);
     match service.status() {
         Ok(_) => Ok(0),
         Err(ClientError::NoServer(_) | ClientError::BadRequest(_)) => Ok(NOT_SUPERVISED),
@@ -108,7 +108,7 @@ pub(in crate::s6_commands) fn s6_svstat(mut call: Call) -> Outcome {
             return Err(Failure::wrong("too many option fields"));
         }
     }
-    let word = call.word(SYNOPSIS)?;
+    let word = call.argument(SYNOPSIS)?;
     let service = Supervised::of(&word);
     let status = service.status().map_err(|error| match error {
         ClientError::NoServer(_) | ClientError::BadRequest(_) => {
@@ -130,10 +130,10 @@ pub(in crate::s6_commands) fn s6_svstat(mut call: Call) -> Outcome {
 
 /// Returns the fields of a list.
 fn named(list: &[u8]) -> Result<Vec<Field>, Failure> {
-    let words = list.split(|byte| *byte == b',').filter(|word| !word.is_empty());
+    let fields = list.split(|byte| *byte == b',').filter(|word| !word.is_empty());
     let field = |word: &[u8]| FIELDS.iter().find(|(name, _)| name.as_bytes() == word).map(|(_, field)| *field);
     let wrong = |word: &[u8]| Failure::wrong(format!("invalid option field: {}", shown_bytes(word)));
-    words.map(|word| field(word).ok_or_else(|| wrong(word))).collect()
+    fields.map(|word| field(word).ok_or_else(|| wrong(word))).collect()
 }
 
 impl State {

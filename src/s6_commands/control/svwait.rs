@@ -119,10 +119,10 @@ pub(in crate::s6_commands) fn s6_svwait(mut call: Call) -> Outcome {
             (_, None) => timeout = Some(number(&value).ok_or_else(|| Failure::usage(SYNOPSIS))?),
         }
     }
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let services: Vec<_> = call.words.iter().map(|word| Supervised::of(word)).collect();
+    let services: Vec<_> = call.arguments.iter().map(|word| Supervised::of(word)).collect();
     wait_for(&services, goal, quantity, milliseconds(timeout), Restarts::default())
 }
 

@@ -17,8 +17,8 @@ use super::script::{Action, Script, Target};
 use super::stamp::{Stamp, zone};
 use crate::config::zone::Zone;
 use crate::error::EXIT_WRONG;
-use crate::s6_commands::call::{Call, Outcome, Word, number, print_error};
-use crate::s6_commands::failure::{Failure, words};
+use crate::s6_commands::call::{Argument, Call, Outcome, number, print_error};
+use crate::s6_commands::failure::{Failure, errno_text};
 use crate::s6_commands::waiting::{self, Signals};
 use crate::sys::chain::{close_fd, inherited, wait};
 use crate::sys::descriptors::standard;
@@ -66,14 +66,14 @@ pub(in crate::s6_commands) fn s6_log(mut call: Call) -> Outcome {
             _ => notify = Some(notification(value()?)?),
         }
     }
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
     }
     if line_limit > 0 {
         line_limit = line_limit.max(MIN_LIMIT);
     }
     let is_quiet = verbosity == 0;
-    let script = Script::read(&call.words, is_quiet)?;
+    let script = Script::read(&call.arguments, is_quiet)?;
     let open = |settings: &super::script::Settings| LogDirectory::open(settings.clone(), is_quiet);
     let directories = script.directories.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let waits = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGALRM, Signal::SIGCHLD, Signal::SIGPIPE];
@@ -105,7 +105,7 @@ fn notification(number: u32) -> Result<i32, Failure> {
     }
     match fcntl(inherited(fd), FcntlArg::F_GETFD) {
         Ok(_) => Ok(fd),
-        Err(errno) => Err(Failure::fatal(EXIT_WRONG, format!("invalid notification fd: {}", words(errno)))),
+        Err(errno) => Err(Failure::fatal(EXIT_WRONG, format!("invalid notification fd: {}", errno_text(errno)))),
     }
 }
 
@@ -176,7 +176,7 @@ impl Logger {
             Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(errno) => {
                 self.output = None;
-                self.warn(&format!("unable to write to stdout, closing the stream - error was: {}", words(errno)));
+                self.warn(&format!("unable to write to stdout, closing the stream - error was: {}", errno_text(errno)));
             }
         }
     }
@@ -188,7 +188,7 @@ impl Logger {
         let length = match read(standard(0), &mut chunk[..room]) {
             Err(Errno::EAGAIN | Errno::EINTR) => return,
             Err(errno) => {
-                self.warn(&format!("unable to read from stdin: {}", words(errno)));
+                self.warn(&format!("unable to read from stdin: {}", errno_text(errno)));
                 0
             }
             Ok(length) => length,
@@ -228,7 +228,7 @@ impl Logger {
     }
 
     fn act(&mut self, action: &Action, line: &[u8], now: Stamp) {
-        let mut text = Word::new();
+        let mut text = Argument::new();
         if action.has_label {
             text.extend(now.label().into_bytes());
             text.push(b' ');
@@ -272,7 +272,7 @@ impl Logger {
         let new = [file, b".new"].concat();
         let new = OsStr::from_bytes(&new);
         if let Err(error) = fs::write(new, &text).and_then(|()| fs::rename(new, path)) {
-            self.warn(&format!("unable to write status file {}: {}", shown_bytes(file), words(errno(&error))));
+            self.warn(&format!("unable to write status file {}: {}", shown_bytes(file), errno_text(errno(&error))));
         }
     }
 

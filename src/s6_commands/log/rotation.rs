@@ -9,7 +9,7 @@ use super::directory::{Directory, Suffix, archive, errno};
 use super::script::{Processor, Settings};
 use crate::s6_commands::call::{Call, print_error};
 use crate::s6_commands::chain;
-use crate::s6_commands::failure::{Failure, words};
+use crate::s6_commands::failure::{Failure, errno_text};
 use crate::s6_commands::waiting::{self, Moment, Signals};
 use crate::sys::chain::{Ended, fork_chain, place};
 use crate::text::shown;
@@ -232,7 +232,7 @@ impl LogDirectory {
     }
 
     fn fail(&mut self, what: &str, error: &io::Error) {
-        self.warn(&format!("unable to {what}: {}", words(errno(error))));
+        self.warn(&format!("unable to {what}: {}", errno_text(errno(error))));
         self.pause();
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 
 use crate::error::EXIT_WRONG;
-use crate::s6_commands::call::{Word, number, print_error};
+use crate::s6_commands::call::{Argument, number, print_error};
 use crate::s6_commands::failure::Failure;
 use crate::sys::regex::Regex;
 use crate::text::shown_bytes;
@@ -41,7 +41,7 @@ pub(super) struct Action {
     pub has_label: bool,
     /// Whether local time is in front.
     pub has_local_time: bool,
-    pub prefix: Option<Word>,
+    pub prefix: Option<Argument>,
 }
 
 /// Where a line goes.
@@ -51,7 +51,7 @@ pub(super) enum Target {
     /// Standard error, at most so many bytes of it; 0: all.
     Alert(usize),
     /// A file of so many bytes that always has the last line; 0: as long as it is.
-    Status(Word, usize),
+    Status(Argument, usize),
     /// The directory of this index.
     Directory(usize),
 }
@@ -59,7 +59,7 @@ pub(super) enum Target {
 /// What is asked for a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
-    pub path: Word,
+    pub path: Argument,
     /// Archived files that are kept.
     pub archives: usize,
     /// The bytes of a file.
@@ -76,8 +76,8 @@ pub(super) struct Settings {
 /// A program that a file is piped through before it is archived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Processor {
-    Execline(Word),
-    Shell(Word),
+    Execline(Argument),
+    Shell(Argument),
 }
 
 /// Directives that hold for those after them.
@@ -85,7 +85,7 @@ struct Defaults {
     settings: Settings,
     alert: usize,
     status: usize,
-    prefix: Option<Word>,
+    prefix: Option<Argument>,
     has_label: bool,
     has_local_time: bool,
 }
@@ -95,12 +95,12 @@ impl Script {
     ///
     /// # Errors
     /// A directive is wrong, or none says what to do.
-    pub fn read(words: &[Word], is_quiet: bool) -> Result<Self, Failure> {
+    pub fn read(arguments: &[Argument], is_quiet: bool) -> Result<Self, Failure> {
         let mut script = Self::default();
         let mut element = Element::default();
         let mut defaults = Defaults {
             settings: Settings {
-                path: Word::new(),
+                path: Argument::new(),
                 archives: 10,
                 size: 99_999,
                 tolerance: 2000,
@@ -114,7 +114,7 @@ impl Script {
             has_label: false,
             has_local_time: false,
         };
-        for word in words {
+        for word in arguments {
             if let Some(selection) = selection(word)? {
                 if !element.actions.is_empty() {
                     script.elements.push(std::mem::take(&mut element));
@@ -240,8 +240,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Script, String> {
-        let words: Vec<Word> = text.split(' ').map(|word| word.as_bytes().to_vec()).collect();
-        Script::read(&words, true).map_err(|failure| failure.text)
+        let arguments: Vec<Argument> = text.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        Script::read(&arguments, true).map_err(|failure| failure.text)
     }
 
     fn targets(script: &str, line: &str) -> Vec<Target> {

@@ -15,7 +15,7 @@ use crate::text::shown;
 
 /// Copies a file or a tree.
 pub(in crate::s6_commands) fn s6_hiercopy(call: Call) -> Outcome {
-    let [from, to, ..] = call.words.as_slice() else { return Err(Failure::usage("s6-hiercopy src dst")) };
+    let [from, to, ..] = call.arguments.as_slice() else { return Err(Failure::usage("s6-hiercopy src dst")) };
     let (from, to) = (Path::new(std::ffi::OsStr::from_bytes(from)), Path::new(std::ffi::OsStr::from_bytes(to)));
     umask(Mode::empty());
     copy(from, to).map_err(|error| {

@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use nix::unistd::{AccessFlags, access, getegid, geteuid, isatty};
 
-use crate::s6_commands::call::{Call, Outcome, Word, number};
+use crate::s6_commands::call::{Argument, Call, Outcome, number};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
 use crate::sys::chain::inherited;
@@ -26,12 +26,12 @@ const OTHERS: &[&str] = &["-a", "-o", "!", "(", ")"];
 
 /// Exit code 0 if the expression is true, 1 if not; no expression is not.
 pub(in crate::s6_commands) fn eltest(call: Call) -> Outcome {
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Ok(1);
     }
-    let mut parser = Parser { words: &call.words, at: 0, open: 0 };
+    let mut parser = Parser { arguments: &call.arguments, at: 0, open: 0 };
     let expression = parser.any()?;
-    if parser.at < parser.words.len() {
+    if parser.at < parser.arguments.len() {
         return Err(parser.unexpected());
     }
     Ok(u8::from(!evaluate(&expression, &call.environment)?))
@@ -42,20 +42,20 @@ enum Expression<'a> {
     Not(Box<Self>),
     And(Box<Self>, Box<Self>),
     Or(Box<Self>, Box<Self>),
-    Word(&'a [u8]),
+    Argument(&'a [u8]),
     Unary(&'static str, &'a [u8]),
     Binary(&'static str, &'a [u8], &'a [u8]),
 }
 
 struct Parser<'a> {
-    words: &'a [Word],
+    arguments: &'a [Argument],
     at: usize,
     open: usize,
 }
 
 impl<'a> Parser<'a> {
     fn operator(&self, known: &[&'static str]) -> Option<&'static str> {
-        let word = self.words.get(self.at)?;
+        let word = self.arguments.get(self.at)?;
         known.iter().copied().find(|operator| operator.as_bytes() == word.as_slice())
     }
 
@@ -67,13 +67,13 @@ impl<'a> Parser<'a> {
 
     fn operand(&mut self) -> Result<&'a [u8], Failure> {
         let is_operator = [UNARY, BINARY, OTHERS].iter().any(|known| self.operator(known).is_some());
-        let word = self.words.get(self.at).filter(|_| !is_operator).ok_or_else(|| self.unexpected())?;
+        let word = self.arguments.get(self.at).filter(|_| !is_operator).ok_or_else(|| self.unexpected())?;
         self.at += 1;
         Ok(word.strip_prefix(b"\\").unwrap_or(word))
     }
 
     fn unexpected(&self) -> Failure {
-        match self.at >= self.words.len() && self.open > 0 {
+        match self.at >= self.arguments.len() && self.open > 0 {
             true => Failure::wrong("parse error: too many left parentheses"),
             false => Failure::wrong(format!("parse error at argument {}", self.at)),
         }
@@ -114,7 +114,7 @@ impl<'a> Parser<'a> {
         }
         let left = self.operand()?;
         match self.operator(BINARY) {
-            None => Ok(Expression::Word(left)),
+            None => Ok(Expression::Argument(left)),
             Some(operator) => {
                 self.at += 1;
                 Ok(Expression::Binary(operator, left, self.operand()?))
@@ -128,7 +128,7 @@ fn evaluate(expression: &Expression<'_>, environment: &Environment) -> Result<bo
         Expression::Not(inner) => Ok(!evaluate(inner, environment)?),
         Expression::And(one, other) => Ok(evaluate(one, environment)? && evaluate(other, environment)?),
         Expression::Or(one, other) => Ok(evaluate(one, environment)? || evaluate(other, environment)?),
-        Expression::Word(word) => Ok(!word.is_empty()),
+        Expression::Argument(word) => Ok(!word.is_empty()),
         Expression::Unary(operator, word) => unary(operator, word, environment),
         Expression::Binary(operator, one, other) => binary(operator, one, other),
     }

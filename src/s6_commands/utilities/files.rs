@@ -16,7 +16,7 @@ use nix::unistd::{Gid, Uid, chown, linkat, mkdir, mkfifo};
 use super::text::base_name;
 use crate::s6_commands::call::{Call, Outcome, number, octal, print_error};
 use crate::s6_commands::environment::Environment;
-use crate::s6_commands::failure::{Failure, words};
+use crate::s6_commands::failure::{Failure, errno_text};
 use crate::text::shown_bytes;
 
 fn errno(error: &io::Error) -> Errno {
@@ -43,7 +43,7 @@ pub(in crate::s6_commands) fn s6_mkdir(mut call: Call) -> Outcome {
     }
     let mode = Mode::from_bits_truncate(mode);
     let mut code = 0;
-    for path in &call.words {
+    for path in &call.arguments {
         let ends =
             path.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at > 0 && has_parents).map(|(at, _)| at);
         for end in ends.chain([path.len()]) {
@@ -53,7 +53,7 @@ pub(in crate::s6_commands) fn s6_mkdir(mut call: Call) -> Outcome {
                 Ok(()) => {}
                 Err(Errno::EEXIST) if has_parents => {}
                 Err(errno) => {
-                    call.warn(format!("unable to mkdir {}: {}", shown_bytes(part), words(errno)));
+                    call.warn(format!("unable to mkdir {}: {}", shown_bytes(part), errno_text(errno)));
                     code = 111;
                     break;
                 }
@@ -71,9 +71,9 @@ pub(in crate::s6_commands) fn s6_mkfifo(mut call: Call) -> Outcome {
         umask(Mode::empty());
     }
     let mut code = 0;
-    for path in &call.words {
+    for path in &call.arguments {
         if let Err(errno) = mkfifo(OsStr::from_bytes(path), Mode::from_bits_truncate(mode)) {
-            call.warn(format!("unable to mkfifo {}: {}", shown_bytes(path), words(errno)));
+            call.warn(format!("unable to mkfifo {}: {}", shown_bytes(path), errno_text(errno)));
             code = 1;
         }
     }
@@ -100,7 +100,7 @@ pub(in crate::s6_commands) fn s6_chown(mut call: Call) -> Outcome {
             }
         }
     }
-    let path = call.word(SYNOPSIS)?;
+    let path = call.argument(SYNOPSIS)?;
     chown(OsStr::from_bytes(&path), uid.map(Uid::from_raw), gid.map(Gid::from_raw))
         .map_err(|errno| Failure::unable(format!("chown {}", shown_bytes(&path)), errno))?;
     Ok(0)
@@ -108,18 +108,18 @@ pub(in crate::s6_commands) fn s6_chown(mut call: Call) -> Outcome {
 
 pub(in crate::s6_commands) fn s6_chmod(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "s6-chmod mode file";
-    let mode = octal(&call.word(SYNOPSIS)?).ok_or_else(|| Failure::usage(SYNOPSIS))?;
-    let path = call.word(SYNOPSIS)?;
+    let mode = octal(&call.argument(SYNOPSIS)?).ok_or_else(|| Failure::usage(SYNOPSIS))?;
+    let path = call.argument(SYNOPSIS)?;
     let permissions = fs::Permissions::from_mode(mode & 0o7777);
     fs::set_permissions(OsStr::from_bytes(&path), permissions).map_err(refused("change mode of", &path))?;
     Ok(0)
 }
 
 pub(in crate::s6_commands) fn s6_touch(call: Call) -> Outcome {
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::usage("s6-touch file ..."));
     }
-    for path in &call.words {
+    for path in &call.arguments {
         let now = FileTimes::new().set_accessed(SystemTime::now()).set_modified(SystemTime::now());
         let options =
             OpenOptions::new().write(true).create(true).truncate(false).custom_flags(nix::libc::O_NONBLOCK).clone();
@@ -132,10 +132,10 @@ pub(in crate::s6_commands) fn s6_touch(call: Call) -> Outcome {
 }
 
 pub(in crate::s6_commands) fn s6_rmrf(call: Call) -> Outcome {
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::usage("s6-rmrf file ..."));
     }
-    for path in &call.words {
+    for path in &call.arguments {
         let name = OsStr::from_bytes(path);
         let removed = match fs::symlink_metadata(name) {
             Ok(meta) if meta.is_dir() => fs::remove_dir_all(name),
@@ -180,7 +180,7 @@ pub(in crate::s6_commands) fn s6_ln(mut call: Call) -> Outcome {
             (_, Kind::Symbolic) => {}
         }
     }
-    let Some(target) = call.words.pop().filter(|_| !call.words.is_empty()) else {
+    let Some(target) = call.arguments.pop().filter(|_| !call.arguments.is_empty()) else {
         return Err(Failure::usage(SYNOPSIS));
     };
     let found = if follows {
@@ -188,13 +188,13 @@ pub(in crate::s6_commands) fn s6_ln(mut call: Call) -> Outcome {
     } else {
         fs::symlink_metadata(OsStr::from_bytes(&target))
     };
-    let is_directory = call.words.len() > 1 || found.is_ok_and(|meta| meta.is_dir());
+    let is_directory = call.arguments.len() > 1 || found.is_ok_and(|meta| meta.is_dir());
     let mut failures = 0;
-    for source in &call.words {
+    for source in &call.arguments {
         let at = if is_directory { [target.as_slice(), b"/", base_name(source)].concat() } else { target.clone() };
         if let Err(error) = link(kind, source, &at, forces) {
             let (from, to) = (shown_bytes(&at), shown_bytes(source));
-            call.warn(format!("unable to make a link from {from} to {to}: {}", words(errno(&error))));
+            call.warn(format!("unable to make a link from {from} to {to}: {}", errno_text(errno(&error))));
             failures += 1;
         }
     }

@@ -29,7 +29,7 @@ pub(in crate::s6_commands) fn s6_echo(mut call: Call) -> Outcome {
             _ => separator = vec![value.first().copied().unwrap_or_default()],
         }
     }
-    print(&[call.words.join(separator.as_slice()).as_slice(), end].concat()).map(|()| 0)
+    print(&[call.arguments.join(separator.as_slice()).as_slice(), end].concat()).map(|()| 0)
 }
 
 /// Copies standard input to standard output.
@@ -48,9 +48,9 @@ pub(in crate::s6_commands) fn s6_cat(_: Call) -> Outcome {
 pub(in crate::s6_commands) fn s6_basename(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "s6-basename [ -n ] file [ suffix ]";
     let end = if call.options("n", SYNOPSIS)?.is_empty() { &b"\n"[..] } else { b"" };
-    let path = call.word(SYNOPSIS)?;
+    let path = call.argument(SYNOPSIS)?;
     let mut name = base_name(&path);
-    if let Some(shorter) = call.words.first().and_then(|suffix| name.strip_suffix(suffix.as_slice())) {
+    if let Some(shorter) = call.arguments.first().and_then(|suffix| name.strip_suffix(suffix.as_slice())) {
         name = if shorter.is_empty() { name } else { shorter };
     }
     print(&[name, end].concat()).map(|()| 0)
@@ -59,7 +59,7 @@ pub(in crate::s6_commands) fn s6_basename(mut call: Call) -> Outcome {
 pub(in crate::s6_commands) fn s6_dirname(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "s6-dirname [ -n ] file";
     let end = if call.options("n", SYNOPSIS)?.is_empty() { &b"\n"[..] } else { b"" };
-    let path = call.word(SYNOPSIS)?;
+    let path = call.argument(SYNOPSIS)?;
     let trimmed = without_slashes(&path);
     let directory = match trimmed.iter().rposition(|byte| *byte == b'/') {
         _ if path.is_empty() => &b"."[..],
@@ -104,7 +104,7 @@ pub(in crate::s6_commands) fn s6_printenv(mut call: Call) -> Outcome {
 /// Prints the host's name, or sets it.
 pub(in crate::s6_commands) fn s6_hostname(mut call: Call) -> Outcome {
     call.options("", "s6-hostname [ hostname ]")?;
-    match call.words.first() {
+    match call.arguments.first() {
         Some(name) => {
             sethostname(OsStr::from_bytes(name)).map_err(|errno| Failure::unable("set hostname", errno))?;
             Ok(0)
@@ -120,7 +120,7 @@ pub(in crate::s6_commands) fn s6_hostname(mut call: Call) -> Outcome {
 pub(in crate::s6_commands) fn s6_sleep(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "s6-sleep [ -m ] duration prog...";
     let is_milliseconds = !call.options("m", SYNOPSIS)?.is_empty();
-    let time = number(&call.word(SYNOPSIS)?).map(u64::from).ok_or_else(|| Failure::usage(SYNOPSIS))?;
+    let time = number(&call.argument(SYNOPSIS)?).map(u64::from).ok_or_else(|| Failure::usage(SYNOPSIS))?;
     let time = if is_milliseconds { time } else { time.saturating_mul(1000) };
     let refused = |errno| Failure::unable("sleep", errno);
     let end = waiting::after(time).map_err(refused)?;

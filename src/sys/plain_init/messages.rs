@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::options::{Flavor, PlainInit};
-use crate::error::cause_words;
+use crate::error::cause_text;
 
 /// An event that one of them logs.
 pub(super) enum InitEvent<'a> {
@@ -223,5 +223,5 @@ fn catatonit(event: &InitEvent<'_>) -> Vec<(u8, String)> {
 
 /// The C library's description, which the originals print; nix has others for some.
 pub(super) fn description(errno: Errno) -> String {
-    cause_words(&errno.into())
+    cause_text(&errno.into())
 }

@@ -17,7 +17,7 @@ struct CapHeader {
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-struct CapWords {
+struct CapData {
     effective: u32,
     permitted: u32,
     inheritable: u32,
@@ -26,7 +26,7 @@ struct CapWords {
 /// Returns the *permitted* set of this process; empty on an error.
 pub fn permitted() -> CapSet {
     let mut header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
-    let mut words = [CapWords::default(); 2];
+    let mut words = [CapData::default(); 2];
     // SAFETY: both outlive the call and have the layout that version 3 asks for.
     let answer = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) };
     let [low, high] = words;
@@ -41,7 +41,7 @@ pub fn capset(effective: CapSet, permitted: CapSet, inheritable: CapSet) -> Resu
     let header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
     let half = |shift: u32| {
         let word = |set: CapSet| u32::try_from(set.0 >> shift & u64::from(u32::MAX)).unwrap_or_default();
-        CapWords { effective: word(effective), permitted: word(permitted), inheritable: word(inheritable) }
+        CapData { effective: word(effective), permitted: word(permitted), inheritable: word(inheritable) }
     };
     let words = [half(0), half(32)];
     // SAFETY: both outlive the call and have the layout that version 3 asks for.

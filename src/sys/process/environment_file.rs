@@ -77,11 +77,11 @@ pub fn merged(env: &[CString], before: usize, bytes: &[u8]) -> Vec<CString> {
     file.retain(|(name, _)| !after_names.iter().any(|known| known == name.as_bytes()));
     let kept = before.iter().filter(|word| !seen.contains(OsStr::from_bytes(&name_of(word))));
     // A variable cannot contain a NUL byte.
-    let of_file = file.iter().filter_map(|(name, value)| word(name, value));
+    let of_file = file.iter().filter_map(|(name, value)| assignment(name, value));
     kept.cloned().chain(of_file).chain(after.iter().cloned()).collect()
 }
 
-fn word(name: &OsStr, value: &OsStr) -> Option<CString> {
+fn assignment(name: &OsStr, value: &OsStr) -> Option<CString> {
     CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
 }
 

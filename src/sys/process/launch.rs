@@ -84,15 +84,15 @@ pub enum Session {
 ///
 /// # Errors
 /// When one contains a NUL byte.
-pub fn words<'a>(all: impl IntoIterator<Item = &'a OsString>) -> Result<Vec<CString>, NulError> {
-    all.into_iter().map(|word| word_of(word)).collect()
+pub fn c_strings<'a>(all: impl IntoIterator<Item = &'a OsString>) -> Result<Vec<CString>, NulError> {
+    all.into_iter().map(|word| c_string(word)).collect()
 }
 
 /// Returns an argument as a C string.
 ///
 /// # Errors
 /// When it contains a NUL byte.
-pub fn word_of(word: &OsStr) -> Result<CString, NulError> {
+pub fn c_string(word: &OsStr) -> Result<CString, NulError> {
     CString::new(word.as_bytes())
 }
 
@@ -100,6 +100,6 @@ pub fn word_of(word: &OsStr) -> Result<CString, NulError> {
 ///
 /// # Errors
 /// When it contains a NUL byte.
-pub fn path_of(path: &Path) -> Result<CString, NulError> {
-    word_of(path.as_os_str())
+pub fn c_path(path: &Path) -> Result<CString, NulError> {
+    c_string(path.as_os_str())
 }

@@ -19,6 +19,6 @@ pub mod resource;
 pub mod run_tag;
 pub mod session;
 pub mod spawn;
+pub mod spawn_message;
 pub mod spawn_record;
-pub mod spawn_words;
 pub mod stat;

@@ -13,7 +13,7 @@ use crate::config::search_path::directories;
 use crate::sys::exec_failure;
 use crate::sys::process::child::{self, ExecPointers};
 use crate::sys::process::environment_file::{self, Unreadable};
-use crate::sys::process::launch::{Launch, Program, word_of};
+use crate::sys::process::launch::{Launch, Program, c_string};
 
 /// Returns the whole environment of `launch`, with the variables of its file.
 ///
@@ -76,14 +76,16 @@ fn candidates(name: &CStr, env: &[CString]) -> Vec<CString> {
     if name.to_bytes().contains(&b'/') {
         return vec![name.to_owned()];
     }
-    searched(env).filter_map(|place| word_of(place.join(OsStr::from_bytes(name.to_bytes())).as_os_str()).ok()).collect()
+    searched(env)
+        .filter_map(|place| c_string(place.join(OsStr::from_bytes(name.to_bytes())).as_os_str()).ok())
+        .collect()
 }
 
 /// Returns the paths that execvp(3) would try after `program` in the PATH of this environment; does not check them.
 pub fn candidates_after(program: &Path, env: &[CString]) -> Vec<CString> {
     let (Some(found), Some(name)) = (program.parent(), program.file_name()) else { return Vec::new() };
     let behind = searched(env).skip_while(|place| place != found).skip(1);
-    behind.filter_map(|place| word_of(place.join(name).as_os_str()).ok()).collect()
+    behind.filter_map(|place| c_string(place.join(name).as_os_str()).ok()).collect()
 }
 
 /// Returns the directories that are searched in this environment: not those that depend on the working directory.

@@ -226,7 +226,7 @@ impl Scenario {
 
     /// Returns the state's word.
     pub fn state(&self, name: &str) -> &'static str {
-        self.status(name).state.word()
+        self.status(name).state.name()
     }
 
     pub fn exit(&self) -> Option<u8> {

@@ -1,4 +1,4 @@
-//! Words that open, move and close descriptors: `redirfd`, `fdmove`, `fdclose`, `fdswap`, `fdblock`, `fdreserve`.
+//! Commands that open, move and close descriptors: `redirfd`, `fdmove`, `fdclose`, `fdswap`, `fdblock`, `fdreserve`.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd};
@@ -40,10 +40,10 @@ pub(in crate::s6_commands) fn redirfd(mut call: Call) -> Outcome {
         access = Some(what);
         flags = (flags - changed) | how;
     }
-    let access = access.filter(|_| call.words.len() >= 3).ok_or_else(wrong)?;
-    let number = call.word(SYNOPSIS)?;
+    let access = access.filter(|_| call.arguments.len() >= 3).ok_or_else(wrong)?;
+    let number = call.argument(SYNOPSIS)?;
     let fd = descriptor(&number).ok_or_else(wrong)?;
-    let path = call.word(SYNOPSIS)?;
+    let path = call.argument(SYNOPSIS)?;
     let shown = shown_bytes(&path);
     let file = |flags: OFlag| open(OsStr::from_bytes(&path), flags | OFlag::O_CLOEXEC, Mode::from_bits_truncate(0o666));
     let opened = match file(flags | access) {
@@ -85,11 +85,11 @@ pub(in crate::s6_commands) fn fdmove(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "fdmove [ -c ] to from prog...";
     let wrong = || Failure::usage(SYNOPSIS);
     let is_copied = !call.options("c", SYNOPSIS)?.is_empty();
-    if call.words.len() < 3 {
+    if call.arguments.len() < 3 {
         return Err(wrong());
     }
-    let to = descriptor(&call.word(SYNOPSIS)?).ok_or_else(wrong)?;
-    let from = descriptor(&call.word(SYNOPSIS)?).ok_or_else(wrong)?;
+    let to = descriptor(&call.argument(SYNOPSIS)?).ok_or_else(wrong)?;
+    let from = descriptor(&call.argument(SYNOPSIS)?).ok_or_else(wrong)?;
     copy_fd(to, from, !is_copied).map_err(|errno| Failure::unable(format!("move fd {from} to fd {to}"), errno))?;
     call.exec()
 }
@@ -97,10 +97,10 @@ pub(in crate::s6_commands) fn fdmove(mut call: Call) -> Outcome {
 /// Executes the rest without a descriptor.
 pub(in crate::s6_commands) fn fdclose(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "fdclose fd prog...";
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let fd = descriptor(&call.word(SYNOPSIS)?).ok_or_else(|| Failure::usage(SYNOPSIS))?;
+    let fd = descriptor(&call.argument(SYNOPSIS)?).ok_or_else(|| Failure::usage(SYNOPSIS))?;
     close_fd(fd);
     call.exec()
 }
@@ -109,11 +109,11 @@ pub(in crate::s6_commands) fn fdclose(mut call: Call) -> Outcome {
 pub(in crate::s6_commands) fn fdswap(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "fdswap fd1 fd2 prog...";
     let wrong = || Failure::usage(SYNOPSIS);
-    if call.words.len() < 3 {
+    if call.arguments.len() < 3 {
         return Err(wrong());
     }
-    let one = descriptor(&call.word(SYNOPSIS)?).ok_or_else(wrong)?;
-    let other = descriptor(&call.word(SYNOPSIS)?).ok_or_else(wrong)?;
+    let one = descriptor(&call.argument(SYNOPSIS)?).ok_or_else(wrong)?;
+    let other = descriptor(&call.argument(SYNOPSIS)?).ok_or_else(wrong)?;
     let swap = || {
         let kept = duplicate(one, 0)?;
         copy_fd(one, other, false)?;
@@ -127,10 +127,10 @@ pub(in crate::s6_commands) fn fdswap(mut call: Call) -> Outcome {
 pub(in crate::s6_commands) fn fdblock(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "fdblock [ -n ] fd prog...";
     let blocks = call.options("n", SYNOPSIS)?.is_empty();
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let fd = descriptor(&call.word(SYNOPSIS)?).ok_or_else(|| Failure::usage(SYNOPSIS))?;
+    let fd = descriptor(&call.argument(SYNOPSIS)?).ok_or_else(|| Failure::usage(SYNOPSIS))?;
     set_blocking(fd, blocks).map_err(|errno| Failure::unable("change blocking mode", errno))?;
     call.exec()
 }
@@ -138,10 +138,10 @@ pub(in crate::s6_commands) fn fdblock(mut call: Call) -> Outcome {
 /// Executes the rest with the numbers of free descriptors in `FD0`, `FD1` …
 pub(in crate::s6_commands) fn fdreserve(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "fdreserve n prog...";
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let count = number(&call.word(SYNOPSIS)?).ok_or_else(|| Failure::usage(SYNOPSIS))?;
+    let count = number(&call.argument(SYNOPSIS)?).ok_or_else(|| Failure::usage(SYNOPSIS))?;
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|errno| Failure::unable("getrlimit", errno))?;
     if u64::from(count) > limit {
         return Err(Failure::wrong("too many requested fds"));

@@ -1,9 +1,9 @@
-//! Words that order programs: `exec`, `foreground`, `background`, `exit`, `tryexec`.
+//! Commands that order programs: `exec`, `foreground`, `background`, `exit`, `tryexec`.
 
-use crate::s6_commands::call::{Call, Outcome, Word, number};
+use crate::s6_commands::call::{Argument, Call, Outcome, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::environment::Environment;
-use crate::s6_commands::failure::{Failure, words};
+use crate::s6_commands::failure::{Failure, errno_text};
 use crate::sys::chain::fork_twice;
 use crate::text::shown_bytes;
 
@@ -21,13 +21,13 @@ pub(in crate::s6_commands) fn exec(mut call: Call) -> Outcome {
             _ => zero = Some(value),
         }
     }
-    let Some(program) = call.words.first().cloned() else { return Err(Failure::usage(SYNOPSIS)) };
+    let Some(program) = call.arguments.first().cloned() else { return Err(Failure::usage(SYNOPSIS)) };
     let shown = zero.unwrap_or_else(|| program.clone());
     let shown = if is_login { [b"-", shown.as_slice()].concat() } else { shown };
-    if let Some(first) = call.words.first_mut() {
+    if let Some(first) = call.arguments.first_mut() {
         *first = shown;
     }
-    call.execute_as(&program, &call.words, &environment)
+    call.execute_as(&program, &call.arguments, &environment)
 }
 
 /// Executes a program if that is possible, else the rest.
@@ -47,10 +47,10 @@ pub(in crate::s6_commands) fn tryexec(mut call: Call) -> Outcome {
         return Err(Failure::wrong("empty block"));
     }
     if is_swapped {
-        if call.words.is_empty() {
+        if call.arguments.is_empty() {
             return Err(Failure::wrong("empty remainder not allowed with -n"));
         }
-        std::mem::swap(&mut first, &mut call.words);
+        std::mem::swap(&mut first, &mut call.arguments);
     }
     let program = first.first().cloned().unwrap_or_default();
     let shown = zero.unwrap_or_else(|| program.clone());
@@ -71,14 +71,14 @@ pub(in crate::s6_commands) fn foreground(mut call: Call) -> Outcome {
 }
 
 /// Runs a program, and then the rest of the call, which finds its exit code in `?`.
-pub(super) fn run_before(call: Call, block: &[Word]) -> Outcome {
+pub(super) fn run_before(call: Call, block: &[Argument]) -> Outcome {
     let mut environment = call.environment.clone();
     let number = match call.spawn(block, &environment, || Ok(())) {
         Ok(pid) => chain::wait_for(pid)
             .map_err(|errno| Failure::unable(format!("wait for {}", name_of(block)), errno))?
             .number(),
         Err(errno) => {
-            call.warn(format!("unable to spawn {}: {}", name_of(block), words(errno)));
+            call.warn(format!("unable to spawn {}: {}", name_of(block), errno_text(errno)));
             NOT_STARTED
         }
     };
@@ -95,7 +95,7 @@ pub(in crate::s6_commands) fn background(mut call: Call) -> Outcome {
         return Err(Failure::wrong("empty block"));
     }
     let mut environment = call.environment.clone();
-    let pid = match is_double && !call.words.is_empty() {
+    let pid = match is_double && !call.arguments.is_empty() {
         true => start_twice("background (grandchild)", || call.execute(&block, &environment))?,
         false => call
             .spawn(&block, &environment, || Ok(()))
@@ -119,12 +119,12 @@ pub(super) fn start_twice(name: &'static str, work: impl FnOnce() -> Outcome) ->
 
 /// Ends with an exit code.
 pub(in crate::s6_commands) fn exit(call: Call) -> Outcome {
-    let Some(code) = call.words.first() else { return Ok(0) };
+    let Some(code) = call.arguments.first() else { return Ok(0) };
     let code = number(code).ok_or_else(|| Failure::usage("exit [ exitcode ]"))?;
     Ok(u8::try_from(code & 0xff).unwrap_or_default())
 }
 
 /// The first word of a vector, for a message.
-pub(super) fn name_of(argv: &[Word]) -> String {
+pub(super) fn name_of(argv: &[Argument]) -> String {
     argv.first().map(|word| shown_bytes(word)).unwrap_or_default()
 }

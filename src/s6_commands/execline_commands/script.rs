@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use crate::execline::lex;
 use crate::execline::positional::{self, ARGUMENTS};
 use crate::execline::substitute::{Variable, substitute};
-use crate::s6_commands::call::{Call, Outcome, Word, number};
+use crate::s6_commands::call::{Argument, Call, Outcome, number};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
 use crate::text::shown_bytes;
@@ -55,7 +55,7 @@ pub(in crate::s6_commands) fn execlineb(mut call: Call) -> Outcome {
     let (script, zero) = match line {
         Some(line) => (line, call.called.clone()),
         None => {
-            let file = call.word(SYNOPSIS)?;
+            let file = call.argument(SYNOPSIS)?;
             let text = std::fs::read(OsStr::from_bytes(&file)).map_err(|error| {
                 let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
                 Failure::unable(format!("open {} for reading", shown_bytes(&file)), errno)
@@ -69,8 +69,8 @@ pub(in crate::s6_commands) fn execlineb(mut call: Call) -> Outcome {
     }
     let mut environment = call.environment.clone();
     let strict = strictness(&call, strict, &mut environment);
-    let given = std::mem::take(&mut call.words);
-    call.words = match arguments {
+    let given = std::mem::take(&mut call.arguments);
+    call.arguments = match arguments {
         Arguments::Ignored => argv,
         Arguments::Pushed => {
             environment = Environment::of(positional::push(environment.entries(), &ARGUMENTS));
@@ -120,7 +120,7 @@ fn strictness(call: &Call, asked: Option<u32>, environment: &mut Environment) ->
     }
 }
 
-fn publish(zero: &[u8], given: &[Word], environment: &mut Environment) {
+fn publish(zero: &[u8], given: &[Argument], environment: &mut Environment) {
     environment.set(b"#", given.len().to_string().as_bytes());
     environment.set(b"0", zero);
     for (index, value) in given.iter().enumerate() {
@@ -129,8 +129,8 @@ fn publish(zero: &[u8], given: &[Word], environment: &mut Environment) {
 }
 
 /// `$#`, `$0`, `$1` … and `$@`; those up to `least` are empty where nothing is given.
-fn parameters(zero: Word, given: Vec<Word>, least: usize, shifted: bool) -> Vec<Variable> {
-    let variable = |name: String, values: Vec<Word>| Variable { name: name.into_bytes(), values };
+fn parameters(zero: Argument, given: Vec<Argument>, least: usize, shifted: bool) -> Vec<Variable> {
+    let variable = |name: String, values: Vec<Argument>| Variable { name: name.into_bytes(), values };
     let rest = if shifted { given.get(least..).unwrap_or_default().to_vec() } else { given.clone() };
     let mut all = vec![
         variable("#".into(), vec![given.len().to_string().into_bytes()]),

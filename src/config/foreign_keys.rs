@@ -1,6 +1,6 @@
 //! What to write instead of a key or value of another system. Must not know where it was found.
 
-use super::foreign_tables::{ForeignWord, Note, OF_CONTAINER, SECTIONS, VALUES, WORDS};
+use super::foreign_tables::{ForeignKey, KEYS, Note, OF_CONTAINER, SECTIONS, VALUES};
 use super::keys::{ConfigFile, KeyDoc, TableDoc};
 use super::{container_keys, service_keys};
 
@@ -10,20 +10,20 @@ fn plain(word: &str) -> String {
 }
 
 /// Returns the foreign word, if it is used in a table with the keys of `doc`.
-pub fn find(word: &str, doc: &TableDoc) -> Option<&'static ForeignWord> {
+pub fn find(word: &str, doc: &TableDoc) -> Option<&'static ForeignKey> {
     let wanted = plain(word);
     let all = match (doc.file, doc.name) {
         (ConfigFile::Container, "") => OF_CONTAINER,
-        (_, _) => WORDS,
+        (_, _) => KEYS,
     };
-    let fits = |it: &&ForeignWord| it.word == wanted && (doc.name.is_empty() || it.inner(doc).is_some());
+    let fits = |it: &&ForeignKey| it.word == wanted && (doc.name.is_empty() || it.inner(doc).is_some());
     all.iter().find(fits)
 }
 
 /// Returns whether the word means this key of services.
 pub fn means(word: &str, key: &str) -> bool {
     let wanted = plain(word);
-    WORDS.iter().any(|it| it.word == wanted && it.ours == key)
+    KEYS.iter().any(|it| it.word == wanted && it.ours == key)
 }
 
 /// Returns the section, if a table of this name is one of a systemd unit.
@@ -38,7 +38,7 @@ pub fn value(key: &str, value: &str) -> Option<&'static str> {
     VALUES.iter().find(|(key, theirs, _)| *key == wanted && *theirs == value).map(|(_, _, remedy)| *remedy)
 }
 
-impl ForeignWord {
+impl ForeignKey {
     /// Returns the key of this table for it.
     fn inner(&self, doc: &TableDoc) -> Option<&'static KeyDoc> {
         let table = doc.name.rsplit('.').next().unwrap_or_default();
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn every_word_has_something_to_write_and_none_is_a_key_of_ours() {
         for (words, file, top) in [
-            (WORDS, ConfigFile::Service, &service_keys::SERVICE),
+            (KEYS, ConfigFile::Service, &service_keys::SERVICE),
             (OF_CONTAINER, ConfigFile::Container, &container_keys::CONTAINER),
         ] {
             for (at, it) in words.iter().enumerate() {

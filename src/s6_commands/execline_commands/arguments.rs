@@ -1,4 +1,4 @@
-//! Words that deal with a script's arguments in the environment, and with accounts: `shift`, `homeof`.
+//! Commands that deal with a script's arguments in the environment, and with accounts: `shift`, `homeof`.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -13,18 +13,18 @@ use crate::text::shown_bytes;
 /// Executes the rest without the first arguments of the script, or the first blocks among them.
 pub(in crate::s6_commands) fn shift(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "shift [ -n arg# ] [ -b block# ] prog...";
-    let (mut words, mut blocks) = (None, None);
+    let (mut arguments, mut blocks) = (None, None);
     for (letter, value) in call.options("n:b:", SYNOPSIS)? {
         let value = Some(number(&value).ok_or_else(|| Failure::usage(SYNOPSIS))?);
-        if letter == b'n' { words = value } else { blocks = value }
+        if letter == b'n' { arguments = value } else { blocks = value }
     }
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
     }
     let count = call.environment.get(b"#").ok_or_else(|| Failure::wrong("# not set"))?;
     let count = number(count).ok_or_else(|| Failure::wrong("invalid #"))?;
     let argument = |at: u32| call.environment.get(at.to_string().as_bytes()).map(<[u8]>::to_vec);
-    let wanted = words.unwrap_or(if blocks.is_some() { 0 } else { 1 });
+    let wanted = arguments.unwrap_or(if blocks.is_some() { 0 } else { 1 });
     let strict = call.environment.get(b"EXECLINE_STRICT").and_then(number).unwrap_or_default();
     if wanted > count && strict > 0 {
         let what = format!("unable to shift {wanted} arguments: got {count}");
@@ -58,7 +58,7 @@ pub(in crate::s6_commands) fn shift(mut call: Call) -> Outcome {
 
 /// Prints the home of an account.
 pub(in crate::s6_commands) fn homeof(mut call: Call) -> Outcome {
-    let name = call.word("homeof user")?;
+    let name = call.argument("homeof user")?;
     let user = std::str::from_utf8(&name).ok().and_then(UserName::new);
     let account = user.and_then(|user| passwd::by_name(&account_bytes(AccountFile::Passwd), &user));
     let account = account.ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! Words that change the process itself: `cd`, `umask`, `posix-cd`, `posix-umask`.
+//! Commands that change the process itself: `cd`, `umask`, `posix-cd`, `posix-umask`.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -15,10 +15,10 @@ use crate::text::{shown, shown_bytes};
 /// Executes the rest in another directory.
 pub(in crate::s6_commands) fn cd(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "cd path prog...";
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let path = call.word(SYNOPSIS)?;
+    let path = call.argument(SYNOPSIS)?;
     chdir(OsStr::from_bytes(&path))
         .map_err(|errno| Failure::unable(format!("chdir to {}", shown_bytes(&path)), errno))?;
     call.exec()
@@ -27,10 +27,10 @@ pub(in crate::s6_commands) fn cd(mut call: Call) -> Outcome {
 /// Executes the rest with another umask.
 pub(in crate::s6_commands) fn umask(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "umask value prog...";
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let word = call.word(SYNOPSIS)?;
+    let word = call.argument(SYNOPSIS)?;
     // The original reads the digits that there are.
     let digits = word.iter().take_while(|byte| (b'0'..=b'7').contains(byte)).count();
     let mask = octal(word.get(..digits).unwrap_or_default()).ok_or_else(|| Failure::usage(SYNOPSIS))?;
@@ -43,7 +43,7 @@ pub(in crate::s6_commands) fn posix_cd(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "posix-cd [ -L | -P ] [ - | path ] [ prog... ]";
     let is_physical = call.options("LP", SYNOPSIS)?.last().is_some_and(|(letter, _)| *letter == b'P');
     let value = |name: &[u8]| call.environment.get(name).map(<[u8]>::to_vec);
-    let (target, mut is_printed) = match call.words.first() {
+    let (target, mut is_printed) = match call.arguments.first() {
         None => (value(b"HOME"), false),
         Some(word) if word == b"-" => (value(b"OLDPWD"), true),
         Some(word) => (Some(word.clone()), false),
@@ -69,8 +69,8 @@ pub(in crate::s6_commands) fn posix_cd(mut call: Call) -> Outcome {
     if is_printed {
         print(&[path.into_os_string().into_vec().as_slice(), b"\n"].concat())?;
     }
-    if !call.words.is_empty() {
-        call.words.remove(0);
+    if !call.arguments.is_empty() {
+        call.arguments.remove(0);
     }
     call.exec_with(&environment)
 }
@@ -112,11 +112,11 @@ pub(in crate::s6_commands) fn posix_umask(mut call: Call) -> Outcome {
     let is_symbolic = !call.options("S", SYNOPSIS)?.is_empty();
     let present = set_umask(Mode::empty());
     set_umask(present);
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         let text = if is_symbolic { symbolic(present.bits()) } else { format!("{:04o}", present.bits()) };
         return print(format!("{text}\n").as_bytes()).map(|()| 0);
     }
-    let word = call.word(SYNOPSIS)?;
+    let word = call.argument(SYNOPSIS)?;
     let mask = match octal(&word) {
         Some(mask) => mask,
         None => !parse(&word, !present.bits() & 0o777).ok_or_else(|| Failure::fatal(1, "invalid mode string"))?,

@@ -1,5 +1,5 @@
-//! One plain command of a shell script → its words. Anything that only a shell can do (variables, patterns, redirections,
-//! several commands) is no plain command. Text in, words out.
+//! One plain command of a shell script → its arguments. Anything that only a shell can do (variables, patterns, redirections,
+//! several commands) is no plain command. Text in, arguments out.
 
 /// What a shell takes for itself outside of quotes.
 const SPECIAL: &str = "$`*?[];&|<>(){}~#!\n";
@@ -10,29 +10,29 @@ const BUILT_IN: [&str; 31] = [
     "umask", "unset", "until", "wait", "while",
 ];
 
-/// Returns the words of a script that is one plain command; `exec` before it has no effect. `None`: it needs a shell.
+/// Returns the arguments of a script that is one plain command; `exec` before it has no effect. `None`: it needs a shell.
 pub fn only_command(script: &str) -> Option<Vec<String>> {
     let joined = script.replace("\\\n", " ");
     let mut code = joined.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let words = words(code.next()?).filter(|_| code.next().is_none())?;
-    let words = match words.split_first() {
+    let arguments = arguments(code.next()?).filter(|_| code.next().is_none())?;
+    let arguments = match arguments.split_first() {
         Some((first, rest)) if first == "exec" => rest.to_vec(),
-        Some(_) | None => words,
+        Some(_) | None => arguments,
     };
     // Options of `exec` itself, and assignments.
     let is_program = |word: &String| !word.is_empty() && !word.starts_with('-') && !word.contains('=');
-    let first = words.first().filter(|first| is_program(first))?;
-    if BUILT_IN.contains(&first.as_str()) { None } else { Some(words) }
+    let first = arguments.first().filter(|first| is_program(first))?;
+    if BUILT_IN.contains(&first.as_str()) { None } else { Some(arguments) }
 }
 
-/// Returns the words of a line without anything special outside of single quotes.
-pub fn words(line: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
+/// Returns the arguments of a line without anything special outside of single quotes.
+pub fn arguments(line: &str) -> Option<Vec<String>> {
+    let mut arguments = Vec::new();
     let mut word: Option<String> = None;
     let mut letters = line.chars();
     while let Some(letter) = letters.next() {
         match letter {
-            ' ' | '\t' => words.extend(word.take()),
+            ' ' | '\t' => arguments.extend(word.take()),
             '\'' => {
                 let word = word.get_or_insert_default();
                 loop {
@@ -58,8 +58,8 @@ pub fn words(line: &str) -> Option<Vec<String>> {
             plain => word.get_or_insert_default().push(plain),
         }
     }
-    words.extend(word);
-    Some(words)
+    arguments.extend(word);
+    Some(arguments)
 }
 
 #[cfg(test)]

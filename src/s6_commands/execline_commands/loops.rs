@@ -1,4 +1,4 @@
-//! Words that repeat: `forx`, `forbacktickx`, `forstdin`, `loopwhilex`.
+//! Commands that repeat: `forx`, `forbacktickx`, `forstdin`, `loopwhilex`.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use super::pipes;
 use super::sequence::name_of;
 use super::variables::errno;
-use crate::s6_commands::call::{Call, Outcome, Word};
+use crate::s6_commands::call::{Argument, Call, Outcome};
 use crate::s6_commands::chain;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
@@ -61,27 +61,27 @@ impl Body {
     ) -> Result<i32, Failure> {
         let mut environment = call.environment.clone();
         environment.set(name, value);
-        let words = if self.imports {
+        let arguments = if self.imports {
             let importas: [&[u8]; 5] = [b"importas", b"-ui", b"--", name, name];
-            importas.iter().map(|word| word.to_vec()).chain(call.words.iter().cloned()).collect()
+            importas.iter().map(|word| word.to_vec()).chain(call.arguments.iter().cloned()).collect()
         } else {
-            call.words.clone()
+            call.arguments.clone()
         };
-        call.spawn(&words, &environment, before)
-            .map_err(|errno| Failure::unable(format!("spawn {}", name_of(&call.words)), errno))
+        call.spawn(&arguments, &environment, before)
+            .map_err(|errno| Failure::unable(format!("spawn {}", name_of(&call.arguments)), errno))
     }
 }
 
 fn wait_for(call: &Call, pid: i32) -> Result<Ended, Failure> {
-    chain::wait_for(pid).map_err(|errno| Failure::unable(format!("wait for {}", name_of(&call.words)), errno))
+    chain::wait_for(pid).map_err(|errno| Failure::unable(format!("wait for {}", name_of(&call.arguments)), errno))
 }
 
 /// The name of the loop's variable.
-fn variable(call: &mut Call, synopsis: &str) -> Result<Word, Failure> {
-    if call.words.len() < 2 {
+fn variable(call: &mut Call, synopsis: &str) -> Result<Argument, Failure> {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(synopsis));
     }
-    let name = call.word(synopsis)?;
+    let name = call.argument(synopsis)?;
     match name.is_empty() || name.contains(&b'=') {
         true => Err(Failure::wrong("invalid variable name")),
         false => Ok(name),
@@ -98,7 +98,7 @@ pub(in crate::s6_commands) fn forx(mut call: Call) -> Outcome {
     }
     let name = variable(&mut call, SYNOPSIS)?;
     let values = call.ended_block("block")?;
-    if values.is_empty() || call.words.is_empty() {
+    if values.is_empty() || call.arguments.is_empty() {
         return Ok(0);
     }
     let mut running = Vec::new();
@@ -182,7 +182,7 @@ pub(in crate::s6_commands) fn forstdin(mut call: Call) -> Outcome {
 
 /// Exit code 1 if there was no value at all. A value is run as soon as it is there.
 fn run_each(call: &Call, body: &Body, records: &Records, name: &[u8], mut from: impl Read) -> Outcome {
-    let (mut code, mut running, mut line) = (1, Vec::new(), Word::new());
+    let (mut code, mut running, mut line) = (1, Vec::new(), Argument::new());
     let mut byte = [0];
     loop {
         // One at a time: the programs that are run may read the rest.
@@ -234,7 +234,7 @@ pub(in crate::s6_commands) fn loopwhilex(mut call: Call) -> Outcome {
             letter => codes = Codes::new(&value, letter == b'o').ok_or_else(|| Failure::usage(SYNOPSIS))?,
         }
     }
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
     }
     if codes.listed.is_empty() {
@@ -242,8 +242,8 @@ pub(in crate::s6_commands) fn loopwhilex(mut call: Call) -> Outcome {
     }
     let environment: &Environment = &call.environment;
     loop {
-        let name = name_of(&call.words);
-        let pid = call.spawn(&call.words, environment, || Ok(())).map_err(|errno| match errno {
+        let name = name_of(&call.arguments);
+        let pid = call.spawn(&call.arguments, environment, || Ok(())).map_err(|errno| match errno {
             Errno::ENOENT if name.starts_with(' ') => Failure::fatal(
                 111,
                 format!(": unable to spawn {name}: name begins with a space, are you trying to spawn a block as your loop body?"),

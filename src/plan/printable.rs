@@ -15,8 +15,8 @@ pub fn path(path: &Path) -> String {
 }
 
 /// Returns a command line for printing, as it would be typed.
-pub fn command(words: &[OsString]) -> String {
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+pub fn command(argv: &[OsString]) -> String {
+    argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns the subject of a notice about a service. Those of an image made for s6-overlay share one: what is true of all is

@@ -2,8 +2,8 @@
 
 use crate::config::values::CapSet;
 use crate::plan::finding::Issue;
-pub use crate::plan::words::{command, path};
-pub(in crate::plan) use crate::plan::words::{gids, stream};
+pub use crate::plan::printable::{command, path};
+pub(in crate::plan) use crate::plan::printable::{gids, stream};
 use crate::plan::{Decision, DropLevel, Mode, Owner, PlannedStep, S6Base, S6Layout, SecretReader, StdioAccess, Step};
 use crate::text::shown;
 

@@ -1,9 +1,9 @@
-//! Words that replace variables in the rest of the vector: `define`, `importas`, `import`, `multidefine`,
+//! Commands that replace variables in the rest of the vector: `define`, `importas`, `import`, `multidefine`,
 //! `elgetpositionals`, and several at once with `multisubstitute`.
 
 use crate::execline::substitute::{Variable, substitute};
 use crate::execline::transform::Transform;
-use crate::s6_commands::call::{Call, Outcome, Word, number};
+use crate::s6_commands::call::{Argument, Call, Outcome, number};
 use crate::s6_commands::failure::Failure;
 use crate::text::shown_bytes;
 
@@ -12,7 +12,7 @@ use crate::text::shown_bytes;
 struct Found {
     variables: Vec<Variable>,
     /// Names to be removed from the environment.
-    removed: Vec<Word>,
+    removed: Vec<Argument>,
 }
 
 /// Why a directive is wrong; each word prints it in its own way.
@@ -80,17 +80,17 @@ fn alone(mut call: Call, directive: Directive, synopsis: &str) -> Outcome {
 /// Replaces the variables of all directives of a block at once, so that no value is substituted again.
 pub(in crate::s6_commands) fn multisubstitute(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "see http://skarnet.org/software/execline/multisubstitute.html";
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
     }
     let block = call.ended_block("block")?;
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
     }
     let mut found = Found::default();
     let mut inner = call.next(call.name, block, call.environment.clone());
-    while !inner.words.is_empty() {
-        let word = inner.words.remove(0);
+    while !inner.arguments.is_empty() {
+        let word = inner.arguments.remove(0);
         let Some((name, directive)) = DIRECTIVES.iter().find(|(name, _)| name.as_bytes() == word) else {
             let what = format!("syntax error: unrecognized directive {}", shown_bytes(&word));
             return Err(Failure::wrong(what));
@@ -109,13 +109,13 @@ pub(in crate::s6_commands) fn multisubstitute(mut call: Call) -> Outcome {
 fn run(mut call: Call, found: &Found) -> Outcome {
     let mut environment = call.environment.clone();
     found.removed.iter().for_each(|name| environment.unset(name));
-    call.words = substitute(&call.words, &found.variables);
+    call.arguments = substitute(&call.arguments, &found.variables);
     call.exec_with(&environment)
 }
 
 impl Found {
     /// Adds a variable.
-    fn add(&mut self, name: Word, values: Vec<Word>) -> Result<(), Wrong> {
+    fn add(&mut self, name: Argument, values: Vec<Argument>) -> Result<(), Wrong> {
         if name.is_empty() || self.variables.iter().any(|variable| variable.name == name) {
             return Err(Wrong::Key);
         }
@@ -125,7 +125,7 @@ impl Found {
 }
 
 /// Reads options; those that say how a value is transformed go to `transform`, the others are returned.
-fn options(call: &mut Call, known: &str, transform: &mut Transform) -> Result<Vec<(u8, Word)>, Wrong> {
+fn options(call: &mut Call, known: &str, transform: &mut Transform) -> Result<Vec<(u8, Argument)>, Wrong> {
     let mut others = Vec::new();
     for (letter, value) in call.options(known, "").map_err(|_| Wrong::Syntax)? {
         match letter {
@@ -141,32 +141,32 @@ fn options(call: &mut Call, known: &str, transform: &mut Transform) -> Result<Ve
     Ok(others)
 }
 
-fn words<const N: usize>(call: &mut Call) -> Result<[Word; N], Wrong> {
-    if call.words.len() < N {
+fn take_arguments<const N: usize>(call: &mut Call) -> Result<[Argument; N], Wrong> {
+    if call.arguments.len() < N {
         return Err(Wrong::Syntax);
     }
-    let taken: Vec<Word> = call.words.drain(..N).collect();
+    let taken: Vec<Argument> = call.arguments.drain(..N).collect();
     taken.try_into().map_err(|_| Wrong::Syntax)
 }
 
 fn read_define(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
     let mut transform = Transform::default();
     options(call, "NnsCcd:", &mut transform)?;
-    let [key, value] = words(call)?;
+    let [key, value] = take_arguments(call)?;
     let values = transform.values(&value).ok_or(Wrong::Netstring)?;
     found.add(key, values)
 }
 
 fn read_importas(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
     let (transform, import) = import_options(call)?;
-    let [key, variable] = words(call)?;
+    let [key, variable] = take_arguments(call)?;
     read_variable(call, found, &transform, import, (key, variable))
 }
 
 /// Of execline before 2.9: the variable is known by its own name.
 fn read_import(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
     let (transform, import) = import_options(call)?;
-    let [variable] = words(call)?;
+    let [variable] = take_arguments(call)?;
     read_variable(call, found, &transform, import, (variable.clone(), variable))
 }
 
@@ -174,7 +174,7 @@ fn read_import(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
 struct Import {
     must_exist: bool,
     is_removed: bool,
-    default: Option<Word>,
+    default: Option<Argument>,
 }
 
 fn import_options(call: &mut Call) -> Result<(Transform, Import), Wrong> {
@@ -194,7 +194,7 @@ fn read_variable(
     found: &mut Found,
     transform: &Transform,
     import: Import,
-    (key, variable): (Word, Word),
+    (key, variable): (Argument, Argument),
 ) -> Result<(), Wrong> {
     let value = call.environment.get(&variable);
     if value.is_some() && import.is_removed {
@@ -215,8 +215,8 @@ fn read_multidefine(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
     let mut transform = Transform { split: true, ..Transform::default() };
     let others = options(call, "0rNnCcd:", &mut transform)?;
     let has = |letter| others.iter().any(|(one, _)| *one == letter);
-    let [value] = words(call)?;
-    if call.words.is_empty() {
+    let [value] = take_arguments(call)?;
+    if call.arguments.is_empty() {
         return Err(Wrong::Syntax);
     }
     let Some(names) = call.block()? else { return Err(Wrong::Syntax) };
@@ -231,7 +231,7 @@ fn read_multidefine(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
             Some(_) if index == last && has(b'r') => values.get(index..).unwrap_or_default().to_vec(),
             Some(value) => vec![value.clone()],
             None if has(b'0') => Vec::new(),
-            None => vec![Word::new()],
+            None => vec![Argument::new()],
         };
         if !name.is_empty() {
             found.add(name, own)?;
@@ -261,7 +261,7 @@ fn read_positionals(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
     let mut all = Vec::new();
     for index in 0..=given.max(least) {
         let name = index.to_string();
-        let word = if index <= given { value(&name).ok_or(Wrong::Key)? } else { Word::new() };
+        let word = if index <= given { value(&name).ok_or(Wrong::Key)? } else { Argument::new() };
         if index > 0 && index <= given {
             all.push(word.clone());
         }

@@ -1,4 +1,4 @@
-//! Words that connect programs: `pipeline`, `piperw`, `heredoc`; and starting a program whose output is read.
+//! Commands that connect programs: `pipeline`, `piperw`, `heredoc`; and starting a program whose output is read.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -7,13 +7,13 @@ use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, write};
 
 use super::sequence::{name_of, start_twice};
-use crate::s6_commands::call::{Call, Outcome, Word, number};
+use crate::s6_commands::call::{Argument, Call, Outcome, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::failure::Failure;
 use crate::sys::chain::{copy_fd, fork_chain, place};
 
 /// Starts a program whose standard output is returned.
-pub(super) fn start_writer(call: &Call, block: &[Word]) -> Result<(i32, OwnedFd), Failure> {
+pub(super) fn start_writer(call: &Call, block: &[Argument]) -> Result<(i32, OwnedFd), Failure> {
     let environment = &call.environment;
     let (read_end, write_end) = new_pipe().map_err(|errno| Failure::unable("create pipe", errno))?;
     let from = write_end.as_raw_fd();
@@ -38,7 +38,7 @@ pub(in crate::s6_commands) fn pipeline(mut call: Call) -> Outcome {
         }
     }
     let block = call.ended_block("block")?;
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::wrong("empty remainder"));
     }
     let mut environment = call.environment.clone();
@@ -64,11 +64,11 @@ pub(in crate::s6_commands) fn pipeline(mut call: Call) -> Outcome {
 pub(in crate::s6_commands) fn piperw(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "piperw fdr fdw prog...";
     let wrong = || Failure::usage(SYNOPSIS);
-    if call.words.len() < 3 {
+    if call.arguments.len() < 3 {
         return Err(wrong());
     }
-    let to_read = descriptor(&call.word(SYNOPSIS)?).ok_or_else(wrong)?;
-    let to_write = descriptor(&call.word(SYNOPSIS)?).ok_or_else(wrong)?;
+    let to_read = descriptor(&call.argument(SYNOPSIS)?).ok_or_else(wrong)?;
+    let to_write = descriptor(&call.argument(SYNOPSIS)?).ok_or_else(wrong)?;
     if to_read == to_write {
         return Err(wrong());
     }
@@ -87,12 +87,12 @@ pub(in crate::s6_commands) fn piperw(mut call: Call) -> Outcome {
 pub(in crate::s6_commands) fn heredoc(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "heredoc [ -d ] fd string command...";
     let is_double = !call.options("d", SYNOPSIS)?.is_empty();
-    if call.words.len() < 3 {
+    if call.arguments.len() < 3 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let word = call.word(SYNOPSIS)?;
+    let word = call.argument(SYNOPSIS)?;
     let fd = descriptor(&word).ok_or_else(|| Failure::usage(SYNOPSIS))?;
-    let text = call.word(SYNOPSIS)?;
+    let text = call.argument(SYNOPSIS)?;
     let (read_end, write_end) = new_pipe().map_err(|errno| Failure::unable("pipe", errno))?;
     let reader = read_end.as_raw_fd();
     let print = || {

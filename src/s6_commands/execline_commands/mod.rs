@@ -1,4 +1,4 @@
-//! The words of execline: `execlineb` and the programs that its scripts are made of. Each uses up its own words and executes
+//! The arguments of execline: `execlineb` and the programs that its scripts are made of. Each uses up its own arguments and executes
 //! the rest.
 
 pub(super) mod arguments;

@@ -1,4 +1,4 @@
-//! Words that change the environment: `export`, `unexport`, `emptyenv`, `backtick`, `withstdinas`, `getpid`, `getcwd`.
+//! Commands that change the environment: `export`, `unexport`, `emptyenv`, `backtick`, `withstdinas`, `getpid`, `getcwd`.
 
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
@@ -9,7 +9,7 @@ use nix::unistd::{getpid as process_id, getppid};
 use super::pipes;
 use super::sequence::name_of;
 use crate::execline::positional::{self, ARGUMENTS};
-use crate::s6_commands::call::{Call, Outcome, Word};
+use crate::s6_commands::call::{Argument, Call, Outcome};
 use crate::s6_commands::chain;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
@@ -19,11 +19,11 @@ use crate::text::shown_bytes;
 /// Executes the rest with one more variable.
 pub(in crate::s6_commands) fn export(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "export variable value prog...";
-    if call.words.len() < 3 {
+    if call.arguments.len() < 3 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let name = variable_name(call.word(SYNOPSIS)?)?;
-    let value = call.word(SYNOPSIS)?;
+    let name = variable_name(call.argument(SYNOPSIS)?)?;
+    let value = call.argument(SYNOPSIS)?;
     let mut environment = call.environment.clone();
     environment.set(&name, &value);
     call.exec_with(&environment)
@@ -32,16 +32,16 @@ pub(in crate::s6_commands) fn export(mut call: Call) -> Outcome {
 /// Executes the rest without a variable.
 pub(in crate::s6_commands) fn unexport(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "unexport variable prog...";
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let name = variable_name(call.word(SYNOPSIS)?)?;
+    let name = variable_name(call.argument(SYNOPSIS)?)?;
     let mut environment = call.environment.clone();
     environment.unset(&name);
     call.exec_with(&environment)
 }
 
-fn variable_name(name: Word) -> Result<Word, Failure> {
+fn variable_name(name: Argument) -> Result<Argument, Failure> {
     match name.contains(&b'=') {
         true => Err(Failure::wrong(format!("invalid variable name: {}", shown_bytes(&name)))),
         false => Ok(name),
@@ -49,7 +49,7 @@ fn variable_name(name: Word) -> Result<Word, Failure> {
 }
 
 /// The name of a variable that a word sets itself.
-fn own_name(name: Word) -> Result<Word, Failure> {
+fn own_name(name: Argument) -> Result<Argument, Failure> {
     match name.is_empty() || name.contains(&b'=') {
         true => Err(Failure::wrong("invalid variable name")),
         false => Ok(name),
@@ -61,7 +61,7 @@ pub(in crate::s6_commands) fn emptyenv(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "emptyenv [ -p | -c | -o | -P ] prog...";
     let found = call.options("pcoP", SYNOPSIS)?;
     let has = |letter| found.iter().any(|(one, _)| *one == letter);
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
     }
     let before = &call.environment;
@@ -96,7 +96,7 @@ enum Fallback {
     /// What was read is taken all the same.
     Ignore,
     /// This one, or none.
-    Value(Option<Word>),
+    Value(Option<Argument>),
 }
 
 /// Executes the rest with what a program prints as the value of a variable.
@@ -115,10 +115,10 @@ pub(in crate::s6_commands) fn backtick(mut call: Call) -> Outcome {
             letter => imports = letter == b'E',
         }
     }
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let name = own_name(call.word(SYNOPSIS)?)?;
+    let name = own_name(call.argument(SYNOPSIS)?)?;
     let Some(block) = call.block()? else { return Err(Failure::wrong("unterminated block")) };
     if block.is_empty() {
         return Err(Failure::wrong("empty block"));
@@ -128,9 +128,9 @@ pub(in crate::s6_commands) fn backtick(mut call: Call) -> Outcome {
     with_variable(call, &name, value.as_deref(), imports)
 }
 
-fn output_of(call: &Call, block: &[Word]) -> Result<(Word, Ended), Failure> {
+fn output_of(call: &Call, block: &[Argument]) -> Result<(Argument, Ended), Failure> {
     let (pid, pipe) = pipes::start_writer(call, block)?;
-    let mut output = Word::new();
+    let mut output = Argument::new();
     std::fs::File::from(pipe).read_to_end(&mut output).map_err(|error| Failure::unable("slurp", errno(&error)))?;
     let ended = chain::wait_for(pid).map_err(|errno| Failure::unable(format!("wait for {}", name_of(block)), errno))?;
     Ok((output, ended))
@@ -138,11 +138,11 @@ fn output_of(call: &Call, block: &[Word]) -> Result<(Word, Ended), Failure> {
 
 fn read_value(
     call: &Call,
-    mut output: Word,
+    mut output: Argument,
     ended: Ended,
     fallback: Fallback,
     chomps: bool,
-) -> Result<Option<Word>, Failure> {
+) -> Result<Option<Argument>, Failure> {
     let nul = output.iter().position(|byte| *byte == 0);
     match (ended, nul, fallback) {
         (Ended::Exited(0), None, _) => {}
@@ -182,8 +182,8 @@ pub(in crate::s6_commands) fn withstdinas(mut call: Call) -> Outcome {
             letter => imports = letter == b'E',
         }
     }
-    let name = own_name(call.word(SYNOPSIS)?)?;
-    let mut input = Word::new();
+    let name = own_name(call.argument(SYNOPSIS)?)?;
+    let mut input = Argument::new();
     std::io::stdin().read_to_end(&mut input).map_err(|error| Failure::unable("slurp", errno(&error)))?;
     let value = match (input.iter().position(|byte| *byte == 0), fallback) {
         (None, _) => {
@@ -212,10 +212,10 @@ pub(in crate::s6_commands) fn getpid(mut call: Call) -> Outcome {
             letter => is_parents = letter == b'P',
         }
     }
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let name = own_name(call.word(SYNOPSIS)?)?;
+    let name = own_name(call.argument(SYNOPSIS)?)?;
     let pid = if is_parents { getppid() } else { process_id() };
     with_variable(call, &name, Some(pid.to_string().as_bytes()), imports)
 }
@@ -224,10 +224,10 @@ pub(in crate::s6_commands) fn getpid(mut call: Call) -> Outcome {
 pub(in crate::s6_commands) fn getcwd(mut call: Call) -> Outcome {
     const SYNOPSIS: &str = "getcwd [ -E | -e ] variable prog...";
     let imports = call.options("Ee", SYNOPSIS)?.last().is_some_and(|(letter, _)| *letter == b'E');
-    if call.words.len() < 2 {
+    if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let name = own_name(call.word(SYNOPSIS)?)?;
+    let name = own_name(call.argument(SYNOPSIS)?)?;
     let directory = std::env::current_dir().map_err(|error| Failure::unable("getcwd", errno(&error)))?;
     with_variable(call, &name, Some(&directory.into_os_string().into_vec()), imports)
 }
@@ -238,8 +238,8 @@ pub(super) fn with_variable(mut call: Call, name: &[u8], value: Option<&[u8]>, i
     environment.put(name, value);
     if imports {
         let options: [&[u8]; 4] = [b"-ui", b"--", name, name];
-        call.words.splice(0..0, options.iter().map(|word| word.to_vec()));
-        return super::substitutions::importas(call.next("importas", call.words.clone(), environment));
+        call.arguments.splice(0..0, options.iter().map(|word| word.to_vec()));
+        return super::substitutions::importas(call.next("importas", call.arguments.clone(), environment));
     }
     call.exec_with(&environment)
 }

@@ -1,9 +1,9 @@
-//! Words that decide by an exit code: `if`, `ifelse`, `ifte`, `ifthenelse`.
+//! Commands that decide by an exit code: `if`, `ifelse`, `ifte`, `ifthenelse`.
 
 use nix::errno::Errno;
 
 use super::sequence::{name_of, run_before};
-use crate::s6_commands::call::{Call, Outcome, Word, number};
+use crate::s6_commands::call::{Argument, Call, Outcome, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::failure::Failure;
 use crate::sys::chain::Ended;
@@ -34,12 +34,12 @@ pub(in crate::s6_commands) fn ifelse(mut call: Call) -> Outcome {
     let options =
         Options::read(&mut call, "nX", "ifelse [ -n ] [ -X ] { command-if } { command-then... } command-else...")?;
     let condition = call.ended_block("if block")?;
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::wrong("then block required"));
     }
     let then = call.ended_block("then block")?;
     if (run(&call, &condition, options.lets_crash)? == 0) != options.is_negated {
-        call.words = then;
+        call.arguments = then;
     }
     call.exec()
 }
@@ -49,16 +49,16 @@ pub(in crate::s6_commands) fn ifte(mut call: Call) -> Outcome {
     let options =
         Options::read(&mut call, "Xn", "ifte [ -X ] [ -n ] { command-then... } { command-else... } command-if...")?;
     let then = call.ended_block("then block")?;
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::wrong("else block required"));
     }
     let otherwise = call.ended_block("else block")?;
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::wrong("empty command-if"));
     }
-    let condition = std::mem::take(&mut call.words);
+    let condition = std::mem::take(&mut call.arguments);
     let is_true = (run(&call, &condition, options.lets_crash)? == 0) != options.is_negated;
-    call.words = if is_true { then } else { otherwise };
+    call.arguments = if is_true { then } else { otherwise };
     call.exec()
 }
 
@@ -67,14 +67,14 @@ pub(in crate::s6_commands) fn ifthenelse(mut call: Call) -> Outcome {
     let synopsis = "ifthenelse [ -X ] { command-if... } { command-then... } { command-else... } [ remainder... ]";
     let options = Options::read(&mut call, "Xs", synopsis)?;
     let condition = call.ended_block("if block")?;
-    if call.words.is_empty() {
+    if call.arguments.is_empty() {
         return Err(Failure::wrong("then block required"));
     }
     let then = call.ended_block("then block")?;
     let otherwise = call.ended_block("else block")?;
     let chosen = if run(&call, &condition, options.lets_crash)? == 0 { then } else { otherwise };
     if options.is_one_scope {
-        call.words.splice(0..0, chosen);
+        call.arguments.splice(0..0, chosen);
         return call.exec();
     }
     run_before(call, &chosen)
@@ -95,7 +95,7 @@ impl Options {
 }
 
 /// Runs a condition; returns its exit code. Killed by a signal it ends us too, unless that counts as an exit code.
-fn run(call: &Call, condition: &[Word], lets_crash: bool) -> Result<u8, Failure> {
+fn run(call: &Call, condition: &[Argument], lets_crash: bool) -> Result<u8, Failure> {
     let environment = &call.environment;
     let pid = call.spawn(condition, environment, || Ok(())).map_err(|errno| {
         let name = name_of(condition);

@@ -6,7 +6,7 @@ use crate::supervise::{Role, SpawnError, SpawnStep};
 use crate::text::shown;
 
 /// Returns why a process could not be started: "cannot execute `/x`: Permission denied; it has no execute bit".
-pub fn words(why: &SpawnError) -> String {
+pub fn message(why: &SpawnError) -> String {
     let SpawnError { role, object, errno, explanation, .. } = why;
     let object = object.as_ref().map(shown);
     let what = match (why.step, object) {
@@ -28,7 +28,7 @@ fn of_step(step: SpawnStep) -> &'static str {
     match step {
         SpawnStep::FindService => "cannot find the service",
         SpawnStep::FindCommand => "cannot find a command to run",
-        SpawnStep::Words => "cannot pass a NUL byte to a program",
+        SpawnStep::NulByte => "cannot pass a NUL byte to a program",
         SpawnStep::AwaitFile => "its environment_file is still being read",
         SpawnStep::Memory => "cannot get memory for environment_file",
         SpawnStep::Pipe => "cannot make a pipe",
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn every_stage_has_words_of_its_own() {
-        let all: BTreeSet<_> = SpawnStep::ALL.into_iter().map(|step| words(&SpawnError::new(step, 13))).collect();
+        let all: BTreeSet<_> = SpawnStep::ALL.into_iter().map(|step| message(&SpawnError::new(step, 13))).collect();
         assert_eq!(all.len(), SpawnStep::ALL.len());
     }
 
@@ -72,8 +72,8 @@ mod tests {
             explanation: "it has no execute bit".into(),
             ..SpawnError::new(SpawnStep::Exec, Errno::EACCES as i32)
         };
-        assert_eq!(words(&why), "finish: cannot execute `/bin/a\\nb`: Permission denied; it has no execute bit");
+        assert_eq!(message(&why), "finish: cannot execute `/bin/a\\nb`: Permission denied; it has no execute bit");
         let why = SpawnError { object: Some("/srv".into()), ..SpawnError::new(SpawnStep::Directory, 2) };
-        assert_eq!(words(&why), "cannot change to the directory /srv: No such file or directory");
+        assert_eq!(message(&why), "cannot change to the directory /srv: No such file or directory");
     }
 }

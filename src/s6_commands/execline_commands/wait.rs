@@ -39,9 +39,9 @@ pub(in crate::s6_commands) fn wait(mut call: Call) -> Outcome {
     }
     let block = call.block()?;
     let has_block = block.is_some();
-    let words = block.unwrap_or_else(|| std::mem::take(&mut call.words));
+    let arguments = block.unwrap_or_else(|| std::mem::take(&mut call.arguments));
     let pid = |word: &Vec<u8>| number(word).and_then(|pid| i32::try_from(pid).ok()).ok_or_else(wrong);
-    let pids = words.iter().map(pid).collect::<Result<Vec<i32>, _>>()?;
+    let pids = arguments.iter().map(pid).collect::<Result<Vec<i32>, _>>()?;
     let found = wait_for(&Wanted { pids, is_one_enough, timeout }, insists)?;
     if !has_block {
         return Ok(found.map_or(NO_CHILD, |(_, code)| code));
