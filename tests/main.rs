@@ -40,6 +40,7 @@ mod log_flow;
 mod main_command;
 mod main_signals;
 mod notify;
+mod other_users;
 mod own;
 mod pid1_filter;
 mod plan;

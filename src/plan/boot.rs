@@ -219,19 +219,16 @@ fn mode(
         (SwitchAbility::User, _) if known() => Mode::User,
         (SwitchAbility::User, _) => Mode::UserUnknown,
         (SwitchAbility::LimitedRoot, _) => Mode::RootLimited,
-        (SwitchAbility::Root, _) if skips || lacks_capabilities(facts, identity, drop, steps) => Mode::RootLimited,
+        (SwitchAbility::Root, _) if skips || lacks_capabilities(facts, steps) => Mode::RootLimited,
         (SwitchAbility::Root, _) => Mode::Root,
     }
 }
 
-/// Whether capabilities are missing that steps may need for single files, or PID 1 for its services.
-fn lacks_capabilities(facts: &Facts, identity: &Identity, drop: DropLevel, steps: &[PlannedStep]) -> bool {
+/// Whether capabilities are missing that steps may need for single files.
+fn lacks_capabilities(facts: &Facts, steps: &[PlannedStep]) -> bool {
     let mut needs = CapSet::EMPTY;
     if steps.iter().any(|it| matches!(it.step, super::Step::Own(_)) && it.decision == Decision::Perform) {
         needs = needs.with(Capability::CHOWN).with(Capability::FOWNER).with(Capability::DAC_OVERRIDE);
-    }
-    if drop == DropLevel::StayRoot && identity.uid != Uid::ROOT {
-        needs = needs.with(Capability::KILL);
     }
     !needs.minus(facts.effective).is_empty()
 }

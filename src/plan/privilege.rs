@@ -117,11 +117,6 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
         stays.append(&mut reasons);
         reasons = stays;
     }
-    if drop == DropLevel::StayRoot && !case.facts.effective.has(Capability::KILL) && case.identity.uid != Uid::ROOT {
-        let fix = Fix::capabilities(CapSet::EMPTY.with(Capability::KILL));
-        let issue = Issue::lacking(Capability::KILL, "it cannot signal the app's processes", fix);
-        notes.degraded(Area::Capability, "PID 1", issue);
-    }
     let private_gid = (drop == DropLevel::ToApp).then(|| private_gid(case)).flatten();
     Privilege { drop, kept, no_new_privs, private_gid, reasons }
 }
@@ -221,6 +216,11 @@ fn missing(case: &PrivilegeInputs<'_>, service: &Service, wanted: CapSet, notes:
     let of_limits = CapSet::from_iter([Capability::SYS_NICE, Capability::SYS_RESOURCE]).minus(service.capabilities);
     let wanted = wanted.minus(case.facts.permitted).minus(of_limits);
     let missing = without_free_ports(wanted, case.facts);
+    // With SETUID, processes are signalled as their users.
+    let missing = match case.facts.permitted.has(Capability::SETUID) && !service.capabilities.has(Capability::KILL) {
+        true => missing.minus(CapSet::EMPTY.with(Capability::KILL)),
+        false => missing,
+    };
     let name = &service.name;
     let granting = |missing: CapSet| match (Fix::capabilities(missing), case.switch_ability) {
         (fix, SwitchAbility::Root | SwitchAbility::LimitedRoot) => fix,

@@ -311,6 +311,10 @@ impl<'a> EventLoop<'a> {
                 left if left.is_empty() => String::new(),
                 left => kill_report::named(&left),
             },
+            Report::Unkillable { pid, .. } => kill_report::survival_reason(&[*pid]),
+            Report::LeftoversAbandoned { pid, .. } => {
+                kill_report::survival_reason(&self.processes.process_table.remaining_processes(*pid))
+            }
             _ => String::new(),
         }
     }

@@ -12,12 +12,11 @@ use super::kill_report;
 use super::process_manager::ProcessManager;
 use super::reports::RunKind;
 use crate::config::units::duration_text;
-use crate::config::values::{CapSet, Capability, Signal};
+use crate::config::values::Signal;
 use crate::supervise::{Pid, Target};
-use crate::sys::privilege::with_raised;
 use crate::sys::process::reap::{self, WaitResult};
 use crate::sys::process::stat::{ProcessStat, all_pids};
-use crate::sys::process::{children, session};
+use crate::sys::process::{children, group, session};
 
 /// No process has exited for this long after SIGKILL: what is still there is in uninterruptible sleep.
 const KILL_TIMEOUT: Duration = Duration::from_millis(250);
@@ -62,7 +61,7 @@ pub fn terminate_remaining(
             last_exit = now;
         }
         if now >= kill_deadline || now >= last_exit + KILL_TIMEOUT {
-            return;
+            return log_survivors();
         }
     }
 }
@@ -90,6 +89,15 @@ fn log_killed(after: Duration) {
     }
 }
 
+/// Names what SIGKILL has not ended.
+fn log_survivors() {
+    let left = living_children();
+    if !left.is_empty() {
+        let (names, why) = (kill_report::named(&left), kill_report::survival_reason(&left));
+        tracing::error!("cannot kill {names} ({why}): the container ends without it");
+    }
+}
+
 /// Stops each running process group without the engine, the youngest first, each with an equal share of the time.
 pub fn stop_each(processes: &mut ProcessManager, deadline: Instant) {
     let mut left = processes.youngest_first();
@@ -105,18 +113,13 @@ pub fn stop_each(processes: &mut ProcessManager, deadline: Instant) {
 }
 
 fn signal_all(signal: Signal) {
-    // Another user's processes: KILL is permitted and raised around this one call (DESIGN §3.4).
-    with_raised(CapSet::EMPTY.with(Capability::KILL), || {
-        if std::process::id() == 1 {
-            // SAFETY: takes numbers only; as PID 1 it reaches our own PID namespace only.
-            unsafe { libc::kill(-1, signal.number()) };
-            return;
-        }
-        for child in children() {
-            // SAFETY: takes numbers only; a child that only we reap, so the pid is its own.
-            unsafe { libc::kill(child, signal.number()) };
-        }
-    });
+    if std::process::id() == 1 {
+        return group::signal_everything(signal);
+    }
+    for child in children() {
+        // It may have no right to: then it is named at the end.
+        let _refused = group::signal_child(Pid(child), signal);
+    }
 }
 
 fn living_children() -> Vec<Pid> {

@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::unistd::geteuid;
+
+use crate::config::values::{CapSet, Capability};
+use crate::plan::fix::Fix;
 use crate::supervise::{Id, Killed, Pid, Supervisor};
+use crate::sys::process::permission;
 use crate::sys::read_file;
 use crate::text::shown_bytes;
 
@@ -44,6 +50,33 @@ pub fn remedy(id: Id, who: Killed, after: Duration, supervisor: &Supervisor, is_
         Killed::Command | Killed::Finish | Killed::StopCommand | Killed::Leftovers => String::new(),
     };
     format!("; if it needs longer, set {timeout}{signal}")
+}
+
+/// Returns why a signal could not be sent, and what to change.
+pub fn refusal(errno: Errno) -> String {
+    match errno {
+        Errno::EPERM => format!("it is another user's, and {}", no_permission()),
+        errno => errno.desc().to_owned(),
+    }
+}
+
+/// Returns why killed processes are still there.
+pub fn survival_reason(pids: &[Pid]) -> String {
+    match pids.iter().any(|pid| permission::is_refused(*pid)) {
+        true => no_permission(),
+        false => "uninterruptible sleep?".to_owned(),
+    }
+}
+
+/// Without SETUID too, or it would have been sent as that user.
+fn no_permission() -> String {
+    if geteuid().is_root() {
+        let fix = Fix::capabilities(CapSet::EMPTY.with(Capability::KILL));
+        format!("PID 1 lacks the capability KILL: {fix}")
+    } else {
+        "PID 1 lacks the capability KILL: write `drop = \"root\"` in /etc/stepdown.toml and start the container as root"
+            .to_owned()
+    }
 }
 
 /// Returns the command line of a process, shortened; its name in brackets where it has none, as ps(1) has it.

@@ -16,6 +16,7 @@ use nix::unistd::{geteuid, pipe2};
 use super::calendars::Calendars;
 use super::config_reader::ConfigReader;
 use super::fd_watcher::FdWatcher;
+use super::kill_report;
 use super::notify_sockets::{NotifySocket, Sockets};
 use super::oom_tracker::OomTracker;
 use super::probe::{ProbeOwner, Probes};
@@ -23,12 +24,11 @@ use super::process_table::{Leftover, Process, ProcessTable};
 use super::service_entry::{Descriptors, EnvironmentFileState, LaunchContext, ServiceEntry};
 use super::service_records::ServiceRecords;
 use crate::config::service::Ready;
-use crate::config::values::{CapSet, Capability, Signal, Uid};
+use crate::config::values::{Signal, Uid};
 use crate::log::logs::{Logs, READ_BUDGET};
 use crate::log::own_messages::Stream;
 use crate::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, SpawnStep, Target};
 use crate::sys::dev_null;
-use crate::sys::privilege::with_raised;
 use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::{self, LeaderlessGroup};
 use crate::sys::process::reap::{self, WaitResult};
@@ -175,7 +175,7 @@ impl ProcessManager {
         if let Err(errno) = self.deliver(pid, to, signal)
             && errno != Errno::ESRCH
         {
-            tracing::warn!("cannot send {signal} to process {}: {}", pid.0, errno.desc());
+            tracing::warn!("cannot send {signal} to process {}: {}", pid.0, kill_report::refusal(errno));
         }
     }
 
@@ -193,22 +193,17 @@ impl ProcessManager {
             // Reaped since the engine last knew of it: the pid may be another process's by now (SECURITY T26).
             return Err(Errno::ESRCH);
         }
-        let mut send = || match self.process_table.leftover(pid) {
+        match self.process_table.leftover(pid) {
             (Some(leftover), snapshots, detached) => leftover.signal(signal, snapshots, detached),
             (None, snapshots, _) => {
-                let sent = if kills { group::kill_all(pid, snapshots) } else { group::signal(pid, to, signal) };
+                let sent =
+                    if kills { group::kill_all(pid, snapshots) } else { group::signal(pid, to, signal, snapshots) };
                 match sent {
                     // A child that was just forked has no group yet; it is ours and not reaped, so its number is its own.
-                    Err(Errno::ESRCH) if to == Target::Group => group::signal(pid, Target::Process, signal),
+                    Err(Errno::ESRCH) if to == Target::Group => group::signal_child(pid, signal),
                     sent => sent,
                 }
             }
-        };
-        let kill = CapSet::EMPTY.with(Capability::KILL);
-        // Another user's service: KILL is permitted and raised around this one call (DESIGN §3.4).
-        match send() {
-            Err(Errno::EPERM) => with_raised(kill, send),
-            sent => sent,
         }
     }
 

@@ -24,7 +24,7 @@ pub struct ReportContext<'a> {
     pub run_kind: RunKind,
     /// What is kept of each service.
     pub records: &'a ServiceRecords,
-    /// Which processes are killed or left running, where that is what is reported.
+    /// Which processes are killed or left running, where that is what is reported; or why they cannot be killed.
     pub processes: &'a str,
     /// Whether a stop was requested a second time: what is killed has not had its time.
     pub is_forced: bool,
@@ -134,11 +134,12 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             context.processes
         ),
         Report::Unkillable { id, pid } => {
-            tracing::error!("{}: process {} cannot be killed (uninterruptible sleep?), leaving it", name(*id), pid.0);
+            tracing::error!("{}: process {} cannot be killed ({}), leaving it", name(*id), pid.0, context.processes);
         }
         Report::LeftoversAbandoned { id, pid } => {
-            let what = name(*id);
-            tracing::warn!("{what}: what it left in process group {} cannot be killed, going on without it", pid.0);
+            let (what, why) = (name(*id), context.processes);
+            let pid = pid.0;
+            tracing::warn!("{what}: what it left in process group {pid} cannot be killed ({why}), going on without it");
         }
         Report::WaitForFails { id, at, since, why } => {
             let what = supervisor.name(*id);

@@ -5,6 +5,7 @@ pub mod access;
 pub mod chain;
 pub mod descriptors;
 pub mod dev_null;
+mod effective_user;
 pub mod exec_failure;
 pub mod files;
 pub mod host;

@@ -208,7 +208,7 @@ pub fn simulate_not_restored() {
 }
 
 /// Restores privilege on drop, also while a panic unwinds. A failure is recorded for [`take_not_restored`].
-struct RestoreOnDrop<F: FnMut() -> bool>(F);
+pub(super) struct RestoreOnDrop<F: FnMut() -> bool>(pub(super) F);
 
 impl<F: FnMut() -> bool> std::ops::Drop for RestoreOnDrop<F> {
     fn drop(&mut self) {
@@ -228,10 +228,13 @@ pub fn with_raised<T>(wanted: CapSet, work: impl FnOnce() -> T) -> T {
         return work();
     }
     // If it is refused, the work itself fails with EPERM.
-    let lower = names(before);
-    let raised = caps::set(None, Set::Effective, &names(before.union(missing))).is_ok();
-    let _lowered = raised.then(|| RestoreOnDrop(|| caps::set(None, Set::Effective, &lower).is_ok()));
+    let _lowered = set_effective(before.union(missing)).then(|| RestoreOnDrop(|| set_effective(before)));
     work()
+}
+
+/// Sets *effective*; returns whether it worked.
+pub(super) fn set_effective(value: CapSet) -> bool {
+    caps::set(None, Set::Effective, &names(value)).is_ok()
 }
 
 /// A user whose rights to files are used.

@@ -297,9 +297,18 @@ fn drop_root_never_drops_pid_1() {
     config.container.drop = DropPolicy::Root;
     let plan = plan::boot(&config, &docker()).unwrap();
     assert_eq!((plan.privilege.drop, service(&plan, "web").credentials.uid), (DropLevel::StayRoot, Uid(1000)));
+}
+
+#[test]
+fn without_kill_nothing_is_missing_where_setuid_is_granted() {
     let facts = without(docker(), &[Capability::KILL]);
-    let notices = noted(&plan::boot(&config, &facts).unwrap());
-    assert!(notices[0].contains("cannot signal the app's processes"), "{notices:?}");
+    let mut config = with(vec![longrun("web")]);
+    config.container.drop = DropPolicy::Root;
+    assert_eq!(noted(&plan::boot(&config, &facts).unwrap()), [""; 0]);
+    let other = Service { user: RunAs::Ids(Uid(1001), Gid(1001)), ..longrun("other") };
+    let plan = plan::boot(&with(vec![longrun("web"), other]), &facts).unwrap();
+    assert_eq!(noted(&plan), [""; 0]);
+    assert_eq!(plan.privilege.kept, CapSet::from_iter([Capability::SETUID, Capability::SETGID]));
 }
 
 #[test]

@@ -14,12 +14,14 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork, pipe2};
 
 use super::report::Usability;
+use crate::config::values::Signal;
 use crate::plan::Identity;
+use crate::supervise::Pid;
+use crate::sys::process::group;
 
 /// The child could not change to the user. access(2) never returns this errno (EKEYREJECTED is for keys).
 const CANNOT_SWITCH: i32 = 127;
@@ -54,7 +56,7 @@ pub fn by_user(identity: &Identity, path: &Path, stop: &AtomicBool) -> Usability
     drop(end);
     loop {
         if stop.load(Ordering::Relaxed) {
-            let _gone = kill(child, Signal::SIGKILL);
+            let _gone = group::signal_child(Pid(child.as_raw()), Signal::KILL);
             return Usability::Unknown;
         }
         match poll(&mut [PollFd::new(alive.as_fd(), PollFlags::empty())], POLL_INTERVAL) {

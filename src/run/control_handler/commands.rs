@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-
 use super::super::event_loop::EventLoop;
+use super::super::kill_report;
 use super::super::probe::ProbeStartError;
 use super::waiters::{WaitFor, response};
 use crate::config::service::Reload;
@@ -76,7 +75,7 @@ impl EventLoop<'_> {
         match method {
             Reload::Signal(signal) => match self.processes.deliver(pid, Target::Process, *signal) {
                 Ok(()) => Ok(Some(format!("sent {signal}"))),
-                Err(errno) => Err(format!("cannot send {signal}: {}", errno.desc())),
+                Err(errno) => Err(format!("cannot send {signal}: {}", kill_report::refusal(errno))),
             },
             Reload::Command(words) => match self.processes.start_command(id, words, RELOAD_TIMEOUT, Instant::now()) {
                 Ok(()) => Ok(None),
@@ -105,8 +104,10 @@ impl EventLoop<'_> {
             };
             return Err(CommandRefused::Refused(format!("`{name}` has no process: {how}")));
         };
-        let refused =
-            |errno: Errno| CommandRefused::Refused(format!("cannot send {signal} to `{name}`: {}", errno.desc()));
+        let refused = |errno| {
+            let why = kill_report::refusal(errno);
+            CommandRefused::Refused(format!("cannot send {signal} to `{name}`: {why}"))
+        };
         self.processes.deliver(pid, to, signal).map_err(refused)
     }
 }

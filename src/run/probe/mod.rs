@@ -25,10 +25,9 @@ use nix::unistd::pipe2;
 
 use crate::config::probe::Probe;
 use crate::config::units::show_duration;
-use crate::config::values::{CapSet, Capability, Signal};
+use crate::config::values::Signal;
 use crate::supervise::{Exit, Id, Pid, ProbeResult, SpawnError, SpawnStep, Target};
 use crate::sys::dev_null;
-use crate::sys::privilege::with_raised;
 use crate::sys::process::child::ExecPointers;
 use crate::sys::process::launch::{Launch, Program, Session, c_strings};
 use crate::sys::process::session::{self, ProcessSnapshotCache};
@@ -194,10 +193,11 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         };
         probe.read(&self.epoll);
         probe.close(&self.epoll);
-        raised(|| group::signal(pid, Target::Group, Signal::KILL));
+        // Usually nobody is left.
+        let _gone = group::signal(pid, Target::Group, Signal::KILL, &mut self.snapshots);
         reap::reap(pid);
         if session::is_number_in_use(pid, self.null.as_fd()) {
-            raised(|| self.snapshots.signal_others(pid, false, Signal::KILL));
+            let _gone = self.snapshots.signal_others(pid, false, Signal::KILL);
         }
         (!probe.is_over).then(|| (probe.key, probe.result(exit)))
     }
@@ -319,17 +319,11 @@ impl<K> RunningProbe<K> {
 /// Kills a probe with its group and session. It is a child of ours and not reaped, so all these numbers are its own; before
 /// it has made its group that is empty.
 fn kill(pid: Pid, snapshots: &mut ProcessSnapshotCache) {
-    raised(|| match group::kill_all(pid, snapshots) {
-        Err(Errno::ESRCH) => group::signal(pid, Target::Process, Signal::KILL),
+    // It may have ended.
+    let _gone = match group::kill_all(pid, snapshots) {
+        Err(Errno::ESRCH) => group::signal_child(pid, Signal::KILL),
         other => other,
-    });
-}
-
-fn raised(mut kill: impl FnMut() -> Result<(), Errno>) {
-    if kill() == Err(Errno::EPERM) {
-        // Another user's: KILL is permitted and raised around this one call (DESIGN §3.4).
-        let _refused = with_raised(CapSet::EMPTY.with(Capability::KILL), kill);
-    }
+    };
 }
 
 /// Prepares a probe before the fork, and adapts `launch` to it.

@@ -20,19 +20,17 @@
 //! | tag shed, its parent gone         | left / left | left / left | left / left | left / left |
 //!
 //! Processes that are left have no tag and are reported once (`run/detached.rs`).
-#![allow(unsafe_code)] // kill(2): no wrapper in nix that knows real-time signals
 
 use std::collections::{HashMap, HashSet};
 
 use nix::errno::Errno;
-use nix::libc;
 
 use crate::config::values::Signal;
 use crate::supervise::Pid;
 use crate::sys::process::run_tag::{self, RunTag, RunTags};
 use crate::sys::process::session::{self, combine};
 use crate::sys::process::stat::ProcessStat;
-use crate::sys::process::{children, pidfd};
+use crate::sys::process::{children, group, permission, pidfd};
 
 /// More rounds than needed: a killed process does not fork any more.
 const MAX_ROUNDS: usize = 8;
@@ -186,12 +184,9 @@ fn process_tree(root: Pid) -> Vec<(Pid, Option<Pid>)> {
 
 /// A child of ours keeps its pid until we reap it; that of any other process may have been reused.
 fn send(pid: Pid, parent: Option<Pid>, run: RunTag, signal: Signal) -> Result<(), Errno> {
-    let Some(parent) = parent else {
-        // SAFETY: takes numbers only.
-        return Errno::result(unsafe { libc::kill(pid.0, signal.number()) }).map(drop);
-    };
+    let Some(parent) = parent else { return group::signal_child(pid, signal) };
     let is_below = || children::children_of(parent.0).is_some_and(|children| children.contains(&pid.0));
-    pidfd::send_to(pid, signal, || run.is_on(pid) || is_below())
+    permission::to_one(pid, || pidfd::send_to(pid, signal, || run.is_on(pid) || is_below()))
 }
 
 /// The start time of a process in ticks since boot: together with its pid it identifies the process.

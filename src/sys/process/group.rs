@@ -6,11 +6,13 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::unistd::{Pid as Number, getpgid};
 
 use crate::config::values::Signal;
 use crate::supervise::{Pid, Target};
-use crate::sys::process::pidfd;
 use crate::sys::process::session::{self, ProcessSnapshotCache, SessionMembers, combine};
+use crate::sys::process::stat::all_pids;
+use crate::sys::process::{permission, pidfd};
 
 /// `PIDFD_SIGNAL_PROCESS_GROUP` (Linux 6.9): the group of the process of the pidfd, not of its number.
 const PROCESS_GROUP: libc::c_uint = 1 << 2;
@@ -57,7 +59,13 @@ impl LeaderlessGroup {
     /// # Errors
     /// ESRCH when there is none, EPERM when any of them is another user's.
     pub fn signal(&self, signal: Signal, recent: &mut ProcessSnapshotCache) -> Result<(), Errno> {
-        combine(self.send(signal.number()), recent.signal_others(self.leader, false, signal))
+        let group = permission::to_many(
+            signal,
+            || self.send(signal.number()),
+            || recent.group_of(self.leader, false),
+            |pid| signal_member(pid, self.leader, signal),
+        );
+        combine(group, recent.signal_others(self.leader, false, signal))
     }
 
     fn send(&self, number: i32) -> Result<(), Errno> {
@@ -80,7 +88,7 @@ impl LeaderlessGroup {
 /// ESRCH when there is no such group (yet), EPERM when any is another user's.
 pub fn kill_all(leader: Pid, recent: &mut ProcessSnapshotCache) -> Result<(), Errno> {
     // The group first: its members cannot start new jobs after that.
-    let group = by_number(leader, Signal::KILL.number());
+    let group = signal(leader, Target::Group, Signal::KILL, recent);
     match (group, recent.signal_others(leader, true, Signal::KILL)) {
         (Ok(()), Err(Errno::EPERM)) => Err(Errno::EPERM),
         (group, _) => group,
@@ -91,14 +99,44 @@ pub fn kill_all(leader: Pid, recent: &mut ProcessSnapshotCache) -> Result<(), Er
 ///
 /// # Errors
 /// ESRCH when it is gone, EPERM when it is another user's.
-pub fn signal(leader: Pid, to: Target, signal: Signal) -> Result<(), Errno> {
+pub fn signal(leader: Pid, to: Target, signal: Signal, recent: &mut ProcessSnapshotCache) -> Result<(), Errno> {
     match to {
-        Target::Group => by_number(leader, signal.number()),
-        Target::Process => {
-            // SAFETY: takes numbers only; nix's enum knows no real-time signals.
-            Errno::result(unsafe { libc::kill(leader.0, signal.number()) }).map(drop)
-        }
+        Target::Group => permission::to_many(
+            signal,
+            || by_number(leader, signal.number()),
+            || recent.group_of(leader, true),
+            |pid| signal_member(pid, leader, signal),
+        ),
+        Target::Process => signal_child(leader, signal),
     }
+}
+
+/// Sends a signal to a child of ours that is not reaped, so that its pid is its own.
+///
+/// # Errors
+/// ESRCH when it is no child any more, EPERM when it is another user's.
+pub fn signal_child(pid: Pid, signal: Signal) -> Result<(), Errno> {
+    // SAFETY: takes numbers only; nix's enum knows no real-time signals.
+    permission::to_one(pid, || Errno::result(unsafe { libc::kill(pid.0, signal.number()) }).map(drop))
+}
+
+/// Sends a signal to every process of our PID namespace but ourselves: for its PID 1 alone (kill(2) with -1).
+pub fn signal_everything(signal: Signal) {
+    let us = i32::try_from(std::process::id()).unwrap_or(1);
+    // Whoever has a pid by then is meant too. Nobody is left: the answer does not matter.
+    let _answer = permission::to_many(
+        signal,
+        // SAFETY: takes numbers only.
+        || Errno::result(unsafe { libc::kill(-1, signal.number()) }).map(drop),
+        || all_pids().into_iter().flatten().filter(|pid| *pid != us).map(Pid).collect(),
+        |pid| signal_child(pid, signal),
+    );
+}
+
+/// Sends a signal to one member of the group of `leader`, which is no child of ours.
+fn signal_member(pid: Pid, leader: Pid, signal: Signal) -> Result<(), Errno> {
+    let group_of = |pid: Pid| getpgid(Some(Number::from_raw(pid.0))).map(Number::as_raw);
+    pidfd::send_to(pid, signal, || group_of(pid) == Ok(leader.0))
 }
 
 fn by_number(leader: Pid, number: i32) -> Result<(), Errno> {

@@ -1,6 +1,6 @@
 //! Processes: prepared ([`launch`]), forked ([`spawn`]), set up until exec ([`child`]), reaped in one place ([`reap`]), and
-//! signalled by group ([`group`]), session ([`session`]) and run ([`detached`], [`run_tag`]); the OOM score
-//! ([`oom_score`]); the filter that protects PID 1 from services ([`filter`]); `/proc/PID/stat` ([`stat`]) and limits
+//! signalled by group ([`group`]), session ([`session`]) and run ([`detached`], [`run_tag`]), whoever's they are
+//! ([`permission`]); the OOM score ([`oom_score`]); the filter that protects PID 1 from services ([`filter`]); `/proc/PID/stat` ([`stat`]) and limits
 //! ([`resource`]). Knows pids and descriptors, not services.
 
 mod capset;
@@ -12,6 +12,7 @@ pub mod filter;
 pub mod group;
 pub mod launch;
 pub mod oom_score;
+pub mod permission;
 pub(in crate::sys) mod pidfd;
 pub mod program;
 pub mod reap;

@@ -17,8 +17,8 @@ use nix::unistd::{Pid as Number, getpgid, getsid};
 
 use crate::config::values::Signal;
 use crate::supervise::Pid;
-use crate::sys::process::pidfd;
 use crate::sys::process::stat::{ProcessStat, all_pids};
+use crate::sys::process::{permission, pidfd};
 
 /// More rounds than needed: a killed process does not fork any more.
 const MAX_ROUNDS: usize = 8;
@@ -105,6 +105,18 @@ impl ProcessSnapshotCache {
         }
     }
 
+    /// Returns the members of a leader's group as of now, itself included while it lives.
+    pub fn group_of(&mut self, leader: Pid, lives: bool) -> Vec<Pid> {
+        let SessionMembers { mut group, leader_exists, .. } = self.members_now(leader);
+        match (leader_exists, lives) {
+            (true, true) => group.push(leader),
+            // The pid was reused, which is only possible when no member was left.
+            (true, false) => group.clear(),
+            (false, _) => {}
+        }
+        group
+    }
+
     /// Drops the snapshot, so that the next answer is current.
     pub fn invalidate(&mut self) {
         self.0 = None;
@@ -150,7 +162,8 @@ pub fn combine(one: Result<(), Errno>, other: Result<(), Errno>) -> Result<(), E
 }
 
 fn signal_one(pid: Pid, leader: Pid, signal: Signal) -> Result<(), Errno> {
-    pidfd::send_to(pid, signal, || getsid(at(pid)).map(Number::as_raw) == Ok(leader.0))
+    let is_member = || getsid(at(pid)).map(Number::as_raw) == Ok(leader.0);
+    permission::to_one(pid, || pidfd::send_to(pid, signal, is_member))
 }
 
 /// Returns the session of a process; `None`: it is gone.
