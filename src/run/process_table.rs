@@ -15,8 +15,9 @@ use crate::supervise::{Id, Pid, Role};
 use crate::sys::process::detached::Detached;
 use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::LeaderlessGroup;
+use crate::sys::process::permission::combine;
 use crate::sys::process::run_tag::RunTag;
-use crate::sys::process::session::{ProcessSnapshotCache, SessionMembers, combine};
+use crate::sys::process::session::{ProcessSnapshotCache, SessionMembers};
 use crate::sys::process::spawn::ExecPipe;
 
 /// How soon leftovers are checked; the pause doubles each time, up to the second value.

@@ -27,10 +27,11 @@ use nix::errno::Errno;
 
 use crate::config::values::Signal;
 use crate::supervise::Pid;
+use crate::sys::process::permission::{self, combine};
 use crate::sys::process::run_tag::{self, RunTag, RunTags};
-use crate::sys::process::session::{self, combine};
+use crate::sys::process::session;
 use crate::sys::process::stat::ProcessStat;
-use crate::sys::process::{children, group, permission, pidfd};
+use crate::sys::process::{children, group, pidfd};
 
 /// More rounds than needed: a killed process does not fork any more.
 const MAX_ROUNDS: usize = 8;

@@ -10,9 +10,10 @@ use nix::unistd::{Pid as Number, getpgid};
 
 use crate::config::values::Signal;
 use crate::supervise::{Pid, Target};
-use crate::sys::process::session::{self, ProcessSnapshotCache, SessionMembers, combine};
+use crate::sys::process::permission::{self, combine};
+use crate::sys::process::pidfd;
+use crate::sys::process::session::{self, ProcessSnapshotCache, SessionMembers};
 use crate::sys::process::stat::all_pids;
-use crate::sys::process::{permission, pidfd};
 
 /// `PIDFD_SIGNAL_PROCESS_GROUP` (Linux 6.9): the group of the process of the pidfd, not of its number.
 const PROCESS_GROUP: libc::c_uint = 1 << 2;

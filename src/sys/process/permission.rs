@@ -16,7 +16,6 @@ use crate::supervise::Pid;
 use crate::sys::effective_user::with_effective_user;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::capset::permitted;
-use crate::sys::process::session::combine;
 use crate::sys::read_file;
 
 /// More rounds than needed: a killed process does not fork any more.
@@ -72,6 +71,15 @@ pub(super) fn to_many(
         }
     }
     answer
+}
+
+/// Combines two results: an error other than ESRCH, or success, or ESRCH.
+pub fn combine(one: Result<(), Errno>, other: Result<(), Errno>) -> Result<(), Errno> {
+    match (one, other) {
+        (Err(Errno::EPERM), _) | (_, Err(Errno::EPERM)) => Err(Errno::EPERM),
+        (Ok(()), _) | (_, Ok(())) => Ok(()),
+        (Err(errno), Err(_)) => Err(errno),
+    }
 }
 
 /// Returns whether nothing gives us the permission to signal a process.

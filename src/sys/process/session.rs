@@ -17,8 +17,9 @@ use nix::unistd::{Pid as Number, getpgid, getsid};
 
 use crate::config::values::Signal;
 use crate::supervise::Pid;
+use crate::sys::process::permission::{self, combine};
+use crate::sys::process::pidfd;
 use crate::sys::process::stat::{ProcessStat, all_pids};
-use crate::sys::process::{permission, pidfd};
 
 /// More rounds than needed: a killed process does not fork any more.
 const MAX_ROUNDS: usize = 8;
@@ -149,15 +150,6 @@ impl ProcessSnapshotCache {
             members = self.members_now(leader);
         }
         answer
-    }
-}
-
-/// Combines two results: an error other than ESRCH, or success, or ESRCH.
-pub fn combine(one: Result<(), Errno>, other: Result<(), Errno>) -> Result<(), Errno> {
-    match (one, other) {
-        (Err(Errno::EPERM), _) | (_, Err(Errno::EPERM)) => Err(Errno::EPERM),
-        (Ok(()), _) | (_, Ok(())) => Ok(()),
-        (Err(errno), Err(_)) => Err(errno),
     }
 }
 
