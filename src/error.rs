@@ -73,14 +73,14 @@ pub struct Problem {
     /// What is wrong: lower case, no full stop, the value as it was written.
     pub what: String,
     /// What to write or do instead.
-    pub remedy: Remedy,
+    pub fix: ProblemFix,
     /// The keys that it is about, where the line is not known yet: the line is that of the first one that the file has.
     pub keys: Vec<&'static str>,
 }
 
 /// What to write or do instead.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Remedy {
+pub enum ProblemFix {
     /// In words.
     Words(String),
     /// To let its reader do so. Only the caller knows which user that is.
@@ -102,25 +102,25 @@ pub struct FileCommand {
     pub after: &'static str,
 }
 
-impl From<FileCommand> for Remedy {
+impl From<FileCommand> for ProblemFix {
     fn from(command: FileCommand) -> Self {
         Self::Command(Box::new(command))
     }
 }
 
-impl From<String> for Remedy {
+impl From<String> for ProblemFix {
     fn from(words: String) -> Self {
         Self::Words(words)
     }
 }
 
-impl From<&str> for Remedy {
+impl From<&str> for ProblemFix {
     fn from(words: &str) -> Self {
         Self::Words(words.to_owned())
     }
 }
 
-impl fmt::Display for Remedy {
+impl fmt::Display for ProblemFix {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Words(words) => out.write_str(words),
@@ -132,8 +132,8 @@ impl fmt::Display for Remedy {
 
 impl Problem {
     /// Returns a problem.
-    pub fn new(at: Place, what: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
-        Self { at, what: what.into(), remedy: remedy.into(), keys: Vec::new() }
+    pub fn new(at: Place, what: impl Into<String>, fix: impl Into<ProblemFix>) -> Self {
+        Self { at, what: what.into(), fix: fix.into(), keys: Vec::new() }
     }
 
     /// Returns it as one about these keys of its file.
@@ -147,7 +147,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Whatever they name: a problem is one line.
-        write!(out, "{}: {}; {}", self.at, shown(&self.what), shown(&self.remedy.to_string()))
+        write!(out, "{}: {}; {}", self.at, shown(&self.what), shown(&self.fix.to_string()))
     }
 }
 
@@ -164,8 +164,8 @@ impl Problems {
     /// Returns them as found by a reader of this name.
     #[must_use]
     pub fn read_by(mut self, reader: &str) -> Self {
-        for problem in self.0.iter_mut().filter(|problem| problem.remedy == Remedy::MakeReadable) {
-            problem.remedy = format!("make it readable for {reader}: chmod a+rX").into();
+        for problem in self.0.iter_mut().filter(|problem| problem.fix == ProblemFix::MakeReadable) {
+            problem.fix = format!("make it readable for {reader}: chmod a+rX").into();
         }
         self
     }
@@ -174,7 +174,7 @@ impl Problems {
     #[must_use]
     pub fn files_at(mut self, elsewhere: impl Fn(&Path) -> Option<PathBuf>) -> Self {
         for problem in &mut self.0 {
-            if let Remedy::Command(command) = &mut problem.remedy
+            if let ProblemFix::Command(command) = &mut problem.fix
                 && let Some(there) = elsewhere(&command.path)
             {
                 command.path = there;
@@ -254,19 +254,19 @@ pub struct Refused {
     /// What the kernel answered.
     pub cause: std::io::Error,
     /// Text to paste, if a fix is known.
-    pub help: Option<String>,
+    pub fix: Option<String>,
 }
 
 impl Refused {
     /// Returns a refusal without a known fix.
     pub fn new(what: impl Into<String>, cause: impl Into<std::io::Error>) -> Self {
-        Self { what: what.into(), cause: cause.into(), help: None }
+        Self { what: what.into(), cause: cause.into(), fix: None }
     }
 
     /// Returns the refusal with the text that would fix it.
     #[must_use]
-    pub fn help(mut self, text: impl Into<String>) -> Self {
-        self.help = Some(text.into());
+    pub fn fix(mut self, text: impl Into<String>) -> Self {
+        self.fix = Some(text.into());
         self
     }
 }
@@ -274,8 +274,8 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}: {}", self.what, cause_text(&self.cause))?;
-        if let Some(help) = &self.help {
-            write!(out, "\n  help: {help}")?;
+        if let Some(fix) = &self.fix {
+            write!(out, "\n  fix: {fix}")?;
         }
         Ok(())
     }
@@ -337,8 +337,8 @@ mod tests {
 
     #[test]
     fn the_kernels_answer_comes_without_a_number() {
-        let refused = Refused::new("cannot mount /x", std::io::Error::from_raw_os_error(1)).help("be root");
-        assert_eq!(refused.to_string(), "cannot mount /x: Operation not permitted\n  help: be root");
+        let refused = Refused::new("cannot mount /x", std::io::Error::from_raw_os_error(1)).fix("be root");
+        assert_eq!(refused.to_string(), "cannot mount /x: Operation not permitted\n  fix: be root");
         assert_eq!(cause_text(&std::io::Error::other("it is full (os error 1)")), "it is full (os error 1)");
     }
 

@@ -253,7 +253,7 @@ fn escapes_in_one_place(source: &Source) -> Vec<String> {
 }
 
 /// What a message is called; what is decided by its words breaks when the words are improved.
-const MESSAGES: [&str; 8] = ["cause", "why", "what", "notice", "remedy", "consequence", "explanation", "message"];
+const MESSAGES: [&str; 8] = ["cause", "why", "what", "notice", "fix", "consequence", "explanation", "message"];
 const QUESTIONS: [&str; 4] = [".contains(", ".starts_with(", ".ends_with(", ".strip_prefix("];
 /// Files that have nothing but the words to go by.
 const READS_MESSAGES: [(&str, &str); 2] = [

@@ -192,7 +192,7 @@ fn a_service_that_is_not_as_declared_is_degraded_and_says_why() {
     let (_, text) = run(&running, 0, &[BINARY, "stop", "web"]);
     let (code, found) = states(&running, |states| is(states, "web", "stopped manually"));
     assert_eq!(code, 1, "{text}");
-    let fix = state(&found, "web")["fix"][0]["words"].as_str().unwrap_or_default().to_owned();
+    let fix = state(&found, "web")["fix"][0]["text"].as_str().unwrap_or_default().to_owned();
     assert!(fix.contains("`stepdown start web`"), "{fix}");
     // Pasted, it helps.
     run(&running, 0, &[BINARY, "start", "web"]);
@@ -227,7 +227,7 @@ fn a_service_that_cannot_run_is_fatal() {
     assert!(cause("broken").contains("cannot execute"), "{found:#?}");
     assert!(cause("over").contains("last: code 4"), "{found:#?}");
     assert!(cause("above").contains("requires once, which is failed"), "{found:#?}");
-    let fix = state(&found, "above")["fix"][0]["words"].as_str().unwrap_or_default();
+    let fix = state(&found, "above")["fix"][0]["text"].as_str().unwrap_or_default();
     assert!(fix.contains("see the findings about `once`"), "{fix}");
     let (_, text) = run(&running, 0, &[BINARY, "status"]);
     let refused = text.lines().find(|line| line.starts_with("refused ")).unwrap_or_default();

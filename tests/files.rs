@@ -103,7 +103,7 @@ fn what_is_no_plain_file_of_ours_is_refused_in_words_and_stays() {
     in_mount_namespace(|_| {
         let refused = |expected: &str| {
             let refused = replace(AccountFile::Passwd, b"new").unwrap_err().to_string();
-            assert!(refused.contains(expected) && refused.contains("help: "), "{refused}");
+            assert!(refused.contains(expected) && refused.contains("fix: "), "{refused}");
             assert!(!names("/etc").iter().any(|name| name.starts_with(".stepdown")));
         };
         etc();
@@ -146,7 +146,7 @@ fn a_read_only_etc_is_refused_with_the_fix() {
         bind(Path::new("/etc"), Path::new("/etc"));
         read_only(Path::new("/etc"));
         let refused = replace(AccountFile::Passwd, b"x").unwrap_err();
-        assert!(refused.help.unwrap().contains("read_only"));
+        assert!(refused.fix.unwrap().contains("read_only"));
     });
 }
 

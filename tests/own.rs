@@ -527,7 +527,7 @@ fn a_read_only_volume_is_counted_and_stops_only_what_is_required() {
         assert!(report.failed[0].fix.contains("read-write"), "{report:?}");
         assert!(report.failed[0].paths.count < 3000, "one mount is asked once, not for each file");
         tree.options.required = true;
-        assert!(try_own(root, &tree).unwrap_err().help.unwrap().contains("read-write"));
+        assert!(try_own(root, &tree).unwrap_err().fix.unwrap().contains("read-write"));
     });
 }
 

@@ -76,7 +76,7 @@ impl NotReplaceable {
             Self::Reason(words, errno) => (format!("cannot replace {path}: {words}"), errno.into()),
             Self::System(step, cause) => (format!("cannot replace {path}: cannot {step}"), cause),
         };
-        let help = match cause.raw_os_error() {
+        let fix = match cause.raw_os_error() {
             Some(libc::EROFS) => "run without `read_only: true`, or set the account up in the image",
             Some(libc::EBUSY) => "remove the bind mount of the file; to change the host's file, change it on the host",
             Some(libc::ENOSPC | libc::EDQUOT) => "free some space on the file system of /etc",
@@ -84,7 +84,7 @@ impl NotReplaceable {
             Some(libc::EPERM) => "remove the immutable attribute (chattr -i), or cap_add: [CHOWN, FOWNER]",
             _ => "make it a regular file owned by root in the image",
         };
-        Refused::new(what, cause).help(help)
+        Refused::new(what, cause).fix(fix)
     }
 }
 

@@ -33,11 +33,11 @@ use crate::sys::read_file;
 /// If the file has changed since the plan, or cannot be written. It is unchanged then.
 pub fn append_to(file: AccountFile, contents: &[u8]) -> Result<(), Refused> {
     append_at(Path::new(file.path()), contents).map_err(|cause| {
-        let help = match cause.raw_os_error() {
+        let fix = match cause.raw_os_error() {
             Some(libc::ENOSPC | libc::EDQUOT) => "free some space on the file system of /etc",
             _ => "add the account in the image, or start as one of its users",
         };
-        Refused::new(format!("cannot append to {}", file.path()), cause).help(help)
+        Refused::new(format!("cannot append to {}", file.path()), cause).fix(fix)
     })
 }
 

@@ -53,8 +53,8 @@ pub fn create(step: &MakeDirectory, chown_policy: &ChownPolicy) -> Result<Direct
         }
     };
     if found.stat.kind != FileKind::Directory {
-        let help = "remove what is there, or declare another path";
-        return Err(Refused::new(format!("cannot make {shown}"), Errno::ENOTDIR).help(help));
+        let fix = "remove what is there, or declare another path";
+        return Err(Refused::new(format!("cannot make {shown}"), Errno::ENOTDIR).fix(fix));
     }
     let look = |cause| Refused::new(format!("cannot examine {shown}"), cause);
     if !step.take_over && !chown_policy.may_change_owner(&found, step.owner.uid).map_err(look)? {
@@ -68,18 +68,18 @@ pub fn create(step: &MakeDirectory, chown_policy: &ChownPolicy) -> Result<Direct
                 format!("`directory = [{{ path = \"{shown}\", {owner}, take_over = true }}]` into /etc/stepdown.toml")
             }
         };
-        let help = format!("if it is the right one, write {written}; otherwise move it away");
-        return Err(Refused::new(what, io::Error::other(why)).help(help));
+        let fix = format!("if it is the right one, write {written}; otherwise move it away");
+        return Err(Refused::new(what, io::Error::other(why)).fix(fix));
     }
     if !step.clean.is_empty() && !report.created {
         clean(syscalls, found.handle.as_fd(), &step.clean, &mut report)
-            .map_err(|cause| Refused::new(format!("cannot clean {shown}"), cause).help(help_for(None)))?;
+            .map_err(|cause| Refused::new(format!("cannot clean {shown}"), cause).fix(fix_for(None)))?;
     }
     let changed = change::directory(syscalls, found.handle.as_fd(), &found.stat, step.owner, Some(step.mode));
     report.changed = changed.map_err(|cause| {
         let what = format!("cannot give {shown} to {}:{} with mode {:04o}", step.owner.uid, step.owner.gid, step.mode);
-        let help = help_for(cause.raw_os_error());
-        Refused::new(what, cause).help(help)
+        let fix = fix_for(cause.raw_os_error());
+        Refused::new(what, cause).fix(fix)
     })?;
     Ok(report)
 }
@@ -126,14 +126,14 @@ fn refused(what: &str, error: Unreachable) -> Refused {
         Some(why) => format!("{what}: {why}"),
         None => what.to_owned(),
     };
-    let help = match error.why {
+    let fix = match error.why {
         Some(_) => "declare the real path, without links that others can replace".to_owned(),
-        None => help_for(error.cause.raw_os_error()).to_owned(),
+        None => fix_for(error.cause.raw_os_error()).to_owned(),
     };
-    Refused::new(what, error.cause).help(help)
+    Refused::new(what, error.cause).fix(fix)
 }
 
-fn help_for(errno: Option<i32>) -> &'static str {
+fn fix_for(errno: Option<i32>) -> &'static str {
     match errno {
         Some(libc::EROFS) => "mount a tmpfs there: `tmpfs: [/run]`",
         Some(libc::EPERM) => "cap_add: [CHOWN, FOWNER]",

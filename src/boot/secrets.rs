@@ -54,7 +54,7 @@ impl Secrets {
         let refused = |cause: io::Error| {
             let what = format!("cannot read the secret `{}` in {}", shown(&secret.name), shown(&secret.path));
             match (cause.kind(), secret.reader) {
-                (io::ErrorKind::PermissionDenied, SecretReader::App) => Refused::new(what, cause).help(format!(
+                (io::ErrorKind::PermissionDenied, SecretReader::App) => Refused::new(what, cause).fix(format!(
                     "users other than root can change what lies there, so it is read as {} ({}:{}): make it readable for \
                      that user, or put it where only root can write",
                     shown(&app.name),

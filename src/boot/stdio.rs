@@ -64,7 +64,7 @@ fn refused(verb: &str, handle: BorrowedFd<'_>, cause: Errno) -> Refused {
     let what = format!("cannot {verb} descriptor {}", handle.as_raw_fd());
     let refused = Refused::new(what, io::Error::from(cause));
     match cause as i32 {
-        libc::EPERM => refused.help("cap_add: [CHOWN, FOWNER]; or log to descriptors 1 and 2, not to /dev/stdout"),
+        libc::EPERM => refused.fix("cap_add: [CHOWN, FOWNER]; or log to descriptors 1 and 2, not to /dev/stdout"),
         _ => refused,
     }
 }

@@ -186,7 +186,7 @@ fn runtime_directory(candidates: &[PathBuf]) -> Option<ControlEndpoint> {
     let made = runtime_dir::make(candidates).map_err(|rejected| {
         let tried: Vec<_> = rejected.iter().map(|it| format!("{} ({})", shown(&it.path), it.why)).collect();
         Refused::new("cannot make a runtime directory", std::io::Error::other(tried.join(", ")))
-            .help("`status` and the other control commands do not work; mount a tmpfs: `--tmpfs /run`")
+            .fix("`status` and the other control commands do not work; mount a tmpfs: `--tmpfs /run`")
     });
     let made = made.inspect(|made| {
         for Rejected { path, why } in &made.rejected {

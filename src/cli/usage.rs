@@ -25,26 +25,26 @@ pub(super) fn problem(error: &clap::Error, verb: Option<&OsString>) -> Option<Pr
     };
     let argument = text(ContextKind::InvalidArg);
     let given = text(ContextKind::InvalidValue).filter(|value| !value.is_empty());
-    let (at, what, remedy) = match (error.kind(), argument, given) {
+    let (at, what, fix) = match (error.kind(), argument, given) {
         (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(argument), None) => {
-            let (what, remedy) = match is_flag(&argument) {
+            let (what, fix) = match is_flag(&argument) {
                 true => ("the value is missing", format!("write {}", example(&argument))),
                 false => ("it is empty", format!("is a variable unset? {see}")),
             };
-            (flag(&argument), what.to_owned(), remedy)
+            (flag(&argument), what.to_owned(), fix)
         }
         (ErrorKind::InvalidValue, Some(argument), Some(value)) => {
-            let remedy = text(ContextKind::ValidValue).map_or_else(|| see, |all| format!("write one of {all}"));
-            (format!("{} {value}", flag(&argument)), "unknown value".to_owned(), remedy)
+            let fix = text(ContextKind::ValidValue).map_or_else(|| see, |all| format!("write one of {all}"));
+            (format!("{} {value}", flag(&argument)), "unknown value".to_owned(), fix)
         }
         (ErrorKind::ValueValidation, Some(argument), Some(value)) => {
             let why = error.source().map_or_else(|| "it is not valid here".to_owned(), ToString::to_string);
             // Some errors already say what to write.
-            let (what, remedy) = match why.split_once("; ") {
-                Some((what, remedy)) => (what.to_owned(), remedy.to_owned()),
+            let (what, fix) = match why.split_once("; ") {
+                Some((what, fix)) => (what.to_owned(), fix.to_owned()),
                 None => (why, see),
             };
-            (format!("{} {value}", flag(&argument)), what, remedy)
+            (format!("{} {value}", flag(&argument)), what, fix)
         }
         (ErrorKind::UnknownArgument, Some(argument), _) => {
             let near = text(ContextKind::SuggestedArg).map(|meant| format!("did you mean `{meant}`?"));
@@ -52,26 +52,26 @@ pub(super) fn problem(error: &clap::Error, verb: Option<&OsString>) -> Option<Pr
             (argument, what.to_owned(), near.unwrap_or(see))
         }
         (ErrorKind::MissingRequiredArgument, Some(argument), _) if argument.contains("<SERVICE>") => {
-            let remedy = "write the name of a service; `stepdown status` lists them".to_owned();
-            (bare(&argument), "it is missing".to_owned(), remedy)
+            let fix = "write the name of a service; `stepdown status` lists them".to_owned();
+            (bare(&argument), "it is missing".to_owned(), fix)
         }
         (ErrorKind::InvalidSubcommand, _, _) => {
             let word = text(ContextKind::InvalidSubcommand).unwrap_or_default();
             let verbs = super::args::command();
             let near = suggest::nearest(&word, verbs.get_subcommands().map(|verb| verb.get_name()));
             let near = near.map(|meant| format!("did you mean `{meant}`? "));
-            let remedy = format!(
+            let fix = format!(
                 "{}to run it as the main command: `stepdown init -- {}`",
                 near.unwrap_or_default(),
                 shown(&word)
             );
-            (word, "unknown command".to_owned(), remedy)
+            (word, "unknown command".to_owned(), fix)
         }
         (ErrorKind::MissingRequiredArgument, Some(argument), _) => (bare(&argument), "it is missing".to_owned(), see),
         (ErrorKind::InvalidUtf8, _, _) => ("arguments".to_owned(), "one of them is not UTF-8 text".to_owned(), see),
         _ => return None,
     };
-    Some(Problem::new(Place::Argument(shown(&at)), shown(&what), remedy))
+    Some(Problem::new(Place::Argument(shown(&at)), shown(&what), fix))
 }
 
 fn is_flag(argument: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use super::file_report::{FileReport, Lines};
 use super::{Content, MAX_FILE};
-use crate::error::Remedy;
+use crate::error::ProblemFix;
 
 const NOT_A_FILE: &str = "put a regular file there, or remove it";
 
@@ -33,14 +33,14 @@ pub fn text<'c>(content: &'c Content, report: &mut FileReport<'_>) -> Option<&'c
 /// Returns the bytes of a file, or reports why there are none.
 fn file<'c>(content: &'c Content, report: &mut FileReport<'_>) -> Option<&'c [u8]> {
     let too_large = |size: u64| (format!("is {size} bytes long"), format!("keep it within {MAX_FILE} bytes").into());
-    let (what, remedy): (String, Remedy) = match content {
+    let (what, fix): (String, ProblemFix) = match content {
         Content::File { bytes, .. } if bytes.len() <= MAX_FILE => return Some(bytes),
         Content::File { bytes, .. } => too_large(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
         Content::TooLarge(size) => too_large(*size),
         Content::Dir(_) => ("is a directory".to_owned(), NOT_A_FILE.into()),
         Content::Other(kind) => (format!("is not a regular file ({kind})"), NOT_A_FILE.into()),
-        Content::Unreadable(why) => (format!("cannot read it: {why}"), Remedy::MakeReadable),
+        Content::Unreadable(why) => (format!("cannot read it: {why}"), ProblemFix::MakeReadable),
     };
-    report.whole(what, remedy);
+    report.whole(what, fix);
     None
 }

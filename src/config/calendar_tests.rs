@@ -149,7 +149,7 @@ fn a_year_that_is_over_never_comes_again() {
 
 #[test]
 fn an_invalid_time_is_refused_with_what_to_write() {
-    let remedy = |text: &str| Calendar::parse(text).unwrap_err();
+    let fix = |text: &str| Calendar::parse(text).unwrap_err();
     for (text, begins) in [
         ("", "write a time of day such as \"03:00\""),
         ("3", "write a time of day such as \"03:00\""),
@@ -176,6 +176,6 @@ fn an_invalid_time_is_refused_with_what_to_write() {
         ("0 3 * * *", "write a time of day such as"),
         ("@daily", "write a time of day such as"),
     ] {
-        assert!(remedy(text).starts_with(begins), "{text:?}: {}", remedy(text));
+        assert!(fix(text).starts_with(begins), "{text:?}: {}", fix(text));
     }
 }

@@ -52,7 +52,7 @@ impl Cron {
     }
 
     /// Returns what to write instead, after "this is cron syntax".
-    pub fn remedy(&self) -> String {
+    pub fn fix(&self) -> String {
         match self {
             Self::At(event) => format!("write `at = \"{event}\"`"),
             Self::AtStart => "leave both out: a oneshot runs at the start".to_owned(),

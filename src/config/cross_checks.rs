@@ -33,8 +33,8 @@ pub fn pipes(drafts: &[Draft], problems: &mut Problems) {
                 )),
                 Relation::ConsumesFrom => None,
             };
-            if let Some((what, remedy)) = wrong {
-                problems.push(Problem::new(link.at.clone(), format!("{}: {what}", link.written), remedy));
+            if let Some((what, fix)) = wrong {
+                problems.push(Problem::new(link.at.clone(), format!("{}: {what}", link.written), fix));
             }
         }
     }
@@ -49,8 +49,8 @@ pub fn calendars(drafts: &[Draft], problems: &mut Problems) {
         };
         let to = ticked(&link.to);
         let what = format!("{}: {to} runs when its time comes (`at = \"{calendar}\"`)", link.written);
-        let remedy = "require a oneshot that runs at the start, or remove it";
-        problems.push(Problem::new(link.at.clone(), what, remedy));
+        let fix = "require a oneshot that runs at the start, or remove it";
+        problems.push(Problem::new(link.at.clone(), what, fix));
     }
 }
 
@@ -61,8 +61,8 @@ pub fn log_directories(drafts: &[Draft], problems: &mut Problems) {
         let Some(directory) = &service.log.directory else { continue };
         if let Some(first) = owners.insert(&directory.path, &service.name) {
             let what = format!("{} writes its log there, too: {}", ticked(first.as_str()), shown(&directory.path));
-            let remedy = "give each a `log.directory` of its own";
-            problems.push(Problem::new(service.at.clone(), format!("`log.directory`: {what}"), remedy));
+            let fix = "give each a `log.directory` of its own";
+            problems.push(Problem::new(service.at.clone(), format!("`log.directory`: {what}"), fix));
         }
     }
 }
@@ -76,22 +76,22 @@ pub fn signals(rules: &[SignalRule], drafts: &[Draft], declared: &BTreeSet<Servi
     // Whether there is a main command is only known at the start of a container.
     for rule in rules.iter().filter(|rule| rule.service.as_str() != ServiceName::MAIN) {
         let name = rule.service.as_str();
-        let (what, remedy) = match services.get(name) {
+        let (what, fix) = match services.get(name) {
             Some(service) if service.kind == Kind::Longrun => continue,
             Some(_) => {
                 (format!("{} is a oneshot: nothing is there to get it", ticked(name)), "name a longrun".to_owned())
             }
             None if declared.contains(&rule.service) => continue,
             None => {
-                let remedy = match declared.is_empty() {
+                let fix = match declared.is_empty() {
                     true => "add that service, or remove it".to_owned(),
                     false => graph::unknown(name, None, declared, true),
                 };
-                (format!("there is no service {}", ticked(name)), remedy)
+                (format!("there is no service {}", ticked(name)), fix)
             }
         };
         let what = format!("`signals.{}`: {what}", rule.from.to_string().trim_start_matches("SIG"));
-        problems.push(Problem::new(rule.at.clone(), what, remedy));
+        problems.push(Problem::new(rule.at.clone(), what, fix));
     }
 }
 

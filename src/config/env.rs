@@ -104,17 +104,17 @@ fn why_no_id(why: IdError) -> String {
     }
 }
 
-/// What a variable must contain: the noun, and the remedy.
+/// What a variable must contain: the noun, and the fix.
 struct Expected<'a> {
     noun: &'a str,
-    remedy: &'a str,
+    fix: &'a str,
 }
 
 const UMASK: Expected<'static> =
-    Expected { noun: "an octal mask", remedy: "give up to three digits from 0 to 7, such as UMASK=022" };
+    Expected { noun: "an octal mask", fix: "give up to three digits from 0 to 7, such as UMASK=022" };
 const DURATION: Expected<'static> = Expected {
     noun: "a duration",
-    remedy: "give a whole number and its unit (ms, s, m, h or d), at most 365d, such as STEPDOWN_STOP_TIMEOUT=8s",
+    fix: "give a whole number and its unit (ms, s, m, h or d), at most 365d, such as STEPDOWN_STOP_TIMEOUT=8s",
 };
 
 /// Parses one variable as text with `parse`; an invalid value is a problem.
@@ -132,14 +132,14 @@ fn read<T>(
             true => "is empty".to_owned(),
             false => format!("{} is not {}", quoted_os(value), expected.noun),
         };
-        problems.push(Problem::new(place(name, value), what, format!("{}, or unset it", expected.remedy)));
+        problems.push(Problem::new(place(name, value), what, format!("{}, or unset it", expected.fix)));
     }
     parsed
 }
 
 fn choice<T: Copy>(env: &Env, name: &str, choices: &[(&str, T)], problems: &mut Problems) -> Option<T> {
-    let remedy = format!("give one of {}", quoted_choices(choices));
-    let expected = Expected { noun: "one of its values", remedy: &remedy };
+    let fix = format!("give one of {}", quoted_choices(choices));
+    let expected = Expected { noun: "one of its values", fix: &fix };
     read(env, name, problems, &expected, |text| choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value))
 }
 
@@ -152,8 +152,8 @@ fn check_zone(env: &Env, problems: &mut Problems) {
         inside && !zone.split('/').any(|part| part == "..") && !zone.chars().any(char::is_control)
     });
     if !fits {
-        let remedy = "give a zone such as TZ=Europe/Berlin, or unset it";
-        problems.push(Problem::new(place("TZ", value), "is not a time zone", remedy));
+        let fix = "give a zone such as TZ=Europe/Berlin, or unset it";
+        problems.push(Problem::new(place("TZ", value), "is not a time zone", fix));
     }
 }
 
@@ -162,8 +162,8 @@ fn check_trees(env: &Env, problems: &mut Problems) {
     for word in trees(env).filter(|word| !word.starts_with(b"/")) {
         let what = format!("{} is a relative path", quoted_os(OsStr::from_bytes(word)));
         let value = env.get(OsStr::new(SERVICES)).map_or(OsStr::new(""), OsString::as_os_str);
-        let remedy = format!("give absolute paths such as {SERVICES}=/opt/services.d");
-        problems.push(Problem::new(place(SERVICES, value), what, remedy));
+        let fix = format!("give absolute paths such as {SERVICES}=/opt/services.d");
+        problems.push(Problem::new(place(SERVICES, value), what, fix));
     }
 }
 
@@ -195,12 +195,12 @@ fn refuse_unknown(env: &Env, aliases: &[String], problems: &mut Problems) {
         let name_of = |word: &str| word.strip_prefix(PREFIX).unwrap_or_default().to_owned();
         let known: Vec<String> = ours().map(name_of).collect();
         let written = name_of(&name.to_string_lossy());
-        let remedy = match suggest::nearest(&written, known.iter().map(String::as_str)) {
+        let fix = match suggest::nearest(&written, known.iter().map(String::as_str)) {
             Some(meant) => format!("did you mean `{PREFIX}{meant}`?"),
             None => format!("the variables are: {}", suggest::list(ours())),
         };
         let at = Place::Variable { name: shown(name), value: shown_value(value) };
-        problems.push(Problem::new(at, format!("unknown variable {}", quoted_os(name)), remedy));
+        problems.push(Problem::new(at, format!("unknown variable {}", quoted_os(name)), fix));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::error::{Place, Problem, Problems, Remedy};
+use crate::error::{Place, Problem, ProblemFix, Problems};
 
 /// Most problems of one file that are listed; the rest is only counted.
 const MAX_PROBLEMS: usize = 100;
@@ -28,13 +28,13 @@ impl<'p> FileReport<'p> {
     }
 
     /// Adds a problem of one line, counted from 1.
-    pub fn line(&mut self, line: usize, what: impl Into<String>, remedy: impl Into<Remedy>) {
-        self.add(Place::line(self.path, line), what, remedy);
+    pub fn line(&mut self, line: usize, what: impl Into<String>, fix: impl Into<ProblemFix>) {
+        self.add(Place::line(self.path, line), what, fix);
     }
 
     /// Adds a problem of the whole file.
-    pub fn whole(&mut self, what: impl Into<String>, remedy: impl Into<Remedy>) {
-        self.add(Place::file(self.path), what, remedy);
+    pub fn whole(&mut self, what: impl Into<String>, fix: impl Into<ProblemFix>) {
+        self.add(Place::file(self.path), what, fix);
     }
 
     /// Returns whether further problems are only counted, so that their messages need not be made.
@@ -42,9 +42,9 @@ impl<'p> FileReport<'p> {
         self.problems.len() >= MAX_PROBLEMS
     }
 
-    fn add(&mut self, at: Place, what: impl Into<String>, remedy: impl Into<Remedy>) {
+    fn add(&mut self, at: Place, what: impl Into<String>, fix: impl Into<ProblemFix>) {
         if !self.is_full() {
-            self.problems.push(Problem::new(at, what, remedy));
+            self.problems.push(Problem::new(at, what, fix));
         } else {
             self.more += 1;
         }
@@ -59,7 +59,7 @@ impl<'p> FileReport<'p> {
                 Place::Variable { .. } | Place::Argument(_) | Place::MainCommand | Place::Machine => None,
             };
             if wanted(line) {
-                self.add(problem.at, problem.what, problem.remedy);
+                self.add(problem.at, problem.what, problem.fix);
             }
         }
         self.more += other.more;

@@ -35,7 +35,7 @@ pub fn section(name: &str) -> Option<&'static str> {
 pub fn value(key: &str, value: &str) -> Option<&'static str> {
     let (wanted, value) = (key.trim_matches('`'), value.to_ascii_lowercase().replace('_', "-"));
     let wanted = wanted.strip_suffix(".policy").unwrap_or(wanted);
-    VALUES.iter().find(|(key, theirs, _)| *key == wanted && *theirs == value).map(|(_, _, remedy)| *remedy)
+    VALUES.iter().find(|(key, theirs, _)| *key == wanted && *theirs == value).map(|(_, _, fix)| *fix)
 }
 
 impl ForeignKey {
@@ -47,7 +47,7 @@ impl ForeignKey {
     }
 
     /// Returns what to write instead of it in a table with the keys of `doc`.
-    pub fn remedy(&self, doc: &TableDoc) -> String {
+    pub fn fix(&self, doc: &TableDoc) -> String {
         if let Some(key) = self.inner(doc).filter(|_| !doc.name.is_empty()) {
             return format!("write `{}`", line(key));
         }
@@ -108,8 +108,8 @@ mod tests {
 
     #[test]
     fn every_value_is_of_a_key_and_not_one_of_its_own() {
-        for (key, theirs, remedy) in VALUES {
-            assert!(service_keys::SERVICE.key(key).is_some() && value(key, theirs) == Some(remedy));
+        for (key, theirs, fix) in VALUES {
+            assert!(service_keys::SERVICE.key(key).is_some() && value(key, theirs) == Some(fix));
         }
         assert_eq!(value("`restart.policy`", "ON_ABORT"), value("restart", "on-abort"));
         assert_eq!(value("restart", "always"), None);

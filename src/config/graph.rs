@@ -54,18 +54,18 @@ fn target(
     let found = ServiceName::new(&link.to).filter(|name| declared.contains(name));
     if found.is_none() {
         *unknowns += 1;
-        let remedy = match link.to.as_str() {
+        let fix = match link.to.as_str() {
             ServiceName::MAIN => "the main command starts after all services by itself: remove it".to_owned(),
             _ if declared.len() < 2 => "there is no other service: remove it, or add that service".to_owned(),
             _ => unknown(&link.to, Some(from), declared, *unknowns <= MAX_COMPARED),
         };
         let what = format!("{}: there is no service {}", link.written, ticked(&link.to));
-        problems.push(Problem::new(link.at.clone(), what, remedy));
+        problems.push(Problem::new(link.at.clone(), what, fix));
     }
     found
 }
 
-/// Returns the remedy for an unknown service name; `from` itself is not suggested.
+/// Returns the fix for an unknown service name; `from` itself is not suggested.
 pub fn unknown(to: &str, from: Option<&ServiceName>, declared: &BTreeSet<ServiceName>, compare: bool) -> String {
     let others = declared.iter().filter(|name| Some(*name) != from).map(ServiceName::as_str);
     match compare.then(|| suggest::nearest(to, others.clone())).flatten() {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::error::FileCommand;
 
-/// Returns the remedy for a file that has them.
+/// Returns the fix for a file that has them.
 pub fn to_unix(path: &Path) -> FileCommand {
     let before = "save the file with Unix ones: `".to_owned();
     FileCommand { before, command: "sed -i 's/\\r$//'", path: path.to_owned(), after: "`" }

@@ -23,8 +23,8 @@ pub fn absolute(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<PathBu
     let text = field.string(report)?;
     match normal(text) {
         Ok(path) => Some(PathBuf::from(path)),
-        Err(remedy) => {
-            field.refuse(remedy, report);
+        Err(fix) => {
+            field.refuse(fix, report);
             None
         }
     }

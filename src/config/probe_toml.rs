@@ -47,11 +47,11 @@ impl HealthKeys {
         Self { doc: &service_keys::HEALTH, then: &THEN, default: UnhealthyAction::Restart, not_here: None };
 
     fn then(&self, field: &Field<'_>, report: &mut FileReport<'_>) -> Option<UnhealthyAction> {
-        if let Some((word, remedy)) = self.not_here
+        if let Some((word, fix)) = self.not_here
             && field.is_string()
             && field.string(report) == Some(word)
         {
-            field.refuse(remedy, report);
+            field.refuse(fix, report);
             return None;
         }
         field.choice(self.then, report)
@@ -239,12 +239,12 @@ fn http(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<Http> {
 }
 
 fn accept<T>(read: Result<T, &'static str>, field: &Field<'_>, report: &mut FileReport<'_>) -> Option<T> {
-    read.map_err(|remedy| field.refuse(remedy, report)).ok()
+    read.map_err(|fix| field.refuse(fix, report)).ok()
 }
 
 /// `200`, `"200"` or `"200-399"`.
 fn status(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<RangeInclusive<u16>> {
-    let remedy = "write a status from 200 to 599, or a range of them such as \"200-399\"";
+    let fix = "write a status from 200 to 599, or a range of them such as \"200-399\"";
     let text = match field.is_integer() {
         true => field.written(),
         false => field.string(report)?.to_owned(),
@@ -253,7 +253,7 @@ fn status(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<RangeInclusi
     let number = |text: &str| text.parse::<u16>().ok().filter(|status| text.len() == 3 && STATUSES.contains(status));
     let range = number(first).zip(number(last)).filter(|(first, last)| first <= last);
     if range.is_none() {
-        field.refuse(remedy, report);
+        field.refuse(fix, report);
     }
     range.map(|(first, last)| first..=last)
 }

@@ -143,8 +143,8 @@ impl StopBudget {
             Some(at) if timeout > self.of_file => {
                 let key = if name.as_str() == ServiceName::MAIN { "main.stop.timeout" } else { "stop.timeout" };
                 let what = format!("`{key}` is {timeout_text}, and the whole stop has {budget}");
-                let remedy = format!("lower it, or raise `stop_timeout` in {CONTAINER_FILE} (and docker stop's -t)");
-                problems.push(Problem::new(at.clone(), what, remedy));
+                let fix = format!("lower it, or raise `stop_timeout` in {CONTAINER_FILE} (and docker stop's -t)");
+                problems.push(Problem::new(at.clone(), what, fix));
             }
             Some(_) | None => {
                 notices.push(format!("{name}: may take {timeout_text} to stop, and the whole stop has {budget}"));

@@ -122,12 +122,12 @@ pub fn unknown(service: &str, asked: &[String], secrets: &[Secret]) -> Option<St
     let known = || secrets.iter().map(|secret| secret.name.as_str());
     let unknown: Vec<_> = asked.iter().filter(|name| !known().any(|known| known == *name)).collect();
     let first = unknown.first()?;
-    let help = match suggest::nearest(first, known()) {
+    let fix = match suggest::nearest(first, known()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("name a file: `{PREFIX}{first}=/run/secrets/…`, or `[secrets]` in /etc/stepdown.toml"),
     };
     let names: Vec<_> = unknown.iter().map(|name| name.as_str()).collect();
-    Some(format!("{service}: starts without the secret {}, which is not given; {help}", names.join(", ")))
+    Some(format!("{service}: starts without the secret {}, which is not given; {fix}", names.join(", ")))
 }
 
 /// Returns whether a name is one that every shell passes on (POSIX, 3.231).

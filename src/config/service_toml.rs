@@ -124,15 +124,15 @@ fn secrets(table: &Table<'_>, report: &mut FileReport<'_>) -> Option<Vec<String>
 fn every(table: &Table<'_>, report: &mut FileReport<'_>) -> Option<Duration> {
     let field = table.get("every")?;
     let text = if field.is_string() { field.string(report)? } else { "" };
-    let instead = match Cron::read(text) {
-        Some(cron) => Some(format!("this is cron syntax; {}", cron.remedy())),
+    let fix = match Cron::read(text) {
+        Some(cron) => Some(format!("this is cron syntax; {}", cron.fix())),
         None => {
             Calendar::parse(text).ok().map(|_| format!("this is a time, not a period; write `at = {}`", quoted(text)))
         }
     };
-    match instead {
-        Some(remedy) => {
-            field.refuse(remedy, report);
+    match fix {
+        Some(fix) => {
+            field.refuse(fix, report);
             None
         }
         None => field.duration_from(MIN_PERIOD, report),
@@ -152,12 +152,12 @@ fn calendar(table: &Table<'_>, report: &mut FileReport<'_>) -> Option<Calendar> 
         return None;
     }
     let text = field.string(report)?;
-    let instead = |remedy: String| match (Cron::read(text), units::duration(text)) {
-        (Some(cron), _) => format!("this is cron syntax; {}", cron.remedy()),
+    let fix_for = |fix: String| match (Cron::read(text), units::duration(text)) {
+        (Some(cron), _) => format!("this is cron syntax; {}", cron.fix()),
         (None, Ok(_)) => format!("this is a period, not a time; write `every = {}`", quoted(text)),
-        (None, Err(_)) => remedy,
+        (None, Err(_)) => fix,
     };
-    Calendar::parse(text).map_err(|remedy| field.refuse(instead(remedy), report)).ok()
+    Calendar::parse(text).map_err(|fix| field.refuse(fix_for(fix), report)).ok()
 }
 
 fn notice_log(name: &ServiceName, log: &Log, links: &[Link], notices: &mut Vec<String>) {
@@ -240,11 +240,11 @@ fn capabilities(field: &Field<'_>, report: &mut FileReport<'_>) -> CapSet {
             None => {
                 let bare = name.to_ascii_uppercase();
                 let bare = bare.strip_prefix("CAP_").unwrap_or(&bare);
-                let remedy = match suggest::nearest(bare, Capability::NAMES) {
+                let fix = match suggest::nearest(bare, Capability::NAMES) {
                     Some(meant) => format!("did you mean {}?", quoted(meant)),
                     None => "write a name of capabilities(7), such as \"NET_BIND_SERVICE\"".to_owned(),
                 };
-                field.refuse(remedy, report);
+                field.refuse(fix, report);
             }
         }
     }

@@ -7,8 +7,8 @@ use super::quote::{quoted, ticked};
 pub struct SyntaxError {
     /// The fault.
     pub what: String,
-    /// The remedy.
-    pub remedy: String,
+    /// The fix.
+    pub fix: String,
     /// What it affects.
     pub scope: Scope,
 }
@@ -144,27 +144,27 @@ pub fn explain(message: &str, text: &str, at: std::ops::Range<usize>, around: &s
     let pointed = text.get(at.clone()).unwrap_or_default();
     if message == "duplicate key" {
         let what = format!("{} is set twice", ticked(pointed));
-        return SyntaxError { what, remedy: "keep one of them".to_owned(), scope: Scope::Line };
+        return SyntaxError { what, fix: "keep one of them".to_owned(), scope: Scope::Line };
     }
     if VALUES.iter().any(|start| message.starts_with(start)) {
         let value = value_at(text, at.start);
         return match value.trim_matches(TYPOGRAPHIC_QUOTES) {
             "" => SyntaxError {
                 what: "a key has no value".to_owned(),
-                remedy: "write one after the `=`".to_owned(),
+                fix: "write one after the `=`".to_owned(),
                 scope: Scope::Line,
             },
             inner => SyntaxError {
                 what: format!("{} is not a TOML value", ticked(value)),
-                remedy: format!("strings need quotes: {}", quoted(inner)),
+                fix: format!("strings need quotes: {}", quoted(inner)),
                 scope: Scope::Line,
             },
         };
     }
     let known = STRUCTURE.iter().find(|(start, ..)| message.starts_with(start));
-    let (what, remedy, scope) =
-        known.map_or(("this cannot be read", HOW, Scope::Line), |(_, what, remedy, scope)| (*what, *remedy, *scope));
-    SyntaxError { what: format!("invalid TOML: {what}{around}"), remedy: remedy.to_owned(), scope }
+    let (what, fix, scope) =
+        known.map_or(("this cannot be read", HOW, Scope::Line), |(_, what, fix, scope)| (*what, *fix, *scope));
+    SyntaxError { what: format!("invalid TOML: {what}{around}"), fix: fix.to_owned(), scope }
 }
 
 /// Returns the whole value at `at`: the parser may point to its middle.
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn a_message_that_nobody_has_words_for_is_not_printed() {
         let words = explain("frobnicated, expected `nan`", "a = 1", 0..1, "");
-        assert_eq!((words.what.as_str(), words.remedy.as_str()), ("invalid TOML: this cannot be read", HOW));
+        assert_eq!((words.what.as_str(), words.fix.as_str()), ("invalid TOML: this cannot be read", HOW));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One value of a parsed table: each getter returns it as the expected type, or reports place, fault and remedy and returns
+//! One value of a parsed table: each getter returns it as the expected type, or reports place, fault and fix and returns
 //! `None`. Must not know what it is for: the expected type and the example come from the reference ([`super::keys`]).
 
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use super::key_reference::KeyDoc;
 use super::quote::{escaped, quoted};
 use super::units::{self, DurationError};
 use super::{foreign_keys, line_endings, suggest};
-use crate::error::Remedy;
+use crate::error::ProblemFix;
 
 /// One value and its name.
 #[derive(Clone)]
@@ -105,11 +105,11 @@ impl<'t> Field<'t> {
     }
 
     /// Reports that the value is invalid.
-    pub fn refuse(&self, remedy: impl Into<Remedy>, report: &mut FileReport<'_>) {
-        report.line(self.line, format!("{} cannot be {}", self.name, self.written()), remedy);
+    pub fn refuse(&self, fix: impl Into<ProblemFix>, report: &mut FileReport<'_>) {
+        report.line(self.line, format!("{} cannot be {}", self.name, self.written()), fix);
     }
 
-    /// Returns the remedy with the reference's example.
+    /// Returns the fix with the reference's example.
     pub fn paste(&self) -> String {
         format!("write for example `{}`", self.example.replace('\n', "` and `"))
     }
@@ -281,7 +281,7 @@ impl<'t> Field<'t> {
     }
 }
 
-/// Returns the remedy for a text that is not one of these.
+/// Returns the fix for a text that is not one of these.
 pub fn one_of<T>(text: &str, choices: &[(&str, T)]) -> String {
     let known = choices.iter().map(|(name, _)| *name);
     match suggest::nearest(text, known.clone()) {

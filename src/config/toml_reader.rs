@@ -54,8 +54,8 @@ impl<'t> Document<'t> {
         let mut texts = Vec::new();
         self.root.get_ref().iter().for_each(|(key, value)| self.windows_texts(key.get_ref(), value, &mut texts));
         if let Some((key, line)) = texts.into_iter().min_by_key(|(_, line)| *line) {
-            let remedy = line_endings::to_unix(report.path());
-            report.line(line, format!("the text of {} has Windows line endings (CRLF)", ticked(key)), remedy);
+            let fix = line_endings::to_unix(report.path());
+            report.line(line, format!("the text of {} has Windows line endings (CRLF)", ticked(key)), fix);
         }
         let mut found = FileReport::new(report.path());
         let table = Table::open("", self.root.get_ref(), &self.lines, 1, doc, &mut found);
@@ -95,12 +95,12 @@ impl<'t> Document<'t> {
                 report.line(line, "", "");
                 continue;
             }
-            let SyntaxError { what, remedy, scope } = self.explain(error);
+            let SyntaxError { what, fix, scope } = self.explain(error);
             match scope {
-                Scope::Line => report.line(line, what, remedy),
+                Scope::Line => report.line(line, what, fix),
                 Scope::Rest => {
                     let from = self.value_around(error).map_or(line, |(_, begins)| begins);
-                    report.line(line, what, remedy);
+                    report.line(line, what, fix);
                     return Some(from);
                 }
             }

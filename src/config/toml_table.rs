@@ -57,13 +57,13 @@ impl<'t> Table<'t> {
     fn unknown(&self, name: &str, line: usize, report: &mut FileReport<'_>) {
         let value = self.table.get(name).map(Spanned::get_ref);
         if let (Some(section), Some(inner)) = (self.section(name), value.and_then(DeValue::as_table)) {
-            let remedy = "write its keys at the top of this file, in our words";
-            report.line(line, format!("`[{section}]` is a section of a systemd unit"), remedy);
+            let fix = "write its keys at the top of this file, in our words";
+            report.line(line, format!("`[{section}]` is a section of a systemd unit"), fix);
             let inner = Self { name: String::new(), table: inner, lines: self.lines, line, doc: self.doc };
             for key in inner.table.keys() {
                 let (name, line) = (key.get_ref().as_ref(), self.lines.at(key.span().start));
-                if let Some(remedy) = inner.foreign(name) {
-                    report.line(line, format!("{} is a key of systemd", ticked(name)), remedy);
+                if let Some(fix) = inner.foreign(name) {
+                    report.line(line, format!("{} is a key of systemd", ticked(name)), fix);
                 }
             }
             return;
@@ -75,7 +75,7 @@ impl<'t> Table<'t> {
         let place = if self.name.is_empty() { String::new() } else { format!(" in {}", ticked(&self.name)) };
         let system = foreign_keys::find(name, self.doc).map_or("", |word| word.system);
         let system = if system.is_empty() { String::new() } else { format!(" ({system})") };
-        report.line(line, format!("unknown key {}{place}{system}", ticked(name)), self.instead(name));
+        report.line(line, format!("unknown key {}{place}{system}", ticked(name)), self.fix(name));
     }
 
     fn section(&self, name: &str) -> Option<&'static str> {
@@ -83,7 +83,7 @@ impl<'t> Table<'t> {
         foreign_keys::section(name).filter(|_| is_service)
     }
 
-    fn instead(&self, name: &str) -> String {
+    fn fix(&self, name: &str) -> String {
         let top = keys::reference().iter().find(|table| table.file == self.doc.file && table.name.is_empty());
         if !self.name.is_empty() && suggest::nearest(name, self.doc.names()).is_none() {
             // A common mistake in TOML: everything below a [header] belongs to it.
@@ -98,16 +98,16 @@ impl<'t> Table<'t> {
             let keys = suggest::list(self.doc.names());
             return format!("it is a key of services; of the main command these are: {keys}");
         }
-        if let Some((remedy, _)) = self.of_other_file(name) {
+        if let Some((fix, _)) = self.of_other_file(name) {
             return match (self.doc.file, self.headers(name, ConfigFile::Container)) {
                 (ConfigFile::Container, Some(headers)) => format!(
                     "write it below {headers}; a service's goes into its own file, such as /etc/services.d/NAME.toml"
                 ),
-                (ConfigFile::Container | ConfigFile::Service, _) => remedy.to_owned(),
+                (ConfigFile::Container | ConfigFile::Service, _) => fix.to_owned(),
             };
         }
-        if let Some(remedy) = self.foreign(name) {
-            return remedy;
+        if let Some(fix) = self.foreign(name) {
+            return fix;
         }
         match suggest::nearest(name, self.doc.names()) {
             Some(meant) => format!("did you mean `{meant}`?"),
@@ -117,12 +117,12 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// The remedy for another system's key, or for another system's value of the key.
+    /// The fix for another system's key, or for another system's value of the key.
     fn foreign(&self, name: &str) -> Option<String> {
         let value = self.table.get(name).and_then(|value| value.get_ref().as_str());
         if let Some(word) = foreign_keys::find(name, self.doc) {
             let cron = value.filter(|_| word.ours == "at").and_then(Cron::read);
-            return Some(cron.map_or_else(|| word.remedy(self.doc), |cron| cron.remedy()));
+            return Some(cron.map_or_else(|| word.fix(self.doc), |cron| cron.fix()));
         }
         let same = |ours: &&str| ours.eq_ignore_ascii_case(name);
         let ours = self.doc.names().find(same).filter(|ours| *ours != name)?;
@@ -132,7 +132,7 @@ impl<'t> Table<'t> {
 
     /// The other kind of file, if it has this key at its top, and the key's status.
     fn of_other_file(&self, name: &str) -> Option<(&'static str, KeyStatus)> {
-        let (other, remedy) = match self.doc.file {
+        let (other, fix) = match self.doc.file {
             ConfigFile::Service => {
                 (&container_keys::CONTAINER, "it is a key of the container file: write it into /etc/stepdown.toml")
             }
@@ -141,7 +141,7 @@ impl<'t> Table<'t> {
                 "it is a key of services: write it into the file of one, such as /etc/services.d/NAME.toml",
             ),
         };
-        other.key(name).filter(|_| self.name.is_empty()).map(|key| (remedy, key.status))
+        other.key(name).filter(|_| self.name.is_empty()).map(|key| (fix, key.status))
     }
 
     /// The table that has this key, in this file or else in the other one.

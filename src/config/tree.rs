@@ -73,8 +73,8 @@ pub fn read(
     }
     if tree.entries.len() > MAX_ENTRIES {
         let what = format!("holds {} entries", tree.entries.len());
-        let remedy = format!("a services tree may hold {MAX_ENTRIES}");
-        problems.push(Problem::new(Place::file(&tree.path), what, remedy));
+        let fix = format!("a services tree may hold {MAX_ENTRIES}");
+        problems.push(Problem::new(Place::file(&tree.path), what, fix));
         found.anything = true;
         return;
     }
@@ -130,7 +130,7 @@ fn entry(
         Some(_) | None => None,
     };
     let Some(bare) = bare else {
-        let remedy = match entry.to_str() {
+        let fix = match entry.to_str() {
             Some(_) => format!("remove it, or begin its name with a dot; {EXPECTED}"),
             None => format!("rename it in plain letters; {EXPECTED}"),
         };
@@ -140,7 +140,7 @@ fn entry(
             Content::File { .. } | Content::Dir(_) | Content::TooLarge(_) => String::new(),
         };
         let what = format!("{} is not a service{why}", quoted_os(entry));
-        problems.push(Problem::new(Place::file(&tree.path), what, remedy));
+        problems.push(Problem::new(Place::file(&tree.path), what, fix));
         return;
     };
     let Some(name) = ServiceName::new(bare) else {
@@ -197,8 +197,8 @@ fn service_dir(
             logger((name, image), path.join("log"), inner, found, problems);
         }
     } else {
-        let remedy = "put one of them there, or remove the directory";
-        problems.push(Problem::new(Place::file(&path), "holds neither `service.toml` nor `run`", remedy));
+        let fix = "put one of them there, or remove the directory";
+        problems.push(Problem::new(Place::file(&path), "holds neither `service.toml` nor `run`", fix));
     }
 }
 

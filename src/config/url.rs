@@ -1,4 +1,4 @@
-//! Parses the targets of probes: `db:5432`, `[::1]:80`, `http://web/ping`. Text in, value or remedy out; must not know
+//! Parses the targets of probes: `db:5432`, `[::1]:80`, `http://web/ping`. Text in, value or fix out; must not know
 //! whether they exist.
 
 use core::net::{Ipv4Addr, Ipv6Addr};

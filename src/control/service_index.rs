@@ -175,12 +175,12 @@ impl IndexEntry {
     fn refusal(&self, change: ManualChange) -> Option<String> {
         let name = &self.name;
         if self.kind == ServiceKind::Main {
-            let remedy = match change {
+            let fix = match change {
                 ManualChange::Start => "it runs as long as the container",
                 ManualChange::Stop => "the container ends with it: `stepdown shutdown`",
                 ManualChange::Restart => "the container ends with it: restart the container",
             };
-            return Some(format!("`{name}` is the main command; {remedy}"));
+            return Some(format!("`{name}` is the main command; {fix}"));
         }
         match (self.start, change) {
             (Start::Skipped, ManualChange::Start | ManualChange::Restart) => {

@@ -227,10 +227,10 @@ mod tests {
     #[test]
     fn our_own_messages_are_objects_too() {
         let mut out = Vec::new();
-        append_own(Timestamp(0), "stepdown", "warn", "cannot \"x\"\nhelp: y", &mut out);
+        append_own(Timestamp(0), "stepdown", "warn", "cannot \"x\"\nfix: y", &mut out);
         let value: Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(value["level"], "warn");
-        assert_eq!(value["line"], "cannot \"x\"\nhelp: y");
+        assert_eq!(value["line"], "cannot \"x\"\nfix: y");
         assert_eq!(value["time"], "1970-01-01T00:00:00.000000Z");
     }
 

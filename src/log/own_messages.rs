@@ -198,14 +198,14 @@ mod tests {
         let tagged = MessageFormat::Lines("stepdown | ".to_owned());
         assert_eq!(worded(&tagged, "info", "web up"), "stepdown | web up\n");
         assert_eq!(
-            worded(&tagged, "error", "cannot\n  help: \x1b"),
-            "stepdown | error: cannot\nstepdown |   help: \\x1b\n"
+            worded(&tagged, "error", "cannot\n  fix: \x1b"),
+            "stepdown | error: cannot\nstepdown |   fix: \\x1b\n"
         );
-        let object = worded(&MessageFormat::Json, "warn", "cannot\n  help: \x1b");
+        let object = worded(&MessageFormat::Json, "warn", "cannot\n  fix: \x1b");
         let value: serde_json::Value = serde_json::from_str(object.strip_suffix('\n').unwrap()).unwrap();
         assert_eq!(
             (value["service"].as_str(), value["level"].as_str(), value["line"].as_str()),
-            (Some("stepdown"), Some("warn"), Some("cannot\n  help: \x1b"))
+            (Some("stepdown"), Some("warn"), Some("cannot\n  fix: \x1b"))
         );
     }
 }

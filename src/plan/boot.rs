@@ -134,8 +134,8 @@ fn resolve_identity(
     if facts.uid != Uid::ROOT {
         if config.container.without_root == OnMissingPrivilege::Refuse {
             let cause = "`without_root = \"refuse\"` in the container file".to_owned();
-            let help = "start the container as root: without `user:` and `--user`; or remove `without_root`";
-            notes.refuse(format!("cannot start as {}:{}, without root", facts.uid, facts.gid), cause, help);
+            let fix = "start the container as root: without `user:` and `--user`; or remove `without_root`";
+            notes.refuse(format!("cannot start as {}:{}, without root", facts.uid, facts.gid), cause, fix);
         }
         let identity = identity::without_switch(&config.container, facts, notes);
         let known = accounts::passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), facts.uid).is_some();

@@ -113,7 +113,7 @@ impl ExecFailure {
     /// Returns the cause and the fix, as two halves of a sentence about `program`; `None` if nothing is known.
     pub fn cause_and_fix(&self, program: &Path) -> Option<(String, String)> {
         let path = printable::path(program);
-        let text = |what: &str, help: String| Some((what.to_owned(), help));
+        let text = |what: &str, fix: String| Some((what.to_owned(), fix));
         match self {
             Self::Missing => text("it is not there", "write the path of a program that is in the image".to_owned()),
             Self::DanglingLink(target) => {
@@ -146,10 +146,10 @@ impl ExecFailure {
             ),
             Self::Empty => text("the file is empty", "copy it again".to_owned()),
             Self::NoShebang => {
-                let help = format!(
+                let fix = format!(
                     "write `#!/bin/sh` as its first line, or name the shell: `command = [\"/bin/sh\", \"{path}\"]`"
                 );
-                text("it is a text file whose first line does not begin with `#!`", help)
+                text("it is a text file whose first line does not begin with `#!`", fix)
             }
             Self::EmptyShebang => {
                 text("no program follows the `#!` of its first line", "write `#!/bin/sh` there".to_owned())
@@ -168,9 +168,9 @@ impl ExecFailure {
                     "it has the file capabilities {wants} and does not run without them (`+e`), and the container is not \
                      granted {missing}"
                 );
-                let help =
+                let fix =
                     format!("{}; or remove them from the file: `RUN setcap -r {path}`", Fix::capabilities(*missing));
-                Some((what, help))
+                Some((what, fix))
             }
             Self::TooLong { longest, length, all } => {
                 let what = format!(
@@ -210,7 +210,7 @@ impl ExecFailure {
 
     /// Returns both halves as one text, for the end of a line; empty if nothing is known.
     pub fn explanation(&self, program: &Path) -> String {
-        self.cause_and_fix(program).map(|(what, help)| format!("{what}; {help}")).unwrap_or_default()
+        self.cause_and_fix(program).map(|(what, fix)| format!("{what}; {fix}")).unwrap_or_default()
     }
 }
 
@@ -219,14 +219,14 @@ fn needs(needed: &Path, why: &ExecFailure) -> Option<(String, String)> {
     let name = printable::path(needed);
     if *why == ExecFailure::Missing {
         let what = format!("it needs `{name}`, which is not in this image");
-        let help = match needed.as_os_str().as_encoded_bytes().ends_with(b"\r") {
+        let fix = match needed.as_os_str().as_encoded_bytes().ends_with(b"\r") {
             true => "write the file with Unix line endings (`sed -i 's/\\r$//'`)",
             false => "install that, or write a program that this image can run",
         };
-        return Some((what, help.to_owned()));
+        return Some((what, fix.to_owned()));
     }
-    let (what, help) = why.cause_and_fix(needed)?;
-    Some((format!("it needs `{name}`, and of that: {what}"), help))
+    let (what, fix) = why.cause_and_fix(needed)?;
+    Some((format!("it needs `{name}`, and of that: {what}"), fix))
 }
 
 /// Returns an architecture of an ELF file (`e_machine`, elf(5)) in Docker's words.

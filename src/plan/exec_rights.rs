@@ -41,12 +41,12 @@ impl Executor<'_> {
                 true => ExecFailure::NotForThisUser(seen.clone()),
                 false => ExecFailure::ClosedDirectory(seen.clone()),
             };
-            if let Some((what, help)) = failure.cause_and_fix(program) {
+            if let Some((what, fix)) = failure.cause_and_fix(program) {
                 let (path, who) =
                     (printable::path(program), format!("{} ({}:{})", self.runs.user, self.runs.uid, self.runs.gid));
                 let issue = Issue {
                     why: CauseKind::OwnerAndMode,
-                    ..Issue::new(format!("{path}: {what}"), format!("{who} cannot execute it"), Fix::text(help))
+                    ..Issue::new(format!("{path}: {what}"), format!("{who} cannot execute it"), Fix::text(fix))
                 };
                 notes.degraded(Area::Service, subject.clone(), issue);
             }
@@ -100,12 +100,12 @@ impl Executor<'_> {
     fn add_notice(&self, subject: &str, what: String, lost: Option<CapSet>, notes: &mut Notes) {
         let who = &self.runs.user;
         let consequence = format!("it has only what {who} has");
-        let issue = Issue { why: CauseKind::NoNewPrivs, ..Issue::new(what, consequence, self.help(lost)) };
+        let issue = Issue { why: CauseKind::NoNewPrivs, ..Issue::new(what, consequence, self.fix(lost)) };
         notes.degraded(Area::Capability, subject, issue);
     }
 
     /// Returns the fix that enables these capabilities of the file, or all of its rights: runtime settings and keys.
-    fn help(&self, lost: Option<CapSet>) -> String {
+    fn fix(&self, lost: Option<CapSet>) -> String {
         let facts = self.facts;
         // Without root PID 1 has no capabilities, and the kernel grants the file's if nothing forbids it.
         let is_given = |lost: &CapSet| {

@@ -74,8 +74,8 @@ pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> Drop
 pub(super) fn check_fields(app: &App, notes: &mut Notes) {
     for (key, path) in [("home", &app.home), ("shell", &app.shell)] {
         if path.as_ref().is_some_and(|path| !is_passwd_field(path)) {
-            let remedy = "write an absolute path without `:`, line breaks and other control characters";
-            notes.problem_of(&[key], &app.at, format!("`{key}` cannot stand in /etc/passwd"), remedy);
+            let fix = "write an absolute path without `:`, line breaks and other control characters";
+            notes.problem_of(&[key], &app.at, format!("`{key}` cannot stand in /etc/passwd"), fix);
         }
     }
 }

@@ -311,7 +311,7 @@ pub(super) enum UnsafeDirectory<'a> {
 }
 
 impl UnsafeDirectory<'_> {
-    /// Returns which directory it is, why, and what helps.
+    /// Returns which directory it is, why, and the fix.
     pub(super) fn cause_and_fix(&self, entry: &PathEntry) -> (String, String) {
         let directory = printable::path(&entry.path);
         match self {
@@ -321,11 +321,11 @@ impl UnsafeDirectory<'_> {
             ),
             Self::Others(writer) => {
                 let place = printable::path(writer.path());
-                let help = format!(
+                let fix = format!(
                     "if everyone who can write there may have the same, write `trust = [\"{place}\"]` into \
                      /etc/stepdown.toml"
                 );
-                (format!("{directory} (users other than root decide what is found there: {writer})"), help)
+                (format!("{directory} (users other than root decide what is found there: {writer})"), fix)
             }
         }
     }
@@ -338,9 +338,9 @@ fn is_bare(word: &OsStr) -> bool {
 impl RemovedVariables {
     /// Adds notices about what services with more rights than the app user do not get, one for all services with the same.
     pub(super) fn add_notices(self, notes: &mut Notes) {
-        for ((directory, help), services) in self.directories {
+        for ((directory, fix), services) in self.directories {
             let (names, have) = (listed(&services), if services.len() == 1 { "has" } else { "have" });
-            notes.notice(format!("{names} {have} more rights than the app user: PATH is without {directory}; {help}"));
+            notes.notice(format!("{names} {have} more rights than the app user: PATH is without {directory}; {fix}"));
         }
         for (variables, services) in self.variables {
             let (names, have) = (listed(&services), if services.len() == 1 { "has" } else { "have" });

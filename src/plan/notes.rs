@@ -4,7 +4,7 @@
 use super::finding::{Area, CauseKind, Check, Issue};
 use super::fix::Fix;
 use super::notice::{Notice, Restriction};
-use crate::error::{Error, Place, Problem, Problems, Refused, Remedy};
+use crate::error::{Error, Place, Problem, ProblemFix, Problems, Refused};
 
 /// The subject of what holds for all services of an image made for s6-overlay.
 pub(super) const S6_OVERLAY: &str = "what was made for s6-overlay";
@@ -23,26 +23,26 @@ pub(super) struct Notes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MainFault {
     pub what: String,
-    pub remedy: String,
+    pub fix: String,
     pub code: u8,
 }
 
 impl MainFault {
     /// Returns it as a problem.
     pub(super) fn problem(self) -> Problem {
-        Problem::new(Place::MainCommand, self.what, self.remedy)
+        Problem::new(Place::MainCommand, self.what, self.fix)
     }
 
     /// Returns it as a check.
     pub(super) fn check(self) -> Check {
         let consequence = format!("the container does not start: exit {}, nothing is touched", self.code);
-        Check::fatal(Area::Service, "`main`", Issue::new(self.what, consequence, self.remedy))
+        Check::fatal(Area::Service, "`main`", Issue::new(self.what, consequence, self.fix))
     }
 
     /// Returns it as a notice, if oneshots may provide the program before it is started.
     pub(super) fn notice(self) -> Notice {
         let consequence = format!("unless a oneshot before it brings it, the container ends with {}", self.code);
-        let issue = Issue::new(self.what, consequence, self.remedy);
+        let issue = Issue::new(self.what, consequence, self.fix);
         Notice::Degraded { area: Area::Service, subject: "`main`".to_owned(), issue }
     }
 }
@@ -67,8 +67,8 @@ pub(super) struct Blockers {
 
 impl Notes {
     /// Adds an error of the user's input: exit 100.
-    pub(super) fn problem(&mut self, at: &Place, what: impl Into<String>, remedy: impl Into<Remedy>) {
-        self.problems.push(Problem::new(at.clone(), what, remedy));
+    pub(super) fn problem(&mut self, at: &Place, what: impl Into<String>, fix: impl Into<ProblemFix>) {
+        self.problems.push(Problem::new(at.clone(), what, fix));
     }
 
     /// Notes something that the user wrote wrong in one of these keys of the file.
@@ -77,9 +77,9 @@ impl Notes {
         keys: &[&'static str],
         at: &Place,
         what: impl Into<String>,
-        remedy: impl Into<Remedy>,
+        fix: impl Into<ProblemFix>,
     ) {
-        self.problems.push(Problem::new(at.clone(), what, remedy).about(keys));
+        self.problems.push(Problem::new(at.clone(), what, fix).about(keys));
     }
 
     /// Adds a requirement that the machine does not allow: exit 111. The first one is reported.
@@ -133,7 +133,7 @@ impl Blockers {
         match (self.problems.is_empty(), self.refusals.into_iter().next()) {
             (false, _) => Err(Error::Wrong(self.problems)),
             (true, Some(Refusal { what, cause, fix, .. })) => {
-                Err(Error::Refused(Refused::new(what, std::io::Error::other(cause)).help(fix.to_string())))
+                Err(Error::Refused(Refused::new(what, std::io::Error::other(cause)).fix(fix.to_string())))
             }
             (true, None) => Ok(value),
         }

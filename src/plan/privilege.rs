@@ -59,8 +59,8 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
     if case.switch_ability == SwitchAbility::Root && case.identity.uid == Uid::ROOT {
         stays.push("the app user itself is uid 0".to_owned());
         if case.config.container.drop == DropPolicy::App {
-            let remedy = "choose another uid, or remove `drop = \"app\"`";
-            notes.problem_of(&["uid"], app_place(case), "uid 0 is not possible with `drop = \"app\"`", remedy);
+            let fix = "choose another uid, or remove `drop = \"app\"`";
+            notes.problem_of(&["uid"], app_place(case), "uid 0 is not possible with `drop = \"app\"`", fix);
         }
     }
     let all = case.config.services.iter().chain(case.main);
@@ -158,8 +158,8 @@ fn require_full_drop(service: &Service, demand: &ServiceNeed, notes: &mut Notes)
         ServiceNeed::Caps(needs) => needs.iter().map(|(_, why)| why).collect(),
     };
     for reason in reasons {
-        let remedy = "remove it, or write `drop = \"auto\"` in the container file";
-        notes.problem(&service.at, format!("{reason}, and `drop = \"app\"` keeps nothing"), remedy);
+        let fix = "remove it, or write `drop = \"auto\"` in the container file";
+        notes.problem(&service.at, format!("{reason}, and `drop = \"app\"` keeps nothing"), fix);
     }
 }
 

@@ -126,13 +126,13 @@ impl Resolver<'_> {
             (lost, format!("choose a {what} of that range, or map more (/etc/sub{what})"))
         };
         if self.facts.uid_map.outside(runs.uid.0).is_none() {
-            let (what, remedy) = lost("uid", runs.uid.0, &self.facts.uid_map);
-            notes.problem_of(&["user"], &service.at, what, remedy);
+            let (what, fix) = lost("uid", runs.uid.0, &self.facts.uid_map);
+            notes.problem_of(&["user"], &service.at, what, fix);
         }
         let gids = runs.groups.iter().flatten().chain([&runs.gid]);
         if let Some(gid) = gids.into_iter().find(|gid| self.facts.gid_map.outside(gid.0).is_none()) {
-            let (what, remedy) = lost("gid", gid.0, &self.facts.gid_map);
-            notes.problem_of(&["groups", "user"], &service.at, what, remedy);
+            let (what, fix) = lost("gid", gid.0, &self.facts.gid_map);
+            notes.problem_of(&["groups", "user"], &service.at, what, fix);
         }
     }
 

@@ -166,10 +166,10 @@ struct HelperProgram<'a> {
 
 fn check_program(service: &Service, part: HelperProgram<'_>, fact: Option<&ProgramFact>, notes: &mut Notes) {
     let HelperProgram { key, command } = part;
-    if let Some((what, remedy)) = fault(command, fact) {
+    if let Some((what, fix)) = fault(command, fact) {
         let what = if key.is_empty() { what } else { format!("`{key}`: {what}") };
         let keys: &[_] = if key.is_empty() { &["command", "script"] } else { &[key] };
-        notes.problem_of(keys, &service.at, what, remedy);
+        notes.problem_of(keys, &service.at, what, fix);
     }
     foreign(service.name.as_str(), fact, notes);
 }
@@ -194,21 +194,21 @@ pub fn main_is_still_missing(plan: &BootPlan, facts: &Facts) -> Option<(String, 
 fn missing(main: &ServicePlan, facts: &Facts) -> Option<(String, u8)> {
     let fact = facts.named.programs.get(ServiceName::MAIN);
     let command = Command::Argv(main.argv.clone());
-    let MainFault { what, remedy, code } = main_fault(&command, fact)?;
+    let MainFault { what, fix, code } = main_fault(&command, fact)?;
     let what = match fact == Some(&ProgramFact::NotFound) && !is_flag(&command) {
         true => what,
-        false => format!("{what}; {remedy}"),
+        false => format!("{what}; {fix}"),
     };
     Some((what, code))
 }
 
 fn main_fault(command: &Command, fact: Option<&ProgramFact>) -> Option<MainFault> {
-    let (what, remedy) = fault(command, fact)?;
-    let remedy = match is_flag(command) {
+    let (what, fix) = fault(command, fact)?;
+    let fix = match is_flag(command) {
         true => flag_for_program(&printable::path(command_path(command))),
-        false => remedy,
+        false => fix,
     };
-    Some(MainFault { what, remedy, code: exit_code(fact) })
+    Some(MainFault { what, fix, code: exit_code(fact) })
 }
 
 fn is_flag(command: &Command) -> bool {
@@ -268,8 +268,8 @@ fn flag_for_program(flag: &str) -> String {
 }
 
 fn refused(program: &Path, why: &ExecFailure) -> Option<(String, String)> {
-    let (what, help) = why.cause_and_fix(program)?;
-    Some((format!("cannot execute `{}`: {what}", printable::path(program)), help))
+    let (what, fix) = why.cause_and_fix(program)?;
+    Some((format!("cannot execute `{}`: {what}", printable::path(program)), fix))
 }
 
 /// Whether it, or its interpreter, is built for another architecture.
@@ -284,8 +284,8 @@ fn is_foreign(why: &ExecFailure) -> bool {
 /// Reports that a program is built for another architecture: it fails here, unless an emulator is registered.
 fn foreign(name: &str, fact: Option<&ProgramFact>, notes: &mut Notes) {
     let Some(ProgramFact::Refused { program, why }) = fact else { return };
-    if let Some((what, help)) = refused(program, why).filter(|_| is_foreign(why)) {
-        let issue = Issue::new(what, "it does not start, unless this kernel emulates that machine", help);
+    if let Some((what, fix)) = refused(program, why).filter(|_| is_foreign(why)) {
+        let issue = Issue::new(what, "it does not start, unless this kernel emulates that machine", fix);
         notes.degraded(Area::Service, format!("`{name}`"), issue);
     }
 }

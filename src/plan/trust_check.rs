@@ -75,24 +75,24 @@ impl<'a> TrustCheck<'a> {
             {
                 let what = format!("`{name}` {why}, and users other than root could have written it: {writer}");
                 let tree = path.parent().unwrap_or(path);
-                let help = advice(writer, tree, "/etc/services.d");
-                notes.problem(&service.at, what, format!("{help}, or remove {without}"));
+                let fix = owner_fix(writer, tree, "/etc/services.d");
+                notes.problem(&service.at, what, format!("{fix}, or remove {without}"));
             }
             for executed in self.executed(service, runs) {
                 let Some(writer) = self.untrusted_writer_of(&executed.path, service, runs) else { continue };
-                let help = help(writer, &executed.path, name, without);
+                let fix = fix(writer, &executed.path, name, without);
                 match executed.is_argument {
                     false if reported.insert(writer.path().to_owned()) => {
                         let what = format!(
                             "`{name}` {why}, and users other than root could have written {executed}: {writer}"
                         );
-                        notes.problem(&service.at, what, help);
+                        notes.problem(&service.at, what, fix);
                     }
                     true if warned.insert(writer.path().to_owned()) => {
                         let cause = format!("{why}, and users other than root could have written {executed}: {writer}");
                         let place = printable::path(writer.path());
                         let consequence = format!("everyone who can write {place} has its rights");
-                        let issue = Issue::new(cause, consequence, help);
+                        let issue = Issue::new(cause, consequence, fix);
                         notes.degraded(Area::Service, format!("`{name}`"), issue);
                     }
                     false | true => {}
@@ -104,17 +104,17 @@ impl<'a> TrustCheck<'a> {
                     "`{}` {why}, and env(1) finds no `{name}` for {script} in what is left of PATH",
                     service.name
                 );
-                let remedy = format!("write the path of the interpreter into {script}, such as `#!/usr/bin/{name}`");
-                notes.problem(&service.at, what, remedy);
+                let fix = format!("write the path of the interpreter into {script}, such as `#!/usr/bin/{name}`");
+                notes.problem(&service.at, what, fix);
             }
             for entry in self.facts.named.search.declared.get(name.as_str()).into_iter().flatten() {
                 let Some(closed) = self.unsafe_reason(entry, service, runs) else { continue };
                 if reported.insert(entry.path.clone()) {
-                    let (directory, help) = closed.cause_and_fix(entry);
+                    let (directory, fix) = closed.cause_and_fix(entry);
                     let what =
                         format!("`{name}` {why}, and programs are searched in the PATH of its file: {directory}");
-                    let remedy = format!("take it out of PATH, or remove {without}; {help}");
-                    notes.problem_of(&["environment"], &service.at, what, remedy);
+                    let fix = format!("take it out of PATH, or remove {without}; {fix}");
+                    notes.problem_of(&["environment"], &service.at, what, fix);
                 }
             }
             let Some(file) = &service.environment_file else { continue };
@@ -125,8 +125,8 @@ impl<'a> TrustCheck<'a> {
                     "`{name}` {why}, and users other than root could have written its `environment_file` {}: {writer}",
                     printable::path(file)
                 );
-                let help = advice(writer, file, "/etc");
-                notes.problem_of(&["environment_file"], &service.at, what, format!("{help}, or remove {without}"));
+                let fix = owner_fix(writer, file, "/etc");
+                notes.problem_of(&["environment_file"], &service.at, what, format!("{fix}, or remove {without}"));
             }
         }
         self.check_container(notes);
@@ -141,8 +141,8 @@ impl<'a> TrustCheck<'a> {
         if let Some(writer) = self.untrusted_writer(path, self.only_root_writes()) {
             let what =
                 format!("root does what `{key}` says, and users other than root could have written it: {writer}");
-            let help = advice(writer, path, "/etc");
-            notes.problem(&Place::file(path), what, format!("{help}, or remove `{key}`"));
+            let fix = owner_fix(writer, path, "/etc");
+            notes.problem(&Place::file(path), what, format!("{fix}, or remove `{key}`"));
         }
     }
 
@@ -329,20 +329,20 @@ impl fmt::Display for Executed {
 }
 
 /// Returns the fix if another user could have written what a service executes.
-fn help(writer: UntrustedWriter<'_>, executed: &Path, name: &ServiceName, without: &str) -> String {
-    let help = match writer {
-        UntrustedWriter::Found(found) => advice(found, executed, "/usr/local/bin"),
+fn fix(writer: UntrustedWriter<'_>, executed: &Path, name: &ServiceName, without: &str) -> String {
+    let fix = match writer {
+        UntrustedWriter::Found(found) => owner_fix(found, executed, "/usr/local/bin"),
         UntrustedWriter::Given { .. } => "move it to where only root can write, such as /usr/local/bin".to_owned(),
     };
     let place = printable::path(writer.path());
     format!(
-        "{help}, or remove {without}; if everyone who can write {place} may have what `{name}` has, write \
+        "{fix}, or remove {without}; if everyone who can write {place} may have what `{name}` has, write \
          `trust = [\"{place}\"]` into /etc/stepdown.toml"
     )
 }
 
 /// Returns the fix: for a parent directory, which may belong to the app intentionally, that the program must be moved.
-fn advice(found: &FileOwner, within: &Path, place: &str) -> String {
+fn owner_fix(found: &FileOwner, within: &Path, place: &str) -> String {
     if found.path.starts_with(within) {
         let path = printable::path(&found.path);
         format!("`COPY --chown=0:0` in the Dockerfile, or `chown 0:0 {path} && chmod go-w {path}`")

@@ -87,7 +87,7 @@ impl ContainerProcess<'_> {
     fn enter_namespaces(&self) -> Result<(), Refused> {
         let refused = |cause| {
             Refused::new("cannot make namespaces", cause)
-                .help("run it as root; on Ubuntu also: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`")
+                .fix("run it as root; on Ubuntu also: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`")
         };
         setsid().map_err(refused)?;
         let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;

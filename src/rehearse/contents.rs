@@ -177,6 +177,6 @@ fn mount_point(at: &Path, directory: bool) -> Result<(), Refused> {
     };
     made.map_err(|cause| {
         Refused::new(format!("cannot make a place for a mount at {}", shown(at)), cause)
-            .help("choose a path whose parent can be written here: below /, /opt, /srv, /var or /var/lib")
+            .fix("choose a path whose parent can be written here: below /, /opt, /srv, /var or /var/lib")
     })
 }

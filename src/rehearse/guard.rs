@@ -115,13 +115,13 @@ fn clone_process(user_namespace: bool) -> Result<Option<Pid>, Errno> {
 }
 
 fn no_namespace(cause: Errno, user_namespace: bool) -> Refused {
-    let help = if user_namespace {
+    let fix = if user_namespace {
         "run it as root, or allow user namespaces: `sysctl user.max_user_namespaces=15000` \
          (Debian: `kernel.unprivileged_userns_clone=1`)"
     } else {
         "inside a container it needs `--cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined`"
     };
-    Refused::new("cannot make namespaces", cause).help(help)
+    Refused::new("cannot make namespaces", cause).fix(fix)
 }
 
 /// Runs the guard; returns its exit code.

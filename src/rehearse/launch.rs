@@ -79,11 +79,11 @@ pub(super) fn launch(process: &ContainerProcess<'_>, binary: &Path, host_path: &
         match failure.cause_and_fix(&program) {
             // Not a file of an image that a Dockerfile could change.
             Some((what, _)) if program == binary && errno == Errno::EACCES => {
-                let help =
+                let fix =
                     format!("{what}; it is the binary that `try` was called as: `chmod a+rx {}`", shown(host_path));
-                refused(errno).help(help)
+                refused(errno).fix(fix)
             }
-            Some((what, help)) => refused(errno).help(format!("{what}; {help}")),
+            Some((what, fix)) => refused(errno).fix(format!("{what}; {fix}")),
             None => refused(errno),
         }
     };
@@ -112,9 +112,9 @@ fn process_user(rehearsal: &Rehearsal, support: &NamespaceSupport) -> Result<Pro
     let mut process_user = process_user::resolve(&passwd, &group, &user, &rehearsal.groups).map_err(Problems::from)?;
     if single.is_some() {
         if process_user.uid != nix::unistd::geteuid().as_raw() {
-            let help = "run it as root, or add lines for this user to /etc/subuid and /etc/subgid";
+            let fix = "run it as root, or add lines for this user to /etc/subuid and /etc/subgid";
             let what = format!("cannot run as `{user}`: only this user's own id is mapped");
-            return Err(Refused::new(what, Errno::EINVAL).help(help).into());
+            return Err(Refused::new(what, Errno::EINVAL).fix(fix).into());
         }
         process_user.gid = nix::unistd::getegid().as_raw();
     }
@@ -190,10 +190,10 @@ fn credentials(rehearsal: &Rehearsal, support: &NamespaceSupport, process_user: 
             caps::drop(None, caps::CapSet::Bounding, capability).map_err(refused)?;
         }
     }
-    let help = |cause: Errno| {
+    let fix = |cause: Errno| {
         let refused = Refused::new(format!("cannot switch to {}:{}", process_user.uid, process_user.gid), cause);
         if support.user_namespace() {
-            refused.help("choose ids that are mapped here, or run it as root")
+            refused.fix("choose ids that are mapped here, or run it as root")
         } else {
             refused
         }
@@ -203,13 +203,13 @@ fn credentials(rehearsal: &Rehearsal, support: &NamespaceSupport, process_user: 
         NamespaceSupport::SingleId { .. } => {}
         NamespaceSupport::Root | NamespaceSupport::MappedIds(_) => {
             let groups: Vec<Gid> = process_user.groups.iter().copied().map(Gid::from_raw).collect();
-            setgroups(&groups).map_err(help)?;
-            setresgid(gid, gid, gid).map_err(help)?;
+            setgroups(&groups).map_err(fix)?;
+            setresgid(gid, gid, gid).map_err(fix)?;
         }
     }
     let root = uid.is_root();
     if !root {
-        setresuid(uid, uid, uid).map_err(help)?;
+        setresuid(uid, uid, uid).map_err(fix)?;
     }
     let present = caps::read(None, caps::CapSet::Permitted).map_err(refused)?;
     let set = present.into_iter().filter(|capability| root && keep(capability)).collect();

@@ -71,7 +71,7 @@ impl Tmpfs {
     /// # Errors
     /// Any other text, quoted. `dev` is refused: a device node there would be the host's.
     pub fn parse(word: &str) -> Result<Self, Problem> {
-        let wrong = |what: String, remedy: &str| Problem::new(Place::Argument(format!("--tmpfs {word}")), what, remedy);
+        let wrong = |what: String, fix: &str| Problem::new(Place::Argument(format!("--tmpfs {word}")), what, fix);
         let (at, options) = word.split_once(':').unwrap_or((word, ""));
         if !is_mount_target(at) {
             let what = "the path must be absolute, not `/`, and without `..`";

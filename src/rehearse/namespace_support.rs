@@ -116,7 +116,7 @@ fn helper(program: &Path, pid: Pid, ours: u32, range: Range) -> Result<(), Refus
         return Ok(());
     }
     let words = String::from_utf8_lossy(&said.stderr).trim().to_owned();
-    Err(refused(std::io::Error::other(words)).help("check this user's lines in /etc/subuid and /etc/subgid"))
+    Err(refused(std::io::Error::other(words)).fix("check this user's lines in /etc/subuid and /etc/subgid"))
 }
 
 fn ranges() -> Result<Ranges, String> {

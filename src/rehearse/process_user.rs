@@ -29,8 +29,8 @@ pub(super) struct ProcessUser {
 pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) -> Result<ProcessUser, Problem> {
     let asked = format!("--user {user}");
     let wrong = |what: String| {
-        let remedy = "write a name from that file, or numbers such as `--user 1000:1000`";
-        Problem::new(Place::Argument(asked.clone()), what, remedy)
+        let fix = "write a name from that file, or numbers such as `--user 1000:1000`";
+        Problem::new(Place::Argument(asked.clone()), what, fix)
     };
     let (who, asked_group) = match user.split_once(':') {
         Some((who, group)) => (who, Some(group)),
@@ -152,14 +152,14 @@ mod tests {
     #[test]
     fn an_unknown_name_is_named() {
         let said = |user: &str, more: &[String]| resolve(PASSWD, GROUP, user, more).unwrap_err().to_string();
-        let remedy = "write a name from that file, or numbers such as `--user 1000:1000`";
+        let fix = "write a name from that file, or numbers such as `--user 1000:1000`";
         assert_eq!(
             said("web", &[]),
-            format!("`--user web`: there is no user `web` in /etc/passwd of the container; {remedy}")
+            format!("`--user web`: there is no user `web` in /etc/passwd of the container; {fix}")
         );
         assert_eq!(
             said("app:web", &[]),
-            format!("`--user app:web`: there is no group `web` in /etc/group of the container; {remedy}")
+            format!("`--user app:web`: there is no group `web` in /etc/group of the container; {fix}")
         );
         assert_eq!(
             said("app", &["web".to_owned()]),

@@ -38,8 +38,8 @@ pub(super) enum InsideReport {
 enum WireReport {
     Notice(String),
     Terminal,
-    Problem { argument: String, what: String, remedy: String },
-    Failed { what: String, errno: Option<i32>, text: String, help: Option<String> },
+    Problem { argument: String, what: String, fix: String },
+    Failed { what: String, errno: Option<i32>, text: String, fix: Option<String> },
 }
 
 /// Returns both ends. A packet socket: a message is read whole or not at all, and a descriptor stays with its message.
@@ -67,7 +67,7 @@ impl Reporter {
                 what: refused.what.clone(),
                 errno: refused.cause.raw_os_error(),
                 text: cause_text(&refused.cause),
-                help: refused.help.clone(),
+                fix: refused.fix.clone(),
             }),
             // The only problem that can be found this late is one argument.
             Error::Wrong(problems) => {
@@ -77,7 +77,7 @@ impl Reporter {
                         other => other.to_string(),
                     },
                     what: problem.what,
-                    remedy: problem.remedy.to_string(),
+                    fix: problem.fix.to_string(),
                 })
             }
         };
@@ -128,13 +128,13 @@ impl Reports {
             (WireReport::Notice(text), _) => InsideReport::Notice(text),
             (WireReport::Terminal, Some(master)) => InsideReport::Terminal(master),
             (WireReport::Terminal, None) => return Err(broken(io::ErrorKind::InvalidData.into())),
-            (WireReport::Problem { argument, what, remedy }, _) => {
-                let problem = Problem::new(Place::Argument(argument), what, remedy);
+            (WireReport::Problem { argument, what, fix }, _) => {
+                let problem = Problem::new(Place::Argument(argument), what, fix);
                 InsideReport::Failed(Error::Wrong(problem.into()))
             }
-            (WireReport::Failed { what, errno, text, help }, _) => {
+            (WireReport::Failed { what, errno, text, fix }, _) => {
                 let cause = errno.map_or_else(|| io::Error::other(text), io::Error::from_raw_os_error);
-                InsideReport::Failed(Error::Refused(Refused { what, cause, help }))
+                InsideReport::Failed(Error::Refused(Refused { what, cause, fix }))
             }
         }))
     }
@@ -161,13 +161,13 @@ mod tests {
         let (reporter, reports) = pair().unwrap();
         reporter.notice("one");
         reporter.terminal(std::fs::File::open("/dev/null").unwrap());
-        reporter.failed(&Refused::new("cannot mount /x", io::Error::from_raw_os_error(1)).help("be root").into());
+        reporter.failed(&Refused::new("cannot mount /x", io::Error::from_raw_os_error(1)).fix("be root").into());
         reporter.failed(&Error::Wrong(Problem::new(Place::Argument("--user x".into()), "nobody", "write app").into()));
         drop(reporter);
         assert!(matches!(reports.next().unwrap(), Some(InsideReport::Notice(text)) if text == "one"));
         assert!(matches!(reports.next().unwrap(), Some(InsideReport::Terminal(_))));
         let Some(InsideReport::Failed(refused)) = reports.next().unwrap() else { panic!("expected a failure") };
-        assert_eq!(refused.to_string(), "cannot mount /x: Operation not permitted\n  help: be root");
+        assert_eq!(refused.to_string(), "cannot mount /x: Operation not permitted\n  fix: be root");
         let Some(InsideReport::Failed(wrong)) = reports.next().unwrap() else { panic!("expected a failure") };
         assert_eq!(wrong.exit_code(), 100);
         assert!(wrong.to_string().ends_with("`--user x`: nobody; write app"), "{wrong}");

@@ -141,7 +141,7 @@ pub(super) fn enter(new: &Path) -> Result<PreviousRoot, Refused> {
     let refused = |cause: Errno| {
         let refused = Refused::new("cannot make the rehearsed filesystem the root", cause);
         if cause == Errno::EINVAL {
-            refused.help("the root of this machine is an initramfs, which cannot be left; run it where `/` is a disk")
+            refused.fix("the root of this machine is an initramfs, which cannot be left; run it where `/` is a disk")
         } else {
             refused
         }

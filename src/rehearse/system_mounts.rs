@@ -54,7 +54,7 @@ impl HostDevices {
 pub(super) fn mount_proc() -> Result<(), Refused> {
     create_directory(Path::new("/proc"))?;
     mounts::mount_new("proc", Path::new("/proc"), NO_EXEC, "").map_err(|refused| {
-        refused.help("inside a container its `/proc` must be unmasked: `--security-opt systempaths=unconfined`")
+        refused.fix("inside a container its `/proc` must be unmasked: `--security-opt systempaths=unconfined`")
     })
 }
 

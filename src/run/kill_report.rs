@@ -30,7 +30,7 @@ pub fn named(pids: &[Pid]) -> String {
 }
 
 /// Returns which key gives it more time; empty where none would.
-pub fn remedy(id: Id, who: Killed, after: Duration, supervisor: &Supervisor, is_forced: bool) -> String {
+pub fn fix(id: Id, who: Killed, after: Duration, supervisor: &Supervisor, is_forced: bool) -> String {
     let Some(stop) = supervisor.stop_rule(id).filter(|_| !is_forced) else { return String::new() };
     let stops = supervisor.stop_reason().is_some();
     // In a stop of the container the whole budget bounds it too.

@@ -107,9 +107,9 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
                 Killed::StopCommand => "its stop command did not exit",
                 Killed::Leftovers => "what it left did not exit",
             };
-            let remedy = kill_report::remedy(*id, *who, *after, supervisor, context.is_forced);
+            let fix = kill_report::fix(*id, *who, *after, supervisor, context.is_forced);
             tracing::warn!(
-                "{}: {what} within {}; sending SIGKILL to {}{remedy}",
+                "{}: {what} within {}; sending SIGKILL to {}{fix}",
                 name(*id),
                 duration_text(*after),
                 context.processes

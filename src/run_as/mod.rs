@@ -95,14 +95,14 @@ pub fn caller() -> CallerIds {
 fn become_user(user: &TargetUser) -> Result<(), Refused> {
     let refused = |errno: Errno| {
         let us = unistd::geteuid();
-        let help = if us.is_root() {
+        let fix = if us.is_root() {
             "it needs the capabilities SETUID and SETGID: compose: `cap_add: [SETUID, SETGID]`; docker run: `--cap-add \
              SETUID --cap-add SETGID`"
                 .to_owned()
         } else {
             format!("only root can switch to another user, and this is uid {us}; run the command without run-as")
         };
-        Refused::new(format!("cannot switch to {user}"), errno).help(help)
+        Refused::new(format!("cannot switch to {user}"), errno).fix(fix)
     };
     let uid = unistd::Uid::from_raw(user.uid.0);
     let gid = unistd::Gid::from_raw(user.gid.0);
@@ -178,7 +178,7 @@ fn not_executed(program: &OsString, error: &std::io::Error) -> ExecError {
 fn explained(what: &str, error: &std::io::Error, program: &Path) -> String {
     let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
     match exec_failure::explain(errno, program).cause_and_fix(program) {
-        Some((cause, help)) => format!("{what}: {cause}; {help}"),
+        Some((cause, fix)) => format!("{what}: {cause}; {fix}"),
         None => format!("{what}: {}", cause_text(error)),
     }
 }

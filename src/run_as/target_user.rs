@@ -53,7 +53,7 @@ pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: CallerIds) -> Resul
         Some((name, group)) => (name, Some(group).filter(|group| !group.is_empty())),
         None => (user, None),
     };
-    let wrong = |what: String, remedy: &str| Problem::new(Place::Argument(user.to_owned()), what, remedy);
+    let wrong = |what: String, fix: &str| Problem::new(Place::Argument(user.to_owned()), what, fix);
     if name.is_empty() && group_word.is_none() {
         // gosu would stay the user that calls it, which is root where a variable is not set.
         return Err(wrong(

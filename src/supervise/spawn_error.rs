@@ -15,7 +15,7 @@ pub struct SpawnError {
     pub object: Option<PathBuf>,
     /// The kernel's answer, or the nearest to it.
     pub errno: i32,
-    /// What the process found out about that answer and what helps, as the end of a sentence; empty where nothing more is
+    /// What the process found out about that error and the fix, as the end of a sentence; empty where nothing more is
     /// known.
     pub explanation: String,
 }

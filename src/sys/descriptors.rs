@@ -57,7 +57,7 @@ pub fn check_limit(needs: &DescriptorNeeds) -> Result<(), Refused> {
     let count = needs.programs.len();
     let programs = if count == 1 { "one program".to_owned() } else { format!("{count} programs") };
     let why = format!("{limit} open files are allowed, and at least {least} are needed");
-    Err(Refused::new(format!("cannot run {programs}"), io::Error::other(why)).help(fix(recommended(count))))
+    Err(Refused::new(format!("cannot run {programs}"), io::Error::other(why)).fix(fix(recommended(count))))
 }
 
 /// A limit that needs no counting.
@@ -89,7 +89,7 @@ fn fix(needed: u64) -> String {
 pub fn refused_at_limit(what: &str, cause: io::Error) -> Refused {
     let is_limit = matches!(cause.raw_os_error(), Some(libc::EMFILE));
     let refused = Refused::new(what, cause);
-    if is_limit { refused.help(fix(recommended(1))) } else { refused }
+    if is_limit { refused.fix(fix(recommended(1))) } else { refused }
 }
 
 /// Returns descriptor 0, 1 or 2; 2 for any higher number.

@@ -22,8 +22,8 @@ pub fn refuse_on_host() -> Result<(), Error> {
         return Ok(());
     }
     let what = "this is not a container: systemd booted this machine, and its own accounts would be changed";
-    let remedy = "rehearse with `stepdown try`, or start it in a container";
-    Err(Error::Wrong(Problem::new(Place::Argument("init".to_owned()), what, remedy).into()))
+    let fix = "rehearse with `stepdown try`, or start it in a container";
+    Err(Error::Wrong(Problem::new(Place::Argument("init".to_owned()), what, fix).into()))
 }
 
 /// Returns whether systemd has booted the machine (sd_booted(3)), and we have the mounts and the root of its PID 1. Every

@@ -53,9 +53,9 @@ pub fn lock() -> Result<InstanceLock, Error> {
 fn refused(pid: Option<i32>) -> Error {
     let pid = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
     let what = format!("stepdown is already running in this container{pid}; nothing was changed or started");
-    let remedy = "ask it with `stepdown status`; run a command next to it with \
+    let fix = "ask it with `stepdown status`; run a command next to it with \
                   `docker exec CONTAINER stepdown run-as USER COMMAND`, start a service with `stepdown start SERVICE`";
-    Error::Wrong(Problem::new(Place::Argument("init".to_owned()), what, remedy).into())
+    Error::Wrong(Problem::new(Place::Argument("init".to_owned()), what, fix).into())
 }
 
 /// Returns the mount namespace of this process, as `/proc` names it.

@@ -134,11 +134,11 @@ fn a_path_may_be_the_directory_around_or_the_tree_and_must_be_there() {
     for path in [".", "services.d", "./services.d/"] {
         assert_eq!(here.run(&["check", path]).code, 0, "{path}");
     }
-    let remedy = "give a directory that holds `services.d`, or a services tree itself";
+    let fix = "give a directory that holds `services.d`, or a services tree itself";
     let said = here.run(&["check", "none"]);
-    assert_eq!((said.code, said.err), (100, format!("stepdown: `none`: there is no such directory; {remedy}\n")));
+    assert_eq!((said.code, said.err), (100, format!("stepdown: `none`: there is no such directory; {fix}\n")));
     let said = here.run(&["check", "file"]);
-    assert_eq!((said.code, said.err), (100, format!("stepdown: `file`: it is not a directory; {remedy}\n")));
+    assert_eq!((said.code, said.err), (100, format!("stepdown: `file`: it is not a directory; {fix}\n")));
 }
 
 #[test]
@@ -208,8 +208,8 @@ fn an_image_made_for_s6_overlay_is_read_beside_its_services_tree_or_without_one(
 #[test]
 fn curly_quotes_are_not_suggested_back() {
     let said = Here::new().with("services.d/web.toml", "command = [“nginx”]\n").run(&["check"]);
-    let remedy = said.out.split_once("; ").map(|(_, remedy)| remedy).unwrap_or_default();
-    assert!(said.code == 100 && !remedy.contains('“') && !remedy.contains('”'), "{}", said.out);
+    let fix = said.out.split_once("; ").map(|(_, fix)| fix).unwrap_or_default();
+    assert!(said.code == 100 && !fix.contains('“') && !fix.contains('”'), "{}", said.out);
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn without_a_server_every_path_is_printed() {
                 code: 111,
                 out: String::new(),
                 err: "stepdown: no stepdown answers at /run/stepdown/control, /none/of/ours/stepdown/control, \
-                      /dev/shm/stepdown/control, /tmp/stepdown/control\n  help: is it PID 1 of this container? From outside: \
+                      /dev/shm/stepdown/control, /tmp/stepdown/control\n  fix: call it in a container whose PID 1 is stepdown: \
                       docker exec CONTAINER stepdown status\n"
                     .into()
             }

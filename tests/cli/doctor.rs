@@ -17,7 +17,7 @@ fn answer(checks: &str, path: &Path) -> String {
 const WELL: &str = r#"{"area":"mode","subject":"mode","finding":"ok","note":"user"}"#;
 const LESS: &str = concat!(
     r#"{"area":"accounts","subject":"/etc/passwd","finding":"degraded","why":"other","cause":"/etc is read-only","#,
-    r#""consequence":"no name","fix":[{"words":"take it out"}]}"#
+    r#""consequence":"no name","fix":[{"text":"take it out"}]}"#
 );
 
 fn doctor(checks: &str, path: &Path, arguments: &[&str]) -> Said {
@@ -54,7 +54,7 @@ fn as_json_it_says_the_same() {
     assert_eq!((said.code, &json["verdict"], &json["running"]), (1, &"degraded".into(), &true.into()));
     let first = &json["checks"][0];
     assert_eq!((&first["finding"], &first["cause"]), (&"degraded".into(), &"/etc is read-only".into()));
-    assert_eq!(first["fix"][0]["words"], "take it out");
+    assert_eq!(first["fix"][0]["text"], "take it out");
     assert_eq!(json["checks"][1]["finding"], "ok");
 }
 

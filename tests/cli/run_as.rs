@@ -104,7 +104,7 @@ fn without_root_another_user_is_refused_with_a_way_out() {
         Said {
             code: 111,
             out: String::new(),
-            err: "stepdown: cannot switch to root (0:0): Operation not permitted\n  help: only root can switch to \
+            err: "stepdown: cannot switch to root (0:0): Operation not permitted\n  fix: only root can switch to \
                   another user, and this is uid 12345; run the command without run-as\n"
                 .into()
         }

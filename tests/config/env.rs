@@ -111,8 +111,8 @@ fn the_mask_is_octal_and_wins_over_the_file() {
         ("0o22", "0o22", "\"0o22\" is not an octal mask"),
         ("22\n", "\"22\\n\"", "\"22\\n\" is not an octal mask"),
     ] {
-        let remedy = "give up to three digits from 0 to 7, such as UMASK=022, or unset it";
-        main_only().env("UMASK", text).says(&[&format!("UMASK={shown}: {why}; {remedy}")]);
+        let fix = "give up to three digits from 0 to 7, such as UMASK=022, or unset it";
+        main_only().env("UMASK", text).says(&[&format!("UMASK={shown}: {why}; {fix}")]);
     }
 }
 

@@ -193,14 +193,14 @@ fn what_is_awaited_is_printed_as_it_is_written() {
 
 #[test]
 fn impossible_wait_for_targets_are_refused_with_what_to_write() {
-    for (text, remedy) in [
+    for (text, fix) in [
         ("db:5432", "write tcp://HOST:PORT, http://HOST/PATH, path:/FILE or socket:/FILE"),
         ("tcp://db", "write host and port, such as \"127.0.0.1:80\" or \"[::1]:80\""),
         ("path:run/x", "write an absolute path, beginning with `/`"),
         ("socket:", "write an absolute path"),
         ("https://x", "there is no TLS here; write \"tcp://HOST:443\", or wait in the service's own command"),
     ] {
-        let expected = format!("2: an element of `wait_for` cannot be \"{text}\"; {remedy}");
+        let expected = format!("2: an element of `wait_for` cannot be \"{text}\"; {fix}");
         web(&format!("wait_for = [\"{text}\"]")).web_says(&[&expected]);
     }
 }

@@ -45,7 +45,7 @@ fn syntax_errors_of_other_kinds_are_reported_with_their_line() {
     let text = "close it; a text of several lines stands between `'''` and `'''`";
     let escape = r"write `\\` for a backslash, or put the whole text in single quotes";
     let keys = "write keys with letters, digits, `-` and `_`, and put any other in quotes";
-    for (line, what, remedy) in [
+    for (line, what, fix) in [
         ("user =", "a key has no value", "write one after the `=`"),
         ("foo", "invalid TOML: a key has no `=` and no value", HOW),
         ("= 1", "invalid TOML: a key is empty", keys),
@@ -67,7 +67,7 @@ fn syntax_errors_of_other_kinds_are_reported_with_their_line() {
         ("umask = 0o9", "`0o9` is not a TOML value", "strings need quotes: \"0o9\""),
         ("käse = 1", "invalid TOML: a key has a character that needs quotes", keys),
     ] {
-        given().toml("web", &format!("command = [\"a\"]\n{line}\n")).web_says(&[&format!("2: {what}; {remedy}")]);
+        given().toml("web", &format!("command = [\"a\"]\n{line}\n")).web_says(&[&format!("2: {what}; {fix}")]);
     }
 }
 

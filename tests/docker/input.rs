@@ -1,4 +1,4 @@
-//! Bad input: exit 100, every problem at once with its place and remedy, and nothing on disk touched.
+//! Bad input: exit 100, every problem at once with its place and fix, and nothing on disk touched.
 
 use crate::support::docker::{Docker, Ended, Image, Run};
 

@@ -66,19 +66,19 @@ fn a_required_path_that_cannot_be_owned_ends_with_111_and_the_fix() {
     let cases = [
         (
             configured(required).broken(read_only),
-            "/data is read-only\nstepdown:   help: make /data writable: remove `:ro`",
+            "/data is read-only\nstepdown:   fix: make /data writable: remove `:ro`",
         ),
         (
             configured(required),
-            "/data does not exist\nstepdown:   help: compose: `volumes: [\"data:/data\"]`; docker run: `-v data:/data`; or write `create = true`",
+            "/data does not exist\nstepdown:   fix: compose: `volumes: [\"data:/data\"]`; docker run: `-v data:/data`; or write `create = true`",
         ),
         (
             configured(required).broken("ln -s usr data"),
-            "/data is a symbolic link, and root follows none\nstepdown:   help: ",
+            "/data is a symbolic link, and root follows none\nstepdown:   fix: ",
         ),
         (
             configured(required).broken("mkdir -m 0700 data").user(4242, 7, ""),
-            "/data is 0:0 0700\nstepdown:   help: on the host: `chown -R 4242:7`",
+            "/data is 0:0 0700\nstepdown:   fix: on the host: `chown -R 4242:7`",
         ),
     ];
     for (container, told) in cases {

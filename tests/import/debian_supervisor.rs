@@ -22,7 +22,7 @@ found = []
 for group in options.process_group_configs:
     for it in group.process_configs:
         found.append({
-            "name": it.name, "words": shlex.split(it.command), "environment": it.environment, "codes": sorted(it.exitcodes),
+            "name": it.name, "text": shlex.split(it.command), "environment": it.environment, "codes": sorted(it.exitcodes),
             "signal": int(it.stopsignal), "enabled": it.autostart, "restart": getattr(it.autorestart, "__name__", "Never"),
             "umask": it.umask, "directory": it.directory, "order": [group.priority, it.priority], "group": it.stopasgroup,
         })
@@ -106,7 +106,7 @@ fn supervisors_own_reader_finds_the_same_programs() {
     for theirs in &found {
         let name = theirs["name"].as_str().unwrap();
         let service = ours[name];
-        assert_eq!(words(service), strings(&theirs["words"]), "{name}");
+        assert_eq!(words(service), strings(&theirs["text"]), "{name}");
         let variables: BTreeMap<String, String> = serde_json::from_value(theirs["environment"].clone()).unwrap();
         assert_eq!(service.environment, variables, "{name}");
         assert_eq!(

@@ -559,7 +559,7 @@ fn no_fix_gives_away_or_opens_a_system_directory() {
 #[test]
 fn a_file_system_that_is_read_only_itself_is_distinguished_from_a_mount() {
     let refused = || AccessResult::NotWritten(Denial::ReadOnly);
-    let fix = |mount: &str| {
+    let fix_of = |mount: &str| {
         let mounts =
             Mounts::parse(format!("1 0 0:39 / / rw - overlay overlay rw\n2 1 8:1 / /data {mount}\n").as_bytes());
         let (config, facts) = owning("/data", as_user(999, 998));
@@ -568,11 +568,11 @@ fn a_file_system_that_is_read_only_itself_is_distinguished_from_a_mount() {
         assert_eq!(why, CauseKind::ReadOnly);
         (cause, fix)
     };
-    let (cause, advice) = fix("ro - ext4 /dev/sda1 rw");
-    assert!(cause == "/data is mounted read-only" && advice.contains("remove `:ro`"), "{cause}; {advice}");
-    let (cause, advice) = fix("rw - ext4 /dev/sda1 ro");
+    let (cause, fix) = fix_of("ro - ext4 /dev/sda1 rw");
+    assert!(cause == "/data is mounted read-only" && fix.contains("remove `:ro`"), "{cause}; {fix}");
+    let (cause, fix) = fix_of("rw - ext4 /dev/sda1 ro");
     assert_eq!(cause, "the file system of /data is read-only");
-    assert!(advice.contains("`mount -o remount,rw` /dev/sda1") && !advice.contains(":ro"), "{advice}");
-    let (_, advice) = fix("ro - squashfs /dev/loop0 ro");
-    assert_eq!(advice, "mount a volume at /data: nothing can be written to squashfs");
+    assert!(fix.contains("`mount -o remount,rw` /dev/sda1") && !fix.contains(":ro"), "{fix}");
+    let (_, fix) = fix_of("ro - squashfs /dev/loop0 ro");
+    assert_eq!(fix, "mount a volume at /data: nothing can be written to squashfs");
 }

@@ -125,7 +125,7 @@ fn root_without_the_power_to_drop() {
     let facts = Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..volume(docker()) };
     assert_eq!(
         refusal(&image(), &facts),
-        "cannot step down to app (1000:1000): SETGID and SETUID are not granted\n  help: compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`; or start as that user: `--user 1000:1000`; or accept running as root without these capabilities: `STEPDOWN_WITHOUT_DROP=run`"
+        "cannot step down to app (1000:1000): SETGID and SETUID are not granted\n  fix: compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`; or start as that user: `--user 1000:1000`; or accept running as root without these capabilities: `STEPDOWN_WITHOUT_DROP=run`"
     );
 }
 

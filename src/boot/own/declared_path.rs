@@ -62,7 +62,7 @@ pub(super) fn reach(
     };
     if is_system_directory(&found) {
         let what = format!("cannot own {}: it belongs to the system", shown(&tree.path));
-        return Err(Refused::new(what, Errno::EPERM).help("declare the directory below it that the app needs"));
+        return Err(Refused::new(what, Errno::EPERM).fix("declare the directory below it that the app needs"));
     }
     if !tree.options.take_over {
         let at = || shown(&tree.path);
@@ -91,7 +91,7 @@ fn unreachable_path(tree: &OwnTree, unreachable: Unreachable, attempt: Operation
     match unreachable.why {
         Some(why) if errno == libc::EINVAL => {
             let what = format!("cannot own `{}`: {why}", shown(&tree.path));
-            Err(Refused::new(what, unreachable.cause).help("write an absolute path without `..`"))
+            Err(Refused::new(what, unreachable.cause).fix("write an absolute path without `..`"))
         }
         Some(_) => Ok(DeclaredPath::Unreachable { at: unreachable.at, cause: UnchangedCause::ForeignLink }),
         None => Ok(DeclaredPath::Unreachable { at: unreachable.at, cause: UnchangedCause::Refused(attempt, errno) }),

@@ -147,9 +147,9 @@ fn check_required(report: OwnReport, tree: &OwnTree, app: &Identity, shown: &str
     };
     let what = format!("cannot give {shown} to {} ({}:{})", app.name, app.uid, app.gid);
     let own = UnchangedCause::Refused(Operation::Chown, cause.raw_os_error().unwrap_or(libc::EPERM));
-    let help = report
+    let fix = report
         .failed
         .first()
         .map_or_else(|| own.fix(shown, host_ids::on_host(tree.owner)), |summary| summary.fix.clone());
-    Err(Refused::new(what, cause).help(help))
+    Err(Refused::new(what, cause).fix(fix))
 }

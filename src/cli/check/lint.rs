@@ -62,12 +62,12 @@ fn walk(path: &Path, entries: &BTreeMap<OsString, Content>, notices: &mut Vec<St
 fn lint_file(path: &Path, bytes: &[u8], notices: &mut Vec<String>) {
     for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let has = |word: &[u8]| line.windows(word.len()).any(|window| window == word);
-        for (word, instead) in [("/proc/1/fd/1", "/dev/stdout"), ("/proc/1/fd/2", "/dev/stderr")] {
+        for (word, stream) in [("/proc/1/fd/1", "/dev/stdout"), ("/proc/1/fd/2", "/dev/stderr")] {
             if has(word.as_bytes()) {
                 let place = format!("{}:{}", shown(path), at.saturating_add(1));
                 notices.push(format!(
                     "{place}: `{word}` cannot be opened, because PID 1 is protected; {}",
-                    alternative(instead)
+                    alternative(stream)
                 ));
             }
         }
@@ -75,9 +75,9 @@ fn lint_file(path: &Path, bytes: &[u8], notices: &mut Vec<String>) {
 }
 
 /// The alternative. The output of a cron job is a pipe of cron's: it can write to a file that a service prints.
-fn alternative(instead: &str) -> String {
+fn alternative(stream: &str) -> String {
     format!(
-        "write to {instead} instead; in a cron job, append to a file that a service shows (`command = [\"tail\", \"-F\", \
+        "write to {stream} instead; in a cron job, append to a file that a service shows (`command = [\"tail\", \"-F\", \
          FILE]`), or make the job a oneshot with `every`"
     )
 }

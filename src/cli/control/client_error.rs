@@ -20,23 +20,23 @@ pub(in super::super) fn message(why: &ClientError) -> String {
         ClientError::NoServer(places) => {
             let places: Vec<_> = places.iter().map(shown).collect();
             format!(
-                "no stepdown answers at {}\n  help: is it PID 1 of this container? From outside: docker exec CONTAINER \
-                 stepdown status",
+                "no stepdown answers at {}\n  fix: call it in a container whose PID 1 is stepdown: docker exec \
+                 CONTAINER stepdown status",
                 places.join(", ")
             )
         }
         ClientError::Untrusted(path) => format!(
-            "cannot trust {}: users other than root and this one can write to its directory\n  help: ask as root, or as the \
+            "cannot trust {}: users other than root and this one can write to its directory\n  fix: call it as root, or as the \
              app user",
             shown(path)
         ),
         ClientError::Foreign(path) => format!(
-            "{} belongs to the stepdown of another container, which shares that directory\n  help: no stepdown of this \
-             container answers; give each container a /run of its own",
+            "{} belongs to the stepdown of another container, which shares that directory\n  fix: give each container a \
+             /run of its own",
             shown(path)
         ),
         ClientError::Io(path, error) => format!("cannot talk to PID 1 at {}: {}", shown(path), cause_text(error)),
-        ClientError::Protocol(path, what) => format!("cannot understand the answer at {}: {what}", shown(path)),
+        ClientError::Protocol(path, what) => format!("cannot understand the response at {}: {what}", shown(path)),
         // Every problem of a configuration has its own line.
         ClientError::Refused(why) | ClientError::BadRequest(why) => {
             why.lines().map(shown).collect::<Vec<_>>().join("\n")

@@ -64,8 +64,8 @@ fn read(path: &Path, from: Option<SourceKind>) -> Result<Imported, Problems> {
         None if path.is_file() => match import::supervisord::is_one(&supervisord::file(&path)?.text) {
             true => supervisord::read(&path),
             false => {
-                let remedy = "give a supervisord.conf or a tree of s6, or say `--from KIND`";
-                Err(Problem::new(Place::file(&path), "no kind of source is recognised in it", remedy).into())
+                let fix = "give a supervisord.conf or a tree of s6, or say `--from KIND`";
+                Err(Problem::new(Place::file(&path), "no kind of source is recognised in it", fix).into())
             }
         },
         None => tree(path),
@@ -81,8 +81,8 @@ fn tree(path: PathBuf) -> Result<Imported, Problems> {
     let sources = files::read(&ConfigPaths::from_path(Some(path.clone())), image_environment(), Vec::new());
     let imported = import::s6::import(&sources)?;
     if imported.services.is_empty() {
-        let remedy = "give the tree of another supervisor";
-        return Err(Problem::new(Place::file(&path), "every service here has a TOML file already", remedy).into());
+        let fix = "give the tree of another supervisor";
+        return Err(Problem::new(Place::file(&path), "every service here has a TOML file already", fix).into());
     }
     Ok(imported)
 }

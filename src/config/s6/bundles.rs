@@ -139,10 +139,10 @@ fn cycle_problem(cycle: &[usize], names: &[&String], bundles: &[&Bundle]) -> Pro
 
 fn unknown(bundle: &str, member: &str, at: &Place, declared: &BTreeSet<ServiceName>) -> Problem {
     let all = || declared.iter().map(ServiceName::as_str);
-    let remedy = match suggest::nearest(member, all()) {
+    let fix = match suggest::nearest(member, all()) {
         Some(meant) => format!("did you mean `{meant}`? otherwise remove it, or add that service"),
         None => "remove it, or add that service".to_owned(),
     };
     let what = format!("the bundle `{bundle}` contains {}, and there is no such service", ticked(member));
-    Problem::new(at.clone(), what, remedy)
+    Problem::new(at.clone(), what, fix)
 }

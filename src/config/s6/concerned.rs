@@ -20,12 +20,12 @@ pub fn notices(drafts: &[Draft], bundles: &[(String, &'static Row)]) -> Vec<Stri
     let of_drafts = drafts.iter().flat_map(|draft| draft.rows.iter().map(|row| (draft.service.name.as_str(), *row)));
     let mut all: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for (name, row) in of_drafts.chain(bundles.iter().map(|(name, row)| (name.as_str(), *row))) {
-        if let Treatment::Ignored { instead } = row.treatment {
-            all.entry((row.item, instead)).or_default().push(name);
+        if let Treatment::Ignored { reason } = row.treatment {
+            all.entry((row.item, reason)).or_default().push(name);
         }
     }
-    let line = |((file, instead), names): (&(&str, &str), &Vec<&str>)| {
-        format!("`{file}` is ignored: {instead} ({})", suggest::list(names.iter().copied()))
+    let line = |((file, reason), names): (&(&str, &str), &Vec<&str>)| {
+        format!("`{file}` is ignored: {reason} ({})", suggest::list(names.iter().copied()))
     };
     all.iter().map(line).collect()
 }
@@ -38,8 +38,8 @@ pub fn variables(env: &BTreeMap<OsString, OsString>) -> Vec<String> {
         let Some(text) = name.to_str().filter(|text| text.starts_with(PREFIX)) else { continue };
         let known = table::rows(Scope::Variable).find(|row| row.item == text);
         match known.map(|row| row.treatment) {
-            Some(Treatment::Ignored { instead }) if !is_unset(value) => {
-                notices.push(format!("{text}={} is ignored: {instead}", shown_value(value)));
+            Some(Treatment::Ignored { reason }) if !is_unset(value) => {
+                notices.push(format!("{text}={} is ignored: {reason}", shown_value(value)));
             }
             Some(Treatment::Ignored { .. } | Treatment::Honoured | Treatment::Refused { .. }) => {}
             None if text.starts_with(OF_BUILD) => {}

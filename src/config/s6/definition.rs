@@ -235,8 +235,8 @@ impl Reader<'_> {
     fn oneshot(&mut self, service: &mut Service) {
         let dir = &mut self.dir;
         if dir.has("run") && !dir.has("up") && self.format != DirectoryFormat::Definition {
-            let remedy = "rename `run` to `up`, or write longrun into `type`";
-            dir.problem_of_all("is a oneshot and has no `up`", remedy);
+            let fix = "rename `run` to `up`, or write longrun into `type`";
+            dir.problem_of_all("is a oneshot and has no `up`", fix);
         }
         if self.format == DirectoryFormat::Definition && !dir.has("up") {
             let what = "is a oneshot and has no `up`; s6-overlay would stop the container here";
@@ -324,14 +324,14 @@ impl Reader<'_> {
     }
 
     fn refuse_later(&mut self) {
-        for (name, remedy) in LATER {
+        for (name, fix) in LATER {
             if self.dir.has(name) {
-                self.dir.problem(name, "is not available yet", remedy);
+                self.dir.problem(name, "is not available yet", fix);
             }
         }
-        for (name, remedy) in DEFINITIONS_ONLY {
+        for (name, fix) in DEFINITIONS_ONLY {
             if self.dir.has(name) {
-                self.dir.problem(name, "is not available yet", remedy);
+                self.dir.problem(name, "is not available yet", fix);
             }
         }
         // 0 is s6-rc's default: no limit.

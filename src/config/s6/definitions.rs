@@ -82,7 +82,7 @@ fn tree(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &mut Pro
         found.anything = true;
         match definition_name(name) {
             Ok(name) => entry(image, &name, path, entries, found, problems),
-            Err((what, remedy)) => problems.push(Problem::new(Place::file(&path), what, remedy)),
+            Err((what, fix)) => problems.push(Problem::new(Place::file(&path), what, fix)),
         }
     }
     if !files.is_empty() {
@@ -93,8 +93,8 @@ fn tree(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &mut Pro
 fn definition_name(name: &OsStr) -> Result<ServiceName, (String, String)> {
     let text = name.to_string_lossy();
     if let Some(prefix) = RESERVED.iter().find(|prefix| text.starts_with(**prefix)) {
-        let remedy = format!("rename it: s6-rc keeps names that begin with `{prefix}` for itself");
-        return Err((format!("{} cannot be a service's name", quoted(&text)), remedy));
+        let fix = format!("rename it: s6-rc keeps names that begin with `{prefix}` for itself");
+        return Err((format!("{} cannot be a service's name", quoted(&text)), fix));
     }
     if BUILT_IN.contains(&&*text) {
         let what = format!("{} is a name of s6-overlay itself", quoted(&text));
@@ -162,8 +162,8 @@ fn pipeline(
 fn members(name: &ServiceName, dir: &mut ServiceDir<'_>) -> Vec<Member> {
     let listed = dir.list("contents");
     if listed.is_none() && !STARTED.contains(&name.as_str()) {
-        let remedy = "make a directory `contents.d` there, with an empty file for each service";
-        dir.problem_of_all("is a bundle and has no `contents.d`", remedy);
+        let fix = "make a directory `contents.d` there, with an empty file for each service";
+        dir.problem_of_all("is a bundle and has no `contents.d`", fix);
     }
     listed.unwrap_or_default().into_iter().map(|(name, at)| Member { name, at }).collect()
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::config::file_report::FileReport;
 use crate::config::quote::{quoted, quoted_os};
 use crate::config::{Content, bytes, line_endings, shebang};
-use crate::error::{FileCommand, Place, Problem, Problems, Remedy};
+use crate::error::{FileCommand, Place, Problem, ProblemFix, Problems};
 
 /// A service directory and the problems found in it.
 pub struct ServiceDir<'c> {
@@ -58,18 +58,18 @@ impl<'c> ServiceDir<'c> {
     }
 
     /// Adds a problem of one entry.
-    pub fn problem(&mut self, name: &str, what: impl Into<String>, remedy: impl Into<Remedy>) {
-        self.problems.push(Problem::new(Place::file(self.path(name)), what, remedy));
+    pub fn problem(&mut self, name: &str, what: impl Into<String>, fix: impl Into<ProblemFix>) {
+        self.problems.push(Problem::new(Place::file(self.path(name)), what, fix));
     }
 
     /// Adds a problem of one place.
-    pub fn problem_at(&mut self, at: Place, what: impl Into<String>, remedy: impl Into<Remedy>) {
-        self.problems.push(Problem::new(at, what, remedy));
+    pub fn problem_at(&mut self, at: Place, what: impl Into<String>, fix: impl Into<ProblemFix>) {
+        self.problems.push(Problem::new(at, what, fix));
     }
 
     /// Adds a problem of the whole directory.
-    pub fn problem_of_all(&mut self, what: impl Into<String>, remedy: impl Into<Remedy>) {
-        self.problems.push(Problem::new(Place::file(&self.path), what, remedy));
+    pub fn problem_of_all(&mut self, what: impl Into<String>, fix: impl Into<ProblemFix>) {
+        self.problems.push(Problem::new(Place::file(&self.path), what, fix));
     }
 
     /// Returns the problems.
@@ -109,8 +109,8 @@ impl<'c> ServiceDir<'c> {
                 Some(names.map(|name| (name.into_owned(), Place::file(&path))).collect())
             }
             Some(_) => {
-                let remedy = "make it a directory of empty files, one for each service";
-                self.problem(&directory, "is not a directory", remedy);
+                let fix = "make it a directory of empty files, one for each service";
+                self.problem(&directory, "is not a directory", fix);
                 Some(Vec::new())
             }
             None if self.has(name) => {
@@ -137,8 +137,8 @@ impl<'c> ServiceDir<'c> {
         let plain = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
         let number = plain.then(|| word.parse().ok()).flatten().filter(|number| range.contains(number));
         if number.is_none() {
-            let remedy = format!("write a number from {} to {}", range.start(), range.end());
-            self.problem(name, format!("cannot be {}", quoted(word)), remedy);
+            let fix = format!("write a number from {} to {}", range.start(), range.end());
+            self.problem(name, format!("cannot be {}", quoted(word)), fix);
         }
         number
     }
@@ -199,8 +199,8 @@ impl<'c> ServiceDir<'c> {
         };
         if let Some(line) = bad {
             let path = self.path(name);
-            let remedy = line_endings::to_unix(&path);
-            self.problems.push(Problem::new(Place::line(path, line), "has Windows line endings (CRLF)", remedy));
+            let fix = line_endings::to_unix(&path);
+            self.problems.push(Problem::new(Place::line(path, line), "has Windows line endings (CRLF)", fix));
         }
     }
 }
@@ -211,7 +211,7 @@ pub fn is_execline(bytes: &[u8]) -> bool {
     words.first().is_some_and(|program| Path::new(program).file_name() == Some(OsStr::new("execlineb")))
 }
 
-/// Returns the remedy for a script that lacks its execute bit, after these words.
+/// Returns the fix for a script that lacks its execute bit, after these words.
 pub fn make_executable(before: impl Into<String>, path: PathBuf) -> FileCommand {
     FileCommand { before: before.into(), command: "chmod +x", path, after: "" }
 }

@@ -33,8 +33,8 @@ pub fn links(
             true
         }
         Some(_) => {
-            let remedy = "make it a directory with an executable file `run`, or remove it";
-            dir.problem("log", "is not a directory", remedy);
+            let fix = "make it a directory with an executable file `run`, or remove it";
+            dir.problem("log", "is not a directory", fix);
             false
         }
         None => false,

@@ -25,8 +25,8 @@ pub enum Treatment {
     Honoured,
     /// It has no effect.
     Ignored {
-        /// What happens instead.
-        instead: &'static str,
+        /// Why, and what happens instead.
+        reason: &'static str,
     },
     /// The container does not start with it.
     Refused {
@@ -50,8 +50,8 @@ const fn honoured(scope: Scope, item: &'static str) -> Row {
     Row { item, scope, treatment: Treatment::Honoured }
 }
 
-const fn ignored(scope: Scope, item: &'static str, instead: &'static str) -> Row {
-    Row { item, scope, treatment: Treatment::Ignored { instead } }
+const fn ignored(scope: Scope, item: &'static str, reason: &'static str) -> Row {
+    Row { item, scope, treatment: Treatment::Ignored { reason } }
 }
 
 const fn refused(scope: Scope, item: &'static str, write: &'static str) -> Row {

@@ -95,8 +95,8 @@ pub fn sections(path: &Path, text: &str, problems: &mut Problems) -> Vec<Section
     sections
 }
 
-fn wrong(path: &Path, line: usize, text: &str, remedy: &str) -> Problem {
-    Problem::new(Place::line(path, line), format!("{} is no section and no value", quoted(text)), remedy)
+fn wrong(path: &Path, line: usize, text: &str, fix: &str) -> Problem {
+    Problem::new(Place::line(path, line), format!("{} is no section and no value", quoted(text)), fix)
 }
 
 /// A comment begins with the line, or with `;` or `#` after a blank.

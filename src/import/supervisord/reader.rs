@@ -37,13 +37,13 @@ impl<'s> SectionReader<'s> {
     }
 
     /// Reports a value.
-    pub fn refuse(&mut self, key: &str, remedy: &str) {
+    pub fn refuse(&mut self, key: &str, fix: &str) {
         let at = self.section.get(key).map_or(&self.section.at, |value| &value.at);
         let what = match self.section.get(key) {
             Some(value) => format!("{key} cannot be {}", quoted(&value.value)),
             None => format!("[{}] has no `{key}`", self.section.name),
         };
-        self.problems.push(Problem::new(at.clone(), what, remedy));
+        self.problems.push(Problem::new(at.clone(), what, fix));
     }
 
     /// Returns a value with its names replaced; variables stay marks in it.

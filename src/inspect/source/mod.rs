@@ -91,8 +91,8 @@ pub fn check_given(path: &Path) -> Result<(), Problem> {
         false if path.exists() => "it is not a directory",
         false => "there is no such directory",
     };
-    let remedy = "give a directory that holds `services.d`, or a services tree itself";
-    Err(Problem::new(Place::Argument(shown(path)), what, remedy))
+    let fix = "give a directory that holds `services.d`, or a services tree itself";
+    Err(Problem::new(Place::Argument(shown(path)), what, fix))
 }
 
 /// Returns whether a directory has entries and none of them is of a services tree. One that is called `services.d` is a tree

@@ -115,7 +115,7 @@ pub fn of_problems(problems: Problems) -> Examination {
         let issue = Issue::new(
             problem.what,
             "the container does not start: exit 100, nothing is touched",
-            problem.remedy.to_string(),
+            problem.fix.to_string(),
         );
         Check::fatal(Area::Configuration, problem.at.to_string(), issue)
     };

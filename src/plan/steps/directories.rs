@@ -149,8 +149,8 @@ fn absent(inputs: &PlanInputs<'_>, directory: &Directory, access: Access) -> Dec
 }
 
 fn not_a_directory(path: &str, kind: PathKind) -> Decision {
-    let remedy = format!("remove it in the image (`RUN rm {path}`), or declare another path");
-    skip(format!("{path} is {}", kind_word(kind)), format!("{path} stays as it is"), remedy)
+    let fix = format!("remove it in the image (`RUN rm {path}`), or declare another path");
+    skip(format!("{path} is {}", kind_word(kind)), format!("{path} stays as it is"), fix)
 }
 
 /// The fix for a directory that cannot be created: a tmpfs with that owner.

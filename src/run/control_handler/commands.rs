@@ -55,14 +55,14 @@ impl EventLoop<'_> {
         let method = entry.and_then(|entry| entry.service.reload.clone());
         method.ok_or_else(|| {
             let name = self.control_handler.service_index.name(id);
-            let remedy = match entry.filter(|entry| !entry.is_main()) {
+            let fix = match entry.filter(|entry| !entry.is_main()) {
                 Some(_) => format!(
                     "write `reload = {{ signal = \"HUP\" }}`, or whatever it understands, in its file; or `stepdown restart \
                      {name}`"
                 ),
                 None => format!("send what it understands: `stepdown signal {name} HUP`"),
             };
-            CommandRefused::Refused(format!("`{name}` does not say how it re-reads its configuration; {remedy}"))
+            CommandRefused::Refused(format!("`{name}` does not say how it re-reads its configuration; {fix}"))
         })
     }
 

@@ -56,7 +56,7 @@ fn exists(program: &CStr) -> bool {
     Path::new(OsStr::from_bytes(program.to_bytes())).exists()
 }
 
-/// Returns why a program failed with `errno` and what helps, in words; empty if nothing is known. Allocates, and checks the
+/// Returns why a program failed with `errno` and the fix, as text; empty if nothing is known. Allocates, and checks the
 /// program with the present ids of this process.
 pub fn explanation(errno: Errno, program: &CStr, launch: &Launch) -> String {
     let program = Path::new(OsStr::from_bytes(program.to_bytes()));
