@@ -1,6 +1,7 @@
 //! The engine in simulations, and the oracle that judges its actions.
 
 pub mod behaviour;
+pub mod external_events;
 pub mod oracle;
 pub mod processes;
 pub mod reloads;

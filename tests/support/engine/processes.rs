@@ -5,7 +5,8 @@ use stepdown::config::values::Signal;
 use stepdown::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, SpawnStep, Target};
 
 use super::behaviour::Behaviour;
-use super::simulation::{ExternalEvent, Notification, Process, Simulation, milliseconds};
+use super::external_events::{ExternalEvent, Notification};
+use super::simulation::{Process, Simulation, milliseconds};
 
 impl Simulation {
     /// Starts a process, or returns why it cannot be started.

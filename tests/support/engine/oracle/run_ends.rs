@@ -1,0 +1,156 @@
+//! What follows from the end of a run: another one after a back-off, a oneshot that is done, or a failure, also of what
+//! requires it.
+
+use std::time::Duration;
+
+use stepdown::config::service::{Kind, RestartPolicy};
+use stepdown::supervise::{Exit, Id, Role};
+
+use super::constants::MIN_PAUSE;
+use super::stop::code_of;
+use super::{NEVER, Oracle, ProcessModel, Reason, ServiceModel, ServiceState};
+
+impl Oracle {
+    /// The run and its finish script are over: what follows is the restart rule's.
+    pub(super) fn conclude(&mut self, id: Id, finish: Option<Exit>) {
+        let now = self.now;
+        let ServiceModel { spec, end, wanted, .. } = &mut self.services[id.0];
+        if self.stop.is_some() || !*wanted {
+            self.services[id.0].state = ServiceState::Down;
+            return;
+        }
+        if end.is_some_and(|end| end.asked) {
+            self.services[id.0].state = ServiceState::Pending(now);
+            return self.fail_if_requirement_failed(id);
+        }
+        let done = end.is_some_and(|end| end.succeeded) && spec.kind == Kind::Oneshot;
+        let code = match self.services[id.0].end {
+            Some(end) if end.stop_sent => 1,
+            Some(end) => code_of(end.exit).max(1),
+            None => self.services[id.0].code.unwrap_or(1),
+        };
+        if self.services[id.0].pending_spec.is_some() && !done {
+            self.services[id.0].state = ServiceState::Pending(now);
+            return;
+        }
+        let end = self.services[id.0].end;
+        if finish == Some(Exit::Code(125)) {
+            return self.failed_for_good(id, ServiceState::Failed);
+        }
+        let (succeeded, stable) = end.map_or((false, false), |end| (end.succeeded, end.stable));
+        let comes_again = done || (stable && succeeded);
+        self.services[id.0].failing = (!comes_again).then_some(code);
+        let ServiceModel { spec, failures, pauses, .. } = &mut self.services[id.0];
+        let periodic = spec.kind == Kind::Oneshot && spec.every.is_some();
+        if spec.scheduled && succeeded {
+            self.services[id.0].state = ServiceState::Resting(NEVER);
+            return;
+        }
+        if spec.scheduled && !spec.essential {
+            self.services[id.0].state = ServiceState::Pending(NEVER);
+            return self.fail_if_requirement_failed(id);
+        }
+        if succeeded && spec.kind == Kind::Oneshot {
+            // The report says until when.
+            self.services[id.0].state = if periodic { ServiceState::Resting(now) } else { ServiceState::Done };
+            self.obligations.periodic_ends.extend(periodic.then_some((id, true)));
+            return;
+        }
+        if periodic && !spec.essential {
+            self.services[id.0].state = ServiceState::Pending(now);
+            self.obligations.periodic_ends.insert(id, false);
+            return self.fail_if_requirement_failed(id);
+        }
+        match spec.restart.policy {
+            RestartPolicy::Always => {}
+            RestartPolicy::OnFailure if !succeeded => {}
+            RestartPolicy::OnFailure | RestartPolicy::Never => {
+                return self.failed_for_good(id, if succeeded { ServiceState::Down } else { ServiceState::Failed });
+            }
+        }
+        if stable {
+            (*failures, *pauses) = (0, 0);
+        }
+        if !(stable && succeeded) {
+            *failures += 1;
+        }
+        if spec.restart.limit.is_some_and(|limit| *failures >= limit.max(1)) {
+            return self.failed_for_good(id, ServiceState::Failed);
+        }
+        let mut pause = Duration::ZERO;
+        if !stable {
+            pause = spec.restart.delay.max(MIN_PAUSE);
+            let cap = spec.restart.max_delay.max(pause);
+            for _ in 0..*pauses {
+                pause = (pause * 2).min(cap);
+            }
+            *pauses += 1;
+        }
+        self.obligations.backoff.insert(id, (pause, *failures));
+        self.services[id.0].state = ServiceState::Pending(now.plus(pause));
+        self.fail_if_requirement_failed(id);
+    }
+
+    /// It has ended for good.
+    fn failed_for_good(&mut self, id: Id, state: ServiceState) {
+        let failed = matches!(state, ServiceState::Failed);
+        let service = &mut self.services[id.0];
+        // Only where its finish script said 125 may a failure keep a code of 0.
+        let finish_said = matches!(
+            &service.state,
+            ServiceState::Live(ProcessModel { role: Role::Finish, exit: Some(Exit::Code(125)), .. })
+        );
+        if failed && !finish_said {
+            let stop_sent = service.end.is_some_and(|end| end.stop_sent);
+            service.code = Some(service.code.filter(|code| *code != 0 && !stop_sent).unwrap_or(1));
+        }
+        service.state = state;
+        service.wanted = false;
+        if failed {
+            self.obligations.failed.insert(id);
+            self.last_failure = self.services[id.0].code;
+        }
+        if self.services[id.0].spec.essential {
+            self.obligations.essentials.push(id);
+        }
+        self.obligations.unpropagated_failures.push_back(id);
+    }
+
+    /// Dependents that wait for a failed requirement fail as well, and those that wait for them.
+    ///
+    /// If several of them are essential, each may be the one that is named; the rest need not be failed any more when
+    /// the stop begins.
+    pub fn fail_dependents(&mut self) {
+        for id in self.ids() {
+            self.fail_if_requirement_failed(id);
+        }
+        while let Some(id) = self.obligations.unpropagated_failures.pop_front() {
+            for other in self.ids().filter(|_| self.stop.is_none()).collect::<Vec<_>>() {
+                if self.services[other.0].spec.requires.contains(&id) {
+                    self.fail_if_requirement_failed(other);
+                }
+            }
+        }
+        if let Some(first) = self.obligations.essentials.first() {
+            self.begin_stop(Reason::Essential(*first));
+        }
+    }
+
+    pub fn fail_if_requirement_failed(&mut self, id: Id) {
+        let (ServiceState::Pending(_) | ServiceState::WaitForProbing(_)) = self.services[id.0].state else { return };
+        // A pending definition, of it or of others, is not judged yet.
+        if self.stop.is_none() && (self.services[id.0].pending_spec.is_some() || self.obligations.definitions_changed) {
+            return;
+        }
+        let cannot_satisfy = |on: &&Id| {
+            let on = &self.services[on.0];
+            matches!(on.state, ServiceState::Down | ServiceState::Failed) && on.pending_spec.is_none()
+        };
+        let Some(failed_requirement) = self.services[id.0].spec.requires.iter().find(cannot_satisfy).copied() else {
+            return;
+        };
+        self.services[id.0].code = self.services[failed_requirement.0].code;
+        self.services[id.0].end = None;
+        self.failed_for_good(id, ServiceState::Failed);
+    }
+}
