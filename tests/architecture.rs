@@ -111,7 +111,7 @@ impl Source {
     }
 
     fn says(&self, what: &str) -> String {
-        format!("src/{}: {what}", self.path.display())
+        format!("{}: {what}", self.path.display())
     }
 }
 
@@ -345,6 +345,9 @@ fn no_file_is_long() {
     assert!(breaks(is_short, "x.rs", &"\n".repeat(MAX_LINES + 1)));
     assert!(!breaks(is_short, "x.rs", &"\n".repeat(MAX_LINES)));
     hold(is_short);
+    let shared = files_of("tests").into_iter().filter(|source| source.part() == "support");
+    let long: Vec<_> = shared.flat_map(|source| is_short(&source)).collect();
+    assert!(long.is_empty(), "\n{}", long.join("\n"));
 }
 
 #[test]
