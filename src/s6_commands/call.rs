@@ -54,6 +54,15 @@ impl Origin {
     }
 }
 
+/// How long a command is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It changes something, or waits for a program that it has started, and goes on with the rest of its words.
+    Passing,
+    /// It may run for long by itself: in a list of processes it has its own name.
+    Lasting,
+}
+
 /// A command.
 #[derive(Debug)]
 pub struct Command {
@@ -63,6 +72,8 @@ pub struct Command {
     pub origin: Origin,
     /// What it does, in one line.
     pub summary: &'static str,
+    /// How long it is there.
+    pub presence: Presence,
     /// Does it.
     pub(super) run: fn(Call) -> Outcome,
 }

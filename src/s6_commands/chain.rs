@@ -1,18 +1,23 @@
 //! Executing the next program of a chain, in this process or in a child: looked for in PATH as skalibs' exec_ae(3) does. A
-//! command of ours that PATH does not have is run without a program file: an image may lack the links. Must not know what
-//! programs do.
+//! command of ours is run as it is, without executing this program once more, if it only changes something and goes on; so is
+//! one that PATH does not have: an image may lack the links. Must not know what programs do.
 
-use std::ffi::CString;
+use std::ffi::OsStr;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::unistd::{execve, pipe2, read, write};
+use nix::sys::stat::stat;
+use nix::unistd::{pipe2, read, write};
 
-use crate::s6_commands::call::{Argument, Call, Command, Outcome, print_error};
+use crate::s6_commands::call::{Argument, Call, Command, Outcome, Presence, print_error};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
 use crate::sys::chain::{self, Ended, fork_chain};
+use crate::sys::executable::{ChildSetup, Executable};
 
 /// Where programs are looked for without a PATH, as skalibs has it.
 const DEFAULT_PATH: &[u8] = b"/usr/bin:/bin";
@@ -48,81 +53,116 @@ impl Call {
     /// # Errors
     /// As above.
     pub fn execute_as(&self, program: &[u8], argv: &[Argument], environment: &Environment) -> Outcome {
-        let errno = self.try_execute(program, argv, environment);
-        match self.in_process(program, errno) {
-            Some(command) => Ok(run(command, argv.to_vec(), environment.clone(), self.commands)),
-            None => Err(Failure::exec(program, errno)),
-        }
+        let command = match self.find(program) {
+            Next::Command(command) => command,
+            Next::Files(files) => match (execute(files, argv, environment), self.command(program)) {
+                (Errno::ENOENT, Some(command)) => command,
+                (errno, _) => return Err(Failure::exec(program, errno)),
+            },
+        };
+        Ok(run(command, argv.to_vec(), environment.clone(), self.commands))
     }
 
-    /// Starts a vector in a child, which first does `before`; an empty one is a child that ends with 0.
+    /// Starts a vector in a child; an empty one is a child that ends with 0.
     ///
     /// # Errors
     /// No process can be created, or the program cannot be executed in it.
-    pub fn spawn(
-        &self,
-        argv: &[Argument],
-        environment: &Environment,
-        before: impl FnOnce() -> Result<(), Errno>,
-    ) -> Result<i32, Errno> {
+    pub fn spawn(&self, argv: &[Argument], environment: &Environment, setup: ChildSetup<'_>) -> Result<i32, Errno> {
         let Some(program) = argv.first() else { return fork_chain(|| 0) };
-        let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC)?;
-        let pid = fork_chain(|| {
-            let errno = match before() {
-                Ok(()) => self.try_execute(program, argv, environment),
-                Err(errno) => errno,
-            };
-            match self.in_process(program, errno) {
-                Some(command) => {
-                    // Both ends close by themselves where a program is executed.
-                    chain::close_fd(write_end.as_raw_fd());
-                    run(command, argv.to_vec(), environment.clone(), self.commands)
-                }
-                None => {
-                    let _told = write(&write_end, &(errno as i32).to_ne_bytes());
-                    0
+        let command = match self.find(program) {
+            Next::Command(command) => command,
+            Next::Files(files) => {
+                let started = Executable::new(files, argv, environment.entries())?.start(setup);
+                match (started, self.command(program)) {
+                    (Err(Errno::ENOENT), Some(command)) => command,
+                    (started, _) => return started,
                 }
             }
+        };
+        self.fork(command, argv, environment, setup)
+    }
+
+    /// Runs a command in a child that is a copy of this process.
+    fn fork(
+        &self,
+        command: &'static Command,
+        argv: &[Argument],
+        environment: &Environment,
+        setup: ChildSetup<'_>,
+    ) -> Result<i32, Errno> {
+        let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC)?;
+        let reader = read_end.as_raw_fd();
+        let pid = fork_chain(|| {
+            chain::close_fd(reader);
+            if let Err(errno) = setup.apply() {
+                let _reported = write(&write_end, &(errno as i32).to_ne_bytes());
+                return 0;
+            }
+            chain::close_fd(write_end.as_raw_fd());
+            run(command, argv.to_vec(), environment.clone(), self.commands)
         })?;
         drop(write_end);
-        let mut answer = [0; 4];
-        match read_answer(&read_end, &mut answer) {
+        let mut report = [0; 4];
+        match read_report(&read_end, &mut report) {
             4 => {
                 let _gone = chain::wait(pid, true);
-                Err(Errno::from_raw(i32::from_ne_bytes(answer)))
+                Err(Errno::from_raw(i32::from_ne_bytes(report)))
             }
             _ => Ok(pid),
         }
     }
 
-    /// Returns the command of ours that takes the place of a program that was not found.
-    fn in_process(&self, program: &[u8], errno: Errno) -> Option<&'static Command> {
-        if errno == Errno::ENOENT { find(self.commands, std::str::from_utf8(program).ok()?) } else { None }
+    /// Returns what executing this program means.
+    fn find(&self, program: &[u8]) -> Next {
+        if program.contains(&b'/') {
+            let name = Path::new(OsStr::from_bytes(program)).file_name().unwrap_or_default();
+            return match self.command(name.as_bytes()).filter(|command| command.presence == Presence::Passing) {
+                Some(command) if is_this_program(program) == Some(true) => Next::Command(command),
+                Some(_) | None => Next::Files(vec![program.to_vec()]),
+            };
+        }
+        let path = self.environment.get(b"PATH").unwrap_or(DEFAULT_PATH);
+        let places = path.split(|byte| *byte == b':').filter(|place| !place.is_empty());
+        let files: Vec<Argument> = places.map(|place| [place, b"/", program].concat()).collect();
+        if let Some(command) = self.command(program).filter(|command| command.presence == Presence::Passing)
+            && files.iter().find_map(|file| is_this_program(file)) == Some(true)
+        {
+            return Next::Command(command);
+        }
+        Next::Files(files)
     }
 
-    /// Executes a program; returns only if that fails.
-    fn try_execute(&self, program: &[u8], argv: &[Argument], environment: &Environment) -> Errno {
-        let strings = |arguments: &[Argument]| {
-            arguments.iter().map(|word| CString::new(word.as_slice())).collect::<Result<Vec<_>, _>>()
-        };
-        let (Ok(argv), Ok(environment)) = (strings(argv), strings(environment.entries())) else { return Errno::EINVAL };
-        let run = |file: Vec<u8>| match CString::new(file) {
-            Ok(file) => execve(&file, &argv, &environment).err().unwrap_or(Errno::ENOEXEC),
-            Err(_) => Errno::EINVAL,
-        };
-        if program.contains(&b'/') {
-            return run(program.to_vec());
-        }
-        let mut told = Errno::ENOENT;
-        let path = self.environment.get(b"PATH").unwrap_or(DEFAULT_PATH);
-        for directory in path.split(|byte| *byte == b':').filter(|place| !place.is_empty()) {
-            match run([directory, b"/", program].concat()) {
-                Errno::ENOENT => {}
-                errno @ (Errno::EACCES | Errno::EPERM | Errno::EISDIR | Errno::ENOTDIR) => told = errno,
-                errno => return errno,
-            }
-        }
-        told
+    fn command(&self, name: &[u8]) -> Option<&'static Command> {
+        find(self.commands, std::str::from_utf8(name).ok()?)
+    }
+}
+
+/// What a program of a chain is.
+enum Next {
+    /// A command of ours.
+    Command(&'static Command),
+    /// The first of these files that can be executed.
+    Files(Vec<Argument>),
+}
+
+/// Executes the first of these files that can be; returns only if none can.
+fn execute(files: Vec<Argument>, argv: &[Argument], environment: &Environment) -> Errno {
+    match Executable::new(files, argv, environment.entries()) {
+        Ok(executable) => executable.execute(),
+        Err(errno) => errno,
+    }
+}
+
+/// Returns whether a file is the program that runs; `None` if there is no such file.
+fn is_this_program(file: &[u8]) -> Option<bool> {
+    static RUNNING: OnceLock<Option<(u64, u64)>> = OnceLock::new();
+    let id = |path: &OsStr| stat(path).map(|found| (found.st_dev, found.st_ino));
+    let running = RUNNING.get_or_init(|| id(OsStr::new("/proc/self/exe")).ok());
+    match id(OsStr::from_bytes(file)) {
+        Ok(found) => Some(*running == Some(found)),
+        Err(Errno::ENOENT) => None,
+        // It is executed, and fails as it must.
+        Err(_) => Some(false),
     }
 }
 
@@ -148,9 +188,9 @@ pub fn run(command: &Command, argv: Vec<Argument>, environment: Environment, com
     }
 }
 
-fn read_answer(from: &OwnedFd, answer: &mut [u8; 4]) -> usize {
+fn read_report(from: &OwnedFd, report: &mut [u8; 4]) -> usize {
     loop {
-        match read(from, answer) {
+        match read(from, report) {
             Err(Errno::EINTR) => {}
             Ok(length) => return length,
             Err(_) => return 0,

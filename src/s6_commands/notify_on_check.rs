@@ -16,6 +16,7 @@ use crate::s6_commands::chain;
 use crate::s6_commands::failure::{Failure, errno_text};
 use crate::s6_commands::waiting::{self, Moment, Signals};
 use crate::sys::chain::{Ended, close_fd, end_of, fork_chain, fork_twice, inherited, wait};
+use crate::sys::executable::ChildSetup;
 
 const SYNOPSIS: &str = "s6-notifyoncheck [ -d ] [ -3 fd ] [ -s initialsleep ] [ -T globaltimeout ] [ -t localtimeout ] [ -w \
                         waitingtime ] [ -n tries ] [ -c \"checkprog...\" ] prog...";
@@ -179,7 +180,8 @@ const LOOK: u64 = 500;
 impl Watch<'_> {
     /// Starts the check; says why not.
     fn start(&self, check: &[Argument]) -> Option<i32> {
-        let started = self.call.spawn(check, &self.call.environment, || self.signals.restore());
+        let started =
+            self.call.spawn(check, &self.call.environment, ChildSetup::Blocked(self.signals.blocked_before()));
         match started {
             Ok(pid) => Some(pid),
             Err(errno) => {

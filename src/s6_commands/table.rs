@@ -1,6 +1,6 @@
 //! All commands by name: who is called by which, what `stepdown install-links` makes, and what the documentation lists.
 
-use crate::s6_commands::call::{Call, Command, Origin, Outcome};
+use crate::s6_commands::call::{Call, Command, Origin, Outcome, Presence};
 use crate::s6_commands::{
     container_environment, control, envdir, execline_commands, ids, lock, log, lsiown, notify_on_check, utilities,
 };
@@ -35,8 +35,8 @@ pub const COMMANDS: &[Command] = &[
         notify_on_check::s6_notifyoncheck,
     ),
     command("s6-setlock", Origin::S6, "executes a program with a lock on a file", lock::s6_setlock),
-    command("s6-log", Origin::S6, "writes lines into directories of rotated files", log::s6_log),
-    command("logutil-service", Origin::S6Overlay, "runs s6-log for a service", log::logutil_service),
+    lasting("s6-log", Origin::S6, "writes lines into directories of rotated files", log::s6_log),
+    lasting("logutil-service", Origin::S6Overlay, "runs s6-log for a service", log::logutil_service),
     command("execlineb", Origin::Execline, "runs an execline script", execline_commands::script::execlineb),
     command("exec", Origin::Execline, "executes a program", execline_commands::sequence::exec),
     command("foreground", Origin::Execline, "runs a program, then the rest", execline_commands::sequence::foreground),
@@ -53,7 +53,7 @@ pub const COMMANDS: &[Command] = &[
         execline_commands::sequence::tryexec,
     ),
     command("exit", Origin::Execline, "ends with an exit code", execline_commands::sequence::exit),
-    command("wait", Origin::Execline, "waits for children", execline_commands::wait::wait),
+    lasting("wait", Origin::Execline, "waits for children", execline_commands::wait::wait),
     command("if", Origin::Execline, "executes the rest if a program succeeds", execline_commands::conditions::if_),
     command("ifelse", Origin::Execline, "executes one of two programs", execline_commands::conditions::ifelse),
     command(
@@ -130,7 +130,7 @@ pub const COMMANDS: &[Command] = &[
         "executes the rest with a program's output in a variable",
         execline_commands::variables::backtick,
     ),
-    command(
+    lasting(
         "withstdinas",
         Origin::Execline,
         "executes the rest with standard input in a variable",
@@ -172,29 +172,29 @@ pub const COMMANDS: &[Command] = &[
         "executes the rest with a text at a descriptor",
         execline_commands::pipes::heredoc,
     ),
-    command("forx", Origin::Execline, "runs the rest once for each word", execline_commands::loops::forx),
-    command(
+    lasting("forx", Origin::Execline, "runs the rest once for each word", execline_commands::loops::forx),
+    lasting(
         "forbacktickx",
         Origin::Execline,
         "runs the rest once for each line that a program prints",
         execline_commands::loops::forbacktickx,
     ),
-    command(
+    lasting(
         "forstdin",
         Origin::Execline,
         "runs the rest once for each line of standard input",
         execline_commands::loops::forstdin,
     ),
-    command("loopwhilex", Origin::Execline, "runs the rest while it succeeds", execline_commands::loops::loopwhilex),
+    lasting("loopwhilex", Origin::Execline, "runs the rest while it succeeds", execline_commands::loops::loopwhilex),
     command("cd", Origin::Execline, "executes the rest in another directory", execline_commands::directory::cd),
     command("umask", Origin::Execline, "executes the rest with another umask", execline_commands::directory::umask),
     command("posix-cd", Origin::Execline, "cd as POSIX has it", execline_commands::directory::posix_cd),
-    command("s6-svc", Origin::S6, "sends commands to the supervisor of a service", control::s6_svc),
+    lasting("s6-svc", Origin::S6, "sends commands to the supervisor of a service", control::s6_svc),
     command("s6-svok", Origin::S6, "tells by its exit code whether a service is supervised", control::s6_svok),
     command("s6-svstat", Origin::S6, "prints the state of a service", control::s6_svstat),
-    command("s6-svwait", Origin::S6, "waits until services are up, ready or down", control::s6_svwait),
+    lasting("s6-svwait", Origin::S6, "waits until services are up, ready or down", control::s6_svwait),
     command("s6-svscanctl", Origin::S6, "sends commands to the supervisor as a whole", control::s6_svscanctl),
-    command("s6-rc", Origin::S6Rc, "lists, starts and stops services with what they need", control::s6_rc),
+    lasting("s6-rc", Origin::S6Rc, "lists, starts and stops services with what they need", control::s6_rc),
     command("halt", Origin::S6LinuxInit, "ends the container", control::halt),
     command("poweroff", Origin::S6LinuxInit, "ends the container", control::halt),
     command("reboot", Origin::S6LinuxInit, "ends the container", control::halt),
@@ -209,22 +209,22 @@ pub const COMMANDS: &[Command] = &[
     command("s6-true", Origin::S6PortableUtils, "succeeds", utilities::text::s6_true),
     command("s6-false", Origin::S6PortableUtils, "fails", utilities::text::s6_false),
     command("s6-echo", Origin::S6PortableUtils, "prints its arguments", utilities::text::s6_echo),
-    command("s6-cat", Origin::S6PortableUtils, "copies standard input to standard output", utilities::text::s6_cat),
+    lasting("s6-cat", Origin::S6PortableUtils, "copies standard input to standard output", utilities::text::s6_cat),
     command("s6-basename", Origin::S6PortableUtils, "prints the last name of a path", utilities::text::s6_basename),
     command("s6-dirname", Origin::S6PortableUtils, "prints a path without its last name", utilities::text::s6_dirname),
     command("s6-printenv", Origin::S6PortableUtils, "prints the environment", utilities::text::s6_printenv),
     command("s6-hostname", Origin::S6LinuxUtils, "prints or sets the name of the host", utilities::text::s6_hostname),
-    command("s6-sleep", Origin::S6PortableUtils, "executes the rest after a time", utilities::text::s6_sleep),
-    command("s6-pause", Origin::S6PortableUtils, "waits for a signal", utilities::text::s6_pause),
+    lasting("s6-sleep", Origin::S6PortableUtils, "executes the rest after a time", utilities::text::s6_sleep),
+    lasting("s6-pause", Origin::S6PortableUtils, "waits for a signal", utilities::text::s6_pause),
     command("s6-mkdir", Origin::S6PortableUtils, "makes directories", utilities::files::s6_mkdir),
     command("s6-mkfifo", Origin::S6PortableUtils, "makes FIFOs", utilities::files::s6_mkfifo),
     command("s6-chown", Origin::S6PortableUtils, "changes the owner of a file", utilities::files::s6_chown),
     command("s6-chmod", Origin::S6PortableUtils, "changes the permissions of a file", utilities::files::s6_chmod),
     command("s6-ln", Origin::S6PortableUtils, "makes links", utilities::files::s6_ln),
-    command("s6-rmrf", Origin::S6PortableUtils, "removes trees", utilities::files::s6_rmrf),
+    lasting("s6-rmrf", Origin::S6PortableUtils, "removes trees", utilities::files::s6_rmrf),
     command("s6-touch", Origin::S6PortableUtils, "makes files, or makes them new", utilities::files::s6_touch),
-    command("s6-hiercopy", Origin::S6PortableUtils, "copies a tree", utilities::copy::s6_hiercopy),
-    command(
+    lasting("s6-hiercopy", Origin::S6PortableUtils, "copies a tree", utilities::copy::s6_hiercopy),
+    lasting(
         "lsiown",
         Origin::LinuxServer,
         "gives paths to a user and a group, where they are another's",
@@ -233,7 +233,12 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 const fn command(name: &'static str, origin: Origin, summary: &'static str, run: fn(Call) -> Outcome) -> Command {
-    Command { name, origin, summary, run }
+    Command { name, origin, summary, presence: Presence::Passing, run }
+}
+
+/// A command that may run for long by itself.
+const fn lasting(name: &'static str, origin: Origin, summary: &'static str, run: fn(Call) -> Outcome) -> Command {
+    Command { name, origin, summary, presence: Presence::Lasting, run }
 }
 
 #[cfg(test)]

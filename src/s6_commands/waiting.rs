@@ -41,6 +41,11 @@ impl Signals {
         Ok(found.and_then(|info| Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()))
     }
 
+    /// Returns the signals that were blocked before.
+    pub fn blocked_before(&self) -> &SigSet {
+        &self.before
+    }
+
     /// Unblocks them, for a child that executes another program.
     ///
     /// # Errors

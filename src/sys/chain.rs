@@ -131,6 +131,7 @@ pub fn copy_fd(to: i32, from: i32, is_moved: bool) -> Result<(), Errno> {
             Ok(_) => break,
         }
     }
+    stdio_at_start::note_open(to);
     if is_moved {
         close_fd(from);
     }

@@ -7,6 +7,7 @@ pub mod descriptors;
 pub mod dev_null;
 mod effective_user;
 pub mod exec_failure;
+pub mod executable;
 pub mod files;
 pub mod host;
 pub mod id_map;

@@ -22,6 +22,13 @@ pub fn was_closed(fd: i32) -> bool {
     bit.is_some_and(|bit| CLOSED.load(Ordering::Relaxed) & bit != 0)
 }
 
+/// Notes that the descriptor has been opened since.
+pub fn note_open(fd: i32) {
+    if let Some(bit) = u32::try_from(fd).ok().and_then(|fd| 1_u8.checked_shl(fd)) {
+        CLOSED.fetch_and(!bit, Ordering::Relaxed);
+    }
+}
+
 extern "C" fn open_missing() {
     for fd in 0..3 {
         // SAFETY: any number may be asked for.

@@ -1,6 +1,6 @@
 //! execline's words and scripts beside the originals.
 
-use super::both::{Case, as_the_originals, calls};
+use super::both::{Case, as_the_originals, calls, ours, run_ours};
 
 #[test]
 fn words_that_order_programs() {
@@ -9,6 +9,7 @@ fn words_that_order_programs() {
         &["exec", "-z"],
         &["exec", "printf", "%s", "a"],
         &["exec", "-a", "b", "sh", "-c", "echo $0"],
+        &["exec", "-a", "b", "cd", "/", "pwd"],
         &["exec", "-l", "sh", "-c", "echo $0"],
         &["exec", "-c", "env"],
         &["exec", "no-such-program"],
@@ -212,7 +213,7 @@ fn words_that_connect_and_open() {
         &["fdclose", "0", "fdclose", "1", "sh", "-c", "ls /proc/self/fd | wc -l >&2"],
         &["fdclose", "1"],
         &["fdswap", "1", "2", "sh", "-c", "echo out; echo err >&2"],
-        &["fdblock", "-n", "0", "cat"],
+        &["fdblock", "-n", "0", "grep", "flags", "/proc/self/fdinfo/0"],
         &["piperw", "5", "6", "sh", "-c", "echo a >&6; head -1 <&5"],
         &["piperw", "5", "5", "true"],
         &["piperw", "0", "1", "sh", "-c", "echo a; head -1 >&2"],
@@ -293,6 +294,60 @@ fn words_that_change_the_process() {
     let cases: Vec<_> =
         calls(argvs).into_iter().map(|case| Case { files, variables: &[("OLDPWD", "/etc")], ..case }).collect();
     as_the_originals(&cases);
+}
+
+#[test]
+fn a_pipe_between_words_ends_with_its_writer() {
+    let argvs: &[&[&str]] = &[
+        &["pipeline", " printf", " a\\nb\\n", "", "forstdin", "-E", "l", "echo", "${l}"],
+        &[
+            "pipeline",
+            "-w",
+            " forstdin",
+            " -E",
+            " l",
+            " echo",
+            " ${l}",
+            "",
+            "foreground",
+            " echo",
+            " a",
+            "",
+            "echo",
+            "b",
+        ],
+        &["pipeline", "-d", " printf", " a\\n", "", "forstdin", "-E", "l", "echo", "${l}"],
+        &["pipeline", " foreground", "  echo", "  a", " ", " echo", " b", "", "withstdinas", "-E", "l", "echo", "${l}"],
+        &["pipeline", " yes", "", "head", "-n", "1"],
+        &["heredoc", "0", "a\n", "forstdin", "-E", "l", "echo", "${l}"],
+        &[
+            "backtick",
+            "-E",
+            "l",
+            " heredoc",
+            " 0",
+            " a",
+            " withstdinas",
+            " -E",
+            " x",
+            " echo",
+            " ${x}",
+            "",
+            "echo",
+            "${l}",
+        ],
+    ];
+    as_the_originals(&calls(argvs));
+    // Without links all words run in one program, which executes nothing in between.
+    let place = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(ours().join("execlineb"), place.path().join("execlineb")).unwrap();
+    for argv in argvs {
+        let path = format!("PATH={}:/usr/bin:/bin", place.path().display());
+        let chain = ["timeout", "20", "/usr/bin/env", "-i", &path, "execlineb", "-S0", "-c", "$@"];
+        let without_links = Case { argv: &[&chain[..], argv].concat(), ..Case::default() };
+        let (expected, found) = (run_ours(&Case { argv, ..Case::default() }), run_ours(&without_links));
+        assert_eq!((found.code, &found.out), (expected.code, &expected.out), "{argv:?} {}", found.err);
+    }
 }
 
 #[test]

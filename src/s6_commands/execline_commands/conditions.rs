@@ -7,6 +7,7 @@ use crate::s6_commands::call::{Argument, Call, Outcome, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::failure::Failure;
 use crate::sys::chain::Ended;
+use crate::sys::executable::ChildSetup;
 
 /// Executes the rest if a program succeeds, else ends with its exit code.
 pub(in crate::s6_commands) fn if_(mut call: Call) -> Outcome {
@@ -97,7 +98,7 @@ impl Options {
 /// Runs a condition; returns its exit code. Killed by a signal it ends us too, unless that counts as an exit code.
 fn run(call: &Call, condition: &[Argument], lets_crash: bool) -> Result<u8, Failure> {
     let environment = &call.environment;
-    let pid = call.spawn(condition, environment, || Ok(())).map_err(|errno| {
+    let pid = call.spawn(condition, environment, ChildSetup::Unchanged).map_err(|errno| {
         let name = name_of(condition);
         match errno {
             Errno::ENOENT if name.starts_with(' ') => Failure::fatal(

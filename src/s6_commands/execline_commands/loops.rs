@@ -13,6 +13,7 @@ use crate::s6_commands::chain;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
 use crate::sys::chain::{Ended, wait};
+use crate::sys::executable::ChildSetup;
 
 /// Which exit codes end a loop.
 #[derive(Clone, Debug, Default)]
@@ -52,13 +53,7 @@ impl Body {
         Ok(())
     }
 
-    fn start(
-        &self,
-        call: &Call,
-        name: &[u8],
-        value: &[u8],
-        before: impl FnOnce() -> Result<(), Errno>,
-    ) -> Result<i32, Failure> {
+    fn start(&self, call: &Call, name: &[u8], value: &[u8]) -> Result<i32, Failure> {
         let mut environment = call.environment.clone();
         environment.set(name, value);
         let arguments = if self.imports {
@@ -67,7 +62,7 @@ impl Body {
         } else {
             call.arguments.clone()
         };
-        call.spawn(&arguments, &environment, before)
+        call.spawn(&arguments, &environment, ChildSetup::Unchanged)
             .map_err(|errno| Failure::unable(format!("spawn {}", name_of(&call.arguments)), errno))
     }
 }
@@ -103,7 +98,7 @@ pub(in crate::s6_commands) fn forx(mut call: Call) -> Outcome {
     }
     let mut running = Vec::new();
     for value in &values {
-        let pid = body.start(&call, &name, value, || Ok(()))?;
+        let pid = body.start(&call, &name, value)?;
         if body.is_parallel {
             running.push(pid);
             continue;
@@ -204,7 +199,7 @@ fn run_each(call: &Call, body: &Body, records: &Records, name: &[u8], mut from: 
                 value.pop();
             }
             code = 0;
-            let pid = body.start(call, name, &value, || Ok(()))?;
+            let pid = body.start(call, name, &value)?;
             if body.is_parallel {
                 running.push(pid);
             } else {
@@ -243,7 +238,7 @@ pub(in crate::s6_commands) fn loopwhilex(mut call: Call) -> Outcome {
     let environment: &Environment = &call.environment;
     loop {
         let name = name_of(&call.arguments);
-        let pid = call.spawn(&call.arguments, environment, || Ok(())).map_err(|errno| match errno {
+        let pid = call.spawn(&call.arguments, environment, ChildSetup::Unchanged).map_err(|errno| match errno {
             Errno::ENOENT if name.starts_with(' ') => Failure::fatal(
                 111,
                 format!(": unable to spawn {name}: name begins with a space, are you trying to spawn a block as your loop body?"),

@@ -10,15 +10,16 @@ use super::sequence::{name_of, start_twice};
 use crate::s6_commands::call::{Argument, Call, Outcome, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::failure::Failure;
-use crate::sys::chain::{copy_fd, fork_chain, place};
+use crate::sys::chain::{fork_chain, place};
+use crate::sys::executable::ChildSetup;
 
 /// Starts a program whose standard output is returned.
 pub(super) fn start_writer(call: &Call, block: &[Argument]) -> Result<(i32, OwnedFd), Failure> {
     let environment = &call.environment;
     let (read_end, write_end) = new_pipe().map_err(|errno| Failure::unable("create pipe", errno))?;
-    let from = write_end.as_raw_fd();
+    let setup = ChildSetup::Pipe { to: 1, from: write_end.as_raw_fd(), other: read_end.as_raw_fd() };
     let pid = call
-        .spawn(block, environment, || copy_fd(1, from, false))
+        .spawn(block, environment, setup)
         .map_err(|errno| Failure::unable(format!("spawn {}", name_of(block)), errno))?;
     Ok((pid, read_end))
 }
@@ -45,16 +46,18 @@ pub(in crate::s6_commands) fn pipeline(mut call: Call) -> Outcome {
     let (read_end, write_end) = new_pipe().map_err(|errno| Failure::unable("create pipe", errno))?;
     let (theirs, ours, at_theirs, at_ours) =
         if rest_writes { (read_end, write_end, 0, 1) } else { (write_end, read_end, 1, 0) };
-    let theirs = theirs.as_raw_fd();
+    let setup = ChildSetup::Pipe { to: at_theirs, from: theirs.as_raw_fd(), other: ours.as_raw_fd() };
     let pid = match is_double {
         true => start_twice("pipeline (grandchild)", || {
-            copy_fd(at_theirs, theirs, false).map_err(|errno| Failure::unable("fd_move", errno))?;
+            setup.apply().map_err(|errno| Failure::unable("fd_move", errno))?;
             call.execute(&block, &environment)
         })?,
         false => call
-            .spawn(&block, &environment, || copy_fd(at_theirs, theirs, false))
+            .spawn(&block, &environment, setup)
             .map_err(|errno| Failure::unable(format!("spawn {}", name_of(&block)), errno))?,
     };
+    // The rest may go on in this process, and would keep the end of the other program open.
+    drop(theirs);
     place(ours, at_ours).map_err(|errno| Failure::unable("fd_move", errno))?;
     environment.set(b"!", pid.to_string().as_bytes());
     call.exec_with(&environment)
@@ -76,10 +79,11 @@ pub(in crate::s6_commands) fn piperw(mut call: Call) -> Outcome {
     let (read_end, write_end) = new_pipe().map_err(|errno| Failure::unable("create pipe", errno))?;
     // The place of one may be where the other one is now.
     let above = to_read.max(to_write).saturating_add(1);
-    let read_end = crate::sys::chain::duplicate(read_end.as_raw_fd(), above).map_err(refused)?;
-    let write_end = crate::sys::chain::duplicate(write_end.as_raw_fd(), above).map_err(refused)?;
-    place(read_end, to_read).map_err(refused)?;
-    place(write_end, to_write).map_err(refused)?;
+    let high_read = crate::sys::chain::duplicate(read_end.as_raw_fd(), above).map_err(refused)?;
+    let high_write = crate::sys::chain::duplicate(write_end.as_raw_fd(), above).map_err(refused)?;
+    drop((read_end, write_end));
+    place(high_read, to_read).map_err(refused)?;
+    place(high_write, to_write).map_err(refused)?;
     call.exec()
 }
 

@@ -5,6 +5,7 @@ use crate::s6_commands::chain;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::{Failure, errno_text};
 use crate::sys::chain::fork_twice;
+use crate::sys::executable::ChildSetup;
 use crate::text::shown_bytes;
 
 /// The exit code of a program that cannot be started, in `?`.
@@ -73,7 +74,7 @@ pub(in crate::s6_commands) fn foreground(mut call: Call) -> Outcome {
 /// Runs a program, and then the rest of the call, which finds its exit code in `?`.
 pub(super) fn run_before(call: Call, block: &[Argument]) -> Outcome {
     let mut environment = call.environment.clone();
-    let number = match call.spawn(block, &environment, || Ok(())) {
+    let number = match call.spawn(block, &environment, ChildSetup::Unchanged) {
         Ok(pid) => chain::wait_for(pid)
             .map_err(|errno| Failure::unable(format!("wait for {}", name_of(block)), errno))?
             .number(),
@@ -98,7 +99,7 @@ pub(in crate::s6_commands) fn background(mut call: Call) -> Outcome {
     let pid = match is_double && !call.arguments.is_empty() {
         true => start_twice("background (grandchild)", || call.execute(&block, &environment))?,
         false => call
-            .spawn(&block, &environment, || Ok(()))
+            .spawn(&block, &environment, ChildSetup::Unchanged)
             .map_err(|errno| Failure::unable(format!("spawn {}", name_of(&block)), errno))?,
     };
     environment.set(b"!", pid.to_string().as_bytes());
