@@ -57,6 +57,7 @@ fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> ServiceEntry {
         credentials: child::callers_credentials(),
         program: "/bin/sh".into(),
         argv,
+        interpreted: std::collections::BTreeMap::new(),
         home: "/".into(),
         user: "app".to_owned(),
         skipped: None,

@@ -255,21 +255,60 @@ fn a_hook_that_the_user_may_only_read_runs_through_its_interpreter() {
     stopped(running, 0);
 }
 
+/// A image in which every script is root's and 0744, as LinuxServer's are, or has no execute bit where s6-rc needs none.
+fn closed() -> TryContainer {
+    let echo = |text: &str| format!("#!/bin/sh -e\necho {text} $# $1 as $(id -u)\n");
+    let finish = "#!/bin/sh\necho finish got $1 $2 $3\n";
+    let up = "/etc/s6-overlay/s6-rc.d/init-closed/run now\n";
+    let down = "/etc/s6-overlay/s6-rc.d/init-closed/bye\n";
+    probe()
+        .s6_service("init-closed", &[("type", "oneshot\n"), ("up", up), ("down", down)])
+        .s6_with_mode("s6-rc.d/init-closed/run", &echo("up"), 0o744)
+        .s6_with_mode("s6-rc.d/init-closed/bye", &echo("down"), 0o744)
+        .s6("s6-rc.d/svc-probe/dependencies.d/init-closed", "")
+        .s6_with_mode("s6-rc.d/svc-probe/run", "#!/bin/sh\nexec probe --stay\n", 0o644)
+        .s6_with_mode("s6-rc.d/svc-probe/finish", finish, 0o644)
+        .beside_with_mode("cont-init.d/01-closed", &echo("cont-init"), 0o744)
+        .beside_with_mode("services.d/old/run", "#!/bin/sh\necho old as $(id -u)\nexec sleep 1000\n", 0o744)
+}
+
 #[test]
-fn scripts_of_definitions_that_the_user_may_only_read_run_through_their_interpreters() {
+fn scripts_that_the_user_may_only_read_run_through_their_interpreters() {
     if !possible() {
         return;
     }
     let run = "/run:uid=1234,gid=1234,mode=0755";
-    let path = "s6-rc.d/init-closed/run";
+    let as_user = closed().user("1234:1234").tmpfs(run);
+    let dropped = closed().env("PUID", "1234").env("PGID", "1234").container_toml("drop = \"app\"\n");
+    for container in [as_user, dropped] {
+        let running = container.start();
+        running.record();
+        running.wait_for_line(|line| line.ends_with("| old as 1234"), LIMIT);
+        let ended = running.stop().expect(0);
+        ended.assert_line("| up 1 now as 1234");
+        ended.assert_line("| cont-init 0 as 1234");
+        ended.assert_line("| finish got 256 15 svc-probe");
+        ended.assert_line("| down 0 as 1234");
+    }
+}
+
+#[test]
+fn a_script_without_any_execute_bit_that_an_up_file_names_is_run_and_reported() {
+    if !possible() {
+        return;
+    }
+    let path = "s6-rc.d/init/run";
     let up = format!("/etc/s6-overlay/{path}\n");
-    let container = probe().s6_service("init-closed", &[("type", "oneshot\n"), ("up", &up)]);
-    let container = container.s6_with_mode(path, "#!/bin/sh -e\necho closed script\n", 0o744);
-    let container = container.s6("s6-rc.d/svc-probe/dependencies.d/init-closed", "");
-    let running = container.user("1234:1234").tmpfs(run).start();
-    running.wait_for_line(|line| line.ends_with("| closed script"), LIMIT);
-    running.record();
-    stopped(running, 0);
+    let container = container().s6_service("init", &[("type", "oneshot\n"), ("up", &up)]);
+    let ended = container.s6_with_mode(path, "#!/bin/sh\necho as $(id -u)\n", 0o644).run().expect(0);
+    ended.assert_line("| as 0");
+    ended.assert_line(
+        "has no execute bit and is run by its interpreter; s6-overlay would fail to execute it: `RUN chmod",
+    );
+    // What cannot be read cannot be run by its interpreter either.
+    let closed = probe().s6_service("init", &[("type", "oneshot\n"), ("up", &up)]);
+    let closed = closed.s6_with_mode(path, "#!/bin/sh\n", 0o700).user("1234:1234").run().expect(100);
+    closed.assert_line("this user cannot execute it");
 }
 
 #[test]

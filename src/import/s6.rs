@@ -142,8 +142,18 @@ impl ScriptTexts {
         role: ScriptRole,
         files: &SourceFiles<'_>,
     ) -> Option<RunAs> {
+        let arguments = match (role, &*command) {
+            (_, Command::Argv(argv)) => argv.get(1..).unwrap_or_default().to_vec(),
+            // The service's name, which `run` alone gets.
+            (ScriptRole::Alone | ScriptRole::Command, Command::File(_)) => vec![service.as_str().into()],
+            (ScriptRole::Finish | ScriptRole::StopCommand, _) | (_, Command::Script(_) | Command::Nothing) => {
+                Vec::new()
+            }
+        };
+        let by_interpreter = files.by_interpreter(command).map(|argv| Command::Argv([argv, arguments].concat()));
         let Some(script) = files.script_of(command, service) else {
             self.stays |= matches!(command, Command::File(_));
+            *command = by_interpreter.unwrap_or_else(|| command.clone());
             return None;
         };
         let arguments = match (role, &*command) {
@@ -154,7 +164,10 @@ impl ScriptTexts {
         let translated = scripts::translate(&script.text, &script.name, arguments, role);
         self.stays |= translated.is_none();
         self.texts.push(script.text);
-        let TranslatedScript { command: done, user, wants_variables } = translated?;
+        let Some(TranslatedScript { command: done, user, wants_variables }) = translated else {
+            *command = by_interpreter.unwrap_or_else(|| command.clone());
+            return None;
+        };
         *command = done;
         self.wants_variables |= wants_variables;
         user

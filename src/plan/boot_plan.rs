@@ -1,5 +1,6 @@
 //! [`BootPlan`]: everything that a boot does, as plain values. Must not know how it is decided or done.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -306,6 +307,8 @@ pub struct ServicePlan {
     pub program: PathBuf,
     /// Arguments, the first being the name.
     pub argv: Vec<OsString>,
+    /// Its other programs that are run by their interpreters, because its user may not execute them: the arguments, by key.
+    pub interpreted: BTreeMap<&'static str, Vec<OsString>>,
     /// For HOME.
     pub home: PathBuf,
     /// For USER and LOGNAME.

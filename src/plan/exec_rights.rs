@@ -25,6 +25,24 @@ pub(super) struct Executor<'a> {
     pub runs: &'a RunsAs,
 }
 
+/// What a user may do with a file or directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Permission {
+    /// Read it.
+    Read,
+    /// Execute or search it.
+    Execute,
+}
+
+impl Permission {
+    fn bit(self) -> u32 {
+        match self {
+            Self::Read => 0o4,
+            Self::Execute => 0o1,
+        }
+    }
+}
+
 impl Executor<'_> {
     /// Checks a program of the service; `key`: its key, `""` for the command.
     pub(super) fn check(&self, key: &str, command: &Command, fact: Option<&ProgramFact>, notes: &mut Notes) {
@@ -57,8 +75,14 @@ impl Executor<'_> {
         }
     }
 
-    /// Whether this user may not search or execute it. Paths that the boot changes are not checked.
+    /// Whether this user may not search or execute it.
     fn is_closed(&self, seen: &FilePermissions, program: &Path) -> bool {
+        self.lacks(Permission::Execute, seen, program)
+    }
+
+    /// Whether this user lacks a permission for the program or a directory of its path. Paths that the boot changes are not
+    /// checked.
+    pub(super) fn lacks(&self, wanted: Permission, seen: &FilePermissions, program: &Path) -> bool {
         let container = &self.config.container;
         let changed =
             container.own.iter().map(|own| &own.path).chain(container.directories.iter().map(|made| &made.path));
@@ -67,7 +91,7 @@ impl Executor<'_> {
         }
         let RunsAs { uid, gid, groups, .. } = self.runs;
         if *uid == Uid::ROOT && self.facts.effective.has(Capability::DAC_OVERRIDE) {
-            return seen.path == program && seen.mode & 0o111 == 0;
+            return wanted == Permission::Execute && seen.path == program && seen.mode & 0o111 == 0;
         }
         let is_member = |group: Gid| *gid == group || groups.iter().flatten().any(|it| *it == group);
         let bits = match () {
@@ -75,7 +99,7 @@ impl Executor<'_> {
             () if is_member(seen.gid) => seen.mode >> 3,
             () => seen.mode,
         };
-        bits & 1 == 0
+        bits & wanted.bit() == 0
     }
 
     fn notice_void(&self, subject: &str, executable: &Executable, notes: &mut Notes) {

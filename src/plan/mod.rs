@@ -8,6 +8,7 @@ mod boot;
 mod boot_parts;
 mod boot_plan;
 pub mod checks;
+mod closed_scripts;
 mod env_scripts;
 pub mod exec_failure;
 mod exec_rights;

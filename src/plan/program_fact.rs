@@ -84,6 +84,15 @@ pub struct EnvLookup {
     pub found: Vec<(usize, ProgramFact)>,
 }
 
+/// A script that not everybody may execute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedScript {
+    /// What the kernel puts before its path: the interpreter, and its argument.
+    pub argv: Vec<OsString>,
+    /// The result of looking up the interpreter.
+    pub interpreter: ProgramFact,
+}
+
 /// Permissions and rights of a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Executable {

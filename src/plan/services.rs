@@ -1,8 +1,10 @@
 //! [`ServicePlan`]: each service and the main command with everything resolved. Must not know the order of anything.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use super::closed_scripts::LookedUp;
 use super::exec_failure::ExecFailure;
 use super::exec_rights::Executor;
 use super::facts::{Facts, ProgramFact};
@@ -44,22 +46,40 @@ pub(super) fn plan(
     when: RunStage,
     (notes, taken): (&mut Notes, &mut RemovedVariables),
 ) -> ServicePlan {
+    let executor = executor(common, Some(service), &runs);
     let fact = fact(common, service, &runs, "", &service.command);
+    let program = executor.executed("", &service.command, fact, notes);
     if runs.skipped.is_none() {
-        check_program(service, HelperProgram { key: "", command: &service.command }, fact.as_ref(), notes);
-        let executor = executor(common, Some(service), &runs);
-        executor.check("", &service.command, fact.as_ref(), notes);
-        check_helpers(common, service, &executor, notes);
+        let LookedUp { command, fact, .. } = &program;
+        check_program(service, HelperProgram { key: "", command }, fact.as_ref(), notes);
+        executor.check("", command, fact.as_ref(), notes);
     }
-    service_plan(common, service, runs, (when, fact.as_ref()), taken)
+    let interpreted = helpers(common, service, &executor, notes);
+    let plan = service_plan(common, service, runs, (when, &program), taken);
+    ServicePlan { interpreted, ..plan }
 }
 
-fn check_helpers(common: &ServiceInputs<'_>, service: &Service, executor: &Executor<'_>, notes: &mut Notes) {
+/// Checks the other programs. Returns the arguments of those that are run by their interpreters.
+fn helpers(
+    common: &ServiceInputs<'_>,
+    service: &Service,
+    executor: &Executor<'_>,
+    notes: &mut Notes,
+) -> BTreeMap<&'static str, Vec<OsString>> {
+    let mut interpreted = BTreeMap::new();
     for (key, command) in service.helpers() {
+        if executor.runs.skipped.is_some() {
+            continue;
+        }
         let fact = fact(common, service, executor.runs, key, &command);
+        let LookedUp { command, fact, is_interpreter } = executor.executed(key, &command, fact, notes);
         check_program(service, HelperProgram { key, command: &command }, fact.as_ref(), notes);
         executor.check(key, &command, fact.as_ref(), notes);
+        if let (true, Command::Argv(argv)) = (is_interpreter, command) {
+            interpreted.insert(key, argv);
+        }
     }
+    interpreted
 }
 
 /// Returns the result of looking up a program in this service's PATH.
@@ -87,9 +107,10 @@ pub(super) fn main(
     foreign(ServiceName::MAIN, fact.as_ref(), notes);
     let executor = executor(common, None, &runs);
     executor.check("", &service.command, fact.as_ref(), notes);
-    check_helpers(common, service, &executor, notes);
+    helpers(common, service, &executor, notes);
     let runs = RunsAs { skipped: None, ..runs };
-    service_plan(common, service, runs, (RunStage::Serve, fact.as_ref()), taken)
+    let program = LookedUp { command: service.command.clone(), fact, is_interpreter: false };
+    service_plan(common, service, runs, (RunStage::Serve, &program), taken)
 }
 
 /// Returns the plan of a service whose program and user are known.
@@ -97,14 +118,15 @@ fn service_plan(
     common: &ServiceInputs<'_>,
     service: &Service,
     runs: RunsAs,
-    (when, fact): (RunStage, Option<&ProgramFact>),
+    (when, LookedUp { command, fact, .. }): (RunStage, &LookedUp),
     taken: &mut RemovedVariables,
 ) -> ServicePlan {
     ServicePlan {
         name: service.name.clone(),
         credentials: credentials(common, &runs, service.capabilities, service.no_new_privileges, when),
-        program: program(fact, command_path(&service.command)),
-        argv: argv(&service.command, &service.name),
+        program: program(fact.as_ref(), command_path(command)),
+        argv: argv(command, &service.name),
+        interpreted: BTreeMap::new(),
         variables: common.trust.of_variables(service, &runs),
         inherited: common.trust.inherited(service, &runs, taken),
         secrets: secrets(&common.trust.config.container.secrets, service),

@@ -153,6 +153,7 @@ mod tests {
             credentials,
             program: "/run".into(),
             argv: Vec::new(),
+            interpreted: BTreeMap::new(),
             home: "/root".into(),
             user: "root".into(),
             skipped: None,

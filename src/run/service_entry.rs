@@ -228,7 +228,8 @@ impl ServiceEntry {
     fn auxiliary_program(&self, role: Role) -> Result<(Program, Vec<OsString>), SpawnError> {
         let key = role.key();
         let missing = || SpawnError::new(SpawnStep::FindCommand, Errno::ENOENT as i32);
-        match self.auxiliary_command(role).ok_or_else(missing)? {
+        let interpreted = self.plan.interpreted.get(key).map(|argv| Command::Argv(argv.clone()));
+        match interpreted.as_ref().or(self.auxiliary_command(role)).ok_or_else(missing)? {
             Command::File(path) => Ok((Program::Path(c_path(path).map_err(nul)?), vec![path.clone().into()])),
             Command::Script(text) => {
                 let shell = [SHELL, "-e", "-c", text, key].map(OsString::from);
@@ -244,11 +245,7 @@ impl ServiceEntry {
 
     /// Returns whether it has variables in a file.
     pub fn has_file(&self) -> bool {
-        self.environment_file().is_some()
-    }
-
-    fn environment_file(&self) -> Option<&Path> {
-        self.service.environment_file.as_deref()
+        self.service.environment_file.is_some()
     }
 
     /// Returns everything that its command finds in its environment; `None` while its file is not read.
@@ -258,7 +255,7 @@ impl ServiceEntry {
         file: &EnvironmentFileState,
     ) -> Option<BTreeMap<OsString, OsString>> {
         let variables = self.variables(context);
-        match (self.environment_file(), file) {
+        match (self.service.environment_file.as_deref(), file) {
             (None, _) => Some(variables.with_file(Vec::new())),
             (Some(_), EnvironmentFileState::Read(bytes)) => Some(variables.with_file(file::variables(bytes))),
             (Some(_), EnvironmentFileState::Unread(_)) => None,
@@ -280,7 +277,7 @@ impl ServiceEntry {
     ) -> Result<Launch, SpawnError> {
         let service = &self.service;
         let Variables { before, own } = self.variables(context);
-        let (env, file) = match (self.environment_file(), file) {
+        let (env, file) = match (self.service.environment_file.as_deref(), file) {
             (Some(path), EnvironmentFileState::Unread(copy)) => {
                 let file =
                     EnvironmentFile { path: path.to_owned(), writers: self.plan.variables, before: before.len(), copy };
@@ -373,6 +370,7 @@ mod tests {
             credentials,
             program: "/usr/bin/web".into(),
             argv: vec!["web".into()],
+            interpreted: BTreeMap::new(),
             home: "/".into(),
             user: "app".into(),
             skipped: None,

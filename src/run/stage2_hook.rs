@@ -6,23 +6,19 @@ use std::ffi::OsStr;
 use std::os::unix::net::UnixListener;
 use std::time::Instant;
 
-use nix::unistd::AccessFlags;
-
 use super::boot_context::{BootContext, EarlyStage};
 use crate::config::s6_overlay::{HOOK, OnFailure, S6Origin, S6Overlay};
 use crate::config::service::{Command, Kind, RunAs, Service};
 use crate::config::values::ServiceName;
-use crate::config::{self, Config, key_lines, shebang};
+use crate::config::{self, Config, key_lines};
 use crate::error::{Error, Place};
 use crate::inspect::{doctor, facts, source};
 use crate::plan::checks::locate_all;
-use crate::plan::facts::Facts;
 use crate::plan::{self, BootPlan, Step};
 use crate::supervise::StopReason;
 use crate::sys::privilege::EffectiveUser;
 use crate::sys::process::launch::Parent;
 use crate::sys::signals::Signals;
-use crate::sys::{access, exec_failure};
 
 /// The name under which it runs.
 const NAME: &str = "stage2-hook";
@@ -41,14 +37,9 @@ impl Stage2Hook {
     pub fn plan(config: &Config) -> Result<Option<Self>, Error> {
         let Some(s6) = &config.s6 else { return Ok(None) };
         let Some(service) = service(s6, config.container.drop.s6_user()) else { return Ok(None) };
-        let mut config = Config { services: vec![service.clone()], main: Vec::new(), ..config.clone() };
-        let mut facts = facts::read(&config);
-        if let Some(command) = through_interpreter(&service, &facts) {
-            config.services = vec![Service { command, ..service }];
-            facts = facts::read(&config);
-        }
-        match (plan::boot(&config, &facts), s6.on_failure) {
-            (Ok(plan), _) => Ok(config.services.pop().map(|service| Self { service, plan })),
+        let config = Config { services: vec![service.clone()], main: Vec::new(), ..config.clone() };
+        match (plan::boot(&config, &facts::read(&config)), s6.on_failure) {
+            (Ok(plan), _) => Ok(Some(Self { service, plan })),
             (Err(error), OnFailure::Stop) => Err(error),
             (Err(error), OnFailure::Continue | OnFailure::Warn) => {
                 tracing::warn!("S6_STAGE2_HOOK is not run: {error}");
@@ -72,19 +63,6 @@ fn service(s6: &S6Overlay, user: RunAs) -> Option<Service> {
         s6: Some(S6Origin::Script),
         ..Service::plain(ServiceName::new(NAME)?, Command::Argv(s6.hook.clone()))
     })
-}
-
-/// A script that may be read and not executed (LinuxServer's `/docker-mods` is 0744) runs through its interpreter.
-fn through_interpreter(service: &Service, facts: &Facts) -> Option<Command> {
-    let Command::Argv(argv) = &service.command else { return None };
-    let path = facts.named.programs.get(service.name.as_str())?.path()?;
-    if access::check(path, AccessFlags::X_OK).is_ok() {
-        return None;
-    }
-    let mut run = shebang::argv(&exec_failure::head(path)?)?;
-    run.push(path.clone().into());
-    run.extend(argv.iter().skip(1).cloned());
-    Some(Command::Argv(run))
 }
 
 impl BootContext {

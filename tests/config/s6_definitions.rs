@@ -37,24 +37,17 @@ fn path(name: &str) -> String {
 }
 
 #[test]
-fn a_script_without_an_execute_bit_is_run_by_its_interpreter() {
-    let run = |text: &str| web(definition("longrun", [("run", file(text))])).command;
-    assert_eq!(run("#!/bin/sh -e\nexec web\n"), argv(&["/bin/sh", "-e", &path("run"), "web"]));
-    let with_contenv = "#! /usr/bin/with-contenv  bash \n";
-    assert_eq!(run(with_contenv), argv(&["/usr/bin/with-contenv", "bash", &path("run"), "web"]));
-    let service = web(definition("longrun", [("run", program("#!/bin/sh\n")), ("finish", file("#!/bin/sh\n"))]));
+fn scripts_of_a_longrun_need_no_execute_bit() {
+    let service =
+        web(definition("longrun", [("run", file("#!/bin/sh -e\nexec web\n")), ("finish", file("#!/bin/sh\n"))]));
     assert_eq!(service.command, Command::File(PathBuf::from(path("run"))));
-    assert_eq!(service.finish.expect("a script").command, argv(&["/bin/sh", &path("finish"), "web"]));
+    assert_eq!(service.finish.expect("a script").command, Command::File(PathBuf::from(path("finish"))));
     says(definition("longrun", [("run", file("echo\n"))]), &["W/run: is not executable; chmod +x W/run"]);
-}
-
-#[test]
-fn an_up_file_that_names_a_closed_script_of_its_directory_runs_it_by_its_interpreter() {
-    let up =
-        |script| web(definition("oneshot", [("up", file(format!("exec {WEB}/run now\n"))), ("run", script)])).command;
-    let closed = "#!/usr/bin/with-contenv bash\n";
-    assert_eq!(up(file(closed)), argv(&["/usr/bin/with-contenv", "bash", &path("run"), "now"]));
-    assert_eq!(up(program(closed)), argv(&[&path("run"), "now"]));
+    let crlf = "#!/bin/sh\r\nexec web\r\n";
+    says(
+        definition("longrun", [("run", file(crlf))]),
+        &["W/run:1: has Windows line endings (CRLF); save the file with Unix ones: `sed -i 's/\\r$//' W/run`"],
+    );
 }
 
 #[test]
@@ -63,8 +56,8 @@ fn an_up_file_is_a_path_or_nothing_and_may_be_a_shell_script() {
     assert_eq!(up("/etc/x/run\n"), argv(&["/etc/x/run"]));
     assert_eq!(up("# nothing\n"), Command::Nothing);
     assert_eq!(up(""), Command::Nothing);
-    assert_eq!(up("#!/bin/sh\nexec /etc/x/run\n"), argv(&["/bin/sh", &path("up"), "web"]));
-    assert_eq!(up("#!/bin/sh\necho \"$HOME\"\n"), argv(&["/bin/sh", &path("up"), "web"]));
+    assert_eq!(up("#!/bin/sh\nexec /etc/x/run\n"), Command::File(PathBuf::from(path("up"))));
+    assert_eq!(up("#!/bin/sh\necho \"$HOME\"\n"), Command::File(PathBuf::from(path("up"))));
 }
 
 #[test]

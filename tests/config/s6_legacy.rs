@@ -47,7 +47,7 @@ fn scripts_of_the_start_run_one_after_the_other_whether_they_fail_or_not() {
     let first = by_name(&config, "cont-init-01-a");
     assert_eq!((first.user.clone(), first.essential), (RunAs::Root, false));
     assert_eq!(first.environment["RC_NAME"], "legacy-cont-init");
-    assert_eq!(first.command, Command::File("/etc/cont-init.d/01-a".into()));
+    assert_eq!(first.command, Command::Argv(vec!["/etc/cont-init.d/01-a".into()]));
     let by_shell = Command::Argv(["/bin/sh", "/etc/cont-init.d/02"].map(Into::into).into());
     assert_eq!(by_name(&config, "cont-init-02").command, by_shell);
     assert_eq!(links(by_name(&config, "cont-init-02")), (vec![], vec!["cont-init-01-a".to_owned()]));
@@ -112,7 +112,7 @@ fn scripts_of_the_stop_run_in_their_order_after_everything_else() {
     let config = given.config();
     let first = by_name(&config, "cont-finish-1");
     assert_eq!(first.command, Command::Nothing);
-    assert_eq!(first.stop_command, Some(Command::File("/etc/cont-finish.d/1".into())));
+    assert_eq!(first.stop_command, Some(Command::Argv(vec!["/etc/cont-finish.d/1".into()])));
     assert_eq!((first.user.clone(), first.stop.timeout), (RunAs::Root, Some(Duration::from_secs(2))));
     // What is after another stops before it.
     assert_eq!(order(&config, "cont-finish-1"), ["cont-finish-2"]);
@@ -171,8 +171,7 @@ fn services_of_a_linuxserver_images_user_are_named_as_its_own_script_names_them(
     );
     let config = given.config();
     let one = by_name(&config, "custom-svc-one");
-    let words = ["/bin/bash", "-e", "/custom-services.d/one", "custom-svc-one"];
-    assert_eq!(one.command, Command::Argv(words.map(Into::into).into()));
+    assert_eq!(one.command, Command::File("/custom-services.d/one".into()));
     assert_eq!(order(&config, "custom-svc-two"), ["init-services"]);
     assert_eq!(
         config.notices,

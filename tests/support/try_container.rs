@@ -130,7 +130,12 @@ impl TryContainer {
 
     /// An executable file beside `services.d`: `cont-init.d/01`.
     pub fn beside(self, path: &str, text: &str) -> Self {
-        self.file(path, text, 0o755)
+        self.beside_with_mode(path, text, 0o755)
+    }
+
+    /// The same with another mode.
+    pub fn beside_with_mode(self, path: &str, text: &str, mode: u32) -> Self {
+        self.file(path, text, mode)
     }
 
     /// A service of s6-rc with these files, which is started.

@@ -31,13 +31,7 @@ pub fn read(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &mut
                 skipped.push(quoted_os(file));
                 continue;
             }
-            Content::File { executable: false, bytes } => {
-                let words = shebang::argv(bytes).into_iter().flatten();
-                Command::Argv(words.chain([path.clone().into(), name.as_str().into()]).collect())
-            }
-            Content::File { executable: true, .. } | Content::TooLarge(_) | Content::Other(_) => {
-                Command::File(path.clone())
-            }
+            Content::File { .. } | Content::TooLarge(_) | Content::Other(_) => Command::File(path.clone()),
             Content::Dir(_) | Content::Unreadable(_) => {
                 skipped.push(quoted_os(file));
                 continue;

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
 
 use super::files::{self, ServiceDir};
 use super::format::{DirectoryFormat, START_INTERVAL};
@@ -257,31 +256,20 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns how a script is executed. s6-rc copies `run` and `finish` with an execute bit, so that theirs does not matter.
+    /// Returns a script as a command. s6-rc copies `run` and `finish` with an execute bit, so that theirs does not matter.
     fn program(&mut self, name: &str) -> Command {
-        let path = self.dir.path(name);
-        if !self.is_definition() {
-            self.dir.check_program(name);
-            return Command::File(path);
+        match self.is_definition() {
+            true => self.dir.check_script(name),
+            false => self.dir.check_program(name),
         }
-        match self.dir.interpreter(name) {
-            Some(words) => Command::Argv(words.into_iter().chain([path.into(), self.name.as_str().into()]).collect()),
-            None => {
-                self.dir.check_program(name);
-                Command::File(path)
-            }
-        }
+        Command::File(self.dir.path(name))
     }
 
     /// `up` or `down`: the text of an execline script, for s6-rc; a script of another interpreter is executed as one.
     fn line(&mut self, name: &str) -> Option<Command> {
         let dir = &mut self.dir;
         match dir.entry(name)? {
-            Content::File { bytes, executable } if shebang::is_script(bytes) && !files::is_execline(bytes) => {
-                if *executable || !self.is_definition() {
-                    self.dir.check_program(name);
-                    return Some(Command::File(self.dir.path(name)));
-                }
+            Content::File { bytes, .. } if shebang::is_script(bytes) && !files::is_execline(bytes) => {
                 return Some(self.program(name));
             }
             Content::TooLarge(_) => {
@@ -303,16 +291,7 @@ impl Reader<'_> {
             words.remove(0);
         }
         let words: Vec<OsString> = words.into_iter().map(OsString::from_vec).collect();
-        let Some((program, arguments)) = words.split_first() else { return Some(Command::Nothing) };
-        let through = self.interpreter_of(Path::new(program)).into_iter().flatten();
-        Some(Command::Argv(through.chain([program.clone()]).chain(arguments.iter().cloned()).collect()))
-    }
-
-    /// Returns the interpreter of a script of this definition that cannot be executed itself: 0744 and root's, as in
-    /// LinuxServer's images, under `--user`.
-    fn interpreter_of(&self, program: &Path) -> Option<Vec<OsString>> {
-        let name = program.file_name()?.to_str().filter(|_| program.parent() == Some(&self.dir.itself()))?;
-        self.dir.interpreter(name)
+        Some(if words.is_empty() { Command::Nothing } else { Command::Argv(words) })
     }
 
     /// `dependencies.d/NAME`, else the lines of `dependencies`.

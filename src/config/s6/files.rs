@@ -122,15 +122,6 @@ impl<'c> ServiceDir<'c> {
         }
     }
 
-    /// Returns the words of a script's first line, if the script has no execute bit and can only be run by them: the
-    /// interpreter, and what the kernel would give it as one argument.
-    pub fn interpreter(&self, name: &str) -> Option<Vec<OsString>> {
-        match self.entry(name) {
-            Some(Content::File { bytes, executable: false }) => shebang::argv(bytes),
-            Some(_) | None => None,
-        }
-    }
-
     /// Returns a file's number, within the range.
     pub fn number(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
         let word = self.word(name)?;
@@ -160,7 +151,17 @@ impl<'c> ServiceDir<'c> {
         }
     }
 
-    /// Returns whether a file can be executed as it is: an execute bit, and a first line that names its interpreter.
+    /// Checks a program that may lack its execute bit, because it is a script: its interpreter can run it.
+    pub fn check_script(&mut self, name: &str) {
+        match self.entry(name) {
+            Some(Content::File { bytes, executable: false }) if shebang::argv(bytes).is_some() => {
+                self.check_first_line(name, bytes);
+            }
+            Some(_) | None => self.check_program(name),
+        }
+    }
+
+    /// Checks whether a file can be executed as it is: an execute bit, and a first line that names its interpreter.
     pub fn check_program(&mut self, name: &str) {
         let path = self.path(name);
         match self.entry(name) {

@@ -2,6 +2,7 @@
 //! Must not know the machine.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 use super::files::ServiceDir;
 use super::image::Image;
@@ -66,9 +67,9 @@ pub fn custom(
     for (file, content) in &tree.entries {
         let path = tree.path.join(file);
         let command = match content {
-            Content::File { executable: true, bytes } if shebang::is_program(bytes) => Command::File(path),
+            Content::File { executable: true, bytes } if shebang::is_program(bytes) => alone(path),
             Content::File { .. } => Command::Argv(vec![BASH.into(), path.into()]),
-            Content::TooLarge(_) | Content::Other(_) => Command::File(path),
+            Content::TooLarge(_) | Content::Other(_) => alone(path),
             Content::Dir(_) | Content::Unreadable(_) => continue,
         };
         let Some(mut draft) = draft(image, tree, "custom-cont-init-", file, found, problems) else { continue };
@@ -78,6 +79,11 @@ pub fn custom(
         adopt(image, draft, found);
     }
     names
+}
+
+/// Scripts get no arguments.
+fn alone(path: PathBuf) -> Command {
+    Command::Argv(vec![path.into()])
 }
 
 /// Returns how each script is executed, in their order. What cannot be executed fails under s6-overlay, and the start goes
@@ -97,11 +103,11 @@ fn commands(
         let command = match content {
             Content::File { executable: true, bytes } if shebang::is_program(bytes) => {
                 dir.check_program_os(file);
-                Command::File(path)
+                alone(path)
             }
             Content::File { executable: true, .. } => Command::Argv(vec![shell.into(), path.into()]),
             // Looked at where it is executed: a link may lead anywhere.
-            Content::TooLarge(_) | Content::Other(_) => Command::File(path),
+            Content::TooLarge(_) | Content::Other(_) => alone(path),
             Content::File { executable: false, .. } if image.overlay.on_failure == OnFailure::Stop => {
                 dir.check_program_os(file);
                 continue;

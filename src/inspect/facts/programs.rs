@@ -11,12 +11,12 @@ use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, geteuid};
 
-use crate::config::Config;
 use crate::config::search_path::directories;
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
+use crate::config::{Config, shebang};
 use crate::plan::exec_failure::{ExecFailure, FilePermissions};
-use crate::plan::facts::{EnvLookup, Executable, NamedFiles, ProgramFact};
+use crate::plan::facts::{ClosedScript, EnvLookup, Executable, NamedFiles, ProgramFact};
 use crate::plan::{SHELL, arguments, trusted_writers};
 use crate::sys::files::xattr;
 use crate::sys::{access, exec_failure, interpreter};
@@ -50,6 +50,12 @@ pub(super) fn read(config: &Config, path: &OsStr) -> NamedFiles {
     let single = found.candidates.values().flat_map(BTreeMap::values).flatten().map(|(_, fact)| fact);
     let all = found.programs.values().chain(helpers).chain(single);
     let all: BTreeSet<_> = all.filter_map(ProgramFact::path).collect();
+    if config.s6.is_some() {
+        found.closed_scripts =
+            all.iter().filter_map(|path| Some(((*path).clone(), lookup.closed_script(path)?))).collect();
+    }
+    let interpreters = found.closed_scripts.values().filter_map(|script| script.interpreter.path());
+    let all: BTreeSet<_> = all.into_iter().chain(interpreters).collect();
     let mut directories = HashMap::new();
     let noted = |path: &PathBuf| Some((path.clone(), executable(path, &mut directories)?));
     found.executables = all.into_iter().filter_map(noted).collect();
@@ -94,6 +100,14 @@ impl LookupCache {
         let fact = self.search(program, path);
         self.argv.insert(key, fact.clone());
         fact
+    }
+
+    /// Returns how a script is run that not everybody may execute; `None`: it is not one, or cannot be read.
+    fn closed_script(&mut self, path: &Path) -> Option<ClosedScript> {
+        restricted(path, path)?;
+        let argv = shebang::argv(&exec_failure::head(path)?)?;
+        let interpreter = self.file(Path::new(argv.first()?));
+        Some(ClosedScript { argv, interpreter })
     }
 
     /// Looks in each directory separately, because the plan decides which of them are searched; and adds the interpreters of

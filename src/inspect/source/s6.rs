@@ -5,11 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::AccessFlags;
-
 use super::tree::{read_file, read_tree};
-use crate::config::{Content, S6Sources, Tree};
-use crate::sys::access;
+use crate::config::{Content, S6Sources};
 
 /// What such an image may have beside its services tree.
 pub const DIRECTORIES: [&str; 5] = ["s6-overlay", "cont-init.d", "cont-finish.d", "fix-attrs.d", "cont-profile.d"];
@@ -55,20 +52,6 @@ pub(super) fn profile(beside: &Path, env: &Environment) -> Option<PathBuf> {
     Some(beside.join("cont-profile.d").join(name))
 }
 
-/// Has the scripts of definitions that this process may not execute count as not executable, so that they are run through
-/// their interpreters: LinuxServer's images have some that are 0744 and root's.
-fn mark_closed_scripts(definitions: &mut Tree) {
-    for (name, definition) in &mut definitions.entries {
-        let Content::Dir(files) = definition else { continue };
-        for (file, content) in files {
-            let path = || definitions.path.join(name).join(file);
-            if let Content::File { executable, .. } = content {
-                *executable = *executable && access::check(&path(), AccessFlags::X_OK).is_ok();
-            }
-        }
-    }
-}
-
 impl ImagePaths {
     /// Returns them; `is_installed`: whether this is the configuration of the present image.
     pub(super) fn new(beside: &Path, env: &Environment, is_installed: bool) -> Self {
@@ -90,14 +73,10 @@ impl ImagePaths {
             Some(paths) => paths.each_ref().map(|path| read_tree(path, false)),
             None => Default::default(),
         };
-        let mut definitions = tree("s6-overlay/s6-rc.d");
-        if self.custom.is_some() {
-            mark_closed_scripts(&mut definitions);
-        }
         S6Sources {
             has_linuxserver_account: self.custom.is_some() && !marks.is_empty() && has_linuxserver_account(),
             marks,
-            definitions,
+            definitions: tree("s6-overlay/s6-rc.d"),
             user_bundles: read_tree(&self.user_bundles, false),
             init_scripts: tree("cont-init.d"),
             finish_scripts: tree("cont-finish.d"),

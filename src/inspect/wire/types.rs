@@ -9,7 +9,8 @@ use crate::inspect::facts::NamedPaths;
 use crate::inspect::source::{KINDS, ReloadSources};
 use crate::plan::exec_failure::{ExecFailure, FilePermissions};
 use crate::plan::facts::{
-    Access, EnvLookup, Executable, FileOwner, NamedFiles, PathEntry, PathFact, PathKind, ProgramFact, SearchPath,
+    Access, ClosedScript, EnvLookup, Executable, FileOwner, NamedFiles, PathEntry, PathFact, PathKind, ProgramFact,
+    SearchPath,
 };
 use crate::sys::exec_failure::NATIVE_ARCHITECTURE;
 
@@ -85,7 +86,10 @@ structs! {
     }
     Tree { path, entries, unreadable }
     NamedPaths { files, paths }
-    NamedFiles { programs, helpers, candidates, interpreters, by_env, executables, resolved, file_owners, search }
+    NamedFiles {
+        programs, helpers, candidates, interpreters, by_env, executables, closed_scripts, resolved, file_owners, search,
+    }
+    ClosedScript { argv, interpreter }
     EnvLookup { name, found }
     Executable { closed, file, capabilities, setuid, setgid }
     FilePermissions { path, uid, gid, mode }
@@ -170,6 +174,7 @@ mod tests {
         let capabilities = CapSet(u64::MAX);
         let executable =
             Executable { closed: vec![seen], file: path.clone(), capabilities, setuid: Some(uid), setgid: None };
+        let closed = ClosedScript { argv: vec![bytes(b"/bin/sh"), bytes(b"-\xff")], interpreter: refused.clone() };
         let found = PathFact::Found { kind: PathKind::Link, uid, gid, mode, read_only: true };
         let files = NamedFiles {
             programs: BTreeMap::from([("web".to_owned(), refused.clone()), ("db".to_owned(), ProgramFact::NotFound)]),
@@ -177,10 +182,14 @@ mod tests {
             candidates: BTreeMap::from([("web".to_owned(), BTreeMap::from([("", vec![(3, refused.clone())])]))]),
             by_env: BTreeMap::from([(
                 "web".to_owned(),
-                BTreeMap::from([(path.clone(), EnvLookup { name: bytes(b"py\xff"), found: vec![(0, refused)] })]),
+                BTreeMap::from([(
+                    path.clone(),
+                    EnvLookup { name: bytes(b"py\xff"), found: vec![(0, refused.clone())] },
+                )]),
             )]),
             interpreters: BTreeMap::from([(path.clone(), vec![path.clone(), PathBuf::new()])]),
             executables: BTreeMap::from([(path.clone(), executable)]),
+            closed_scripts: BTreeMap::from([(path.clone(), closed)]),
             resolved: BTreeMap::from([(path.clone(), vec![path.clone()])]),
             file_owners: BTreeMap::from([(path.clone(), vec![owner])]),
             search: SearchPath {
