@@ -27,6 +27,7 @@ use clap::error::ErrorKind;
 
 use crate::error::EXIT_WRONG;
 use crate::s6_commands;
+use crate::sys::signals;
 pub use args::command;
 use args::{Cli, Verb};
 use invocation::Invocation;
@@ -38,6 +39,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     if let Some(command) = argv.first().and_then(|name| s6_commands::called_as(name)) {
         return s6_commands::main(command, argv);
     }
+    signals::ignore_broken_pipes();
     if let Some(asked) = replaced_init::of(&argv, &source::environment()) {
         return match asked {
             ReplacedAction::Run(init, command) => init.run(command),

@@ -71,7 +71,7 @@ pub fn exec(user: &TargetUser, program: &OsString, arguments: &[OsString]) -> Ex
         Err(refused) if is_change => return ExecError::Refused(refused),
         Ok(()) | Err(_) => {}
     }
-    // std's `exec` starts no process, and resets SIGPIPE, which Rust ignores, to its default.
+    // std's `exec` starts no process, and resets SIGPIPE, which is ignored here, to its default.
     let mut command = Command::new(program);
     command.args(arguments);
     if is_change || user.has_account {

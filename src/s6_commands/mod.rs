@@ -39,7 +39,7 @@ pub fn called_as(argv0: &OsStr) -> Option<&'static Command> {
 
 /// Runs a command with its argument vector; returns its exit code if it executes no other program.
 pub fn main(command: &'static Command, argv: Vec<OsString>) -> u8 {
-    crate::sys::chain::restore_inherited();
+    crate::sys::chain::close_placeholders_on_exec();
     let argv = argv.into_iter().map(OsString::into_vec).collect();
     chain::run(command, argv, Environment::inherited(), COMMANDS)
 }

@@ -13,7 +13,7 @@ use nix::unistd::{ForkResult, fork, pipe2, read, write};
 
 use crate::supervise::Pid;
 use crate::sys::process::pidfd;
-use crate::sys::{descriptors, sigpipe_at_start, stdio_at_start};
+use crate::sys::{descriptors, stdio_at_start};
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,9 @@ impl Ended {
     }
 }
 
-/// Undoes what the start of a Rust program changed, for the program that is executed next: SIGPIPE, and the placeholders at
-/// descriptors 0 to 2 that were closed.
-pub fn restore_inherited() {
-    sigpipe_at_start::restore();
+/// Undoes what the start of this program changed, for the program that is executed next: the placeholders at descriptors 0
+/// to 2 that were closed.
+pub fn close_placeholders_on_exec() {
     for fd in (0..3).filter(|fd| stdio_at_start::was_closed(*fd)) {
         let _set = fcntl(descriptors::standard(fd), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     }

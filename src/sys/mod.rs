@@ -2,6 +2,7 @@
 //! pure rooms can decide; speaks in their plain values (`supervise::Pid`, `plan::Credentials`).
 
 pub mod access;
+pub mod arguments;
 pub mod chain;
 pub mod descriptors;
 pub mod dev_null;
@@ -19,5 +20,4 @@ pub mod process;
 pub mod read_file;
 pub mod regex;
 pub mod signals;
-pub mod sigpipe_at_start;
 pub mod stdio_at_start;

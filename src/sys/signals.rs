@@ -28,7 +28,7 @@ const NOT_HANDLED: [i32; 9] = [
     8,  // FPE
     9,  // KILL
     11, // SEGV
-    13, // PIPE: ignored since the start (std); our own writes raise it
+    13, // PIPE: ignored since the start; our own writes raise it
     19, // STOP
     31, // SYS
 ];
@@ -41,6 +41,12 @@ const FAULTS: [signal::Signal; 7] =
 const REALTIME: i32 = 34;
 /// Blocked signals read at a time: those of a kind that is no real-time signal wait once.
 const READS: usize = 64;
+
+/// Ignores SIGPIPE: a write to a pipe without a reader fails, and does not end this process.
+pub fn ignore_broken_pipes() {
+    // SAFETY: SIG_IGN is no code of ours.
+    let _set = unsafe { signal::signal(signal::SIGPIPE, signal::SigHandler::SigIgn) };
+}
 
 /// The installed handlers, and the signals that have none.
 pub struct Signals {

@@ -1,6 +1,6 @@
-//! Descriptors 0 to 2 before std checks them. If one is closed, std opens `/dev/null` in its place, and aborts without a
-//! message if that fails: 139 in PID 1. Runs before `main`; must not allocate or print.
-#![allow(unsafe_code)] // a function of `.init_array`, raw calls on descriptors by number
+//! Descriptors 0 to 2 at the start of this program. If one is closed, the next file that is opened would take its place, and
+//! what is printed would go there. Must not allocate or print.
+#![allow(unsafe_code)] // raw calls on descriptors by number
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -10,11 +10,6 @@ use crate::sys::dev_null;
 
 /// Which descriptors were closed: one bit each.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
-
-// SAFETY: the loader calls what stands here once, before `main`, while there is one thread; it calls the kernel only.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static RUN_BEFORE_MAIN: extern "C" fn() = open_missing;
 
 /// Returns whether the descriptor was closed when this process started.
 pub fn was_closed(fd: i32) -> bool {
@@ -29,7 +24,9 @@ pub fn note_open(fd: i32) {
     }
 }
 
-extern "C" fn open_missing() {
+/// Opens `/dev/null` at those that are closed, or something else that is as empty. To be called before any other file is
+/// opened.
+pub fn open_missing() {
     for fd in 0..3 {
         // SAFETY: any number may be asked for.
         if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {

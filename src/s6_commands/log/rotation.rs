@@ -218,7 +218,7 @@ impl LogDirectory {
                     .map_err(|errno| Failure::unable("fd_move", errno))?;
             }
             signals.restore().map_err(|errno| Failure::unable("restore signals", errno))?;
-            crate::sys::chain::restore_inherited();
+            crate::sys::chain::close_placeholders_on_exec();
             call.execute(&argv, &call.environment)
         };
         let child = fork_chain(|| match run() {

@@ -111,7 +111,7 @@ fn raised_capabilities() -> CapSet {
 }
 
 /// exec(2) resets handlers, but a signal that comes before it must already have the default action, and what is ignored
-/// (SIGPIPE in Rust) would stay ignored.
+/// (SIGPIPE) would stay ignored.
 fn reset_dispositions() {
     for number in 1..=crate::config::values::Signal::MAX {
         // SAFETY: SIG_DFL is no code of ours; KILL, STOP and glibc's own two are refused, which changes nothing.
