@@ -61,7 +61,7 @@ fn pass(bytes: usize, output: OutputKind, route: LogRoute) -> (f64, f64) {
     let (reader, writer) = pipe().unwrap();
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
     logs.add_pipe(Id(0), Stream::Stdout, reader).unwrap();
-    let said = std::thread::spawn(move || {
+    let printed = std::thread::spawn(move || {
         let line = [[b'x'; 99].as_slice(), b"\n"].concat();
         let block = line.repeat(640);
         let mut to = File::from(writer);
@@ -74,7 +74,7 @@ fn pass(bytes: usize, output: OutputKind, route: LogRoute) -> (f64, f64) {
         [usage.user_time(), usage.system_time()].map(|time| time.num_microseconds() as f64 / 1e6)
     };
     let before = busy();
-    while !said.is_finished() {
+    while !printed.is_finished() {
         if logs.may_read(output) {
             wait(logs.pipe_group(output), PollFlags::POLLIN);
             logs.read_and_write(output);
@@ -87,7 +87,7 @@ fn pass(bytes: usize, output: OutputKind, route: LogRoute) -> (f64, f64) {
         }
     }
     logs.finish(std::time::Instant::now() + std::time::Duration::from_secs(5));
-    said.join().unwrap();
+    printed.join().unwrap();
     let after = busy();
     (after[0] - before[0], after[1] - before[1])
 }

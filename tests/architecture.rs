@@ -141,7 +141,7 @@ fn files_of(folder: &str) -> Vec<Source> {
 
 /// What a user reads is a sentence, or `key=value`: `{:?}` is for assertions, and for `Debug` itself.
 fn prints_no_debug_values(source: &Source) -> Vec<String> {
-    let said = source.text.split("#[cfg(test)]").next().unwrap_or_default();
+    let output = source.text.split("#[cfg(test)]").next().unwrap_or_default();
     let is_message = |line: &&str| line.contains(":?}") || line.contains(":#?}");
     let is_meant = |line: &&str| {
         let line = line.trim_start();
@@ -150,7 +150,7 @@ fn prints_no_debug_values(source: &Source) -> Vec<String> {
             .iter()
             .any(|start| line.starts_with(start))
     };
-    let broken = said.lines().filter(is_message).filter(|line| !is_meant(line));
+    let broken = output.lines().filter(is_message).filter(|line| !is_meant(line));
     broken.map(|line| source.says(&format!("a message prints a value of the language: {}", line.trim()))).collect()
 }
 
@@ -247,8 +247,8 @@ fn escapes_in_one_place(source: &Source) -> Vec<String> {
     let may = ["text.rs", "log/lines.rs"].iter().any(|file| source.path == Path::new(file));
     let is_test = source.path.ends_with("tests.rs") || source.path.to_string_lossy().ends_with("_tests.rs");
     // Attributes are code: what follows this one is for tests.
-    let said = source.code.split("#[cfg(test)]").next().unwrap_or_default();
-    let used = ESCAPES.iter().filter(|word| !may && !is_test && has_word(said, word));
+    let output = source.code.split("#[cfg(test)]").next().unwrap_or_default();
+    let used = ESCAPES.iter().filter(|word| !may && !is_test && has_word(output, word));
     used.map(|word| source.says(&format!("uses `{word}`: a foreign text is printed with `crate::text::shown`")))
         .collect()
 }
@@ -272,7 +272,7 @@ fn decides_by_values(source: &Source) -> Vec<String> {
             // A literal leaves nothing behind.
             let compared = rest.strip_prefix(" == ").or_else(|| rest.strip_prefix(" != "));
             let is_literal =
-                compared.is_some_and(|other| !other.starts_with(|it| is_in_word(it) || "&*(".contains(it)));
+                compared.is_some_and(|other| !other.starts_with(|letter| is_in_word(letter) || "&*(".contains(letter)));
             !line[..at].ends_with(is_in_word) && (is_literal || QUESTIONS.iter().any(|ask| rest.starts_with(ask)))
         })
     };
@@ -373,10 +373,10 @@ fn the_oracle_has_its_own_constants() {
 
 #[test]
 fn no_message_prints_a_value_of_the_language() {
-    let said = "fn f() { tracing::debug!(\"{event:?}\"); }\n";
-    assert!(breaks(prints_no_debug_values, "sys/x.rs", said));
+    let output = "fn f() { tracing::debug!(\"{event:?}\"); }\n";
+    assert!(breaks(prints_no_debug_values, "sys/x.rs", output));
     assert!(breaks(prints_no_debug_values, "plan/x.rs", "fn f() { format!(\"{:#?}\", x); }\n"));
-    assert!(!breaks(prints_no_debug_values, "sys/x.rs", &format!("#[cfg(test)]\nmod tests {{ {said} }}\n")));
+    assert!(!breaks(prints_no_debug_values, "sys/x.rs", &format!("#[cfg(test)]\nmod tests {{ {output} }}\n")));
     assert!(!breaks(prints_no_debug_values, "sys/x.rs", "assert!(x, \"{x:?}\");\n"));
     hold(prints_no_debug_values);
 }
@@ -435,18 +435,18 @@ fn only_verbs_print() {
 fn every_promise_has_a_test_that_exists_or_a_reason_why_not() {
     let file =
         |path: &str| (path == "tests/a.rs").then(|| "#[test]\n// why\nfn holds() {}\nfn helper() {}\n".to_owned());
-    let said = |row: &str| promises::complaints(&promises::rows(row), file).join("\n");
-    assert!(!said("| P1 | … | `a.rs::holds` `a.rs::hol*` |").contains("P1:"));
-    assert!(said("| P1 | … | `a.rs::helper` |").contains("P1: tests/a.rs has no test `helper`"));
-    assert!(said("| P1 | … | `a.rs::x*` |").contains("P1: tests/a.rs has no test `x*`"));
-    assert!(said("| P1 | … | `b.rs::holds` |").contains("P1: there is no tests/b.rs"));
-    assert!(said("| P1 | … | some |").contains("P1 names no test"));
-    assert!(said("| P1 | … | none: later |").contains("P1 has no test, and no reason"));
-    assert!(said("| P1 | … | `a.rs::holds` |\n| P1 | … | `a.rs::holds` |").contains("P1 is there twice"));
+    let output = |row: &str| promises::complaints(&promises::rows(row), file).join("\n");
+    assert!(!output("| P1 | … | `a.rs::holds` `a.rs::hol*` |").contains("P1:"));
+    assert!(output("| P1 | … | `a.rs::helper` |").contains("P1: tests/a.rs has no test `helper`"));
+    assert!(output("| P1 | … | `a.rs::x*` |").contains("P1: tests/a.rs has no test `x*`"));
+    assert!(output("| P1 | … | `b.rs::holds` |").contains("P1: there is no tests/b.rs"));
+    assert!(output("| P1 | … | some |").contains("P1 names no test"));
+    assert!(output("| P1 | … | none: later |").contains("P1 has no test, and no reason"));
+    assert!(output("| P1 | … | `a.rs::holds` |\n| P1 | … | `a.rs::holds` |").contains("P1 is there twice"));
     assert!(
-        said("").contains("P10 has no row")
-            && said("").contains("T39 has no row")
-            && said("").contains("section 3.4 has")
+        output("").contains("P10 has no row")
+            && output("").contains("T39 has no row")
+            && output("").contains("section 3.4 has")
     );
     let table = promises::of_the_checkout("tests/PROMISES.md").unwrap();
     let wrong = promises::complaints(&promises::rows(&table), promises::of_the_checkout);

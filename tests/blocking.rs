@@ -55,9 +55,9 @@ fn inside(running: &Running, words: &[&str]) -> std::process::Output {
 #[track_caller]
 fn stepdown(running: &Running, words: &[&str]) -> String {
     let output = inside(running, &[&[BINARY], words].concat());
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words:?}: {said}");
-    said
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words:?}: {printed}");
+    printed
 }
 
 #[test]

@@ -24,7 +24,7 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// What a run said and how it ended.
 #[derive(Debug, PartialEq, Eq)]
-struct Said {
+struct CommandOutput {
     code: i32,
     out: String,
     err: String,
@@ -37,33 +37,33 @@ fn stepdown(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     command
 }
 
-fn said(command: &mut Command) -> Said {
+fn output_of(command: &mut Command) -> CommandOutput {
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     // 128+n as a shell says it; nothing here should end so.
     let code = output.status.code().unwrap_or(-1);
-    Said { code, out: text(output.stdout), err: text(output.stderr) }
+    CommandOutput { code, out: text(output.stdout), err: text(output.stderr) }
 }
 
-fn run(arguments: &[&str]) -> Said {
-    said(&mut stepdown(arguments))
+fn run(arguments: &[&str]) -> CommandOutput {
+    output_of(&mut stepdown(arguments))
 }
 
 /// A directory that holds a `services.d`, and removes itself.
-struct Here(tempfile::TempDir);
+struct WorkDirectory(tempfile::TempDir);
 
-impl Here {
+impl WorkDirectory {
     fn new() -> Self {
-        let here = Self(tempfile::tempdir().unwrap());
-        fs::create_dir(here.path().join("services.d")).unwrap();
-        here
+        let directory = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(directory.path().join("services.d")).unwrap();
+        directory
     }
 
     fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn with(self, file: &str, text: &str) -> Self {
+    fn with_file(self, file: &str, text: &str) -> Self {
         self.put(file, text, 0o644);
         self
     }
@@ -77,8 +77,8 @@ impl Here {
     }
 
     /// Runs the binary with this as its current directory, so that messages name short paths.
-    fn run(&self, arguments: &[&str]) -> Said {
-        said(stepdown(arguments).current_dir(self.path()))
+    fn run(&self, arguments: &[&str]) -> CommandOutput {
+        output_of(stepdown(arguments).current_dir(self.path()))
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod container;
 mod env;
-pub mod given;
 mod graph;
 mod hostile;
 mod main_command;
@@ -17,5 +16,6 @@ mod s6_table;
 mod service;
 mod service_bad;
 mod service_features;
+pub mod sources_builder;
 mod syntax;
 mod tree;

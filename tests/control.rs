@@ -29,7 +29,7 @@ fn inside(running: &Running, uid: u32, words: &[&str]) -> Command {
     wrapped(running, uid, &[&[BINARY], words].concat())
 }
 
-fn ask(running: &Running, uid: u32, words: &[&str]) -> Output {
+fn client(running: &Running, uid: u32, words: &[&str]) -> Output {
     inside(running, uid, words).output().unwrap()
 }
 
@@ -39,8 +39,8 @@ fn app_runs(running: &Running, line: &str) -> Output {
 }
 
 /// Asks as the app user, and returns the code and everything that was said.
-fn asked(running: &Running, words: &[&str]) -> (i32, String) {
-    let output = ask(running, 1234, words);
+fn client_text(running: &Running, words: &[&str]) -> (i32, String) {
+    let output = client(running, 1234, words);
     (output.status.code().unwrap_or(-1), out(&output))
 }
 
@@ -72,10 +72,10 @@ fn root_and_the_app_user_are_answered_and_nobody_else() {
     let running = app().service("web.toml", "command = [\"sleep\", \"600\"]\n").start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     for uid in [0, 1234] {
-        let output = ask(&running, uid, &["status"]);
+        let output = client(&running, uid, &["status"]);
         assert!(output.status.success() && out(&output).contains("web"), "{uid}: {}", out(&output));
     }
-    let output = ask(&running, 1235, &["status"]);
+    let output = client(&running, 1235, &["status"]);
     assert_eq!(output.status.code(), Some(111), "{}", out(&output));
     assert!(out(&output).contains("user 1235 is not allowed to ask; root and user 1234 are"), "{}", out(&output));
     running.stop().expect(0);
@@ -95,7 +95,7 @@ fn callers_of_the_app_user_that_say_nothing_lock_nobody_out() {
     running.wait_for_line(|line| line.contains("silent"), LIMIT);
     // Nor the app user's own HEALTHCHECK: for one more, who has been silent for longest goes.
     for (uid, verb) in [(0, "status"), (1234, "status"), (1234, "health")] {
-        let output = ask(&running, uid, &[verb]);
+        let output = client(&running, uid, &[verb]);
         assert!(output.status.success(), "{uid} {verb}: {}", out(&output));
     }
     running.stop().expect(0);
@@ -109,12 +109,12 @@ fn callers_of_root_that_say_nothing_do_not_lock_the_app_user_out() {
     let running = app().service("web.toml", SLEEP).start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     let mut silent = wrapped(&running, 0, &["perl", "-MSocket", "-e", SILENT]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut said = String::new();
-    BufReader::new(silent.stdout.take().unwrap()).read_line(&mut said).unwrap();
-    let output = ask(&running, 1234, &["status"]);
+    let mut printed = String::new();
+    BufReader::new(silent.stdout.take().unwrap()).read_line(&mut printed).unwrap();
+    let output = client(&running, 1234, &["status"]);
     silent.kill().unwrap();
     silent.wait().unwrap();
-    assert_eq!(said, "silent\n");
+    assert_eq!(printed, "silent\n");
     assert!(output.status.success(), "{}", out(&output));
     running.stop().expect(0);
 }
@@ -146,12 +146,12 @@ fn start_stop_and_restart_wait_for_the_wanted_state() {
         .start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     let status = |name: &str| {
-        let (_, text) = asked(&running, &["status", "--json", name]);
+        let (_, text) = client_text(&running, &["status", "--json", name]);
         json(&text)["services"][0].clone()
     };
     let (web, db) = (status("web"), status("db"));
     // What requires it stays up.
-    let (code, text) = asked(&running, &["restart", "db"]);
+    let (code, text) = client_text(&running, &["restart", "db"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.starts_with("db: up, pid "), "{text}");
     let again = status("db");
@@ -159,18 +159,18 @@ fn start_stop_and_restart_wait_for_the_wanted_state() {
     assert_eq!(status("web")["pid"], web["pid"]);
     // What requires it goes first.
     assert_eq!(
-        asked(&running, &["stop", "db", "other"]),
+        client_text(&running, &["stop", "db", "other"]),
         (0, "db: down\nother: down\nweb: down (requires db)\n".into())
     );
     let web = status("web");
     assert_eq!((&web["state"], &web["wanted"]), (&"down".into(), &false.into()));
-    assert_eq!(asked(&running, &["status"]).0, 0);
+    assert_eq!(client_text(&running, &["status"]).0, 0);
     // What it requires comes along, and nothing else.
-    let (code, text) = asked(&running, &["start", "web"]);
+    let (code, text) = client_text(&running, &["start", "web"]);
     assert!(code == 0 && text.starts_with("web: up, pid "), "{text}");
     assert_eq!((status("db")["state"].clone(), status("other")["state"].clone()), ("up".into(), "down".into()));
-    assert_eq!(asked(&running, &["stop", "--no-wait", "web"]), (0, String::new()));
-    assert_eq!(asked(&running, &["wait", "--down", "web"]), (0, "web: down\n".into()));
+    assert_eq!(client_text(&running, &["stop", "--no-wait", "web"]), (0, String::new()));
+    assert_eq!(client_text(&running, &["wait", "--down", "web"]), (0, "web: down\n".into()));
     running.stop().expect(0);
 }
 
@@ -192,7 +192,7 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     running.wait_for_line(|line| line.contains("bad: failed"), LIMIT);
     let refused = |code: i32, words: &[&str], reason: &str| {
-        let (got, text) = asked(&running, words);
+        let (got, text) = client_text(&running, words);
         assert!(got == code && text.contains(reason), "{words:?}: {got} {text}");
     };
     for verb in ["start", "stop", "restart", "wait", "reload", "status", "logs", "env"] {
@@ -201,7 +201,7 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
     refused(111, &["stop", "main"], "`main` is the main command");
     refused(111, &["restart", "web", "prepared"], "`prepared` ran before the step down");
     refused(111, &["reload", "web"], "`web` does not say how it re-reads its configuration; write `reload = {");
-    assert_eq!(asked(&running, &["reload"]), (0, "nothing has changed\n".into()));
+    assert_eq!(client_text(&running, &["reload"]), (0, "nothing has changed\n".into()));
     refused(111, &["signal", "bad", "HUP"], "`bad` has no process: it is failed");
     refused(100, &["wait", "--done", "web"], "`web` is not a oneshot");
     refused(1, &["start", "bad"], "bad: failed: ");
@@ -209,7 +209,7 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
     refused(1, &["wait", "--timeout", "300ms", "slow"], "slow: still starting after ");
     refused(1, &["wait", "--timeout", "300ms", "slow"], "waits for a newline on descriptor 3");
     refused(1, &["health"], "slow: starting (waits for a newline on descriptor 3)");
-    assert_eq!(asked(&running, &["wait", "--done", "prepared"]), (0, "prepared: done\n".into()));
+    assert_eq!(client_text(&running, &["wait", "--done", "prepared"]), (0, "prepared: done\n".into()));
     running.stop();
 }
 
@@ -223,12 +223,12 @@ fn a_stop_is_the_last_thing_that_is_followed() {
         app().env("STEPDOWN_STOP_TIMEOUT", "3s").service("deaf.toml", deaf).service("web.toml", SLEEP).start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     running.wait_for_line(|line| line.starts_with("deaf") && line.ends_with("| deaf"), LIMIT);
-    assert_eq!(asked(&running, &["shutdown", "--code", "7"]).0, 0);
-    let (code, text) = asked(&running, &["start", "web"]);
+    assert_eq!(client_text(&running, &["shutdown", "--code", "7"]).0, 0);
+    let (code, text) = client_text(&running, &["start", "web"]);
     assert!(code == 111 && text.contains("the container is stopping"), "{text}");
-    let (code, text) = asked(&running, &["wait", "web"]);
+    let (code, text) = client_text(&running, &["wait", "web"]);
     assert!(code == 1, "{text}");
-    assert_eq!(asked(&running, &["health"]).0, 1);
+    assert_eq!(client_text(&running, &["health"]).0, 1);
     running.wait(LIMIT).expect(7);
 }
 
@@ -249,12 +249,12 @@ fn status_tells_what_is_known() {
         .start();
     running.wait_for_line(|line| line.contains("speaks: up"), LIMIT);
     running.wait_for_line(|line| line.contains("asked: unhealthy"), LIMIT);
-    let (code, text) = asked(&running, &["status", "--json"]);
+    let (code, text) = client_text(&running, &["status", "--json"]);
     assert_eq!(code, 1);
     let all = json(&text);
     let of = |name: &str| {
         let services = all["services"].as_array().unwrap().iter();
-        services.clone().find(|it| it["name"] == name).unwrap().clone()
+        services.clone().find(|service| service["name"] == name).unwrap().clone()
     };
     let speaks = of("speaks");
     assert_eq!((&speaks["status_text"], &speaks["kind"]), (&"serving three".into(), &"longrun".into()));
@@ -263,14 +263,14 @@ fn status_tells_what_is_known() {
     assert_eq!(of("asked")["healthy"], false);
     assert_eq!(of("waits")["waits_for"], serde_json::json!(["path:/never"]));
     assert_eq!(of("later")["waits_for"], serde_json::json!(["waits"]));
-    let (code, text) = asked(&running, &["health"]);
+    let (code, text) = client_text(&running, &["health"]);
     assert_eq!(code, 1);
     for line in ["asked: unhealthy", "waits: waiting (waits for path:/never)", "later: waiting (waits for waits)"] {
-        assert!(text.lines().any(|it| it == line), "{line}: {text}");
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }
-    assert_eq!(asked(&running, &["stop", "asked", "waits"]).0, 0);
+    assert_eq!(client_text(&running, &["stop", "asked", "waits"]).0, 0);
     for uid in [0, 1234] {
-        let output = ask(&running, uid, &["health"]);
+        let output = client(&running, uid, &["health"]);
         assert_eq!((output.status.code(), out(&output).as_str()), (Some(0), ""), "{uid}");
     }
     running.stop().expect(0);
@@ -290,18 +290,18 @@ fn a_service_reloads_as_its_file_says_and_gets_signals() {
         .start();
     running.wait_for_line(|line| line.contains("fails: up"), LIMIT);
     running.wait_for_line(|line| line.contains("| ready"), LIMIT);
-    let (code, text) = asked(&running, &["reload", "hears", "runs"]);
+    let (code, text) = client_text(&running, &["reload", "hears", "runs"]);
     assert_eq!((code, text.as_str()), (0, "hears: sent SIGHUP\nruns: its reload command succeeded\n"));
     running.wait_for_line(|line| line.contains("got HUP"), LIMIT);
-    let (code, text) = asked(&running, &["reload", "fails", "hears"]);
+    let (code, text) = client_text(&running, &["reload", "fails", "hears"]);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("fails: its reload command: code 3: no such file\n"), "{text}");
-    assert_eq!(asked(&running, &["signal", "hears", "usr1"]), (0, String::new()));
+    assert_eq!(client_text(&running, &["signal", "hears", "usr1"]), (0, String::new()));
     running.wait_for_line(|line| line.contains("got USR1"), LIMIT);
-    assert_eq!(asked(&running, &["stop", "hears"]).0, 0);
-    assert_eq!(asked(&running, &["reload", "hears"]), (1, "hears: it is down\n".into()));
+    assert_eq!(client_text(&running, &["stop", "hears"]).0, 0);
+    assert_eq!(client_text(&running, &["reload", "hears"]), (1, "hears: it is down\n".into()));
     // To the group: the child of the shell ends too, and the shell with it.
-    assert_eq!(asked(&running, &["signal", "--group", "runs", "KILL"]), (0, String::new()));
+    assert_eq!(client_text(&running, &["signal", "--group", "runs", "KILL"]), (0, String::new()));
     running.wait_for_line(|line| line.contains("runs: ended with SIGKILL"), LIMIT);
     running.stop().expect(0);
 }
@@ -318,21 +318,21 @@ fn an_environment_is_shown_to_root_and_to_its_own_user() {
         .start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     running.wait_for_line(|line| line.contains("other: up"), LIMIT);
-    let (code, text) = asked(&running, &["env", "web"]);
+    let (code, text) = client_text(&running, &["env", "web"]);
     assert_eq!(code, 0);
     for line in ["DB_PASSWORD=(hidden)", "URL=(hidden)", "MODE=a\\u{1b}[2Jb", "USER=app"] {
-        assert!(text.lines().any(|it| it == line), "{line}: {text}");
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }
     let names: Vec<_> = text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
     assert!(names.is_sorted(), "{names:?}");
-    let (_, text) = asked(&running, &["env", "--show-secrets", "web"]);
+    let (_, text) = client_text(&running, &["env", "--show-secrets", "web"]);
     assert!(text.contains("DB_PASSWORD=hunter2\n") && text.contains("URL=http://u:pw@h/\n"), "{text}");
-    let (code, text) = asked(&running, &["env", "other"]);
+    let (code, text) = client_text(&running, &["env", "other"]);
     assert!(
         code == 111 && text.contains("user 1234 may not see the environment of `other`; root and user 4321"),
         "{text}"
     );
-    let output = ask(&running, 0, &["env", "other"]);
+    let output = client(&running, 0, &["env", "other"]);
     assert!(output.status.success() && out(&output).contains("MODE=x\n"), "{}", out(&output));
     running.stop().expect(0);
 }
@@ -349,19 +349,19 @@ fn timings_name_those_that_the_boot_waited_for() {
         .service("web.toml", &format!("{SLEEP}requires = [\"slow\", \"quick\"]\n"))
         .start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
-    let (code, text) = asked(&running, &["timings", "--json"]);
+    let (code, text) = client_text(&running, &["timings", "--json"]);
     assert_eq!(code, 0, "{text}");
     let all = json(&text);
     let names = |part: &str| -> Vec<String> {
         let all = all[part].as_array().unwrap().iter();
-        all.map(|it| it["name"].as_str().unwrap().to_owned()).collect()
+        all.map(|service| service["name"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(names("steps"), ["configuration", "facts", "plan", "root steps", "prepare", "step down"]);
     assert!(all["steps"][4]["took_us"].as_u64().unwrap() >= 200_000, "{text}");
     assert_eq!(names("path"), ["slow", "web"]);
     assert!(all["path"][0]["took_us"].as_u64().unwrap() >= 400_000, "{text}");
     assert_eq!(names("services").len(), 4);
-    let (_, text) = asked(&running, &["timings"]);
+    let (_, text) = client_text(&running, &["timings"]);
     assert!(text.contains("the boot waited for: slow ("), "{text}");
     running.stop().expect(0);
 }
@@ -379,16 +379,16 @@ fn timings_say_what_the_boot_still_waits_for_and_leave_out_what_runs_later() {
         .service("web.toml", &format!("{SLEEP}requires = [\"slow\"]\n"))
         .start();
     running.wait_for_line(|line| line.contains("quick: up"), LIMIT);
-    let (_, text) = asked(&running, &["timings"]);
+    let (_, text) = client_text(&running, &["timings"]);
     assert!(text.contains("the boot waited so far for: quick ("), "{text}");
     let still = text.lines().find(|line| line.starts_with("the boot is still waiting for: ")).unwrap_or_default();
     assert!(still.contains(": slow (for ") && !still.contains("web"), "{text}");
-    let (_, text) = asked(&running, &["timings", "--json"]);
+    let (_, text) = client_text(&running, &["timings", "--json"]);
     assert_eq!(json(&text)["unfinished"][0]["name"], "slow");
     app_runs(&running, "touch /tmp/go");
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
-    assert_eq!(asked(&running, &["start", "nightly"]).0, 0);
-    let (_, text) = asked(&running, &["timings"]);
+    assert_eq!(client_text(&running, &["start", "nightly"]).0, 0);
+    let (_, text) = client_text(&running, &["timings"]);
     assert!(text.contains("the boot waited for: slow (") && !text.contains("still waiting"), "{text}");
     running.stop().expect(0);
 }
@@ -405,12 +405,12 @@ fn logs_has_the_last_lines_and_goes_on_with_what_comes() {
         .service("past.toml", &format!("{SLEEP}log = {{ format = \"inherit\" }}\n"))
         .start();
     running.wait_for_line(|line| line.contains("| esc"), LIMIT);
-    let output = ask(&running, 1234, &["logs", "counts"]);
+    let output = client(&running, 1234, &["logs", "counts"]);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "one\nesc \\x1b[2J\n");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "two\n");
-    let (code, text) = asked(&running, &["logs", "-n", "2", "counts"]);
+    let (code, text) = client_text(&running, &["logs", "-n", "2", "counts"]);
     assert_eq!((code, text.lines().count()), (0, 2), "{text}");
-    let (code, text) = asked(&running, &["logs", "past"]);
+    let (code, text) = client_text(&running, &["logs", "past"]);
     assert!(code == 111 && text.contains("docker logs"), "{text}");
     let mut follower = inside(&running, 1234, &["logs", "-f", "counts"]);
     let mut follower = follower.stdout(Stdio::piped()).spawn().unwrap();
@@ -435,10 +435,10 @@ fn without_a_terminal_watch_prints_only_changes() {
     let mut watcher = watcher.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(watcher.stdout.take().unwrap()).lines().map(|line| json(&line.unwrap()));
     let first = lines.next().unwrap();
-    assert_eq!(asked(&running, &["stop", "web"]).0, 0);
+    assert_eq!(client_text(&running, &["stop", "web"]).0, 0);
     let second = lines.next().unwrap();
     assert!(second["revision"] != first["revision"], "{first} {second}");
-    let down = std::iter::once(second).chain(lines.by_ref()).find(|it| it["services"][0]["state"] == "down");
+    let down = std::iter::once(second).chain(lines.by_ref()).find(|answer| answer["services"][0]["state"] == "down");
     assert!(down.is_some());
     watcher.kill().unwrap();
     watcher.wait().unwrap();
@@ -463,13 +463,13 @@ fn five_hundred_callers_rubbish_and_megabytes_disturb_nobody() {
     // Root has places of its own.
     let began = std::time::Instant::now();
     for words in [&["health"][..], &["restart", "db"], &["wait", "--ready", "web"]] {
-        let output = ask(&running, 0, words);
+        let output = client(&running, 0, words);
         assert!(output.status.success(), "{words:?}: {}", out(&output));
     }
     assert!(began.elapsed() < LIMIT / 3, "they were held up: {:?}", began.elapsed());
     // The silent ones are dropped in time, and the user has places again although many of its callers still wait.
-    running.wait_until(|_| asked(&running, &["health"]).0 == 0, LIMIT);
-    assert_eq!(asked(&running, &["wait", "web"]).0, 0);
+    running.wait_until(|_| client_text(&running, &["health"]).0 == 0, LIMIT);
+    assert_eq!(client_text(&running, &["wait", "web"]).0, 0);
     crowd.kill().unwrap();
     crowd.wait().unwrap();
 
@@ -482,13 +482,13 @@ fn five_hundred_callers_rubbish_and_megabytes_disturb_nobody() {
         ("{\"ask\":\"start\",\"services\":[]}\n", "no service is given"),
         ("{\"ask\":\"signal\",\"service\":\"web\",\"signal\":\"-9\"}\n", "there is no signal"),
     ] {
-        let said = say(&running, 1234, rubbish);
-        assert!(said.contains(answer), "{}: {said}", rubbish.len());
+        let printed = say(&running, 1234, rubbish);
+        assert!(printed.contains(answer), "{}: {printed}", rubbish.len());
     }
     let flood = "socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un('/run/stepdown/control')) or die $!; \
         $SIG{PIPE} = 'IGNORE'; my $x = 'x' x 65536; for (1..160) { syswrite($s, $x) or last } exit 0";
     assert!(wrapped(&running, 1234, &["perl", "-MSocket", "-e", flood]).output().unwrap().status.success());
-    assert_eq!(asked(&running, &["status"]).0, 0);
+    assert_eq!(client_text(&running, &["status"]).0, 0);
     running.stop().expect(0);
 }
 
@@ -502,7 +502,7 @@ fn a_follower_that_reads_nothing_holds_nobody_up() {
     running.wait_for_line(|line| line.contains("steps down"), LIMIT);
     // The report comes before the socket is there. Not all is up then, which is 1.
     let until = std::time::Instant::now() + LIMIT;
-    while ask(&running, 0, &["status"]).status.code() != Some(1) {
+    while client(&running, 0, &["status"]).status.code() != Some(1) {
         assert!(std::time::Instant::now() < until, "nobody answers: {:#?}", running.lines());
     }
     let deaf = "$| = 1; for (1..50) { socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un('/run/stepdown/control')) \
@@ -513,7 +513,7 @@ fn a_follower_that_reads_nothing_holds_nobody_up() {
     assert_eq!(lines.next().unwrap().unwrap(), "deaf");
     assert!(app_runs(&running, "touch /tmp/go").status.success());
     running.wait_for_line(|line| line.contains("| flooded"), LIMIT);
-    assert_eq!(asked(&running, &["health"]).0, 0);
+    assert_eq!(client_text(&running, &["health"]).0, 0);
     deaf.kill().unwrap();
     deaf.wait().unwrap();
     running.stop().expect(0);
@@ -528,21 +528,21 @@ fn who_a_reload_brings_can_be_named_and_who_it_takes_out_cannot() {
     running.wait_for_line(|line| line.contains("main: up"), LIMIT);
     let edit = "cd /etc/services.d && rm old.toml && cp web.toml new.toml && echo 'requires = [\"web\"]' >> new.toml";
     assert!(wrapped(&running, 0, &["sh", "-c", edit]).output().unwrap().status.success());
-    assert_eq!(asked(&running, &["reload"]), (0, "new: new; gone: old\n".into()));
-    let (_, text) = asked(&running, &["wait", "new", "main"]);
+    assert_eq!(client_text(&running, &["reload"]), (0, "new: new; gone: old\n".into()));
+    let (_, text) = client_text(&running, &["wait", "new", "main"]);
     assert!(text.starts_with("new: up, pid "), "{text}");
     running.wait_for_line(|line| line.contains("old: stopped"), LIMIT);
-    let (code, text) = asked(&running, &["status", "old"]);
+    let (code, text) = client_text(&running, &["status", "old"]);
     assert!(code == 100 && text.contains("there is no service `old`"), "{text}");
-    assert_eq!(asked(&running, &["stop", "web"]), (0, "web: down\nnew: down (requires web)\n".into()));
-    let (_, text) = asked(&running, &["status"]);
+    assert_eq!(client_text(&running, &["stop", "web"]), (0, "web: down\nnew: down (requires web)\n".into()));
+    let (_, text) = client_text(&running, &["status"]);
     assert!(text.contains("stopped manually\n") && text.contains("stopped with web\n"), "{text}");
-    let (_, text) = asked(&running, &["status", "--json", "new"]);
+    let (_, text) = client_text(&running, &["status", "--json", "new"]);
     assert_eq!(json(&text)["services"][0]["state"], "down");
     assert!(
         wrapped(&running, 0, &["sh", "-c", "echo x >> /etc/services.d/web.toml"]).output().unwrap().status.success()
     );
-    let (code, text) = asked(&running, &["reload"]);
+    let (code, text) = client_text(&running, &["reload"]);
     assert!(
         code == 111 && text.contains("nothing is changed") && text.contains("/etc/services.d/web.toml:2"),
         "{text}"
@@ -559,17 +559,17 @@ fn a_reload_says_what_a_boot_would_say_and_who_must_be_able_to_read() {
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     let root = |line: &str| assert!(wrapped(&running, 0, &["sh", "-c", line]).output().unwrap().status.success());
     root("cd /etc/services.d; cp web.toml net.toml; echo 'capabilities = [\"NET_ADMIN\"]' >> net.toml");
-    let (code, text) = asked(&running, &["reload"]);
+    let (code, text) = client_text(&running, &["reload"]);
     assert!(
         code == 0 && text.starts_with("new: net\nnote: `net`: NET_ADMIN is not granted; it runs without that"),
         "{text}"
     );
     running.wait_for_line(|line| line.contains("reload: `net`: NET_ADMIN is not granted"), LIMIT);
-    assert_eq!(asked(&running, &["reload"]), (0, "nothing has changed\n".into()), "it is said once");
+    assert_eq!(client_text(&running, &["reload"]), (0, "nothing has changed\n".into()), "it is said once");
     root("chmod 600 /etc/services.d/web.toml");
-    let (code, text) = asked(&running, &["reload"]);
-    let told = "make it readable for app (1234:2345), which PID 1 has become: chmod a+rX";
-    assert!(code == 111 && text.contains(told), "{text}");
+    let (code, text) = client_text(&running, &["reload"]);
+    let message = "make it readable for app (1234:2345), which PID 1 has become: chmod a+rX";
+    assert!(code == 111 && text.contains(message), "{text}");
     running.stop().expect(0);
 }
 
@@ -582,16 +582,16 @@ fn where_log_files_can_never_be_written_the_lines_go_to_the_containers_output() 
         log = { directory = \"/var/log/web\" }\n";
     let running = TryContainer::new().user("1234:1234").service("web.toml", service).start();
     running.wait_for_line(|line| line.starts_with("web ") && line.ends_with("| to the log"), LIMIT);
-    let (code, text) = asked(&running, &["health"]);
+    let (code, text) = client_text(&running, &["health"]);
     assert_eq!(code, 0, "{text}");
     let ended = running.stop().expect(0);
-    let said = ended.text(Origin::Out) + &ended.text(Origin::Err);
+    let output = ended.text(Origin::Out) + &ended.text(Origin::Err);
     for expected in [
         "skipped make /var/log/web: ",
         "the lines of `web` go to the container's output instead",
         "warning: web: cannot write /var/log/web/current: ",
     ] {
-        assert_eq!(said.matches(expected).count(), 1, "{expected}\n{said}");
+        assert_eq!(output.matches(expected).count(), 1, "{expected}\n{output}");
     }
 }
 
@@ -604,12 +604,12 @@ fn a_service_with_a_full_log_is_reported() {
         log = { directory = \"/var/log/web\", max_size = \"1M\" }\n";
     let running = app().tmpfs("/var/log/web:size=64k,mode=0777").service("web.toml", service).start();
     running.wait_for_line(|line| line.contains("web: cannot write /var/log/web/current: No space left"), LIMIT);
-    let (code, text) = asked(&running, &["health"]);
+    let (code, text) = client_text(&running, &["health"]);
     let why = "its log cannot be written: /var/log/web/current: No space left on device";
     assert!(code == 1 && text.contains(&format!("web: {why}")), "{code} {text}");
-    let (_, text) = asked(&running, &["status"]);
+    let (_, text) = client_text(&running, &["status"]);
     assert!(text.contains(why), "{text}");
-    let (_, text) = asked(&running, &["status", "--json"]);
+    let (_, text) = client_text(&running, &["status", "--json"]);
     assert!(json(&text)["services"][0]["log_trouble"].is_string(), "{text}");
     running.stop();
 }
@@ -621,7 +621,7 @@ fn beside_a_running_init_plan_tells_of_the_next_start() {
     }
     let running = app().service("web.toml", SLEEP).start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
-    let output = ask(&running, 0, &["plan"]);
+    let output = client(&running, 0, &["plan"]);
     let text = out(&output);
     assert!(output.status.success() && !text.contains("subreaper") && !text.contains("not PID 1 ("), "{text}");
     running.stop().expect(0);
@@ -645,13 +645,13 @@ fn a_second_init_is_refused_before_anything_is_touched() {
     let running = app().service("web.toml", "command = [\"sh\", \"-c\", \"echo serves; exec sleep 600\"]\n").start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     for uid in [0, 1234] {
-        let output = ask(&running, uid, &["init", "--", "sh", "-c", "echo it runs twice"]);
-        let said = out(&output) + &String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(100), "{said}");
+        let output = client(&running, uid, &["init", "--", "sh", "-c", "echo it runs twice"]);
+        let printed = out(&output) + &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(100), "{printed}");
         let why = "`init`: stepdown is already running in this container (process 1); nothing was changed or started; ask it \
             with `stepdown status`; run a command next to it with `docker exec CONTAINER stepdown run-as USER COMMAND`";
-        assert!(said.contains(why) && !said.contains("it runs twice"), "{said}");
-        let (code, text) = asked(&running, &["status"]);
+        assert!(printed.contains(why) && !printed.contains("it runs twice"), "{printed}");
+        let (code, text) = client_text(&running, &["status"]);
         assert!(code == 0 && text.contains("web"), "{code} {text}");
     }
     let ended = running.stop().expect(0);
@@ -668,10 +668,10 @@ fn a_second_init_of_any_user_is_refused_in_a_container_without_root() {
         let running = container.user("1234:2345").service("web.toml", service).start();
         running.wait_for_line(|line| line.contains("web: up"), LIMIT);
         for uid in [1234, 0, 4321] {
-            let output = ask(&running, uid, &["init", "--", "sh", "-c", "echo it runs twice"]);
-            let said = out(&output);
-            assert_eq!(output.status.code(), Some(100), "{uid}: {said}");
-            assert!(said.contains("stepdown is already running in this container (process "), "{uid}: {said}");
+            let output = client(&running, uid, &["init", "--", "sh", "-c", "echo it runs twice"]);
+            let printed = out(&output);
+            assert_eq!(output.status.code(), Some(100), "{uid}: {printed}");
+            assert!(printed.contains("stepdown is already running in this container (process "), "{uid}: {printed}");
         }
         let ended = running.stop().expect(0);
         assert_eq!(ended.lines.iter().filter(|line| line.text.ends_with("serves")).count(), 1, "{ended:#?}");
@@ -782,10 +782,10 @@ fn a_program_that_ends_at_once_is_not_reported_as_up() {
         .start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     for verb in ["start", "restart"] {
-        let (code, text) = asked(&running, &[verb, "short"]);
+        let (code, text) = client_text(&running, &[verb, "short"]);
         assert!(code != 0 && text.starts_with("short: backoff: last ended with code 3"), "{verb}: {code}: {text}");
     }
-    let (code, text) = asked(&running, &["restart", "web"]);
+    let (code, text) = client_text(&running, &["restart", "web"]);
     assert!(code == 0 && text.starts_with("web: up, pid "), "{text}");
     running.stop().expect(0);
 }
@@ -818,7 +818,7 @@ fn of_three_users() -> Running {
 }
 
 fn asked_as(running: &Running, uid: u32, words: &[&str]) -> (i32, String) {
-    let output = ask(running, uid, words);
+    let output = client(running, uid, words);
     (output.status.code().unwrap_or(-1), out(&output))
 }
 
@@ -871,12 +871,12 @@ fn the_app_user_sends_another_users_service_what_is_declared_and_no_more() {
     }
     let running = of_three_users();
     for words in [&["signal", "web", "CONT"][..], &["signal", "db", "USR1"], &["logs", "db"], &["status", "top"]] {
-        let (code, text) = asked(&running, words);
+        let (code, text) = client_text(&running, words);
         let refused = text.contains("may not");
         assert!(!refused, "{words:?}: {code} {text}");
     }
     for words in [&["signal", "db", "USR2"][..], &["signal", "top", "CONT"], &["signal", "db", "CONT", "--group"]] {
-        let (code, text) = asked(&running, words);
+        let (code, text) = client_text(&running, words);
         assert!(code != 0 && text.contains("user 1234 may not send SIG"), "{words:?}: {code} {text}");
     }
     let (code, text) = asked_as(&running, 0, &["signal", "top", "CONT"]);
@@ -896,13 +896,13 @@ fn what_is_not_enabled_is_shown_and_starts_when_it_is_asked_for_or_required() {
         .service("web.toml", &format!("{SLEEP}requires = [\"db\"]\n"))
         .start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
-    let status = |name: &str| json(&asked(&running, &["status", "--json", name]).1)["services"][0].clone();
+    let status = |name: &str| json(&client_text(&running, &["status", "--json", name]).1)["services"][0].clone();
     let debug = status("debug");
     assert_eq!((&debug["state"], &debug["wanted"], &debug["pid"]), (&"down".into(), &false.into(), &().into()));
     assert_eq!(status("db")["state"], "up", "web requires it");
-    assert_eq!(asked(&running, &["status"]).0, 0, "nothing is wrong");
-    let (code, text) = asked(&running, &["start", "debug"]);
+    assert_eq!(client_text(&running, &["status"]).0, 0, "nothing is wrong");
+    let (code, text) = client_text(&running, &["start", "debug"]);
     assert!(code == 0 && text.starts_with("debug: up, pid "), "{text}");
-    assert_eq!(asked(&running, &["stop", "debug"]), (0, "debug: down\n".into()));
+    assert_eq!(client_text(&running, &["stop", "debug"]), (0, "debug: down\n".into()));
     running.stop().expect(0);
 }

@@ -24,7 +24,7 @@ fn inside(running: &Running, line: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-fn ask(running: &Running, words: &str) -> String {
+fn run_client(running: &Running, words: &str) -> String {
     inside(running, &format!("{BINARY} {words}"))
 }
 
@@ -57,8 +57,8 @@ fn daemons_of_a_service_have_ended_when_it_is_down() {
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
     let all = ["601", "602", "603", "604"];
     assert_eq!(living(&running, &all), all);
-    let told = ask(&running, "stop web");
-    assert!(told.contains("web: down"), "{told}");
+    let message = run_client(&running, "stop web");
+    assert!(message.contains("web: down"), "{message}");
     assert_eq!(living(&running, &all), [""; 0]);
     running.stop().expect(0);
 }
@@ -85,7 +85,7 @@ fn a_daemon_that_minds_no_term_is_killed_when_its_service_has_had_its_time() {
     let script = format!("{deaf} echo runs; exec sleep 600");
     let running = app().service("web.toml", &bash(&script, "stop = { timeout = \"200ms\" }")).start();
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
-    assert!(ask(&running, "stop web").contains("web: down"));
+    assert!(run_client(&running, "stop web").contains("web: down"));
     assert_eq!(living(&running, &["447"]), [""; 0]);
     running.stop().expect(0);
 }
@@ -103,7 +103,7 @@ fn the_daemon_that_a_oneshot_has_started_lives_on() {
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
     assert_eq!(living(&running, &["448"]), ["448"]);
     // It is what the oneshot was to leave; what undoes that is its stop_command.
-    assert!(ask(&running, "stop setup").contains("setup: down"));
+    assert!(run_client(&running, "stop setup").contains("setup: down"));
     assert_eq!(living(&running, &["448"]), ["448"]);
     running.stop().expect(0);
 }
@@ -137,7 +137,7 @@ fn whether_a_oneshots_daemon_has_left_the_process_group_in_time_does_not_matter(
     let line = running.wait_for_line(|line| line.contains("group: succeeded and left "), LIMIT);
     assert!(line.contains("(`sleep 454`) running") && line.contains("make it a service"), "{line}");
     assert_eq!(inside(&running, "until pgrep -fx 'sleep 453' >/dev/null; do sleep 0.01; done; echo there"), "there\n");
-    assert!(ask(&running, "stop late group").contains("group: down"));
+    assert!(run_client(&running, "stop late group").contains("group: down"));
     assert_eq!(living(&running, &["453", "454"]), ["453", "454"]);
     running.stop().expect(0);
 }
@@ -189,7 +189,7 @@ fn the_daemon_that_a_oneshot_has_started_is_ended_by_its_stop_command() {
         .start();
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
     assert_eq!(living(&running, &["452"]), ["452"]);
-    assert!(ask(&running, "stop setup").contains("setup: down"));
+    assert!(run_client(&running, "stop setup").contains("setup: down"));
     assert_eq!(living(&running, &["452"]), [""; 0]);
     running.stop().expect(0);
 }
@@ -221,9 +221,9 @@ fn a_new_run_does_not_start_before_the_daemon_that_answers_for_the_old_one_is_go
     let running = app().service("web.toml", &service).start();
     running.wait_for_line(|line| line.ends_with("| nobody answers"), LIMIT);
     for _ in 0..2 {
-        assert!(ask(&running, "restart web").contains("web: up"));
+        assert!(run_client(&running, "restart web").contains("web: up"));
     }
-    assert!(ask(&running, "stop web").contains("web: down"));
+    assert!(run_client(&running, "stop web").contains("web: down"));
     let port = "python3 -c \"import socket; print(socket.socket().connect_ex(('127.0.0.1', 7070)) != 0)\"";
     assert_eq!(inside(&running, &format!("{port} 2>&1")).trim(), "True");
     let ended = running.stop().expect(0);
@@ -242,8 +242,8 @@ fn a_daemon_of_another_service_lives_on() {
     for name in ["other", "web"] {
         running.wait_for_line(|line| line.starts_with(name) && line.ends_with("| runs"), LIMIT);
     }
-    assert!(ask(&running, "restart web").contains("web: up"));
-    assert!(ask(&running, "stop web").contains("web: down"));
+    assert!(run_client(&running, "restart web").contains("web: up"));
+    assert!(run_client(&running, "stop web").contains("web: down"));
     assert_eq!(living(&running, &["449", "450"]), ["449"]);
     running.stop().expect(0);
 }
@@ -259,7 +259,7 @@ fn a_process_that_cannot_be_attributed_is_reported_once() {
     let running = app().service("web.toml", &bash(&script, "")).start();
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
     for _ in 0..2 {
-        assert!(ask(&running, "restart web").contains("web: up"));
+        assert!(run_client(&running, "restart web").contains("web: up"));
     }
     assert_eq!(living(&running, &["451"]), ["451"]);
     let ended = running.stop().expect(0);
@@ -305,7 +305,7 @@ fn a_service_that_is_killed_is_named_with_the_keys_that_would_help() {
     let script = "trap : TERM; echo runs; while :; do sleep 0.1; done";
     let running = app().service("web.toml", &bash(script, "stop = { timeout = \"200ms\" }")).start();
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
-    assert!(ask(&running, "stop web").contains("web: down"));
+    assert!(run_client(&running, "stop web").contains("web: down"));
     let line = running.wait_for_line(|line| line.contains("web: did not exit within "), LIMIT);
     assert!(line.contains("sending SIGKILL to process ") && line.contains("(`/bin/bash -c trap"), "{line}");
     assert!(

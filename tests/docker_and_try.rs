@@ -1,5 +1,5 @@
 //! The same flags through `docker run` and `stepdown try`: the same outcome. Every case starts the same image both ways
-//! (`try --root` on its unpacked files) and compares what the probe wrote down, what stepdown said, and the exit code.
+//! (`try --root` on its unpacked files) and compares what the recorder wrote down, what stepdown said, and the exit code.
 //! Each difference that is allowed stands in `differences.rs`, with its reason.
 
 mod cases;
@@ -12,8 +12,8 @@ use crate::support::docker::Docker;
 
 /// Runs every case of a table, and fails with all differences of all of them.
 fn compare(cases: &[&str]) {
-    let Some(docker) = Docker::here() else { return };
-    let Some(comparison) = Comparison::of(&docker) else { return };
+    let Some(docker) = Docker::available() else { return };
+    let Some(comparison) = Comparison::new(&docker) else { return };
     let differences: Vec<String> = cases.iter().flat_map(|case| comparison.compare(case)).collect();
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
 }

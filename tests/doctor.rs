@@ -37,7 +37,7 @@ fn run(running: &Running, uid: u32, words: &[&str]) -> (i32, String) {
 }
 
 fn up(container: TryContainer) -> Running {
-    let running = container.service("web.toml", "command = [\"probe\", \"--stay\"]\n").start();
+    let running = container.service("web.toml", "command = [\"recorder\", \"--stay\"]\n").start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     running
 }
@@ -65,10 +65,10 @@ fn a_running_container_is_looked_at_as_the_app_user_has_it_now() {
     }
     let volume = volume();
     let running = up(app(volume.path()).user("1234:2345"));
-    let said = |uid| inside(&running, uid, &[]);
+    let output = |uid| inside(&running, uid, &[]);
     // Whoever asks, it is the app user's access that counts.
     for uid in [0, 1234] {
-        let (code, text) = said(uid);
+        let (code, text) = output(uid);
         assert_eq!(code, 1, "{text}");
         assert!(text.contains("/data is 0:0 0755"), "{text}");
         assert!(text.contains("1234:2345 cannot use /data"), "{text}");
@@ -79,12 +79,12 @@ fn a_running_container_is_looked_at_as_the_app_user_has_it_now() {
     let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     assert_eq!((code, &json["verdict"], &json["running"]), (1, &"degraded".into(), &true.into()));
     // A stranger gets no answer of PID 1, and a message that says so.
-    let (code, text) = said(4321);
+    let (code, text) = output(4321);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("user 4321 is not allowed to ask") && text.contains("who cannot switch to"), "{text}");
     // Mended: what the boot could not do is not held against the container.
     run(&running, 0, &["chown", "1234:2345", "/data"]);
-    let (_, text) = said(0);
+    let (_, text) = output(0);
     assert!(text.contains("can use it now (at the boot: /data is 0:0 0755)"), "{text}");
     running.stop();
 }
@@ -96,7 +96,7 @@ fn what_no_service_can_start_with_any_more_is_fatal() {
     }
     let (volume, work) = (volume(), self::volume());
     let container = app(volume.path()).volume(work.path(), "/job");
-    let running = up(container.service("db.toml", "command = [\"probe\", \"--stay\"]\ndirectory = \"/job\"\n"));
+    let running = up(container.service("db.toml", "command = [\"recorder\", \"--stay\"]\ndirectory = \"/job\"\n"));
     running.wait_for_line(|line| line.contains("db: up"), LIMIT);
     let (code, text) = inside(&running, 0, &[]);
     assert_eq!(code, 0, "{text}");
@@ -138,8 +138,10 @@ fn states(running: &Running, wanted: impl Fn(&[serde_json::Value]) -> bool) -> (
         let (code, text) = inside(running, 0, &["--json"]);
         let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let all = json["checks"].as_array().cloned().unwrap_or_default();
-        let states: Vec<_> =
-            all.into_iter().filter(|it| it["subject"].as_str().is_some_and(|it| it.ends_with(": state"))).collect();
+        let states: Vec<_> = all
+            .into_iter()
+            .filter(|check| check["subject"].as_str().is_some_and(|subject| subject.ends_with(": state")))
+            .collect();
         if wanted(&states) {
             return (code, states);
         }
@@ -151,7 +153,7 @@ fn states(running: &Running, wanted: impl Fn(&[serde_json::Value]) -> bool) -> (
 /// The one finding about the state of that service.
 fn state<'a>(states: &'a [serde_json::Value], name: &str) -> &'a serde_json::Value {
     let subject = format!("`{name}`: state");
-    let found: Vec<_> = states.iter().filter(|it| it["subject"] == subject.as_str()).collect();
+    let found: Vec<_> = states.iter().filter(|check| check["subject"] == subject.as_str()).collect();
     assert_eq!(found.len(), 1, "one finding for each service: {states:#?}");
     found[0]
 }
@@ -161,7 +163,7 @@ fn a_service_that_is_not_as_declared_is_degraded_and_says_why() {
     if !possible() {
         return;
     }
-    let wait = "command = [\"probe\", \"--stay\"]\n";
+    let wait = "command = [\"recorder\", \"--stay\"]\n";
     let container = TryContainer::new()
         .service("late.toml", &format!("{wait}ready = {{ path = \"/tmp/never\" }}\n"))
         .service("above.toml", &format!("{wait}requires = [\"late\"]\n"))
@@ -216,7 +218,7 @@ fn a_service_that_cannot_run_is_fatal() {
         .service("over.toml", "script = \"exit 4\"\nrestart = { limit = 1 }\n")
         .service("once.toml", "type = \"oneshot\"\nscript = \"exit 5\"\nessential = false\nrestart = \"never\"\n")
         .service("refused.toml", "command = [\"/tools/tool\"]\nrestart = \"never\"\n")
-        .service("above.toml", "command = [\"probe\", \"--stay\"]\nrequires = [\"once\"]\n");
+        .service("above.toml", "command = [\"recorder\", \"--stay\"]\nrequires = [\"once\"]\n");
     let running = up(container);
     let fatal = |states: &[serde_json::Value], name: &str| state(states, name)["finding"] == "fatal";
     let (code, found) = states(&running, |states| {

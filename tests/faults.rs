@@ -31,7 +31,7 @@ fn count(lines: &[Line], text: &str) -> usize {
 }
 
 /// Waits for a line of ours about a service.
-fn told(running: &Running, text: &str) -> String {
+fn wait_for_message(running: &Running, text: &str) -> String {
     running.wait_for_line(|line| line.contains("stepdown") && line.contains(text), LIMIT)
 }
 
@@ -62,25 +62,25 @@ fn ticks(running: &Running) -> u64 {
 
 /// Has system calls of PID 1 refused until it is dropped. (A limit of PID 1 could not be changed from outside: root may lack
 /// SYS_RESOURCE, and without that nobody can, which is what its private saved gid is for.)
-struct Refusing(Child);
+struct SystemCallFault(Child);
 
-impl Refusing {
+impl SystemCallFault {
     fn start(running: &Running, calls: &str, error: &str) -> Self {
         let pid = running.pid_one().to_string();
         let mut strace = Command::new("strace");
         strace.args(["-p", &pid, "-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={error}")]);
         let child = strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let refusing = Self(child.expect("strace is installed by .ci/packages"));
+        let fault = Self(child.expect("strace is installed by .ci/packages"));
         let until = Instant::now() + LIMIT;
         while try_container::status(running.pid_one(), "TracerPid:") == "0" {
             assert!(Instant::now() < until, "strace does not trace PID 1");
             std::thread::sleep(Duration::from_millis(10));
         }
-        refusing
+        fault
     }
 }
 
-impl Drop for Refusing {
+impl Drop for SystemCallFault {
     fn drop(&mut self) {
         // Asked to, it lets go between two calls, not within one.
         let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap());
@@ -93,7 +93,7 @@ const FORKS: &str = "clone,clone3,fork,vfork";
 const OPENS: &str = "pipe2,accept4,openat,socket,pidfd_open";
 
 /// `web`, which is killed while the kernel refuses; `asked`, of which nobody can be asked then; `orphan`s come all the time.
-fn scene() -> Running {
+fn start_scene() -> Running {
     let running = app()
         .service("web.toml", &shell("exec sleep 612", RESTART))
         .service(
@@ -104,8 +104,8 @@ fn scene() -> Running {
             ),
         )
         .start();
-    told(&running, "web: up");
-    told(&running, "asked: up");
+    wait_for_message(&running, "web: up");
+    wait_for_message(&running, "asked: up");
     running
 }
 
@@ -116,7 +116,7 @@ fn recovers(running: Running, error: &str) {
         attempts >= 3 && count(lines, "web: starts again in 100ms") >= 3
     };
     assert!(again(&running.lines()), "{:#?}", running.lines());
-    told(&running, "asked: healthy again");
+    wait_for_message(&running, "asked: healthy again");
     let until = Instant::now() + LIMIT;
     while !all_is_up(&running) {
         assert!(Instant::now() < until, "{:#?}", running.lines());
@@ -127,8 +127,8 @@ fn recovers(running: Running, error: &str) {
 }
 
 fn wait_for_refusals(running: &Running, error: &str) {
-    told(running, &format!("web: {error}"));
-    told(running, &format!("asked: unhealthy, 2 failures in a row, the last one: {error}"));
+    wait_for_message(running, &format!("web: {error}"));
+    wait_for_message(running, &format!("asked: unhealthy, 2 failures in a row, the last one: {error}"));
     let refused = format!("web: {error}");
     running.wait_until(|lines| count(lines, &refused) >= 3 && count(lines, "web: starts again") >= 4, LIMIT);
 }
@@ -138,14 +138,14 @@ fn where_no_process_can_be_had_it_says_so_and_tries_again() {
     if !possible() {
         return;
     }
-    let running = scene();
-    let refusing = Refusing::start(&running, FORKS, "EAGAIN");
+    let running = start_scene();
+    let fault = SystemCallFault::start(&running, FORKS, "EAGAIN");
     kill_sleep(&running);
     wait_for_refusals(&running, "cannot fork: Try again");
     let output = inside(&running, &[BINARY, "status"]).output().unwrap();
     let words = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.code() == Some(1) && words.contains("web"), "the loop goes on: {words}");
-    drop(refusing);
+    drop(fault);
     recovers(running, "cannot fork: Try again");
 }
 
@@ -154,8 +154,8 @@ fn where_no_descriptor_can_be_had_it_says_so_and_tries_again_and_is_not_busy() {
     if !possible() {
         return;
     }
-    let running = scene();
-    let refusing = Refusing::start(&running, OPENS, "EMFILE");
+    let running = start_scene();
+    let fault = SystemCallFault::start(&running, OPENS, "EMFILE");
     kill_sleep(&running);
     wait_for_refusals(&running, "cannot make a pipe: Too many open files");
     // A caller that cannot be accepted waits, and is no reason to turn and turn.
@@ -163,7 +163,7 @@ fn where_no_descriptor_can_be_had_it_says_so_and_tries_again_and_is_not_busy() {
     let mut caller = inside(&running, &[BINARY, "status"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(Duration::from_secs(1));
     assert!(ticks(&running) - before < 50, "{} ticks in a second", ticks(&running) - before);
-    drop(refusing);
+    drop(fault);
     caller.wait().unwrap();
     recovers(running, "cannot make a pipe: Too many open files");
 }
@@ -173,11 +173,11 @@ fn where_no_memory_can_be_had_it_says_so_and_tries_again() {
     if !possible() {
         return;
     }
-    let running = scene();
-    let refusing = Refusing::start(&running, FORKS, "ENOMEM");
+    let running = start_scene();
+    let fault = SystemCallFault::start(&running, FORKS, "ENOMEM");
     kill_sleep(&running);
     wait_for_refusals(&running, "cannot fork: Out of memory");
-    drop(refusing);
+    drop(fault);
     recovers(running, "cannot fork: Out of memory");
 }
 
@@ -205,18 +205,18 @@ fn misuse_of_the_notification_fd_is_reported_and_affects_no_other_service() {
         .service("after-child.toml", &needs("child"))
         .service("after-pieces.toml", &needs("pieces"))
         .start();
-    told(&running, "closes: closed its notification fd without a newline: it is not ready");
+    wait_for_message(&running, "closes: closed its notification fd without a newline: it is not ready");
     for name in ["closes", "mute"] {
-        told(&running, &format!("{name}: not ready within"));
-        told(&running, &format!("{name}: starts again in 100ms"));
-        told(&running, &format!("{name}: failed: 2 failures in a row"));
+        wait_for_message(&running, &format!("{name}: not ready within"));
+        wait_for_message(&running, &format!("{name}: starts again in 100ms"));
+        wait_for_message(&running, &format!("{name}: failed: 2 failures in a row"));
     }
-    told(&running, "after-mute: failed: requires mute, which is failed");
+    wait_for_message(&running, "after-mute: failed: requires mute, which is failed");
     for name in ["after-twice", "after-child", "after-pieces"] {
         running.wait_for_line(|line| line.starts_with(name) && line.ends_with("| runs"), LIMIT);
     }
     running.wait_for_line(|line| line.contains("| nobody listens"), LIMIT);
-    told(&running, "dies: ended with code 7");
+    wait_for_message(&running, "dies: ended with code 7");
     let ended = running.stop().expect(0);
     for name in ["twice", "later", "child", "pieces"] {
         assert_eq!(count(&ended.lines, &format!("| {name}: up")), 1, "{name}: {ended:#?}");
@@ -227,7 +227,7 @@ fn misuse_of_the_notification_fd_is_reported_and_affects_no_other_service() {
 }
 
 /// Sends messages to a notification socket, and stays.
-fn says(messages: &str, to: &str) -> String {
+fn messages_to(messages: &str, to: &str) -> String {
     format!(
         "import os,socket,time
 def say(*all):
@@ -247,31 +247,34 @@ fn misuse_of_sd_notify_is_reported_and_affects_no_other_service() {
     let ready = "ready = { notify = true }";
     let short = "ready = { notify = true, timeout = \"1500ms\" }\nrestart = { delay = \"100ms\", limit = 1 }";
     let running = app()
-        .service("twice.toml", &python(&says("say(b'READY=1'); say(b'READY=1\\nREADY=1')", own), ready))
+        .service("twice.toml", &python(&messages_to("say(b'READY=1'); say(b'READY=1\\nREADY=1')", own), ready))
         .service(
             "child.toml",
-            &python(&says("if os.fork() == 0:\n    say(b'READY=1')\n    os._exit(0)\nos.wait()", own), ready),
+            &python(&messages_to("if os.fork() == 0:\n    say(b'READY=1')\n    os._exit(0)\nos.wait()", own), ready),
         )
         .service(
             "odd.toml",
-            &python(&says("say(b'READY=0', b'\\xff\\0=', b'', b'READY'); say(b'x' * 5000)", own), short),
+            &python(&messages_to("say(b'READY=0', b'\\xff\\0=', b'', b'READY'); say(b'x' * 5000)", own), short),
         )
         .service("victim.toml", &shell("exec sleep 600", ready))
         .service(
             "stranger.toml",
             &python(
-                &says("say(b'READY=1')", "'/run/stepdown/notify-victim'"),
+                &messages_to("say(b'READY=1')", "'/run/stepdown/notify-victim'"),
                 "user = \"daemon\"\nrequires = [\"twice\"]",
             ),
         )
         .service("waits.toml", &shell("echo too early", "requires = [\"victim\"]"))
         .start();
-    told(&running, "twice: up");
-    told(&running, "child: up");
-    told(&running, "odd: a message to its notification socket was ignored: it is longer than 4096 bytes");
-    told(&running, "odd: not ready within 1.5s (`ready.timeout`), stopping it");
-    told(&running, "odd: failed: 1 failure in a row");
-    told(&running, "victim: a message to its notification socket was ignored: uid 1 sent it, who is not the service's");
+    wait_for_message(&running, "twice: up");
+    wait_for_message(&running, "child: up");
+    wait_for_message(&running, "odd: a message to its notification socket was ignored: it is longer than 4096 bytes");
+    wait_for_message(&running, "odd: not ready within 1.5s (`ready.timeout`), stopping it");
+    wait_for_message(&running, "odd: failed: 1 failure in a row");
+    wait_for_message(
+        &running,
+        "victim: a message to its notification socket was ignored: uid 1 sent it, who is not the service's",
+    );
     let ended = running.stop().expect(0);
     assert_eq!([count(&ended.lines, "| twice: up"), count(&ended.lines, "| child: up")], [1, 1], "{ended:#?}");
     assert_eq!([count(&ended.lines, "victim: up"), count(&ended.lines, "too early")], [0, 0], "{ended:#?}");
@@ -321,18 +324,23 @@ fn a_failed_probe_is_reported_with_its_answer() {
         .service("patient.toml", &format!("{sleeps}ready = {{ tcp = \"127.0.0.1:{free}\" }}\n"))
         .start();
     for (name, _, why) in &cases {
-        let line = told(&running, &format!("r-{name}: not ready within"));
+        let line = wait_for_message(&running, &format!("r-{name}: not ready within"));
         assert!(line.contains("stopping it; the last answer: ") && line.contains(why), "{line}");
-        let line = told(&running, &format!("h-{name}: unhealthy, 2 failures in a row, the last one: "));
+        let line = wait_for_message(&running, &format!("h-{name}: unhealthy, 2 failures in a row, the last one: "));
         assert!(line.contains(why), "{line}");
     }
-    told(&running, "r-hangs: not ready within 1s (`ready.timeout`), stopping it; the last answer: no answer yet");
-    let line =
-        told(&running, "h-hangs: unhealthy, 2 failures in a row, the last one: connected, but no answer within 200ms");
+    wait_for_message(
+        &running,
+        "r-hangs: not ready within 1s (`ready.timeout`), stopping it; the last answer: no answer yet",
+    );
+    let line = wait_for_message(
+        &running,
+        "h-hangs: unhealthy, 2 failures in a row, the last one: connected, but no answer within 200ms",
+    );
     assert!(!line.is_empty());
     // Without a timeout it is waited for, and said now and then.
-    told(&running, "patient: not ready after 5");
-    let line = told(&running, "patient: not ready after ");
+    wait_for_message(&running, "patient: not ready after 5");
+    let line = wait_for_message(&running, "patient: not ready after ");
     assert!(line.ends_with("connection refused"), "{line}");
     // Nobody asks any more of those that failed, and nothing piles up for those that hang.
     let looks = below(running.pid_one())

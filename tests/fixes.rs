@@ -155,8 +155,8 @@ fn every_way_helps(container: impl Fn() -> Container, trouble: &str) -> usize {
         if !next.paste(way) {
             return false;
         }
-        let said = next.boot();
-        assert!(!said.contains(trouble), "`{way}` was done, and then:\n{said}");
+        let output = next.boot();
+        assert!(!output.contains(trouble), "`{way}` was done, and then:\n{output}");
         true
     };
     ways.iter().filter(helped).count()

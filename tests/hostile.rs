@@ -21,10 +21,10 @@ fn text(ended: &Ended) -> String {
 }
 
 /// Fails unless it ended so, and each of `said` is somewhere in what was said, and nothing is a panic.
-fn says(name: &str, ended: &Ended, code: i32, said: &[&str]) {
+fn says(name: &str, ended: &Ended, code: i32, output: &[&str]) {
     let text = text(ended);
     assert_eq!(ended.code, Some(code), "{name}:\n{text}");
-    for part in said {
+    for part in output {
         assert!(text.contains(part), "{name}: nobody said {part:?}:\n{text}");
     }
     assert!(!text.contains("panic") && !text.contains("internal error"), "{name}:\n{text}");

@@ -45,7 +45,7 @@ fn placeless(service: &Service) -> Service {
 /// What is loaded is what was imported.
 fn is_read_back(imported: &Imported) -> Config {
     let config = load(&imported.files());
-    let mut meant: Vec<Service> = imported.services.iter().map(|it| placeless(&it.service)).collect();
+    let mut meant: Vec<Service> = imported.services.iter().map(|imported| placeless(&imported.service)).collect();
     meant.sort_by(|one, other| one.name.cmp(&other.name));
     let got: Vec<Service> = config.services.iter().map(placeless).collect();
     assert_eq!(got, meant);

@@ -1,4 +1,4 @@
-//! The real binary as the real PID 1, and what a service sees then: the probe's record, compared whole. Only what differs from
+//! The real binary as the real PID 1, and what a service sees then: the recorder's record, compared whole. Only what differs from
 //! run to run is masked: the number of the private gid, and limits, niceness, `oom_score_adj`, seccomp and cgroups that come
 //! from the user who runs the tests.
 
@@ -6,11 +6,11 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::probe_record::{compare, merge};
+use crate::support::record_comparison::{compare, merge};
 use crate::support::try_container::{LIMIT, Origin, TryContainer, possible};
 
 /// One service, nothing special declared.
-const WEB: &str = "command = [\"/usr/local/bin/probe\", \"--stay\"]\n";
+const WEB: &str = "command = [\"/usr/local/bin/recorder\", \"--stay\"]\n";
 /// Docker's default set.
 const DOCKER: &str = "00000000a80425fb";
 const NONE: &str = "0000000000000000";
@@ -85,9 +85,9 @@ fn sees(container: TryContainer, differs: Value) {
     merge(&mut expected, differs);
     let mut differences = Vec::new();
     compare("", &expected, &record, &mut differences);
-    let said = running.stop();
-    assert!(differences.is_empty(), "{}\nall that came:\n{said:#?}", differences.join("\n"));
-    said.expect(0);
+    let output = running.stop();
+    assert!(differences.is_empty(), "{}\nall that came:\n{output:#?}", differences.join("\n"));
+    output.expect(0);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn groups_of_the_runtime_are_kept() {
 #[test]
 fn the_main_commands_exit_code_is_the_containers() {
     if possible() {
-        let ended = app().command(&["/usr/local/bin/probe", "--exit", "7"]).run();
+        let ended = app().command(&["/usr/local/bin/recorder", "--exit", "7"]).run();
         let records = ended.records();
         // As tini: a command that ends with a code of its own is nothing to talk about.
         assert!(!ended.text(Origin::Err).contains("stepdown: "), "{ended:#?}");
@@ -234,10 +234,10 @@ fn a_main_command_that_cannot_run_is_reported_before_anything_runs() {
 fn a_flag_in_the_place_of_the_main_command_is_refused_with_where_it_belongs() {
     if possible() {
         let ended = app().command(&["--help"]).run();
-        let told = "cannot find the program `--help` in PATH; it is a flag, not a program: what follows the image's name \
+        let message = "cannot find the program `--help` in PATH; it is a flag, not a program: what follows the image's name \
             replaces CMD as a whole; write `docker run IMAGE PROGRAM --help`, or for stepdown's own help `docker run \
             --entrypoint stepdown IMAGE --help`; nothing was done or started";
-        assert!(ended.text(Origin::Err).contains(told), "{ended:#?}");
+        assert!(ended.text(Origin::Err).contains(message), "{ended:#?}");
         ended.expect(127);
     }
 }
@@ -255,8 +255,8 @@ fn a_wrong_uid_ends_with_100_before_anything_runs() {
 #[test]
 fn a_crashed_service_is_started_again_in_the_same_way() {
     if possible() {
-        let running = app().service("web.toml", "command = [\"/usr/local/bin/probe\", \"--exit\", \"3\"]\n").start();
-        running.wait_until(|lines| lines.iter().filter(|line| line.text.contains("PROBE {")).count() >= 2, LIMIT);
+        let running = app().service("web.toml", "command = [\"/usr/local/bin/recorder\", \"--exit\", \"3\"]\n").start();
+        running.wait_until(|lines| lines.iter().filter(|line| line.text.contains("RECORD {")).count() >= 2, LIMIT);
         let records = running.stop().records();
         // What tells the processes of one run from those of another.
         assert_ne!(run_mark(&records[0]), run_mark(&records[1]));

@@ -15,9 +15,9 @@ use crate::support::try_container;
 use run_both::ORPHAN;
 
 /// What is seen of a run: exit code, standard output, standard error without process ids.
-type Seen = (Option<i32>, String, String);
+type RunResult = (Option<i32>, String, String);
 
-fn seen(output: Output, program: &Path) -> Seen {
+fn result_of(output: Output, program: &Path) -> RunResult {
     let text = |bytes: Vec<u8>| {
         let text = String::from_utf8(bytes).unwrap().replace(program.to_str().unwrap(), "INIT");
         text.chars().filter(|letter| !letter.is_ascii_digit()).collect()
@@ -25,10 +25,10 @@ fn seen(output: Output, program: &Path) -> Seen {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-fn run(program: &Path, words: &[&str], variables: &[(&str, &str)]) -> Seen {
+fn run(program: &Path, words: &[&str], variables: &[(&str, &str)]) -> RunResult {
     let mut command = Command::new(program);
     command.args(words).env_clear().env("PATH", "/usr/bin:/bin").envs(variables.iter().copied()).stdin(Stdio::null());
-    seen(command.output().unwrap(), program)
+    result_of(command.output().unwrap(), program)
 }
 
 /// Arguments and variables.

@@ -117,13 +117,13 @@ fn the_worst_stop_ends_within_its_budget() {
     // `try` is the reader of the container's output.
     running.signal(Signal::SIGSTOP);
     let first = running.pid_one();
-    let asked = Instant::now();
+    let requested = Instant::now();
     kill(Pid::from_raw(first), Signal::SIGTERM).unwrap();
     while !matches!(status(first, "State:").get(..1), None | Some("Z")) {
-        assert!(asked.elapsed() < LIMIT, "it never ends");
+        assert!(requested.elapsed() < LIMIT, "it never ends");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let took = asked.elapsed();
+    let took = requested.elapsed();
     running.signal(Signal::SIGCONT);
     running.wait(LIMIT).expect(0);
     // Half a second for a busy machine; what used to come on top was more than twice that.

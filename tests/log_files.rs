@@ -16,8 +16,8 @@ use crate::support::child::{HERE, in_mount_namespace, tmpfs};
 const NOON: u64 = 1_771_063_872_000_000;
 
 fn store(path: &Path, max_size: u64, user: (u32, u32)) -> Store {
-    let asked = LogDirectory { path: path.into(), max_size, keep: 1_000_000, max_age: None, compress: false };
-    Store::new("web", asked, FileUser::new(Uid(user.0), Gid(user.1), None))
+    let requested = LogDirectory { path: path.into(), max_size, keep: 1_000_000, max_age: None, compress: false };
+    Store::new("web", requested, FileUser::new(Uid(user.0), Gid(user.1), None))
 }
 
 fn after(seconds: u64) -> Now {
@@ -65,11 +65,11 @@ fn a_full_disk_makes_the_lines_wait_and_loses_and_doubles_none() {
         let path = small_disk();
         let mut store = store(&path, 20_000, (0, 0));
         let mut taken = Vec::new();
-        let (mut said, mut full) = (0, 0);
+        let (mut output, mut full) = (0, 0);
         for second in 0..40 {
-            while store.has_room() && said < 5000 {
-                say(&mut store, said..said + 1, after(second));
-                said += 1;
+            while store.has_room() && output < 5000 {
+                say(&mut store, output..output + 1, after(second));
+                output += 1;
             }
             assert!(store.pending() < ROOM + 200);
             full += usize::from(store.pending() > 0);
@@ -80,7 +80,7 @@ fn a_full_disk_makes_the_lines_wait_and_loses_and_doubles_none() {
             }
             store.on_deadline(after(second + 2));
         }
-        assert!(said == 5000 && full > 0 && store.pending() == 0 && store.deadline().is_none());
+        assert!(output == 5000 && full > 0 && store.pending() == 0 && store.deadline().is_none());
         taken.extend(whole(&path));
         assert!(taken == text(0..5000), "{} {}", taken.len(), text(0..5000).len());
     });

@@ -27,7 +27,7 @@ use stepdown::sys::signals::Signals;
 
 /// How a service's lines travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum By {
+enum LogRoute {
     Inherit,
     Tagged,
     Json,
@@ -36,7 +36,7 @@ enum By {
 
 const WIDTH: usize = 8;
 
-fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> ServiceEntry {
+fn oneshot(name: &str, script: &str, route: LogRoute, logs: &Path) -> ServiceEntry {
     let argv: Vec<OsString> = ["/bin/sh", "-c", script].map(OsString::from).into();
     let to = LogDirectory {
         path: logs.join(name),
@@ -45,11 +45,11 @@ fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> ServiceEntry {
         max_age: None,
         compress: name.ends_with('6'),
     };
-    let log = match by {
-        By::Inherit => Log { format: Some(LogFormat::Inherit), directory: None },
-        By::Tagged => Log::default(),
-        By::Json => Log { format: Some(LogFormat::Json), directory: None },
-        By::Directory => Log { format: None, directory: Some(to) },
+    let log = match route {
+        LogRoute::Inherit => Log { format: Some(LogFormat::Inherit), directory: None },
+        LogRoute::Tagged => Log::default(),
+        LogRoute::Json => Log { format: Some(LogFormat::Json), directory: None },
+        LogRoute::Directory => Log { format: None, directory: Some(to) },
     };
     let service = Service { command: Command::Argv(argv.clone()), log, ..plan_inputs::oneshot(name) };
     let plan = ServicePlan {
@@ -161,13 +161,13 @@ fn parsed(line: String) -> (String, String) {
 fn a_million_lines_of_twenty_services_arrive_once_whole_and_in_order_by_every_way() {
     const EACH: usize = 50_000;
     let place = tempfile::tempdir().unwrap();
-    let ways = [By::Tagged, By::Json, By::Directory, By::Inherit];
+    let ways = [LogRoute::Tagged, LogRoute::Json, LogRoute::Directory, LogRoute::Inherit];
     let services: Vec<_> = (0..20).map(|at| (format!("s{at:02}"), ways[at % 4])).collect();
-    let entries = services.iter().map(|(name, by)| {
+    let entries = services.iter().map(|(name, route)| {
         let lines = format!("seq -f '{name} line %.0f \"quoted\"' 1 {EACH}");
         // What is inherited is not put together by us: a writer must write whole lines itself.
-        let whole_lines = if *by == By::Inherit { " | grep --line-buffered ''" } else { "" };
-        oneshot(name, &format!("{lines}{whole_lines}"), *by, place.path())
+        let whole_lines = if *route == LogRoute::Inherit { " | grep --line-buffered ''" } else { "" };
+        oneshot(name, &format!("{lines}{whole_lines}"), *route, place.path())
     });
     let (from_stdout, stdout) = pipe().unwrap();
     let (from_stderr, stderr) = pipe().unwrap();
@@ -182,7 +182,7 @@ fn a_million_lines_of_twenty_services_arrive_once_whole_and_in_order_by_every_wa
         }
         lines
     });
-    let told = std::thread::spawn(move || std::io::read_to_string(File::from(from_stderr)).unwrap());
+    let stderr_text = std::thread::spawn(move || std::io::read_to_string(File::from(from_stderr)).unwrap());
     live(entries.collect(), &stdout, &stderr, |outcome| assert_eq!((outcome.code, outcome.done.len()), (0, 20)));
     drop((stdout, stderr));
     let mut got: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -190,16 +190,16 @@ fn a_million_lines_of_twenty_services_arrive_once_whole_and_in_order_by_every_wa
         let (name, text) = parsed(line);
         got.entry(name).or_default().push(text);
     }
-    println!("{}", told.join().unwrap());
-    for (name, by) in services {
-        if by == By::Directory {
+    println!("{}", stderr_text.join().unwrap());
+    for (name, route) in services {
+        if route == LogRoute::Directory {
             let text = String::from_utf8(whole(&place.path().join(&name))).unwrap();
             assert!(text.ends_with('\n'));
             got.insert(name.clone(), text.lines().map(str::to_owned).collect());
         }
         let lines = got.remove(&name).unwrap_or_default();
         let wrong = lines.iter().enumerate().find(|(at, line)| **line != format!("{name} line {} \"quoted\"", at + 1));
-        assert_eq!((wrong, lines.len()), (None, EACH), "{name} {by:?}");
+        assert_eq!((wrong, lines.len()), (None, EACH), "{name} {route:?}");
     }
     assert!(got.is_empty(), "somebody else spoke: {:?}", got.keys());
 }
@@ -209,12 +209,12 @@ fn lines_whose_files_can_never_be_written_go_to_the_output_and_delay_nothing_els
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("flood"), "in the way of a directory").unwrap();
     let entries = vec![
-        oneshot("flood", "exec seq -f 'line %.0f' 1 1000000000", By::Directory, place.path()),
-        oneshot("quick", "seq 1 3; sleep 1.2; kill -TERM $PPID; sleep 60", By::Directory, place.path()),
+        oneshot("flood", "exec seq -f 'line %.0f' 1 1000000000", LogRoute::Directory, place.path()),
+        oneshot("quick", "seq 1 3; sleep 1.2; kill -TERM $PPID; sleep 60", LogRoute::Directory, place.path()),
     ];
     let (from_stdout, stdout) = pipe().unwrap();
     let (from_stderr, stderr) = pipe().unwrap();
-    let told = std::thread::spawn(move || std::io::read_to_string(File::from(from_stderr)).unwrap());
+    let stderr_text = std::thread::spawn(move || std::io::read_to_string(File::from(from_stderr)).unwrap());
     let came = std::thread::spawn(move || {
         let lines = BufReader::new(File::from(from_stdout)).lines().map(Result::unwrap);
         // The last one may be as much as it had written when it was stopped.
@@ -228,9 +228,9 @@ fn lines_whose_files_can_never_be_written_go_to_the_output_and_delay_nothing_els
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     drop((stdout, stderr));
     assert!(came.join().unwrap() > 0);
-    let told = told.join().unwrap();
-    let once = told.lines().filter(|line| line.contains("flood: cannot write")).count();
-    assert!(once == 1 && told.contains("its lines go to the container's output instead"), "{told}");
+    let stderr_text = stderr_text.join().unwrap();
+    let once = stderr_text.lines().filter(|line| line.contains("flood: cannot write")).count();
+    assert!(once == 1 && stderr_text.contains("its lines go to the container's output instead"), "{stderr_text}");
     assert_eq!(whole(&place.path().join("quick")), b"1\n2\n3\n");
 }
 
@@ -244,21 +244,21 @@ fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() 
         flood.display()
     );
     // The stop comes once it was said that they cannot be written.
-    let said = place.path().join("said");
-    let quick = format!("seq 1 3; until [ -e {} ]; do sleep 0.05; done; kill -TERM $PPID; sleep 60", said.display());
+    let output = place.path().join("said");
+    let quick = format!("seq 1 3; until [ -e {} ]; do sleep 0.05; done; kill -TERM $PPID; sleep 60", output.display());
     let entries = vec![
-        oneshot("flood", &flood, By::Directory, place.path()),
-        oneshot("quick", &quick, By::Directory, place.path()),
+        oneshot("flood", &flood, LogRoute::Directory, place.path()),
+        oneshot("quick", &quick, LogRoute::Directory, place.path()),
     ];
     let (from_stdout, stdout) = pipe().unwrap();
     let (from_stderr, stderr) = pipe().unwrap();
-    let told = std::thread::spawn(move || {
+    let stderr_text = std::thread::spawn(move || {
         let mut all = String::new();
         let mut stop_began = None;
         for line in BufReader::new(File::from(from_stderr)).lines().map(Result::unwrap) {
             if line.contains("flood: cannot write") && stop_began.is_none() {
                 stop_began = Some(Instant::now());
-                std::fs::write(&said, "").unwrap();
+                std::fs::write(&output, "").unwrap();
             }
             all += &line;
             all.push('\n');
@@ -269,16 +269,16 @@ fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() 
         assert!(matches!(outcome.stop_reason, StopReason::Signal(_)), "{outcome:?}")
     });
     drop((from_stdout, stdout, stderr));
-    let (told, stop_began) = told.join().unwrap();
+    let (stderr_text, stop_began) = stderr_text.join().unwrap();
     let took = stop_began.expect("it was said that the files cannot be written").elapsed();
     assert!(took < Duration::from_secs(6), "{took:?}");
-    let count = |text: &str| told.lines().filter(|line| line.contains(text)).count();
+    let count = |text: &str| stderr_text.lines().filter(|line| line.contains(text)).count();
     assert_eq!(
         count("flood: cannot write") + count("flood: the last"),
         2,
-        "once when it begins, once at the end: {told}"
+        "once when it begins, once at the end: {stderr_text}"
     );
-    assert!(count("lines (") == 1 && count("are lost: cannot write") == 1, "{told}");
+    assert!(count("lines (") == 1 && count("are lost: cannot write") == 1, "{stderr_text}");
     assert_eq!(whole(&place.path().join("quick")), b"1\n2\n3\n");
 }
 
@@ -287,8 +287,10 @@ fn what_would_drive_a_terminal_is_escaped_wherever_reading_cuts() {
     let place = tempfile::tempdir().unwrap();
     let script = "printf 'a\\033'; sleep 0.2; printf 'b\\nplain\\n'; sleep 0.2; printf 'c\\n\\033'; sleep 0.2; \
                   printf 'd'; sleep 0.2; printf 'e\\nplain \\377'";
-    let entries =
-        vec![oneshot("tagged", script, By::Tagged, place.path()), oneshot("json", script, By::Json, place.path())];
+    let entries = vec![
+        oneshot("tagged", script, LogRoute::Tagged, place.path()),
+        oneshot("json", script, LogRoute::Json, place.path()),
+    ];
     let (from_stdout, stdout) = pipe().unwrap();
     let (_from_stderr, stderr) = pipe().unwrap();
     live(entries, &stdout, &stderr, |outcome| assert_eq!(outcome.code, 0));

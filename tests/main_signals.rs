@@ -17,7 +17,7 @@ fn send(running: &Running, signal: i32) {
 }
 
 fn times(running: &Running, line: &str) -> usize {
-    running.lines().iter().filter(|said| said.text.ends_with(line)).count()
+    running.lines().iter().filter(|found| found.text.ends_with(line)).count()
 }
 
 /// Sends a signal and waits until the main command has said that it came once more.
@@ -25,7 +25,7 @@ fn reaches(running: &Running, signal: i32) {
     let line = format!("got {signal}");
     let before = times(running, &line);
     send(running, signal);
-    running.wait_until(|lines| lines.iter().filter(|said| said.text.ends_with(&line)).count() > before, LIMIT);
+    running.wait_until(|lines| lines.iter().filter(|found| found.text.ends_with(&line)).count() > before, LIMIT);
 }
 
 #[test]
@@ -80,14 +80,14 @@ fn a_signal_without_effect_is_reported_once_and_a_power_failure_is_a_stop() {
         let container = TryContainer::new().env("PUID", "1234");
         let running = container.service("web.toml", "command = [\"sleep\", \"600\"]\n").start();
         running.wait_for_line(|line| line.contains("web: up"), LIMIT);
-        let said = |line: &str| line.contains("got SIGWINCH: no service takes it; if it is the image's STOPSIGNAL, ");
+        let output = |line: &str| line.contains("got SIGWINCH: no service takes it; if it is the image's STOPSIGNAL, ");
         send(&running, 28);
-        running.wait_for_line(said, LIMIT);
+        running.wait_for_line(output, LIMIT);
         send(&running, 28);
         send(&running, number);
         running.wait_for_line(|line| line.contains(&format!("got {name}: stopping")), LIMIT);
         let ended = running.wait(LIMIT).expect(0);
-        assert_eq!(ended.lines.iter().filter(|line| said(&line.text)).count(), 1, "{ended:#?}");
+        assert_eq!(ended.lines.iter().filter(|line| output(&line.text)).count(), 1, "{ended:#?}");
     }
 }
 
@@ -103,10 +103,10 @@ fn what_no_image_stops_with_is_not_taken_for_its_stop_signal() {
     for signal in [cont, tstp, alrm, usr2] {
         send(&running, signal);
     }
-    let said = |name: &str| running.wait_for_line(|line| line.contains(&format!("got {name}: ")), LIMIT);
-    assert!(said("SIGUSR2").contains("`STOPSIGNAL TERM`"));
+    let output = |name: &str| running.wait_for_line(|line| line.contains(&format!("got {name}: ")), LIMIT);
+    assert!(output("SIGUSR2").contains("`STOPSIGNAL TERM`"));
     for name in ["TSTP", "ALRM"] {
-        let line = said(&format!("SIG{name}"));
+        let line = output(&format!("SIG{name}"));
         assert!(!line.contains("STOPSIGNAL") && line.contains(&format!("`signals = {{ \"{name}\" = ")), "{line}");
     }
     let ended = running.stop().expect(0);

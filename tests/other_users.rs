@@ -72,8 +72,8 @@ fn in_a_process_group_of_root_and_the_app_user_each_hears_the_signal_once() {
         ready(&running);
         ended_politely(running)
     };
-    let told: Vec<_> = ended.lines.iter().filter(|line| line.text.contains("told TERM")).collect();
-    assert_eq!(told.len(), 2, "{ended:#?}");
+    let message: Vec<_> = ended.lines.iter().filter(|line| line.text.contains("told TERM")).collect();
+    assert_eq!(message.len(), 2, "{ended:#?}");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn with_neither_kill_nor_setuid_the_missing_capability_is_named() {
     ready(&running);
     let refused = ask(&running, &["signal", "web", "USR1"]);
     assert!(refused.contains("another user's, and PID 1 lacks the capability KILL"), "{refused}");
-    let said = running.stop().text(Origin::Err);
-    assert!(said.contains("cannot be killed (PID 1 lacks the capability KILL: "), "{said}");
-    assert!(!said.contains("uninterruptible"), "{said}");
+    let output = running.stop().text(Origin::Err);
+    assert!(output.contains("cannot be killed (PID 1 lacks the capability KILL: "), "{output}");
+    assert!(!output.contains("uninterruptible"), "{output}");
 }

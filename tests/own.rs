@@ -265,8 +265,8 @@ fn memory_does_not_grow_with_the_tree() {
         };
         fs::write("/proc/self/clear_refs", "5").unwrap(); // forgets the peak so far
         let before = field("VmRSS");
-        let mut told = Vec::new();
-        let mut tell = |progress: &Progress| told.push(progress.entries);
+        let mut message = Vec::new();
+        let mut tell = |progress: &Progress| message.push(progress.entries);
         let report = apply(
             root,
             &tree(here("data"), 1000),
@@ -279,7 +279,7 @@ fn memory_does_not_grow_with_the_tree() {
         let grown = field("VmHWM").saturating_sub(before);
         assert_eq!(report.changed, 200_201);
         assert!(grown <= 8 * 1024, "{grown} KiB");
-        assert!(told.is_sorted() && told.last().is_none_or(|last| *last <= report.entries), "{told:?}");
+        assert!(message.is_sorted() && message.last().is_none_or(|last| *last <= report.entries), "{message:?}");
         assert_eq!(fs::read_dir("/proc/self/task").unwrap().count(), 1, "every thread is joined");
     });
 }
@@ -677,7 +677,7 @@ fn attacker() -> Pid {
         ForkResult::Child => {
             nix::unistd::setresgid(1000.into(), 1000.into(), 1000.into()).unwrap();
             nix::unistd::setresuid(1000.into(), 1000.into(), 1000.into()).unwrap();
-            let mut told = false;
+            let mut message = false;
             loop {
                 for (one, other) in [
                     (c"/mnt/data/d", c"/mnt/data/l"),
@@ -701,9 +701,9 @@ fn attacker() -> Pid {
                         unsafe { libc::_exit(1) }
                     }
                 }
-                if !told {
+                if !message {
                     nix::unistd::write(&write, b"!").unwrap();
-                    told = true;
+                    message = true;
                 }
             }
         }

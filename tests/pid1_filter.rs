@@ -57,8 +57,8 @@ fn attacked(container: TryContainer, pid: &str) -> (Running, Vec<Line>) {
 }
 
 fn answers_of(lines: &[Line]) -> Vec<String> {
-    let said = lines.iter().filter(|line| !line.text.contains(REFUSED));
-    let mut answers: Vec<String> = said.map(|line| line.text.clone()).collect();
+    let output = lines.iter().filter(|line| !line.text.contains(REFUSED));
+    let mut answers: Vec<String> = output.map(|line| line.text.clone()).collect();
     answers.retain(|line| line.contains("done") || line.contains("ermitted") || line.contains("ermission"));
     assert_eq!(answers.len(), CALLS, "{lines:#?}");
     answers
@@ -142,9 +142,9 @@ fn a_filter_that_the_kernel_refuses_is_reported_once_and_by_doctor() {
     let container = user().service("other.toml", other).service("third.toml", other);
     let (running, lines) = attacked(container, "1");
     assert!(answers_of(&lines).iter().any(|line| line.ends_with("prlimit64 done")), "{lines:#?}");
-    let told = doctor(&running);
-    assert!(told.contains(REFUSED) && told.contains("can change its limits and priorities"), "{told}");
+    let message = doctor(&running);
+    assert!(message.contains(REFUSED) && message.contains("can change its limits and priorities"), "{message}");
     let ended = running.stop().expect(0);
-    let said: Vec<_> = ended.lines.iter().filter(|line| line.text.contains(REFUSED)).collect();
-    assert!(matches!(said[..], [line] if line.text.contains("Operation not permitted")), "{said:#?}");
+    let output: Vec<_> = ended.lines.iter().filter(|line| line.text.contains(REFUSED)).collect();
+    assert!(matches!(output[..], [line] if line.text.contains("Operation not permitted")), "{output:#?}");
 }

@@ -99,12 +99,12 @@ fn an_http_answer_is_judged_by_its_status() {
         assert_eq!(probe_loop.run(&http(well.address), LONG), ProbeResult::Pass);
         assert_eq!(probe_loop.run(&http(wrong.address), LONG), fail("answered 503"));
     });
-    let asked = well.asked();
-    let lines: Vec<_> = asked.split("\r\n").collect();
+    let requested = well.request();
+    let lines: Vec<_> = requested.split("\r\n").collect();
     assert_eq!(lines[0], "GET /ping?full=1 HTTP/1.1");
-    assert!(lines.contains(&format!("Host: {}", well.address).as_str()), "{asked}");
-    assert!(lines.contains(&"Connection: close"), "{asked}");
-    assert!(asked.ends_with("\r\n\r\n"), "{asked}");
+    assert!(lines.contains(&format!("Host: {}", well.address).as_str()), "{requested}");
+    assert!(lines.contains(&"Connection: close"), "{requested}");
+    assert!(requested.ends_with("\r\n\r\n"), "{requested}");
 }
 
 #[test]
@@ -281,8 +281,8 @@ fn time_runs_out_for_each_by_itself() {
         let deadline = probe_loop.probes.deadline().unwrap();
         assert!(deadline >= now + Duration::from_secs(1000) && deadline < now + Duration::from_secs(1900));
         assert_eq!(probe_loop.probes.expire(now + Duration::from_secs(999)), []);
-        let told = probe_loop.probes.expire(deadline);
-        assert_eq!(told, [(1, fail("no answer in 1000s"))]);
+        let message = probe_loop.probes.expire(deadline);
+        assert_eq!(message, [(1, fail("no answer in 1000s"))]);
         assert_eq!(probe_loop.wait_for_exit(first), None, "it has been told");
         probe_loop.probes.cancel_all();
         assert_eq!(probe_loop.wait_for_exit(second), None);
@@ -320,8 +320,8 @@ fn a_look_that_cannot_become_the_service_says_why() {
         let mut probe_loop = ProbeLoop::new();
         let mut wrong = launch();
         wrong.directory = Some(c"/nowhere/at/all".to_owned());
-        let asked = probe_loop.run_with(&command(&["true"]), LONG, wrong);
-        assert_eq!(asked, fail("cannot change to the directory /nowhere/at/all: No such file or directory"));
+        let requested = probe_loop.run_with(&command(&["true"]), LONG, wrong);
+        assert_eq!(requested, fail("cannot change to the directory /nowhere/at/all: No such file or directory"));
         // Where nothing is executed, the directory does not matter.
         let mut wrong = launch();
         wrong.directory = Some(c"/nowhere/at/all".to_owned());
@@ -332,8 +332,8 @@ fn a_look_that_cannot_become_the_service_says_why() {
             let groups = vec![stepdown::config::values::Gid(u32::MAX)];
             let mut wrong = launch_as(4242);
             wrong.credentials.groups = Some(groups);
-            let asked = ProbeLoop::new().run_with(&Probe::Path("/".into()), LONG, wrong);
-            assert_eq!(asked, fail("cannot set the supplementary groups: Invalid argument"));
+            let requested = ProbeLoop::new().run_with(&Probe::Path("/".into()), LONG, wrong);
+            assert_eq!(requested, fail("cannot set the supplementary groups: Invalid argument"));
         });
     }
 }

@@ -101,7 +101,7 @@ struct Process {
 
 impl Process {
     /// `None`: it is gone.
-    fn of(pid: i32) -> Option<Self> {
+    fn read(pid: i32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let number = |at: usize| fields.get(at)?.parse().ok();
@@ -127,7 +127,7 @@ impl Process {
     }
 
     fn still_lives(&self) -> bool {
-        Self::of(self.pid).is_some_and(|now| now.began == self.began && !now.is_dead())
+        Self::read(self.pid).is_some_and(|now| now.began == self.began && !now.is_dead())
     }
 
     /// Sends a signal, if it is (still) a process of that pid namespace. Returns whether it was sent.
@@ -158,8 +158,8 @@ struct Watch {
 impl Watch {
     /// Returns the living processes, after checking what must hold at any time.
     fn look(&mut self) -> Vec<Process> {
-        let all: Vec<Process> = below(self.pid_one).into_iter().filter_map(Process::of).collect();
-        let first = Process::of(self.pid_one).expect("PID 1 lives");
+        let all: Vec<Process> = below(self.pid_one).into_iter().filter_map(Process::read).collect();
+        let first = Process::read(self.pid_one).expect("PID 1 lives");
         assert!(!first.is_dead(), "{first:?}");
         let mut firsts: BTreeMap<&str, &Process> = BTreeMap::new();
         let mut zombies = BTreeMap::new();
@@ -189,7 +189,7 @@ impl Watch {
         let mut looks = 0;
         wait_until("all is up", running, || {
             self.look();
-            ask(self.pid_one)
+            answers(self.pid_one)
         });
         wait_until("each has one first process, nobody is a zombie", running, || {
             let all = self.look();
@@ -215,7 +215,7 @@ fn fds(pid: i32) -> usize {
 }
 
 /// `stepdown status` inside: whether all that is wanted is up.
-fn ask(pid_one: i32) -> bool {
+fn answers(pid_one: i32) -> bool {
     let mut command = Command::new("nsenter");
     command.args(["--target", &pid_one.to_string(), "--mount", "--pid", "--", BINARY, "status"]);
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output().unwrap().status.success()

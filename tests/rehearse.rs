@@ -184,7 +184,7 @@ fn an_init_of_the_runtime_is_pid_one_and_ours_its_child() {
     if !possible() {
         return;
     }
-    let ended = TryContainer::new().init().command(&["/usr/local/bin/probe", "--exit", "4"]).run();
+    let ended = TryContainer::new().init().command(&["/usr/local/bin/recorder", "--exit", "4"]).run();
     let record = ended.records().remove(0);
     // The tiny init stays what Docker started it as: root.
     assert_eq!(record["pid_one"]["is"]["uids"], serde_json::json!([0, 0, 0, 0]));
@@ -220,11 +220,11 @@ fn another_root_filesystem_is_seen_copy_on_write_too() {
     let ended = container
         .command(&["/bin/sh", "-c", "ls /run/of-the-image /etc; id -u; cat /etc/passwd /etc/hosts; pwd"])
         .run();
-    let said = ended.text(Origin::Out);
-    assert!(said.contains("/run/of-the-image") && said.contains("1234"), "{ended:#?}");
-    assert!(said.contains("app:x:1234"), "{ended:#?}");
-    assert!(said.contains("localhost") && said.contains("\trehearsal\n"), "{ended:#?}");
-    assert!(said.ends_with("/new/place\n"), "the working directory is made, as Docker does it: {ended:#?}");
+    let output = ended.text(Origin::Out);
+    assert!(output.contains("/run/of-the-image") && output.contains("1234"), "{ended:#?}");
+    assert!(output.contains("app:x:1234"), "{ended:#?}");
+    assert!(output.contains("localhost") && output.contains("\trehearsal\n"), "{ended:#?}");
+    assert!(output.ends_with("/new/place\n"), "the working directory is made, as Docker does it: {ended:#?}");
     assert_eq!(before, snapshot(root.path()));
 }
 
@@ -234,7 +234,7 @@ fn a_stranger_rehearses_the_user_mode() {
         return;
     }
     let running =
-        TryContainer::new().caller(STRANGER.0, STRANGER.1).command(&["/usr/local/bin/probe", "--exit", "5"]).start();
+        TryContainer::new().caller(STRANGER.0, STRANGER.1).command(&["/usr/local/bin/recorder", "--exit", "5"]).start();
     let record = running.record();
     assert_eq!(record["self"]["uids"], serde_json::json!([STRANGER.0, STRANGER.0, STRANGER.0, STRANGER.0]));
     assert_eq!(record["self"]["permitted"], "0000000000000000");
@@ -254,11 +254,11 @@ fn a_binary_that_the_user_inside_may_not_execute_is_explained() {
     let tree = tempfile::tempdir().unwrap();
     let mut command = Command::new(&closed);
     let output = command.args(["try", "--user", "1234:2345"]).arg(tree.path()).arg("--").arg("true").output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
+    let printed = String::from_utf8(output.stderr).unwrap();
     let help =
         "this user cannot execute it: /usr/bin/stepdown is 0:0 0700; it is the binary that `try` was called as: ";
-    assert!(said.contains("cannot execute /usr/bin/stepdown: "), "{said}");
-    assert!(said.contains(help) && said.contains(&format!("`chmod a+rx {}`", closed.display())), "{said}");
+    assert!(printed.contains("cannot execute /usr/bin/stepdown: "), "{printed}");
+    assert!(printed.contains(help) && printed.contains(&format!("`chmod a+rx {}`", closed.display())), "{printed}");
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn with_subordinate_ids_a_stranger_rehearses_everything() {
         .subordinate_ids()
         .env("PUID", "1234")
         .env("PGID", "2345")
-        .service("web.toml", "command = [\"/usr/local/bin/probe\", \"--stay\"]\n")
+        .service("web.toml", "command = [\"/usr/local/bin/recorder\", \"--stay\"]\n")
         .start();
     let record = running.record();
     let ids = |four: [u32; 4]| serde_json::json!(four);
@@ -314,16 +314,16 @@ fn a_terminal_inside_is_another_one_and_ours_is_as_it_was_afterwards() {
         .stderr(ours.slave.try_clone().unwrap())
         .spawn()
         .unwrap();
-    let said = Screen::watch(&ours.master);
-    said.wait_for("33 77");
+    let output = Screen::watch(&ours.master);
+    output.wait_for("33 77");
     assert_ne!(tcgetattr(&ours.slave).unwrap().local_flags, before.0.local_flags, "it is raw meanwhile");
     nix::unistd::write(&ours.master, b"hello\r").unwrap();
-    said.wait_for("got hello");
-    said.wait_for("begun");
+    output.wait_for("got hello");
+    output.wait_for("begun");
     nix::unistd::write(&ours.master, &[3]).unwrap();
-    said.wait_for("interrupted");
+    output.wait_for("interrupted");
     assert_eq!(child.wait().unwrap().code(), Some(3));
-    assert!(said.text().contains("/dev/pts/0"), "{}", said.text());
+    assert!(output.text().contains("/dev/pts/0"), "{}", output.text());
     let after = fs::metadata(tty_of(&ours.slave)).unwrap();
     assert_eq!(tcgetattr(&ours.slave).unwrap(), before.0);
     assert_eq!((after.uid(), after.gid(), after.mode()), (before.1.uid(), before.1.gid(), before.1.mode()));

@@ -21,9 +21,9 @@ fn inside(running: &Running, words: &[&str]) -> Command {
 #[track_caller]
 fn sh(running: &Running, line: &str) -> String {
     let output = inside(running, &["sh", "-ec", line]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{line}: {said}");
-    said
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{line}: {printed}");
+    printed
 }
 
 /// What PID 1 has open, without their numbers.

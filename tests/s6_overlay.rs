@@ -10,17 +10,17 @@ fn container() -> TryContainer {
 }
 
 /// A longrun that writes down what it sees.
-const PROBE: &[(&str, &str)] = &[
+const RECORDER: &[(&str, &str)] = &[
     ("type", "longrun\n"),
-    ("run", "#!/bin/sh\nexec probe --stay\n"),
+    ("run", "#!/bin/sh\nexec recorder --stay\n"),
     ("notification-fd", "3\n"),
     ("data/check", "#!/bin/sh\ntrue\n"),
 ];
 
-fn probe() -> TryContainer {
-    // Without readiness, which the probe does not announce.
-    let files: Vec<_> = PROBE.iter().filter(|(name, _)| *name != "notification-fd").copied().collect();
-    container().env("SECRET", "x y").s6_service("svc-probe", &files)
+fn recorder() -> TryContainer {
+    // Without readiness, which the recorder does not announce.
+    let files: Vec<_> = RECORDER.iter().filter(|(name, _)| *name != "notification-fd").copied().collect();
+    container().env("SECRET", "x y").s6_service("svc-recorder", &files)
 }
 
 /// A oneshot that runs this script.
@@ -50,10 +50,10 @@ fn a_longrun_runs_as_root_with_path_alone_in_a_directory_of_its_own_below_run() 
     if !possible() {
         return;
     }
-    let running = probe().start();
+    let running = recorder().start();
     let record = running.record();
     assert_eq!(record["self"]["uids"][0], 0, "{record}");
-    assert_eq!(directory(&record), "/run/s6-rc/servicedirs/svc-probe");
+    assert_eq!(directory(&record), "/run/s6-rc/servicedirs/svc-recorder");
     assert_eq!(variables(&record), ["PATH"]);
     assert_eq!(record["environment"]["PATH"].as_str().unwrap().split(':').next(), Some("/command"));
     stopped(running, 0);
@@ -65,19 +65,19 @@ fn scripts_find_the_layout_of_s6_overlay_and_what_those_before_them_wrote() {
         return;
     }
     let first = "cd /run/s6/container_environment && cat SECRET && printf later > WRITTEN && stat -c '%a %U' .";
-    let second = "cat /var/run/s6/container_environment/WRITTEN; echo; readlink /run/service/svc-probe; \
+    let second = "cat /var/run/s6/container_environment/WRITTEN; echo; readlink /run/service/svc-recorder; \
                   cat /run/s6-linux-init-container-results/exitcode; readlink /run/s6/basedir/bin/halt; \
-                  cd /run/service/svc-probe && ./data/check && ls";
-    let container = script(script(probe(), "init-a", first), "init-b", second)
+                  cd /run/service/svc-recorder && ./data/check && ls";
+    let container = script(script(recorder(), "init-a", first), "init-b", second)
         .s6("s6-rc.d/init-b/dependencies.d/init-a", "")
-        .s6("s6-rc.d/svc-probe/dependencies.d/init-b", "");
+        .s6("s6-rc.d/svc-recorder/dependencies.d/init-b", "");
     let running = container.start();
     running.record();
     let lines: Vec<_> = running.lines().into_iter().filter(|line| line.origin == Origin::Out).collect();
     let text: String =
-        lines.iter().filter(|line| !line.text.contains("PROBE")).map(|line| line.text.clone() + "\n").collect();
+        lines.iter().filter(|line| !line.text.contains("RECORD")).map(|line| line.text.clone() + "\n").collect();
     for expected in
-        ["x y755 root", "| later", "/run/s6-rc/servicedirs/svc-probe", "| 0\n", "/usr/bin/stepdown", "| run"]
+        ["x y755 root", "| later", "/run/s6-rc/servicedirs/svc-recorder", "| 0\n", "/usr/bin/stepdown", "| run"]
     {
         assert!(text.contains(expected), "{expected}: {text}");
     }
@@ -89,12 +89,12 @@ fn s6_keep_env_gives_services_everything_and_a_native_service_beside_them_has_it
     if !possible() {
         return;
     }
-    let running = probe().env("S6_KEEP_ENV", "1").start();
+    let running = recorder().env("S6_KEEP_ENV", "1").start();
     let record = running.record();
     assert!(variables(&record).contains(&"SECRET".to_owned()), "{record}");
     stopped(running, 0);
     let native = container().env("SECRET", "x").s6("s6-rc.d/user/type", "bundle\n");
-    let running = native.service("web.toml", "command = [\"probe\", \"--stay\"]\n").start();
+    let running = native.service("web.toml", "command = [\"recorder\", \"--stay\"]\n").start();
     let record = running.record();
     assert!(variables(&record).contains(&"SECRET".to_owned()), "{record}");
     assert_ne!(record["self"]["uids"][0], 0, "a native service is the app user's");
@@ -106,7 +106,7 @@ fn the_main_command_has_the_whole_environment() {
     if !possible() {
         return;
     }
-    let ended = script(container().env("SECRET", "x"), "init", "true").command(&["probe", "--exit", "5"]).run();
+    let ended = script(container().env("SECRET", "x"), "init", "true").command(&["recorder", "--exit", "5"]).run();
     let ended = ended.expect(5);
     assert!(variables(&ended.records()[0]).contains(&"SECRET".to_owned()), "{ended:#?}");
 }
@@ -116,11 +116,11 @@ fn without_root_all_of_it_is_the_users_in_a_run_of_its_own() {
     if !possible() {
         return;
     }
-    let running = probe().user("1234:1234").tmpfs("/run:uid=1234,gid=1234,mode=0755").start();
+    let running = recorder().user("1234:1234").tmpfs("/run:uid=1234,gid=1234,mode=0755").start();
     let record = running.record();
     assert_eq!(
         (record["self"]["uids"][0].clone(), directory(&record)),
-        (1234.into(), "/run/s6-rc/servicedirs/svc-probe")
+        (1234.into(), "/run/s6-rc/servicedirs/svc-recorder")
     );
     stopped(running, 0);
 }
@@ -130,12 +130,15 @@ fn without_root_and_without_run_it_lies_in_the_runtime_directory_and_the_missing
     if !possible() {
         return;
     }
-    let running = probe().user("1234:1234").tmpfs("/run:mode=0755").start();
+    let running = recorder().user("1234:1234").tmpfs("/run:mode=0755").start();
     let record = running.record();
-    assert!(directory(&record).ends_with("/stepdown/s6-rc/servicedirs/svc-probe"), "{record}");
+    assert!(directory(&record).ends_with("/stepdown/s6-rc/servicedirs/svc-recorder"), "{record}");
     assert_eq!(record["self"]["uids"][0], 1234);
-    let told = stopped(running, 0);
-    assert!(told.contains("/run/s6/container_environment") && told.contains("--tmpfs /run:uid=1234"), "{told}");
+    let message = stopped(running, 0);
+    assert!(
+        message.contains("/run/s6/container_environment") && message.contains("--tmpfs /run:uid=1234"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -144,16 +147,16 @@ fn read_only_noexec_no_new_privileges_few_capabilities_and_an_init_above_it_chan
         return;
     }
     let modes = [
-        probe().read_only().tmpfs("/run:noexec,mode=0755"),
-        probe().no_new_privileges(),
-        probe().cap_drop("ALL").cap_add("SETUID").cap_add("SETGID").cap_add("CHOWN"),
-        probe().init(),
+        recorder().read_only().tmpfs("/run:noexec,mode=0755"),
+        recorder().no_new_privileges(),
+        recorder().cap_drop("ALL").cap_add("SETUID").cap_add("SETGID").cap_add("CHOWN"),
+        recorder().init(),
     ];
     for container in modes {
         let running = container.start();
         let record = running.record();
         let seen = (record["self"]["uids"][0].clone(), directory(&record));
-        assert_eq!(seen, (0.into(), "/run/s6-rc/servicedirs/svc-probe"), "{record}");
+        assert_eq!(seen, (0.into(), "/run/s6-rc/servicedirs/svc-recorder"), "{record}");
         stopped(running, 0);
     }
 }
@@ -165,7 +168,7 @@ fn drop_app_runs_it_as_the_app_user_who_owns_what_scripts_write() {
     }
     let write =
         "id -u; echo 3 > /run/s6-linux-init-container-results/exitcode; echo x > /run/s6/container_environment/X";
-    let container = script(probe(), "init-a", write).s6("s6-rc.d/svc-probe/dependencies.d/init-a", "");
+    let container = script(recorder(), "init-a", write).s6("s6-rc.d/svc-recorder/dependencies.d/init-a", "");
     let running = container.env("PUID", "1234").env("PGID", "1234").container_toml("drop = \"app\"\n").start();
     let record = running.record();
     assert_eq!(record["self"]["uids"][0], 1234);
@@ -179,10 +182,10 @@ fn a_requested_stop_ends_with_the_code_that_a_finish_script_wrote() {
         return;
     }
     let finish = "#!/bin/sh\necho $((128 + $2)) > /run/s6-linux-init-container-results/exitcode\n";
-    let running = probe().s6("s6-rc.d/svc-probe/finish", finish).start();
+    let running = recorder().s6("s6-rc.d/svc-recorder/finish", finish).start();
     running.record();
-    let told = stopped(running, 143);
-    assert!(told.contains("code 143, as written into /run/s6-linux-init-container-results/exitcode"), "{told}");
+    let message = stopped(running, 143);
+    assert!(message.contains("code 143, as written into /run/s6-linux-init-container-results/exitcode"), "{message}");
 }
 
 #[test]
@@ -191,7 +194,7 @@ fn an_exit_code_that_is_none_is_reported_and_does_not_count() {
         return;
     }
     let finish = "#!/bin/sh\ncd /run/s6-linux-init-container-results && rm exitcode && mkfifo exitcode\n";
-    let running = probe().s6("s6-rc.d/svc-probe/finish", finish).start();
+    let running = recorder().s6("s6-rc.d/svc-recorder/finish", finish).start();
     running.record();
     assert!(stopped(running, 0).contains("cannot read the exit code in /run/s6-linux-init-container-results/exitcode"));
 }
@@ -202,7 +205,7 @@ fn s6_cmd_receive_signals_has_the_main_command_end_the_container() {
         return;
     }
     let container = script(container(), "init", "true").env("S6_CMD_RECEIVE_SIGNALS", "1");
-    let running = container.command(&["probe", "--until-term", "9"]).start();
+    let running = container.command(&["recorder", "--until-term", "9"]).start();
     running.record();
     stopped(running, 9);
 }
@@ -213,7 +216,7 @@ fn the_hook_adds_services_before_the_tree_is_final() {
         return;
     }
     let hook = "#!/bin/sh\nid -u\ncd /etc/s6-overlay/s6-rc.d\nmkdir svc-mod && echo longrun > svc-mod/type\n\
-                printf '#!/bin/sh\\nexec probe --stay\\n' > svc-mod/run && touch user/contents.d/svc-mod\n\
+                printf '#!/bin/sh\\nexec recorder --stay\\n' > svc-mod/run && touch user/contents.d/svc-mod\n\
                 printf 1 > /run/s6/container_environment/MODDED\n";
     let container = script(container(), "init", "cat /run/s6/container_environment/MODDED");
     let running = container.s6("hook", hook).env("S6_STAGE2_HOOK", "/etc/s6-overlay/hook with words").start();
@@ -230,7 +233,7 @@ fn a_hook_that_fails_is_a_warning_unless_the_image_stops_then() {
         return;
     }
     let failing = |behaviour| {
-        probe()
+        recorder()
             .s6("hook", "#!/bin/sh\nexit 7\n")
             .env("S6_STAGE2_HOOK", "/etc/s6-overlay/hook")
             .env("S6_BEHAVIOUR_IF_STAGE2_FAILS", behaviour)
@@ -247,7 +250,7 @@ fn a_hook_that_the_user_may_only_read_runs_through_its_interpreter() {
     if !possible() {
         return;
     }
-    let container = probe().s6_with_mode("hook", "#!/bin/sh -e\necho hooked $1\n", 0o744);
+    let container = recorder().s6_with_mode("hook", "#!/bin/sh -e\necho hooked $1\n", 0o744);
     let run = "/run:uid=1234,gid=1234,mode=0755";
     let running = container.env("S6_STAGE2_HOOK", "/etc/s6-overlay/hook now").user("1234:1234").tmpfs(run).start();
     running.wait_for_line(|line| line.ends_with("| hooked now"), LIMIT);
@@ -261,13 +264,13 @@ fn closed() -> TryContainer {
     let finish = "#!/bin/sh\necho finish got $1 $2 $3\n";
     let up = "/etc/s6-overlay/s6-rc.d/init-closed/run now\n";
     let down = "/etc/s6-overlay/s6-rc.d/init-closed/bye\n";
-    probe()
+    recorder()
         .s6_service("init-closed", &[("type", "oneshot\n"), ("up", up), ("down", down)])
         .s6_with_mode("s6-rc.d/init-closed/run", &echo("up"), 0o744)
         .s6_with_mode("s6-rc.d/init-closed/bye", &echo("down"), 0o744)
-        .s6("s6-rc.d/svc-probe/dependencies.d/init-closed", "")
-        .s6_with_mode("s6-rc.d/svc-probe/run", "#!/bin/sh\nexec probe --stay\n", 0o644)
-        .s6_with_mode("s6-rc.d/svc-probe/finish", finish, 0o644)
+        .s6("s6-rc.d/svc-recorder/dependencies.d/init-closed", "")
+        .s6_with_mode("s6-rc.d/svc-recorder/run", "#!/bin/sh\nexec recorder --stay\n", 0o644)
+        .s6_with_mode("s6-rc.d/svc-recorder/finish", finish, 0o644)
         .beside_with_mode("cont-init.d/01-closed", &echo("cont-init"), 0o744)
         .beside_with_mode("services.d/old/run", "#!/bin/sh\necho old as $(id -u)\nexec sleep 1000\n", 0o744)
 }
@@ -287,7 +290,7 @@ fn scripts_that_the_user_may_only_read_run_through_their_interpreters() {
         let ended = running.stop().expect(0);
         ended.assert_line("| up 1 now as 1234");
         ended.assert_line("| cont-init 0 as 1234");
-        ended.assert_line("| finish got 256 15 svc-probe");
+        ended.assert_line("| finish got 256 15 svc-recorder");
         ended.assert_line("| down 0 as 1234");
     }
 }
@@ -306,7 +309,7 @@ fn a_script_without_any_execute_bit_that_an_up_file_names_is_run_and_reported() 
         "has no execute bit and is run by its interpreter; s6-overlay would fail to execute it: `RUN chmod",
     );
     // What cannot be read cannot be run by its interpreter either.
-    let closed = probe().s6_service("init", &[("type", "oneshot\n"), ("up", &up)]);
+    let closed = recorder().s6_service("init", &[("type", "oneshot\n"), ("up", &up)]);
     let closed = closed.s6_with_mode(path, "#!/bin/sh\n", 0o700).user("1234:1234").run().expect(100);
     closed.assert_line("this user cannot execute it");
 }
@@ -316,8 +319,8 @@ fn s6_setuidgid_goes_on_as_the_user_that_the_whole_container_runs_as() {
     if !possible() {
         return;
     }
-    let run = "#!/bin/sh\nln -s /usr/bin/stepdown /tmp/s6-setuidgid\nexec /tmp/s6-setuidgid nobody probe --stay\n";
-    let service = || container().s6_service("svc-probe", &[("type", "longrun\n"), ("run", run)]);
+    let run = "#!/bin/sh\nln -s /usr/bin/stepdown /tmp/s6-setuidgid\nexec /tmp/s6-setuidgid nobody recorder --stay\n";
+    let service = || container().s6_service("svc-recorder", &[("type", "longrun\n"), ("run", run)]);
     let running = service().user("1234:1234").start();
     assert_eq!(running.record()["self"]["uids"][0], 1234);
     running.wait_for_line(|line| line.contains("s6-setuidgid: info: this container runs as uid 1234,"), LIMIT);
@@ -336,10 +339,10 @@ fn a_finish_script_that_halts_ends_the_container_with_its_code() {
     let finish = "#!/bin/sh\ncode=/run/s6-linux-init-container-results/exitcode\n\
                   [ \"$(cat $code)\" = 0 ] && [ $1 -ne 0 ] && echo $1 > $code\nexec /run/s6/basedir/bin/halt\n";
     let failing = [("type", "longrun\n"), ("run", "#!/bin/sh\nexit 42\n"), ("finish", finish)];
-    let ended = probe().s6_service("svc-failing", &failing).run().expect(42);
+    let ended = recorder().s6_service("svc-failing", &failing).run().expect(42);
     assert!(ended.text(Origin::Err).contains("code 42, as written into"), "{ended:#?}");
     let run = "/run:uid=1234,gid=1234,mode=0755";
-    probe().s6_service("svc-failing", &failing).user("1234:1234").tmpfs(run).run().expect(42);
+    recorder().s6_service("svc-failing", &failing).user("1234:1234").tmpfs(run).run().expect(42);
 }
 
 #[test]
@@ -361,21 +364,21 @@ fn scripts_control_services_by_s6_svc_and_its_like() {
     let commands = "s6-svc s6-svok s6-svstat s6-svwait s6-rc s6-svscanctl";
     let run = format!(
         "#!/bin/bash\nmkdir /run/bin\nfor name in {commands}; do ln -s /usr/bin/stepdown /run/bin/$name; done\n\
-         PATH=/run/bin:$PATH\nprobe=/run/service/svc-probe\n\
-         s6-svwait -U -t 20000 $probe; echo waited $?\n\
-         s6-svok $probe; echo known $?; s6-svok /run/service/none; echo unknown $?\n\
-         echo fields $(s6-svstat -o up,wantedup,ready,exitcode /var/run/service/svc-probe)\n\
-         s6-svstat $probe\ncd $probe\nbefore=$(s6-svstat -p .)\n\
+         PATH=/run/bin:$PATH\nrecorder=/run/service/svc-recorder\n\
+         s6-svwait -U -t 20000 $recorder; echo waited $?\n\
+         s6-svok $recorder; echo known $?; s6-svok /run/service/none; echo unknown $?\n\
+         echo fields $(s6-svstat -o up,wantedup,ready,exitcode /var/run/service/svc-recorder)\n\
+         s6-svstat $recorder\ncd $recorder\nbefore=$(s6-svstat -p .)\n\
          s6-svc -wr -T 20000 -t .; echo restarted $? $([ $before = $(s6-svstat -p .) ] && echo same)\n\
          s6-svc -wD -T 20000 -d .; echo stopped $?; s6-svstat .\n\
-         s6-rc -da list | grep probe; s6-rc -t 20000 -u change svc-probe; echo changed $?\n\
+         s6-rc -da list | grep recorder; s6-rc -t 20000 -u change svc-recorder; echo changed $?\n\
          s6-rc -a list | tr '\\n' ' '; echo; s6-rc list none; echo list $?; s6-svc -t /run/service/none; echo svc $?\n\
          s6-svwait -d -t 10 .; echo late $?\n\
          echo 4 > /run/s6-linux-init-container-results/exitcode; s6-svscanctl -t /run/service; exec sleep 600\n"
     );
-    let ended = probe().s6_service("svc-ctl", &[("type", "longrun\n"), ("run", &run)]).run().expect(4);
+    let ended = recorder().s6_service("svc-ctl", &[("type", "longrun\n"), ("run", &run)]).run().expect(4);
     let lines: Vec<_> = ended.lines.iter().filter_map(|line| Some(line.text.split_once("| ")?.1.to_owned())).collect();
-    let has = |line: &str| lines.iter().any(|it| it == line);
+    let has = |line: &str| lines.iter().any(|found| found == line);
     for line in [
         "waited 0",
         "known 0",
@@ -383,9 +386,9 @@ fn scripts_control_services_by_s6_svc_and_its_like() {
         "fields true true false -1",
         "restarted 0",
         "stopped 0",
-        "svc-probe",
+        "svc-recorder",
         "changed 0",
-        "svc-ctl svc-probe ",
+        "svc-ctl svc-recorder ",
         "s6-rc: fatal: none is not a recognized identifier",
         "list 3",
         "s6-svc: fatal: unable to control /run/service/none: supervisor not listening",

@@ -59,8 +59,9 @@ fn a_base_image_of_linuxservers_runs_its_chain_in_order_and_then_its_service() {
     }
     let running = linuxserver().start();
     running.wait_for_line(|line| line.contains("app as 0 with svc-app"), LIMIT);
-    let said = outputs(&running);
-    let place = |text: &str| said.iter().position(|line| line == text).unwrap_or_else(|| panic!("{text}: {said:?}"));
+    let output = outputs(&running);
+    let place =
+        |text: &str| output.iter().position(|line| line == text).unwrap_or_else(|| panic!("{text}: {output:?}"));
     let order = [
         "init-migrations | migrations",
         "init-adduser | adduser init-adduser",
@@ -68,8 +69,8 @@ fn a_base_image_of_linuxservers_runs_its_chain_in_order_and_then_its_service() {
         "init-custom-files | custom",
         "svc-app | app as 0 with svc-app",
     ];
-    assert!(order.map(place).is_sorted(), "{said:?}");
-    assert!(place("init-envfile | envfile") < place("init-crontab-config | crontab"), "{said:?}");
+    assert!(order.map(place).is_sorted(), "{output:?}");
+    assert!(place("init-envfile | envfile") < place("init-crontab-config | crontab"), "{output:?}");
     let ended = running.stop().expect(0);
     assert!(ended.text(Origin::Out).contains("finished 0 0 svc-app"), "{ended:#?}");
 }
@@ -100,9 +101,9 @@ fn legacy_scripts_and_services_have_their_order_at_the_start_and_at_the_stop() {
         .script("old/run", run);
     let running = container.start();
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
-    let said = outputs(&running);
-    let told: Vec<_> = said.iter().filter_map(|line| line.split_once(" | ")).map(|(_, text)| text).collect();
-    assert_eq!(told, ["first", "second", "runs"]);
+    let output = outputs(&running);
+    let message: Vec<_> = output.iter().filter_map(|line| line.split_once(" | ")).map(|(_, text)| text).collect();
+    assert_eq!(message, ["first", "second", "runs"]);
     let ended = running.stop().expect(0);
     let text = ended.text(Origin::Out);
     let place = |word: &str| text.find(&format!("| {word}\n")).unwrap_or_else(|| panic!("{word}: {text}"));

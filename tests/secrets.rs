@@ -34,7 +34,7 @@ fn inside(running: &Running, words: &[&str]) -> Output {
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
@@ -89,7 +89,7 @@ fn only_who_gets_a_secret_has_it_and_no_output_has_it() {
         &["reload"],
         &["logs", "asks"],
     ] {
-        let text = said(&inside(&running, &[&[INSIDE], words].concat()));
+        let text = text_of(&inside(&running, &[&[INSIDE], words].concat()));
         assert!(!text.contains(VALUE) && !text.contains(OTHER), "{words:?}: {text}");
         assert!(words[0] != "env" || text.contains("=(hidden)\n"), "{words:?}: {text}");
     }
@@ -113,8 +113,8 @@ fn a_started_helper_and_a_restarted_run_have_it_too() {
         )
         .start();
     let first = pid_of(&running, "web");
-    assert!(said(&inside(&running, &[INSIDE, "restart", "web"])).starts_with("web: up, pid "));
-    let status = said(&inside(&running, &[INSIDE, "status", "--json", "web"]));
+    assert!(text_of(&inside(&running, &[INSIDE, "restart", "web"])).starts_with("web: up, pid "));
+    let status = text_of(&inside(&running, &[INSIDE, "status", "--json", "web"]));
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     let second = status["services"][0]["pid"].to_string();
     assert_ne!(first, second);
@@ -129,12 +129,12 @@ fn without_its_file_a_listed_secret_ends_the_boot_and_a_variables_one_is_named()
     }
     let listed = "[secrets]\nfrom_files = { DB_PASSWORD = \"/secrets/db\" }\n";
     let ended = app().container_toml(listed).service("web.toml", SLEEP).run().expect(100);
-    let told = "/etc/stepdown.toml:2: the secret `DB_PASSWORD`: /secrets/db is missing; mount it: `docker run -v \
+    let message = "/etc/stepdown.toml:2: the secret `DB_PASSWORD`: /secrets/db is missing; mount it: `docker run -v \
                 ./db:/secrets/db:ro`, or `secrets:` in compose";
-    assert!(ended.lines.iter().any(|line| line.text.contains(told)), "{ended:#?}");
+    assert!(ended.lines.iter().any(|line| line.text.contains(message)), "{ended:#?}");
     let running = app().env("FILE__API_KEY", "/secrets/api").service("web.toml", SLEEP).start();
-    let told = "skipped secret API_KEY: FILE__API_KEY: /secrets/api is missing; services start without `API_KEY`";
-    running.wait_for_line(|line| line.contains(told), LIMIT);
+    let message = "skipped secret API_KEY: FILE__API_KEY: /secrets/api is missing; services start without `API_KEY`";
+    running.wait_for_line(|line| line.contains(message), LIMIT);
     let web = pid_of(&running, "web");
     assert!(!environment(&running, &web).contains("\nAPI_KEY="));
     running.stop().expect(0);

@@ -26,7 +26,7 @@ fn inside(running: &Running, script: &str) -> Output {
 }
 
 /// What one service said, without its tag.
-fn said<'a>(lines: &'a [Line], service: &str) -> Vec<&'a str> {
+fn texts_of<'a>(lines: &'a [Line], service: &str) -> Vec<&'a str> {
     let of = |line: &'a Line| line.text.split_once(" | ").filter(|(tag, _)| tag.trim_end() == service);
     lines.iter().filter_map(|line| of(line).map(|(_, text)| text)).collect()
 }
@@ -79,7 +79,7 @@ fn dependents_wait_until_http_answers_well_and_a_sick_service_is_restarted() {
     let ended = running.stop().expect(0);
     // Both are lines of one stream: between two there is no order.
     assert!(place(&ended, "web: up") < place(&ended, "app: up"), "{ended:#?}");
-    assert_eq!(said(&ended.lines, "app"), ["runs"], "it stays up meanwhile");
+    assert_eq!(texts_of(&ended.lines, "app"), ["runs"], "it stays up meanwhile");
 }
 
 #[test]
@@ -103,7 +103,7 @@ time.sleep(600)";
     running.wait_for_line(|line| line.contains("db: sent no watchdog notification for 1.5s"), LIMIT);
     running.wait_for_line(|line| line.contains("db: stopped with SIGABRT"), LIMIT);
     let ended = running.stop().expect(0);
-    assert_eq!(said(&ended.lines, "db")[0], "1500000");
+    assert_eq!(texts_of(&ended.lines, "db")[0], "1500000");
     assert!(place(&ended, "db: up") < place(&ended, "app: up"), "{ended:#?}");
     place(&ended, "db: MAINPID= is not accepted");
 }
@@ -143,7 +143,7 @@ fn the_stop_command_of_a_oneshot_runs_after_what_requires_it_has_stopped() {
     running.wait_for_line(|line| line.contains("| runs"), LIMIT);
     let ended = running.stop().expect(0);
     assert!(place(&ended, "| bye") < place(&ended, "| undone"), "{ended:#?}");
-    assert_eq!(said(&ended.lines, "mount"), ["done", "undone"]);
+    assert_eq!(texts_of(&ended.lines, "mount"), ["done", "undone"]);
 }
 
 #[test]
@@ -154,10 +154,10 @@ fn a_periodic_oneshot_comes_again_without_overlap() {
     let running = app()
         .service("tick.toml", &shell("echo begin; sleep 0.2; echo end", "type = \"oneshot\"\nevery = \"1s\""))
         .start();
-    running.wait_until(|lines| said(lines, "tick").len() >= 6, LIMIT);
+    running.wait_until(|lines| texts_of(lines, "tick").len() >= 6, LIMIT);
     let ended = running.stop().expect(0);
-    let said = said(&ended.lines, "tick");
-    assert!(said.chunks(2).all(|turn| turn == ["begin", "end"] || turn == ["begin"]), "{said:?}");
+    let output = texts_of(&ended.lines, "tick");
+    assert!(output.chunks(2).all(|turn| turn == ["begin", "end"] || turn == ["begin"]), "{output:?}");
 }
 
 #[test]
@@ -174,9 +174,9 @@ fn a_pipe_between_services_loses_nothing_when_either_is_started_again() {
         .service("writer.toml", &shell(writes, &format!("{restart}\npipe_to = \"reader\"")))
         .service("reader.toml", &shell(reads, restart))
         .start();
-    running.wait_until(|lines| said(lines, "reader").contains(&"got 1050"), LIMIT);
+    running.wait_until(|lines| texts_of(lines, "reader").contains(&"got 1050"), LIMIT);
     let ended = running.stop().expect(0);
-    let got: Vec<String> = said(&ended.lines, "reader").iter().map(|line| (*line).to_owned()).collect();
+    let got: Vec<String> = texts_of(&ended.lines, "reader").iter().map(|line| (*line).to_owned()).collect();
     let expected: Vec<String> = (1..=1050).map(|at| format!("got {at}")).chain(["end".to_owned()]).collect();
     assert_eq!(got, expected, "it reads the end of its input before it is told to stop");
 }
@@ -309,15 +309,15 @@ fn the_host_is_notified_when_all_is_up_and_when_it_stops() {
         .service("slow.toml", &shell("sleep 0.3", "type = \"oneshot\""))
         .service("web.toml", &shell("env; exec sleep 600", "requires = [\"slow\"]"))
         .start();
-    let mut told = String::new();
+    let mut message = String::new();
     let mut hear = |wanted: &str| {
-        while !told.contains(wanted) {
+        while !message.contains(wanted) {
             let mut bytes = [0; 4096];
             let length = socket.recv(&mut bytes).unwrap();
-            told += &String::from_utf8_lossy(&bytes[..length]);
-            told.push('\n');
+            message += &String::from_utf8_lossy(&bytes[..length]);
+            message.push('\n');
         }
-        told.clone()
+        message.clone()
     };
     let until_ready = hear("READY=1");
     assert!(until_ready.contains("STATUS=1 of 2 up") && until_ready.contains("STATUS=2 of 2 up"), "{until_ready}");
@@ -325,7 +325,7 @@ fn the_host_is_notified_when_all_is_up_and_when_it_stops() {
     hear("STOPPING=1");
     let ended = running.wait(LIMIT).expect(0);
     assert!(
-        !said(&ended.lines, "web").iter().any(|line| line.contains("NOTIFY_SOCKET")),
+        !texts_of(&ended.lines, "web").iter().any(|line| line.contains("NOTIFY_SOCKET")),
         "it is ours, not the services'"
     );
 }
@@ -357,8 +357,8 @@ fn an_s6_logger_reads_what_its_service_writes() {
         .start();
     running.wait_for_line(|line| line.starts_with("web-log") && line.contains("| logged line"), LIMIT);
     let ended = running.stop().expect(0);
-    assert_eq!(said(&ended.lines, "web-log").last(), Some(&"end"), "{ended:#?}");
-    assert!(said(&ended.lines, "web").is_empty(), "{ended:#?}");
+    assert_eq!(texts_of(&ended.lines, "web-log").last(), Some(&"end"), "{ended:#?}");
+    assert!(texts_of(&ended.lines, "web").is_empty(), "{ended:#?}");
 }
 
 #[test]
@@ -404,8 +404,8 @@ fn a_root_oneshot_after_a_periodic_one_keeps_no_boot_from_its_end() {
         .start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     let ended = running.stop().expect(0);
-    assert_eq!(said(&ended.lines, "mount"), ["mounted", "unmounted"], "undone once, at the end");
-    assert_eq!(said(&ended.lines, "fix"), ["fixed"]);
+    assert_eq!(texts_of(&ended.lines, "mount"), ["mounted", "unmounted"], "undone once, at the end");
+    assert_eq!(texts_of(&ended.lines, "fix"), ["fixed"]);
 }
 
 #[test]

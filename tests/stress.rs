@@ -34,7 +34,7 @@ fn send(pid: i32, numbers: impl IntoIterator<Item = i32>) {
 }
 
 /// What one service said, without its tag.
-fn said<'a>(lines: &'a [Line], service: &str) -> Vec<&'a str> {
+fn texts_of<'a>(lines: &'a [Line], service: &str) -> Vec<&'a str> {
     let of = |line: &'a Line| line.text.split_once(" | ").filter(|(tag, _)| tag.trim_end() == service);
     lines.iter().filter_map(|line| of(line).map(|(_, text)| text)).collect()
 }
@@ -67,7 +67,7 @@ fn every_line_of_a_flood_arrives_once_whole_and_in_order() {
     let expected: Vec<String> = (1..=20_000).map(|at| format!("line {at}")).chain(["the end".to_owned()]).collect();
     let out: Vec<Line> = ended.lines.into_iter().filter(|line| line.origin == Origin::Out).collect();
     for name in names {
-        let found = said(&out, name);
+        let found = texts_of(&out, name);
         let wrong = expected.iter().zip(&found).find(|(expected, found)| *expected != *found);
         assert_eq!((wrong, found.len()), (None, expected.len()), "{name}");
     }
@@ -103,15 +103,15 @@ fn a_reader_that_stalls_slows_the_writers_and_delays_no_stop() {
         before = written;
         same
     });
-    let asked = Instant::now();
+    let requested = Instant::now();
     send(first, [15]);
     wait_until("the container ends", || matches!(status(first, "State:").get(..1), None | Some("Z")));
-    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+    assert!(requested.elapsed() < Duration::from_secs(8), "{:?}", requested.elapsed());
     running.signal(Signal::SIGCONT);
     let ended = running.wait(LIMIT).expect(0);
     // Our own messages go to another output, which had room.
     assert!(place(&ended, "web: stopped with code 0") < place(&ended, "db: stopped with code 0"));
-    let found = said(&ended.lines, "flood");
+    let found = texts_of(&ended.lines, "flood");
     // The very last one too: what fits no more is cut off between lines (`log::sink`).
     let wrong = found.iter().zip(1..).find(|(line, at)| **line != format!("line {at}"));
     assert!(found.len() > 1000 && wrong.is_none(), "{wrong:?}");
@@ -141,12 +141,12 @@ fn last_words_come_before_the_end_that_they_explain() {
         let file = "restart = \"never\"\nscript = \"seq 300 >&2; echo last words >&2; exit 3\"\n";
         container = container.service(&format!("{name}.toml"), file);
     }
-    let said = container.run().text(Origin::Err);
+    let output = container.run().text(Origin::Err);
     for name in &names {
-        let place = |text: String| said.find(&text).unwrap_or_else(|| panic!("no {text:?} in {said}"));
-        let tag = said.lines().position(|line| line.starts_with(&format!("{name} ")) && line.contains("last words"));
-        let end = said[..place(format!(" {name}: ended with code 3"))].lines().count();
-        assert!(tag.is_some_and(|tag| tag < end), "{name}: {tag:?} {end} in {said}");
+        let place = |text: String| output.find(&text).unwrap_or_else(|| panic!("no {text:?} in {output}"));
+        let tag = output.lines().position(|line| line.starts_with(&format!("{name} ")) && line.contains("last words"));
+        let end = output[..place(format!(" {name}: ended with code 3"))].lines().count();
+        assert!(tag.is_some_and(|tag| tag < end), "{name}: {tag:?} {end} in {output}");
     }
 }
 
@@ -194,9 +194,9 @@ fn nobody_outlives_the_stop_however_stubborn() {
         .service("db.toml", &witness)
         .start();
     running.wait_until(|lines| count(lines, "| runs") == 4, LIMIT);
-    let asked = Instant::now();
+    let requested = Instant::now();
     let ended = running.stop().expect(0);
-    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+    assert!(requested.elapsed() < Duration::from_secs(8), "{:?}", requested.elapsed());
     // Lines of one stream: those of two arrive in any order.
     let deaf = ["deaf: did not exit within", "deaf: stopped with SIGKILL", "| db: stopped with code 0"];
     assert!(deaf.map(|text| place(&ended, text)).is_sorted(), "{ended:#?}");
@@ -227,11 +227,11 @@ fn a_second_stop_signal_ends_the_stop_timeout() {
     let first = running.pid_one();
     send(first, [15]);
     running.wait_for_line(|line| line.contains("stopping"), LIMIT);
-    let asked = Instant::now();
+    let requested = Instant::now();
     send(first, [15]);
     let ended = running.wait(LIMIT).expect(0);
     place(&ended, "got SIGTERM again: not waiting any longer, killing what is left");
-    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert!(requested.elapsed() < Duration::from_secs(10), "{:?}", requested.elapsed());
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn what_cannot_start_is_named_and_tried_again_and_costs_nobody_else_anything() {
         running.wait_until(|lines| lines.iter().filter(|line| again(line)).count() >= 2, LIMIT);
     }
     let ended = running.stop().expect(0);
-    assert_eq!(said(&ended.lines, "other"), ["runs", "got TERM"]);
+    assert_eq!(texts_of(&ended.lines, "other"), ["runs", "got TERM"]);
 }
 
 /// All at once: stopped first, PID 1 finds every one of them when it goes on. (It went through std's handlers for SEGV and
@@ -285,7 +285,7 @@ fn no_burst_of_signals_ends_pid_one_but_those_that_ask_for_it() {
     running.wait_until(|lines| count(lines, "| runs") == 2, LIMIT);
     send(running.pid_one(), std::iter::once(STOP).chain(others).chain(std::iter::once(CONT)));
     let ended = running.stop().expect(0);
-    assert_eq!(said(&ended.lines, "web"), ["runs", "got TERM"], "{ended:#?}");
+    assert_eq!(texts_of(&ended.lines, "web"), ["runs", "got TERM"], "{ended:#?}");
     place(&ended, "got SIGTERM: stopping");
 }
 
@@ -366,8 +366,8 @@ fn a_service_with_groups_of_its_own_has_those_and_no_others() {
         .start();
     running.wait_until(|lines| count(lines, "| 2345") == 2, LIMIT);
     let ended = running.stop().expect(0);
-    assert_eq!(said(&ended.lines, "web"), ["2345 1 4321"]);
-    assert_eq!(said(&ended.lines, "other"), ["2345 44"]);
+    assert_eq!(texts_of(&ended.lines, "web"), ["2345 1 4321"]);
+    assert_eq!(texts_of(&ended.lines, "other"), ["2345 44"]);
 }
 
 /// As under Docker's `--init`, where orphans come to us only because we ask for them.
@@ -386,6 +386,6 @@ fn what_a_prepare_oneshot_leaves_is_ended_before_services_start_also_when_we_are
             .start();
         running.wait_for_line(|line| line.starts_with("web") && !line.contains("stepdown"), LIMIT);
         let ended = running.stop().expect(0);
-        assert_eq!(said(&ended.lines, "web"), ["gone"], "{ended:#?}");
+        assert_eq!(texts_of(&ended.lines, "web"), ["gone"], "{ended:#?}");
     }
 }

@@ -150,7 +150,7 @@ fn a_service_of_root_in_a_developers_own_tree_is_rehearsed_as_from_an_image() {
         return;
     }
     let running =
-        app().service("web.toml", "command = [\"/usr/local/bin/probe\", \"--stay\"]\nuser = \"root\"\n").start();
+        app().service("web.toml", "command = [\"/usr/local/bin/recorder\", \"--stay\"]\nuser = \"root\"\n").start();
     assert_eq!(running.record()["self"]["uids"][0], 0);
     running.stop().expect(0);
 }

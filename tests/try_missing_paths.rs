@@ -36,8 +36,8 @@ fn text(bytes: &[u8]) -> String {
 
 /// The lines about what is not there, without the beginning.
 fn notices(output: &Output) -> Vec<String> {
-    let said = text(&output.stderr);
-    let lines = said.lines().filter(|line| line.contains("which is not there"));
+    let printed = text(&output.stderr);
+    let lines = printed.lines().filter(|line| line.contains("which is not there"));
     lines.map(|line| line.trim_start_matches("stepdown: ").to_owned()).collect()
 }
 
@@ -59,8 +59,8 @@ fn a_program_below_tmp_is_named_before_the_boot_and_the_flag_that_is_printed_bri
     let expected =
         format!("`web`: `command` names {at}/server, which is not there: /tmp is empty in a rehearsal; add `{flag}`");
     assert_eq!(notices(&output), [expected], "{output:?}");
-    let said = text(&output.stderr);
-    assert!(said.find("which is not there") < said.find("cannot start"), "it comes before the boot: {said}");
+    let printed = text(&output.stderr);
+    assert!(printed.find("which is not there") < printed.find("cannot start"), "it comes before the boot: {printed}");
     let output = rehearsed(top.path(), &flag);
     assert!(output.status.success() && text(&output.stdout).contains("served"), "{output:?}");
     assert!(notices(&output).is_empty(), "{output:?}");
@@ -97,8 +97,8 @@ fn every_setting_that_names_such_a_file_is_reported() {
     }
     let output = rehearsed(other.path(), &format!("-- '{bare}/server'"));
     fs::remove_file(&bare).unwrap();
-    let said = notices(&output);
-    let named: Vec<&str> = said.iter().filter_map(|line| line.split(" names ").next()).collect();
+    let printed = notices(&output);
+    let named: Vec<&str> = printed.iter().filter_map(|line| line.split(" names ").next()).collect();
     let expected = [
         "`argument`: `command`",
         "`directory`: `directory`",
@@ -109,7 +109,7 @@ fn every_setting_that_names_such_a_file_is_reported() {
         "the main command",
     ];
     assert_eq!(named, expected, "{output:?}");
-    assert!(said.iter().all(|line| line.ends_with(&format!("add `-v '{at}:{at}'`"))), "{said:#?}");
+    assert!(printed.iter().all(|line| line.ends_with(&format!("add `-v '{at}:{at}'`"))), "{printed:#?}");
 }
 
 #[test]

@@ -82,14 +82,14 @@ impl Room {
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .stdin(Stdio::null())
             .output()?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
         if !output.status.success() {
-            return Err(format!("{}: {said}", output.status).into());
+            return Err(format!("{}: {printed}", output.status).into());
         }
         let first = output.stdout.first_chunk().map(time).ok_or("no stamp was written")?;
         let last = output.stdout.last_chunk().map(time).ok_or("no stamp was written")?;
         if output.stdout.len() != 2 * STAMP {
-            return Err(format!("{} bytes instead of two stamps: {said}", output.stdout.len()).into());
+            return Err(format!("{} bytes instead of two stamps: {printed}", output.stdout.len()).into());
         }
         last.checked_sub(first).ok_or_else(|| "the clock ran backwards".into())
     }

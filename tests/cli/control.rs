@@ -7,32 +7,32 @@ use std::thread::{self, JoinHandle};
 use super::*;
 
 /// A runtime directory in which one request is answered.
-pub(super) struct Answering {
+pub(super) struct FakeServer {
     place: tempfile::TempDir,
-    asked: JoinHandle<String>,
+    request: JoinHandle<String>,
 }
 
-impl Answering {
-    pub(super) fn with(answer: impl Into<String>) -> Self {
+impl FakeServer {
+    pub(super) fn new(answer: impl Into<String>) -> Self {
         let answer = answer.into();
         let place = tempfile::tempdir().unwrap();
         let directory = place.path().join("stepdown");
         fs::create_dir(&directory).unwrap();
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o711)).unwrap();
         let listener = UnixListener::bind(directory.join("control")).unwrap();
-        let asked = thread::spawn(move || {
+        let request = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut line = String::new();
             BufReader::new(stream.try_clone().unwrap()).read_line(&mut line).unwrap();
             stream.write_all(answer.as_bytes()).unwrap();
             line
         });
-        Self { place, asked }
+        Self { place, request }
     }
 
-    pub(super) fn run(self, arguments: &[&str]) -> (Said, String) {
-        let said = said(stepdown(arguments).env("XDG_RUNTIME_DIR", self.place.path()));
-        (said, self.asked.join().unwrap())
+    pub(super) fn run(self, arguments: &[&str]) -> (CommandOutput, String) {
+        let output = output_of(stepdown(arguments).env("XDG_RUNTIME_DIR", self.place.path()));
+        (output, self.request.join().unwrap())
     }
 }
 
@@ -54,11 +54,11 @@ const FAILED: &str = concat!(
 
 #[test]
 fn status_prints_a_table_without_colours_off_a_terminal() {
-    let (said, asked) = Answering::with(WELL).run(&["status"]);
-    assert_eq!(asked, "{\"ask\":\"status\"}\n");
+    let (output, request) = FakeServer::new(WELL).run(&["status"]);
+    assert_eq!(request, "{\"ask\":\"status\"}\n");
     assert_eq!(
-        said,
-        Said {
+        output,
+        CommandOutput {
             code: 0,
             out: "root mode, app (1000:1000, groups 1000), up for 1m 1s; PID 1 keeps nothing\n\
                   \n\
@@ -72,70 +72,74 @@ fn status_prints_a_table_without_colours_off_a_terminal() {
 
 #[test]
 fn status_ends_with_1_while_something_wanted_is_not_up() {
-    let (said, _) = Answering::with(FAILED).run(&["status"]);
-    assert_eq!(said.code, 1);
+    let (output, _) = FakeServer::new(FAILED).run(&["status"]);
+    assert_eq!(output.code, 1);
     assert!(
-        said.out.contains(
+        output.out.contains(
             "web      failed  -    1.2s  10        3          -       -    10 failures in a row, last: code 3\n"
         ),
         "{}",
-        said.out
+        output.out
     );
 }
 
 #[test]
 fn status_as_json_is_the_answer() {
-    let (said, _) = Answering::with(FAILED).run(&["status", "--json"]);
-    let printed: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let (output, _) = FakeServer::new(FAILED).run(&["status", "--json"]);
+    let printed: serde_json::Value = serde_json::from_str(&output.out).unwrap();
     let answered: serde_json::Value = serde_json::from_str(FAILED).unwrap();
-    assert_eq!((said.code, &printed), (1, &answered["ok"]));
+    assert_eq!((output.code, &printed), (1, &answered["ok"]));
 }
 
 #[test]
 fn shutdown_hands_its_code_over() {
-    let (said, asked) = Answering::with("{\"ok\":{}}\n").run(&["shutdown", "--code", "3"]);
-    assert_eq!(asked, "{\"ask\":\"shutdown\",\"code\":3}\n");
-    assert_eq!(said, Said { code: 0, out: String::new(), err: String::new() });
-    let (_, asked) = Answering::with("{\"ok\":{}}\n").run(&["shutdown"]);
-    assert_eq!(asked, "{\"ask\":\"shutdown\"}\n");
+    let (output, request) = FakeServer::new("{\"ok\":{}}\n").run(&["shutdown", "--code", "3"]);
+    assert_eq!(request, "{\"ask\":\"shutdown\",\"code\":3}\n");
+    assert_eq!(output, CommandOutput { code: 0, out: String::new(), err: String::new() });
+    let (_, request) = FakeServer::new("{\"ok\":{}}\n").run(&["shutdown"]);
+    assert_eq!(request, "{\"ask\":\"shutdown\"}\n");
 }
 
 #[test]
 fn status_asks_for_those_that_are_named() {
-    let (_, asked) = Answering::with(WELL).run(&["status", "web", "db"]);
-    assert_eq!(asked, "{\"ask\":\"status\",\"services\":[\"web\",\"db\"]}\n");
+    let (_, request) = FakeServer::new(WELL).run(&["status", "web", "db"]);
+    assert_eq!(request, "{\"ask\":\"status\",\"services\":[\"web\",\"db\"]}\n");
 }
 
 #[test]
 fn health_is_silent_or_names_who_is_not_well() {
-    let (said, asked) = Answering::with("{\"ok\":{\"problems\":[]}}\n").run(&["health"]);
-    assert_eq!(asked, "{\"ask\":\"health\"}\n");
-    assert_eq!(said, Said { code: 0, out: String::new(), err: String::new() });
+    let (output, request) = FakeServer::new("{\"ok\":{\"problems\":[]}}\n").run(&["health"]);
+    assert_eq!(request, "{\"ask\":\"health\"}\n");
+    assert_eq!(output, CommandOutput { code: 0, out: String::new(), err: String::new() });
     let problems =
         r#"[{"unhealthy":{"service":"web"}},{"not_as_wanted":{"service":"db","state":"backoff","why":null}}]"#;
-    let (said, _) = Answering::with(format!("{{\"ok\":{{\"problems\":{problems}}}}}\n")).run(&["health"]);
-    assert_eq!(said, Said { code: 1, out: "web: unhealthy\ndb: backoff\n".into(), err: String::new() });
+    let (output, _) = FakeServer::new(format!("{{\"ok\":{{\"problems\":{problems}}}}}\n")).run(&["health"]);
+    assert_eq!(output, CommandOutput { code: 1, out: "web: unhealthy\ndb: backoff\n".into(), err: String::new() });
 }
 
 #[test]
 fn a_probe_that_nobody_answers_is_not_well() {
-    let said = said(stepdown(["health"]).env("XDG_RUNTIME_DIR", "/none/of/ours"));
-    assert_eq!((said.code, said.out.as_str()), (1, ""));
+    let output = output_of(stepdown(["health"]).env("XDG_RUNTIME_DIR", "/none/of/ours"));
+    assert_eq!((output.code, output.out.as_str()), (1, ""));
 }
 
 #[test]
 fn a_change_waits_unless_no_wait_is_given() {
     let answer = "{\"ok\":{\"services\":[{\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"reached\":true,\"why\":null},\
                   {\"name\":\"db\",\"state\":\"failed\",\"pid\":null,\"reached\":false,\"why\":\"failed_before\"}]}}\n";
-    let (said, asked) = Answering::with(answer).run(&["restart", "web", "db", "--timeout", "2s"]);
-    assert_eq!(asked, "{\"ask\":\"restart\",\"services\":[\"web\",\"db\"],\"wait_ms\":2000}\n");
+    let (output, request) = FakeServer::new(answer).run(&["restart", "web", "db", "--timeout", "2s"]);
+    assert_eq!(request, "{\"ask\":\"restart\",\"services\":[\"web\",\"db\"],\"wait_ms\":2000}\n");
     assert_eq!(
-        said,
-        Said { code: 1, out: "web: up, pid 7\n".into(), err: "db: failed: failed before the step down\n".into() }
+        output,
+        CommandOutput {
+            code: 1,
+            out: "web: up, pid 7\n".into(),
+            err: "db: failed: failed before the step down\n".into()
+        }
     );
-    let (said, asked) = Answering::with(answer).run(&["stop", "web", "--no-wait"]);
-    assert_eq!(asked, "{\"ask\":\"stop\",\"services\":[\"web\"]}\n");
-    assert_eq!(said, Said { code: 0, out: String::new(), err: String::new() });
+    let (output, request) = FakeServer::new(answer).run(&["stop", "web", "--no-wait"]);
+    assert_eq!(request, "{\"ask\":\"stop\",\"services\":[\"web\"]}\n");
+    assert_eq!(output, CommandOutput { code: 0, out: String::new(), err: String::new() });
 }
 
 #[test]
@@ -144,16 +148,16 @@ fn wait_asks_for_what_its_flag_says() {
         [(None, "ready"), (Some("--ready"), "ready"), (Some("--down"), "down"), (Some("--done"), "done")]
     {
         let words: Vec<_> = ["wait", "db"].into_iter().chain(flag).collect();
-        let (_, asked) = Answering::with("{\"ok\":{\"services\":[]}}\n").run(&words);
+        let (_, request) = FakeServer::new("{\"ok\":{\"services\":[]}}\n").run(&words);
         let expected = format!("\"services\":[\"db\"],\"until\":\"{until}\",\"timeout_ms\":60000");
-        assert!(asked.contains(&expected), "{asked}");
+        assert!(request.contains(&expected), "{request}");
     }
 }
 
 #[test]
 fn a_server_that_is_gone_before_the_response_is_distinguished() {
-    let (said, _) = Answering::with("").run(&["wait", "db"]);
-    assert_eq!((said.code, said.err.as_str()), (111, "stepdown: the container has ended\n"));
+    let (output, _) = FakeServer::new("").run(&["wait", "db"]);
+    assert_eq!((output.code, output.err.as_str()), (111, "stepdown: the container has ended\n"));
 }
 
 #[test]
@@ -162,9 +166,9 @@ fn an_unknown_service_name_is_a_wrong_argument() {
     for words in
         [&["start", "wbe"][..], &["reload", "wbe"], &["signal", "wbe", "HUP"], &["logs", "wbe"], &["env", "wbe"]]
     {
-        let (said, _) = Answering::with(answer).run(words);
-        assert_eq!(said.code, 100, "{words:?}: {said:?}");
-        assert_eq!(said.err, "stepdown: there is no service `wbe`; did you mean `web`?\n");
+        let (output, _) = FakeServer::new(answer).run(words);
+        assert_eq!(output.code, 100, "{words:?}: {output:?}");
+        assert_eq!(output.err, "stepdown: there is no service `wbe`; did you mean `web`?\n");
     }
 }
 
@@ -172,32 +176,35 @@ fn an_unknown_service_name_is_a_wrong_argument() {
 fn lines_go_where_the_service_wrote_them() {
     let answer = "{\"ok\":{\"line\":{\"time\":\"T\",\"stream\":\"stdout\",\"text\":\"a\",\"more\":false}}}\n\
                   {\"ok\":{\"line\":{\"time\":\"T\",\"stream\":\"stderr\",\"text\":\"b\",\"more\":false}}}\n";
-    let (said, asked) = Answering::with(answer).run(&["logs", "-n", "2", "web"]);
-    assert_eq!(asked, "{\"ask\":\"logs\",\"service\":\"web\",\"lines\":2,\"follow\":false}\n");
-    assert_eq!(said, Said { code: 0, out: "a\n".into(), err: "b\n".into() });
+    let (output, request) = FakeServer::new(answer).run(&["logs", "-n", "2", "web"]);
+    assert_eq!(request, "{\"ask\":\"logs\",\"service\":\"web\",\"lines\":2,\"follow\":false}\n");
+    assert_eq!(output, CommandOutput { code: 0, out: "a\n".into(), err: "b\n".into() });
 }
 
 #[test]
 fn a_hidden_value_is_not_printed() {
     let answer = "{\"ok\":{\"variables\":[{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"TOKEN\",\"value\":null}]}}\n";
-    let (said, _) = Answering::with(answer).run(&["env", "web"]);
-    assert_eq!((said.code, said.out.as_str()), (0, "A=1\nTOKEN=(hidden)\n"));
-    assert!(said.err.contains("--show-secrets"), "{}", said.err);
+    let (output, _) = FakeServer::new(answer).run(&["env", "web"]);
+    assert_eq!((output.code, output.out.as_str()), (0, "A=1\nTOKEN=(hidden)\n"));
+    assert!(output.err.contains("--show-secrets"), "{}", output.err);
 }
 
 #[test]
 fn a_refusal_is_printed_without_what_a_terminal_could_obey() {
-    let (said, _) = Answering::with("{\"error\":\"only root\\u001b[2J may\"}\n").run(&["shutdown"]);
-    assert_eq!(said, Said { code: 111, out: String::new(), err: "stepdown: only root\\u{1b}[2J may\n".into() });
+    let (output, _) = FakeServer::new("{\"error\":\"only root\\u001b[2J may\"}\n").run(&["shutdown"]);
+    assert_eq!(
+        output,
+        CommandOutput { code: 111, out: String::new(), err: "stepdown: only root\\u{1b}[2J may\n".into() }
+    );
 }
 
 #[test]
 fn without_a_server_every_path_is_printed() {
     for verb in ["status", "shutdown"] {
-        let said = said(stepdown([verb]).env("XDG_RUNTIME_DIR", "/none/of/ours"));
+        let output = output_of(stepdown([verb]).env("XDG_RUNTIME_DIR", "/none/of/ours"));
         assert_eq!(
-            said,
-            Said {
+            output,
+            CommandOutput {
                 code: 111,
                 out: String::new(),
                 err: "stepdown: no stepdown answers at /run/stepdown/control, /none/of/ours/stepdown/control, \

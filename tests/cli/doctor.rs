@@ -1,6 +1,6 @@
 //! `doctor` at a prompt: what it prints of a PID 1's answer, in which form, and its exit codes.
 
-use super::control::Answering;
+use super::control::FakeServer;
 use super::*;
 
 /// An answer with these checks, and one question about a path of this test.
@@ -20,38 +20,38 @@ const LESS: &str = concat!(
     r#""consequence":"no name","fix":[{"text":"take it out"}]}"#
 );
 
-fn doctor(checks: &str, path: &Path, arguments: &[&str]) -> Said {
-    let (said, asked) = Answering::with(answer(checks, path)).run(&[&["doctor"], arguments].concat());
-    assert_eq!(asked, "{\"ask\":\"doctor\"}\n");
-    said
+fn doctor(checks: &str, path: &Path, arguments: &[&str]) -> CommandOutput {
+    let (output, request) = FakeServer::new(answer(checks, path)).run(&[&["doctor"], arguments].concat());
+    assert_eq!(request, "{\"ask\":\"doctor\"}\n");
+    output
 }
 
 #[test]
 fn what_is_well_ends_with_0_what_is_degraded_with_1_and_what_does_not_work_with_2() {
     let data = tempfile::tempdir().unwrap();
-    let said = doctor(WELL, data.path(), &[]);
-    assert_eq!((said.code, said.err.as_str()), (0, ""), "{}", said.out);
-    assert!(said.out.contains("\nok        mode   user\nok        /data  me ("), "{}", said.out);
-    assert!(said.out.ends_with("\n\nall is well (2 checks)\n"), "{}", said.out);
+    let output = doctor(WELL, data.path(), &[]);
+    assert_eq!((output.code, output.err.as_str()), (0, ""), "{}", output.out);
+    assert!(output.out.contains("\nok        mode   user\nok        /data  me ("), "{}", output.out);
+    assert!(output.out.ends_with("\n\nall is well (2 checks)\n"), "{}", output.out);
 
-    let said = doctor(LESS, data.path(), &[]);
-    assert_eq!(said.code, 1, "{}", said.out);
-    assert!(said.out.contains("\ndegraded  /etc/passwd  /etc is read-only\n"), "{}", said.out);
-    assert!(said.out.contains("fix:            take it out\n"), "{}", said.out);
+    let output = doctor(LESS, data.path(), &[]);
+    assert_eq!(output.code, 1, "{}", output.out);
+    assert!(output.out.contains("\ndegraded  /etc/passwd  /etc is read-only\n"), "{}", output.out);
+    assert!(output.out.contains("fix:            take it out\n"), "{}", output.out);
 
-    let said = doctor(LESS, &data.path().join("none"), &[]);
-    assert_eq!(said.code, 2, "{}", said.out);
-    let first = said.out.lines().find(|line| line.starts_with("FATAL")).unwrap();
-    assert!(first.contains("/none does not exist"), "{}", said.out);
-    assert!(said.out.ends_with("\nit does not work: 1 fatal, 1 degraded, 0 ok\n"), "{}", said.out);
+    let output = doctor(LESS, &data.path().join("none"), &[]);
+    assert_eq!(output.code, 2, "{}", output.out);
+    let first = output.out.lines().find(|line| line.starts_with("FATAL")).unwrap();
+    assert!(first.contains("/none does not exist"), "{}", output.out);
+    assert!(output.out.ends_with("\nit does not work: 1 fatal, 1 degraded, 0 ok\n"), "{}", output.out);
 }
 
 #[test]
 fn as_json_it_says_the_same() {
     let data = tempfile::tempdir().unwrap();
-    let said = doctor(LESS, data.path(), &["--json"]);
-    let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
-    assert_eq!((said.code, &json["verdict"], &json["running"]), (1, &"degraded".into(), &true.into()));
+    let output = doctor(LESS, data.path(), &["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&output.out).unwrap();
+    assert_eq!((output.code, &json["verdict"], &json["running"]), (1, &"degraded".into(), &true.into()));
     let first = &json["checks"][0];
     assert_eq!((&first["finding"], &first["cause"]), (&"degraded".into(), &"/etc is read-only".into()));
     assert_eq!(first["fix"][0]["text"], "take it out");
@@ -67,29 +67,29 @@ fn what_somebody_else_has_left_below_is_found() {
     fs::set_permissions(data.path(), fs::Permissions::from_mode(0o777)).unwrap();
     fs::create_dir(data.path().join("sub")).unwrap();
     fs::write(data.path().join("sub/file"), "").unwrap();
-    let asked = answer(WELL, data.path()).replace(r#""uid":0,"gid":0"#, r#""uid":1234,"gid":1234"#);
-    let (said, _) = Answering::with(asked).run(&["doctor"]);
-    assert_eq!(said.code, 2, "{}", said.out);
-    assert!(said.out.contains("/sub, below it, cannot be used: owner and mode"), "{}", said.out);
+    let request = answer(WELL, data.path()).replace(r#""uid":0,"gid":0"#, r#""uid":1234,"gid":1234"#);
+    let (output, _) = FakeServer::new(request).run(&["doctor"]);
+    assert_eq!(output.code, 2, "{}", output.out);
+    assert!(output.out.contains("/sub, below it, cannot be used: owner and mode"), "{}", output.out);
 }
 
 #[test]
 fn without_a_pid_1_it_is_a_boot_here_and_its_arguments_are_checked() {
-    let said = run(&["doctor", "--jsno"]);
-    assert_eq!((said.code, said.out.as_str()), (100, ""));
-    let said = run(&["doctor", "--json", "--", "sh"]);
-    let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let output = run(&["doctor", "--jsno"]);
+    assert_eq!((output.code, output.out.as_str()), (100, ""));
+    let output = run(&["doctor", "--json", "--", "sh"]);
+    let json: serde_json::Value = serde_json::from_str(&output.out).unwrap();
     assert_eq!(json["running"], false);
-    assert!(said.code <= 2, "{}", said.out);
+    assert!(output.code <= 2, "{}", output.out);
 }
 
 #[test]
 fn without_anything_to_run_it_says_so_with_all_other_findings() {
-    let said = run(&["doctor"]);
-    assert_eq!((said.code, said.err.as_str()), (2, ""), "{}", said.out);
-    let first = said.out.lines().find(|line| line.starts_with("FATAL")).unwrap_or_default();
-    assert!(first.ends_with("  holds no service, and there is no main command"), "{}", said.out);
-    assert!(said.out.contains("or give a command: `docker run IMAGE COMMAND`, "), "{}", said.out);
-    assert!(said.out.contains("`stepdown doctor -- COMMAND`\n"), "{}", said.out);
-    assert!(said.out.contains("\nok        mode ") && !said.out.contains("`main`"), "{}", said.out);
+    let output = run(&["doctor"]);
+    assert_eq!((output.code, output.err.as_str()), (2, ""), "{}", output.out);
+    let first = output.out.lines().find(|line| line.starts_with("FATAL")).unwrap_or_default();
+    assert!(first.ends_with("  holds no service, and there is no main command"), "{}", output.out);
+    assert!(output.out.contains("or give a command: `docker run IMAGE COMMAND`, "), "{}", output.out);
+    assert!(output.out.contains("`stepdown doctor -- COMMAND`\n"), "{}", output.out);
+    assert!(output.out.contains("\nok        mode ") && !output.out.contains("`main`"), "{}", output.out);
 }

@@ -13,8 +13,8 @@ fn hostile() -> String {
 }
 
 #[track_caller]
-fn assert_harmless(said: &Said) {
-    let text = format!("{}{}", said.out, said.err);
+fn assert_harmless(output: &CommandOutput) {
+    let text = format!("{}{}", output.out, output.err);
     let found: Vec<_> = text.chars().filter(|letter| LETTERS.contains(letter)).collect();
     assert!(found.is_empty(), "{found:?} in {text}");
     // A name with a line break must not look like a line of ours.
@@ -23,7 +23,7 @@ fn assert_harmless(said: &Said) {
 
 #[test]
 fn arguments_are_escaped_wherever_they_are_named() {
-    let here = Here::new();
+    let directory = WorkDirectory::new();
     let word = format!("{}\nforged", hostile());
     let flag = format!("--{word}");
     let (own, id) = (format!("app:{word}"), format!("{word}:0"));
@@ -58,9 +58,9 @@ fn arguments_are_escaped_wherever_they_are_named() {
         vec!["try", "--hostname", &word],
         vec!["try", "--stop-timeout", &word],
     ] {
-        let said = here.run(&arguments);
-        assert_ne!(said.code, 0, "{arguments:?}: {said:?}");
-        assert_harmless(&said);
+        let output = directory.run(&arguments);
+        assert_ne!(output.code, 0, "{arguments:?}: {output:?}");
+        assert_harmless(&output);
     }
 }
 
@@ -69,12 +69,12 @@ fn what_a_tree_and_the_environment_hold_is_escaped_wherever_it_is_named() {
     let evil = hostile();
     let with_break = format!("{evil}\nforged");
     let spelled = |text: &str| serde_json::to_string(text).unwrap();
-    let here = Here::new()
-        .with(
+    let directory = WorkDirectory::new()
+        .with_file(
             "services.d/web.toml",
             &format!("command = [{}]\ndirectory = {}\n", spelled(&with_break), spelled(&format!("/{evil}"))),
         )
-        .with(
+        .with_file(
             "services.d/api.toml",
             &format!(
                 "{} = 1\ntype = {}\nrequires = [{}]\n",
@@ -83,7 +83,7 @@ fn what_a_tree_and_the_environment_hold_is_escaped_wherever_it_is_named() {
                 spelled(&evil)
             ),
         )
-        .with(
+        .with_file(
             "stepdown.toml",
             &format!(
                 "drop = {}\n[app]\nuser = {}\n[[own]]\npath = {}\n",
@@ -92,11 +92,11 @@ fn what_a_tree_and_the_environment_hold_is_escaped_wherever_it_is_named() {
                 spelled(&format!("/{evil}"))
             ),
         );
-    here.put(&format!("services.d/{with_break}.toml"), "command = [\"x\"]\n", 0o644);
-    here.put(&format!("services.d/{with_break}"), "", 0o644);
-    here.put(&format!("services.d/s6/{with_break}"), "", 0o644);
-    here.put(&format!("services.d/s6/dependencies.d/{with_break}"), "", 0o644);
-    here.put("services.d/s6/run", "#!/bin/sh\n", 0o755);
+    directory.put(&format!("services.d/{with_break}.toml"), "command = [\"x\"]\n", 0o644);
+    directory.put(&format!("services.d/{with_break}"), "", 0o644);
+    directory.put(&format!("services.d/s6/{with_break}"), "", 0o644);
+    directory.put(&format!("services.d/s6/dependencies.d/{with_break}"), "", 0o644);
+    directory.put("services.d/s6/run", "#!/bin/sh\n", 0o755);
     let raw = std::ffi::OsStr::from_bytes(b"STEPDOWN_\x9b\xff");
     for verb in [vec!["check"], vec!["plan", "."], vec!["plan", ".", "--json"], vec!["doctor"], vec!["try"]] {
         for name in [
@@ -112,13 +112,13 @@ fn what_a_tree_and_the_environment_hold_is_escaped_wherever_it_is_named() {
         ] {
             let mut command = stepdown(&verb);
             command
-                .current_dir(here.path())
+                .current_dir(directory.path())
                 .env(name, &with_break)
                 .env(raw, &evil)
                 .env(format!("STEPDOWN_{with_break}"), "x");
-            let said = said(&mut command);
-            assert_ne!(said.code, 0, "{verb:?} {name}: {said:?}");
-            assert_harmless(&said);
+            let output = output_of(&mut command);
+            assert_ne!(output.code, 0, "{verb:?} {name}: {output:?}");
+            assert_harmless(&output);
         }
     }
 }
@@ -129,14 +129,14 @@ fn a_tree_without_a_fault_is_planned_without_a_letter_that_misleads() {
     let spelled = |text: &str| serde_json::to_string(text).unwrap();
     // Control characters are refused in a path; what remains of the others is allowed.
     let place: String = format!("/{evil}").chars().filter(|letter| !letter.is_control()).collect();
-    let here = Here::new()
-        .with("services.d/web.toml", &format!("command = [\"/bin/sh\", {}]\ndirectory = {}\nready = {{ path = {1} }}\nhealth = {{ command = [\"/bin/true\", {0}] }}\n", spelled(&format!("{evil}\nforged")), spelled(&place)))
-        .with("stepdown.toml", &format!("[[own]]\npath = {0}\n[[directory]]\npath = {0}\nclean = [{0}]\n", spelled(&place).replace("\"/", "\"/srv/")).replace("clean = [\"/srv/", "clean = [\""));
+    let directory = WorkDirectory::new()
+        .with_file("services.d/web.toml", &format!("command = [\"/bin/sh\", {}]\ndirectory = {}\nready = {{ path = {1} }}\nhealth = {{ command = [\"/bin/true\", {0}] }}\n", spelled(&format!("{evil}\nforged")), spelled(&place)))
+        .with_file("stepdown.toml", &format!("[[own]]\npath = {0}\n[[directory]]\npath = {0}\nclean = [{0}]\n", spelled(&place).replace("\"/", "\"/srv/")).replace("clean = [\"/srv/", "clean = [\""));
     let main = format!("{evil}\nforged");
     for verb in [vec!["check"], vec!["plan", "."], vec!["plan", ".", "--json"]] {
         let mut command = stepdown(verb.iter().copied().chain(["--", "/bin/sh", &main]));
-        let said = said(command.current_dir(here.path()).env("HOME", format!("/{evil}")));
-        assert_eq!(said.code, 0, "{verb:?}: {said:?}");
-        assert_harmless(&said);
+        let output = output_of(command.current_dir(directory.path()).env("HOME", format!("/{evil}")));
+        assert_eq!(output.code, 0, "{verb:?}: {output:?}");
+        assert_harmless(&output);
     }
 }

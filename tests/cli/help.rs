@@ -9,18 +9,18 @@ const TALKING: [&str; 12] =
 #[test]
 fn help_goes_to_standard_output_and_is_no_error() {
     for arguments in [&["--help"][..], &["-h"], &["help"], &["help", "status"]] {
-        let said = run(arguments);
-        assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments:?}");
-        assert!(said.out.contains("Usage: stepdown"), "{arguments:?}");
+        let output = run(arguments);
+        assert_eq!((output.code, output.err.as_str()), (0, ""), "{arguments:?}");
+        assert!(output.out.contains("Usage: stepdown"), "{arguments:?}");
     }
     for verb in
         [&["init", "check", "plan", "import", "try", "doctor", "run-as", "install-links"][..], &TALKING].concat()
     {
-        let said = run(&[verb, "--help"]);
-        assert_eq!((said.code, said.err.as_str()), (0, ""), "{verb}");
-        assert!(said.out.contains(&format!("Usage: stepdown {verb}")), "{verb}: {}", said.out);
+        let output = run(&[verb, "--help"]);
+        assert_eq!((output.code, output.err.as_str()), (0, ""), "{verb}");
+        assert!(output.out.contains(&format!("Usage: stepdown {verb}")), "{verb}: {}", output.out);
     }
-    assert_eq!(run(&["--version"]), Said { code: 0, out: "stepdown 0.1.0\n".into(), err: String::new() });
+    assert_eq!(run(&["--version"]), CommandOutput { code: 0, out: "stepdown 0.1.0\n".into(), err: String::new() });
 }
 
 #[test]
@@ -73,21 +73,21 @@ fn no_line_of_help_is_wider_than_a_page() {
 
 #[test]
 fn mistakes_in_the_arguments_end_with_100_and_say_what_to_write() {
-    let said = run(&[]);
-    assert_eq!((said.code, said.out.as_str()), (100, ""));
-    assert!(said.err.contains("Usage: stepdown"));
+    let output = run(&[]);
+    assert_eq!((output.code, output.out.as_str()), (100, ""));
+    assert!(output.err.contains("Usage: stepdown"));
 
-    let said = run(&["nginx", "-g", "daemon off;"]);
-    assert_eq!((said.code, said.out.as_str()), (100, ""));
+    let output = run(&["nginx", "-g", "daemon off;"]);
+    assert_eq!((output.code, output.out.as_str()), (100, ""));
     assert!(
-        said.err.contains("`nginx`: unknown command; to run it as the main command: `stepdown init -- nginx`"),
+        output.err.contains("`nginx`: unknown command; to run it as the main command: `stepdown init -- nginx`"),
         "{}",
-        said.err
+        output.err
     );
 
-    let said = run(&["statsu"]);
-    assert_eq!(said.code, 100);
-    assert!(said.err.contains("did you mean `status`?"), "{}", said.err);
+    let output = run(&["statsu"]);
+    assert_eq!(output.code, 100);
+    assert!(output.err.contains("did you mean `status`?"), "{}", output.err);
 
     for wrong in [
         &["status", "--jsno"][..],
@@ -104,18 +104,18 @@ fn mistakes_in_the_arguments_end_with_100_and_say_what_to_write() {
         &["run-as", "", "id"],
         &["check", "one", "two"],
     ] {
-        let said = run(wrong);
-        assert_eq!((said.code, said.out.as_str()), (100, ""), "{wrong:?}");
-        assert!(!said.err.is_empty(), "{wrong:?}");
+        let output = run(wrong);
+        assert_eq!((output.code, output.out.as_str()), (100, ""), "{wrong:?}");
+        assert!(!output.err.is_empty(), "{wrong:?}");
     }
 }
 
 #[test]
 fn a_main_command_without_its_dashes_is_explained() {
-    let said = run(&["init", "nginx", "-g", "daemon off;"]);
+    let output = run(&["init", "nginx", "-g", "daemon off;"]);
     assert_eq!(
-        said,
-        Said {
+        output,
+        CommandOutput {
             code: 100,
             out: String::new(),
             err: "stepdown: `init nginx`: the main command must follow `--`; write `stepdown init -- nginx …`; in a Dockerfile: \
@@ -139,12 +139,12 @@ fn an_unknown_user_of_a_rehearsal_is_a_wrong_argument() {
     if !is_root() || !can("unshare", &["--mount", "--pid", "--fork", "true"]) {
         return;
     }
-    let here = Here::new().with("services.d/web.toml", "command = [\"sh\"]\n");
-    let said = here.run(&["try", "--quiet", "--user", "nosuch"]);
-    assert_eq!(said.code, 100, "{said:?}");
+    let directory = WorkDirectory::new().with_file("services.d/web.toml", "command = [\"sh\"]\n");
+    let output = directory.run(&["try", "--quiet", "--user", "nosuch"]);
+    assert_eq!(output.code, 100, "{output:?}");
     assert!(
-        said.err.contains("`--user nosuch`: there is no user `nosuch` in /etc/passwd of the container; "),
+        output.err.contains("`--user nosuch`: there is no user `nosuch` in /etc/passwd of the container; "),
         "{}",
-        said.err
+        output.err
     );
 }

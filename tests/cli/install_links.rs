@@ -21,7 +21,7 @@ fn put(image: &Path, path: &str, text: &str) {
     fs::write(file, text).unwrap();
 }
 
-fn install(image: &Path, more: &[&str]) -> Said {
+fn install(image: &Path, more: &[&str]) -> CommandOutput {
     run(&[&["install-links", "--prefix", image.to_str().unwrap()], more].concat())
 }
 
@@ -32,13 +32,13 @@ fn target(image: &Path, path: &str) -> Option<String> {
 #[test]
 fn every_command_gets_its_links_and_a_second_run_changes_nothing() {
     let image = image();
-    let said = install(image.path(), &[]);
-    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    let output = install(image.path(), &[]);
+    assert_eq!((output.code, output.err.as_str()), (0, ""));
     // The boot makes the links of those of s6-linux-init.
     let is_linked = |command: &&Command| command.origin != Origin::S6LinuxInit;
     let commands: Vec<_> = stepdown::s6_commands::COMMANDS.iter().filter(is_linked).collect();
     let count = 1 + 2 * commands.len();
-    assert_eq!(said.out, format!("links to /usr/bin/stepdown: {count} made, 0 there already\n"));
+    assert_eq!(output.out, format!("links to /usr/bin/stepdown: {count} made, 0 there already\n"));
     let places =
         commands.iter().flat_map(|command| ["command", "usr/bin"].map(|place| format!("{place}/{}", command.name)));
     for path in places.chain(["init".to_owned()]) {
@@ -62,8 +62,8 @@ fn what_is_s6_overlays_is_replaced_and_everything_else_is_kept() {
     symlink("../package/admin/execline/command/if", root.join("command/if")).unwrap();
     symlink("../../command/if", root.join("usr/bin/if")).unwrap();
     symlink("busybox", root.join("usr/bin/wait")).unwrap();
-    let said = install(root, &[]);
-    assert_eq!(said.code, 1, "s6-setuidgid is another program");
+    let output = install(root, &[]);
+    assert_eq!(output.code, 1, "s6-setuidgid is another program");
     for replaced in ["init", "usr/bin/s6-envdir", "command/if", "usr/bin/if", "command/with-contenv"] {
         assert_eq!(target(root, replaced).as_deref(), Some("/usr/bin/stepdown"), "{replaced}");
     }
@@ -76,7 +76,7 @@ fn what_is_s6_overlays_is_replaced_and_everything_else_is_kept() {
         "kept in /usr/bin, other programs: s6-setuidgid cd",
         "kept in /usr/bin, links to busybox: wait",
     ] {
-        assert!(said.out.lines().any(|said| said == line), "{line}\n{}", said.out);
+        assert!(output.out.lines().any(|found| found == line), "{line}\n{}", output.out);
     }
     assert_eq!(target(root, "usr/bin/wait").as_deref(), Some("busybox"));
     let forced = install(root, &["--force"]);
@@ -87,17 +87,17 @@ fn what_is_s6_overlays_is_replaced_and_everything_else_is_kept() {
 #[test]
 fn an_image_without_the_program_or_with_a_link_out_of_it_is_refused() {
     let image = tempfile::tempdir().unwrap();
-    let said = install(image.path(), &[]);
-    assert_eq!((said.code, fs::read_dir(image.path()).unwrap().count()), (100, 0));
+    let output = install(image.path(), &[]);
+    assert_eq!((output.code, fs::read_dir(image.path()).unwrap().count()), (100, 0));
     assert!(
-        said.err.contains("there is no stepdown in this image; copy it to /usr/bin/stepdown first"),
+        output.err.contains("there is no stepdown in this image; copy it to /usr/bin/stepdown first"),
         "{}",
-        said.err
+        output.err
     );
     let outside = tempfile::tempdir().unwrap();
     put(image.path(), "usr/bin/stepdown", "");
     symlink(outside.path(), image.path().join("command")).unwrap();
-    let said = install(image.path(), &[]);
-    assert_eq!((said.code, fs::read_dir(outside.path()).unwrap().count()), (111, 0));
-    assert!(said.err.contains("leads out of"), "{}", said.err);
+    let output = install(image.path(), &[]);
+    assert_eq!((output.code, fs::read_dir(outside.path()).unwrap().count()), (111, 0));
+    assert!(output.err.contains("leads out of"), "{}", output.err);
 }

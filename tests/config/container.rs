@@ -8,22 +8,22 @@ use stepdown::config::service::GroupRef;
 use stepdown::config::values::{Gid, GroupName, Uid};
 use stepdown::error::Place;
 
-use super::given::given;
+use super::sources_builder::empty_sources;
 
 fn read(text: &str) -> stepdown::config::container::Container {
-    given().main("true").container(text).config().container
+    empty_sources().main("true").container(text).config().container
 }
 
 #[track_caller]
-fn says(text: &str, expected: &[&str]) {
-    let said: Vec<String> = given().main("true").container(text).problems();
-    let said: Vec<String> = said.iter().map(|text| text.replace("/etc/stepdown.toml:", "")).collect();
-    assert_eq!(said, expected);
+fn assert_problems(text: &str, expected: &[&str]) {
+    let printed: Vec<String> = empty_sources().main("true").container(text).problems();
+    let printed: Vec<String> = printed.iter().map(|text| text.replace("/etc/stepdown.toml:", "")).collect();
+    assert_eq!(printed, expected);
 }
 
 #[test]
 fn no_file_gives_every_default_of_the_manual() {
-    let container = given().main("true").config().container;
+    let container = empty_sources().main("true").config().container;
     assert_eq!(container.drop, DropPolicy::Auto);
     assert_eq!((container.without_root, container.without_drop), (OnMissingPrivilege::Run, OnMissingPrivilege::Refuse));
     assert_eq!(container.stop_timeout, Duration::from_secs(8));
@@ -140,17 +140,17 @@ fn system_directories_cannot_be_declared_and_what_lies_below_can() {
         "/", "//", "/etc", "/etc/", "/etc/.", "/usr", "/var", "/home", "/dev", "/bin", "/sbin", "/lib", "/lib64",
         "/libx32", "/boot", "/root", "/run", "/tmp",
     ] {
-        let said = given().main("true").container(&format!("[[own]]\npath = \"{path}\"")).problems();
+        let printed = empty_sources().main("true").container(&format!("[[own]]\npath = \"{path}\"")).problems();
         let normal = format!("/{}", path.trim_matches(['/', '.']));
         assert_eq!(
-            said,
+            printed,
             [format!(
                 "/etc/stepdown.toml:2: `own.path` cannot be \"{path}\"; \"{normal}\" belongs to the system: declare a path below it"
             )]
         );
     }
     for path in ["/proc", "/proc/1/root", "/sys/", "/sys/fs"] {
-        says(
+        assert_problems(
             &format!("[[directory]]\npath = \"{path}\""),
             &[&format!("2: `directory.path` cannot be \"{path}\"; nothing below /proc and /sys can be declared")],
         );
@@ -169,13 +169,16 @@ fn paths_that_climb_are_relative_or_empty_are_refused() {
         ("/config/../etc", "write the path without `..`"),
         ("/a\\tb", "a path here cannot hold control characters"),
     ] {
-        says(&format!("[[own]]\npath = \"{path}\""), &[&format!("2: `own.path` cannot be \"{path}\"; {why}")]);
+        assert_problems(
+            &format!("[[own]]\npath = \"{path}\""),
+            &[&format!("2: `own.path` cannot be \"{path}\"; {why}")],
+        );
     }
 }
 
 #[test]
 fn impossible_settings_are_reported_line_by_line() {
-    says(
+    assert_problems(
         "[[own]]\nrecursive = true\n[[directory]]\nmode = \"4755\"",
         &[
             "1: `[[own]]` has no `path`; write `path = \"/config\"` below it",
@@ -183,11 +186,11 @@ fn impossible_settings_are_reported_line_by_line() {
             "4: `directory.mode` cannot be \"4755\"; write octal digits up to \"3777\", such as `mode = \"0750\"`",
         ],
     );
-    says(
+    assert_problems(
         "[[own]]\npath = \"/a\"\n[[own]]\npath = \"/a/\"",
         &["4: \"/a\" is declared twice, here and on line 2; keep one of them"],
     );
-    says(
+    assert_problems(
         "[[own]]\npath = \"/a\"\nexclude = [\"/b\", \"../c\", \"\"]",
         &[
             "3: an element of `own.exclude` cannot be \"\"; write a path relative to `path`, without `..`",
@@ -195,45 +198,45 @@ fn impossible_settings_are_reported_line_by_line() {
             "3: an element of `own.exclude` cannot be \"/b\"; write a path relative to `path`, without `..`",
         ],
     );
-    says(
+    assert_problems(
         "[[directory]]\npath = \"/run/a\"\nclean = [\"a/*\"]",
         &[
             "3: an element of `directory.clean` cannot be \"a/*\"; write a name directly below it, with `*` and `?`, such as \"*.pid\"",
         ],
     );
-    says(
+    assert_problems(
         "[own]\npath = \"/a\"",
         &["1: `own` expects an array of tables, found a table; write for example `own = [{ path = \"/config\" }]`"],
     );
-    says(
+    assert_problems(
         "[app]\nuser = \"root\"",
         &[
             "2: `app.user` cannot be \"root\"; everything steps down to it; name another user, or write `allow_root = true`",
         ],
     );
-    says(
+    assert_problems(
         "[app]\nuid = 4294967294\ngid = -1",
         &[
             "2: `app.uid` cannot be 4294967294; write 0 to 4294967293",
             "3: `app.gid` cannot be -1; write 0 to 4294967293",
         ],
     );
-    says(
+    assert_problems(
         "[app]\nhome = \"/a:b\"\nshell = \"sh\"",
         &[
             "2: `app.home` cannot be \"/a:b\"; an account's line cannot hold a `:`",
             "3: `app.shell` cannot be \"sh\"; write an absolute path, beginning with `/`",
         ],
     );
-    says(
+    assert_problems(
         "[app]\nuid_from = [\"A=B\"]",
         &["2: an element of `app.uid_from` cannot be \"A=B\"; write a variable's name, such as \"PUID\""],
     );
-    says(
+    assert_problems(
         "dorp = \"app\"\nstop_timout = \"5s\"",
         &["1: unknown key `dorp`; did you mean `drop`?", "2: unknown key `stop_timout`; did you mean `stop_timeout`?"],
     );
-    says(
+    assert_problems(
         "[app]\nname = \"x\"",
         &[
             "2: unknown key `name` in `app`; the keys are: user, group, uid, gid, uid_from, gid_from, home, shell, groups, device_groups, allow_root, umask",

@@ -9,10 +9,10 @@ use stepdown::config::container::{Level, LogFormat, OnMissingPrivilege, Variable
 use stepdown::config::values::{Gid, Uid};
 use stepdown::error::Place;
 
-use super::given::{Given, given};
+use super::sources_builder::{SourcesBuilder, empty_sources};
 
-fn main_only() -> Given {
-    given().main("true")
+fn main_only() -> SourcesBuilder {
+    empty_sources().main("true")
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn everything_else_is_refused_and_quoted() {
         (b"18446744073709551616", "18446744073709551616", above),
     ] {
         let value = OsString::from_vec(value.to_vec());
-        main_only().env("PUID", value.clone()).env("PGID", value).says(&[
+        main_only().env("PUID", value.clone()).env("PGID", value).assert_problems(&[
             &format!("PGID={shown}: {why}; give a group id such as PGID=1000, or unset it"),
             &format!("PUID={shown}: {why}; give a user id such as PUID=1000, or unset it"),
         ]);
@@ -66,9 +66,9 @@ fn everything_else_is_refused_and_quoted() {
 
 #[test]
 fn a_long_value_is_cut() {
-    let said = main_only().env("PUID", "x".repeat(10_000)).problems();
+    let printed = main_only().env("PUID", "x".repeat(10_000)).problems();
     assert_eq!(
-        said[0],
+        printed[0],
         format!(
             "PUID={}… (10000 bytes): is not a plain decimal number; give a user id such as PUID=1000, or unset it",
             "x".repeat(80)
@@ -81,14 +81,14 @@ const ALIASES: &str = "[app]\nuid_from = [\"USER_ID\", \"PUID\"]\ngid_from = [\"
 #[test]
 fn the_first_variable_that_is_set_wins() {
     let config = main_only().container(ALIASES).env("PUID", "5").env("USER_ID", "6").env("STEPDOWN_GID", "7").config();
-    assert_eq!(config.container.app.env_uid.map(|asked| asked.value), Some(Uid(6)));
-    assert_eq!(config.container.app.env_gid.map(|asked| asked.value), Some(Gid(7)));
+    assert_eq!(config.container.app.env_uid.map(|env_id| env_id.value), Some(Uid(6)));
+    assert_eq!(config.container.app.env_gid.map(|env_id| env_id.value), Some(Gid(7)));
     assert_eq!(config.notices, ["PUID=5 is ignored: USER_ID is set"]);
     main_only()
         .container(ALIASES)
         .env("PUID", "5")
         .env("USER_ID", "")
-        .says(&["USER_ID=: is empty; give a user id such as USER_ID=1000, or unset it"]);
+        .assert_problems(&["USER_ID=: is empty; give a user id such as USER_ID=1000, or unset it"]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn the_mask_is_octal_and_wins_over_the_file() {
         ("22\n", "\"22\\n\"", "\"22\\n\" is not an octal mask"),
     ] {
         let fix = "give up to three digits from 0 to 7, such as UMASK=022, or unset it";
-        main_only().env("UMASK", text).says(&[&format!("UMASK={shown}: {why}; {fix}")]);
+        main_only().env("UMASK", text).assert_problems(&[&format!("UMASK={shown}: {why}; {fix}")]);
     }
 }
 
@@ -136,9 +136,9 @@ fn a_time_zone_stays_within_the_zone_files() {
         ("/usr/share/zoneinfo/../x", "/usr/share/zoneinfo/../x"),
         ("a\nb", "\"a\\nb\""),
     ] {
-        main_only()
-            .env("TZ", zone)
-            .says(&[&format!("TZ={shown}: is not a time zone; give a zone such as TZ=Europe/Berlin, or unset it")]);
+        main_only().env("TZ", zone).assert_problems(&[&format!(
+            "TZ={shown}: is not a time zone; give a zone such as TZ=Europe/Berlin, or unset it"
+        )]);
     }
 }
 
@@ -168,7 +168,7 @@ fn our_own_variables_are_checked() {
         .env("STEPDOWN_LOG_FORMAT", "xml")
         .env("STEPDOWN_LGO", "debug")
         .env("STEPDOWN_XYZ", "1\n2")
-        .says(&[
+        .assert_problems(&[
             "STEPDOWN_LGO=debug: unknown variable \"STEPDOWN_LGO\"; did you mean `STEPDOWN_LOG`?",
             "STEPDOWN_LOG=loud: \"loud\" is not one of its values; give one of \"error\", \"warn\", \"info\", \"debug\", or unset it",
             "STEPDOWN_LOG_FORMAT=xml: \"xml\" is not one of its values; give one of \"auto\", \"inherit\", \"tagged\", \"json\", or unset it",
@@ -189,13 +189,13 @@ fn a_neighbour_called_like_us_is_no_slip() {
         "STEPDOWN_PORT",
         "STEPDOWN_PORT_80_TCP_ADDR",
     ];
-    names.iter().fold(main_only(), |given, name| given.env(*name, "10.0.0.1")).config();
+    names.iter().fold(main_only(), |sources, name| sources.env(*name, "10.0.0.1")).config();
 }
 
 #[test]
 fn every_variable_of_the_table_is_read() {
     for (name, meaning) in VARIABLES.iter().filter(|(name, _)| !["STEPDOWN_SERVICES", "FILE__NAME"].contains(name)) {
-        let said = main_only().env(*name, "\u{1}").problems();
-        assert!(said[0].starts_with(&format!("{name}=\"\\x01\": ")) && !meaning.is_empty(), "{said:?}");
+        let printed = main_only().env(*name, "\u{1}").problems();
+        assert!(printed[0].starts_with(&format!("{name}=\"\\x01\": ")) && !meaning.is_empty(), "{printed:?}");
     }
 }

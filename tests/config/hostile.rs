@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use stepdown::config::{Content, MAX_FILE, S6Sources, Sources, Tree, read, reference};
 
-use super::given::{PLAIN, dir, given};
+use super::sources_builder::{PLAIN, dir, empty_sources};
 
 /// Twenty times what a debug build on a busy machine needs for the worst of them; a quadratic reader needs minutes.
 const SOON: Duration = Duration::from_secs(30);
@@ -35,10 +35,10 @@ fn input_made_to_explode_is_refused_quickly() {
         // The whole, and as much as is read on behind an error.
         for bomb in [&bomb[..], &bomb[..16 * 1024]] {
             let begun = Instant::now();
-            let said = given().toml("web", bomb).container(bomb).problems();
+            let printed = empty_sources().toml("web", bomb).container(bomb).problems();
             assert!(begun.elapsed() < SOON, "{:?} took {:?}", bomb.get(..10), begun.elapsed());
-            assert!(said.len() <= 250, "{} problems", said.len());
-            assert!(said.iter().all(|text| text.len() < 2000), "{:?}", bomb.get(..10));
+            assert!(printed.len() <= 250, "{} problems", printed.len());
+            assert!(printed.iter().all(|text| text.len() < 2000), "{:?}", bomb.get(..10));
         }
     }
 }
@@ -46,21 +46,21 @@ fn input_made_to_explode_is_refused_quickly() {
 #[test]
 fn of_a_thousand_mistakes_in_a_file_a_hundred_are_reported() {
     let text: String = (0..1000).map(|number| format!("key{number} = 1\n")).collect();
-    let said = given().toml("web", &format!("{PLAIN}{text}")).problems();
-    assert_eq!(said.len(), 101);
-    assert_eq!(said[0], "/etc/services.d/web.toml: has 900 more problems than are listed; fix these first");
+    let printed = empty_sources().toml("web", &format!("{PLAIN}{text}")).problems();
+    assert_eq!(printed.len(), 101);
+    assert_eq!(printed[0], "/etc/services.d/web.toml: has 900 more problems than are listed; fix these first");
 }
 
 /// Never panics, what is no `Config` has a reason, and whatever is said is one printable line.
 fn holds(sources: &Sources) {
-    let said: Vec<String> = match read(sources) {
+    let printed: Vec<String> = match read(sources) {
         Ok(config) => config.notices,
         Err(problems) => {
             assert!(!problems.is_empty());
             problems.into_sorted().iter().map(ToString::to_string).collect()
         }
     };
-    for text in said {
+    for text in printed {
         assert!(!text.chars().any(char::is_control), "{text:?}");
     }
 }
@@ -166,8 +166,8 @@ proptest! {
     fn an_id_is_accepted_exactly_if_it_is_plain_and_small_enough(value in proptest::collection::vec(1_u8.., 0..12)) {
         let plain = std::str::from_utf8(&value).ok().and_then(|text| text.parse::<u32>().ok().filter(|id| id.to_string() == text));
         let expected = plain.filter(|id| *id <= 4_294_967_293);
-        let sources = given().main("true").env("PUID", OsString::from_vec(value)).0;
-        let found = read(&sources).ok().and_then(|config| config.container.app.env_uid).map(|asked| asked.value.0);
+        let sources = empty_sources().main("true").env("PUID", OsString::from_vec(value)).0;
+        let found = read(&sources).ok().and_then(|config| config.container.app.env_uid).map(|env_id| env_id.value.0);
         prop_assert_eq!(found, expected);
     }
 }

@@ -7,17 +7,17 @@ use stepdown::config::probe::{Probe, UnhealthyAction};
 use stepdown::config::service::{Ready, RunAs, Service, Stop};
 use stepdown::config::values::{Gid, Signal, Uid};
 
-use super::given::{PLAIN, given};
+use super::sources_builder::{PLAIN, empty_sources};
 
 fn main(text: &str) -> MainCommand {
-    given().main("java").container(text).config().container.main
+    empty_sources().main("java").container(text).config().container.main
 }
 
 #[track_caller]
-fn says(text: &str, expected: &[&str]) {
-    let said = given().main("java").container(text).problems();
-    let said: Vec<String> = said.iter().map(|text| text.replace("/etc/stepdown.toml:", "")).collect();
-    assert_eq!(said, expected);
+fn assert_problems(text: &str, expected: &[&str]) {
+    let printed = empty_sources().main("java").container(text).problems();
+    let printed: Vec<String> = printed.iter().map(|text| text.replace("/etc/stepdown.toml:", "")).collect();
+    assert_eq!(printed, expected);
 }
 
 #[test]
@@ -54,55 +54,67 @@ fn the_app_users_own_name_asks_for_nothing() {
 
 #[test]
 fn the_main_command_is_a_service_of_that_description() {
-    let config = given().main("java").container("[main]\nsuccess_codes = [143]").config();
+    let config = empty_sources().main("java").container("[main]\nsuccess_codes = [143]").config();
     let Service { name, success_codes, user, .. } = config.main_service().unwrap();
     assert_eq!((name.as_str(), success_codes, user), ("main", vec![143], RunAs::App));
-    assert_eq!(given().toml("web", PLAIN).config().main_service(), None);
+    assert_eq!(empty_sources().toml("web", PLAIN).config().main_service(), None);
 }
 
 #[test]
 fn what_is_wrong_is_reported_with_its_line_and_what_to_write() {
-    says("[main]\nsuccess_code = [0]", &["2: unknown key `success_code` in `main`; did you mean `success_codes`?"]);
-    says("[main]\nuser = \"1000\"", &["2: `main.user` cannot be \"1000\"; write uid and gid, such as \"1000:1000\""]);
-    says(
+    assert_problems(
+        "[main]\nsuccess_code = [0]",
+        &["2: unknown key `success_code` in `main`; did you mean `success_codes`?"],
+    );
+    assert_problems(
+        "[main]\nuser = \"1000\"",
+        &["2: `main.user` cannot be \"1000\"; write uid and gid, such as \"1000:1000\""],
+    );
+    assert_problems(
         "[main]\nuser = 0",
         &["2: `main.user` expects a string, found an integer; write for example `user = \"www-data\"`"],
     );
-    says(
+    assert_problems(
         "[main]\nsuccess_codes = 143",
         &["2: `main.success_codes` expects an array of integers, found an integer; \
            write for example `success_codes = [0, 143]`"],
     );
-    says("[main]\nsuccess_codes = [300]", &["2: an element of `main.success_codes` cannot be 300; write 0 to 255"]);
-    says(
+    assert_problems(
+        "[main]\nsuccess_codes = [300]",
+        &["2: an element of `main.success_codes` cannot be 300; write 0 to 255"],
+    );
+    assert_problems(
         "[main]\nsuccess_codes = []",
         &["2: `main.success_codes` is empty; write for example `success_codes = [0, 143]`"],
     );
-    says("[main]\nstop = { signal = \"int\" }", &["2: `main.stop.signal` cannot be \"int\"; did you mean \"INT\"?"]);
-    says(
+    assert_problems(
+        "[main]\nstop = { signal = \"int\" }",
+        &["2: `main.stop.signal` cannot be \"int\"; did you mean \"INT\"?"],
+    );
+    assert_problems(
         "[main]\nstop = \"INT\"",
         &[
             "2: `main.stop` expects a table, found a string; write for example `stop = { signal = \"INT\", timeout = \"5s\" }`",
         ],
     );
-    says(
+    assert_problems(
         "[main]\n[main.stop]\ntimeout = \"9s\"",
         &["3: `main.stop.timeout` is 9s, and the whole stop has 8s; \
            lower it, or raise `stop_timeout` in /etc/stepdown.toml (and docker stop's -t)"],
     );
-    says(
+    assert_problems(
         "[main]\nhealth = { tcp = 80, then = \"restart\" }",
         &["2: `main.health.then` cannot be \"restart\"; the container ends with its main command: write \
            \"stop-container\" (the engine's restart policy starts it again) or \"report\"; what is to be restarted in \
            here is a service"],
     );
-    says(
+    assert_problems(
         "[main]\nready = {}",
         &["2: `main.ready` does not say how; \
         write one of fd, notify, tcp, http, path, socket, command, delay"],
     );
-    says("[main.ready]\ntcp = 0", &["2: `main.ready.tcp` cannot be 0; write 1 to 65535"]);
-    says(
+    assert_problems("[main.ready]\ntcp = 0", &["2: `main.ready.tcp` cannot be 0; write 1 to 65535"]);
+    assert_problems(
         "[main]\nrestart = \"always\"\nenvironment = {}",
         &[
             "2: unknown key `restart` in `main`; \
@@ -111,7 +123,7 @@ fn what_is_wrong_is_reported_with_its_line_and_what_to_write() {
              it is a key of services; of the main command these are: user, success_codes, stop, ready, secrets, health",
         ],
     );
-    says(
+    assert_problems(
         "main = [\"java\"]",
         &["1: `main` expects a table, found an array; write for example \
         `main = { success_codes = [0, 143] }`"],
@@ -120,13 +132,13 @@ fn what_is_wrong_is_reported_with_its_line_and_what_to_write() {
 
 #[test]
 fn a_description_without_a_command_is_noticed_or_refused() {
-    let notices = given().toml("web", PLAIN).container("[main]").config().notices;
+    let notices = empty_sources().toml("web", PLAIN).container("[main]").config().notices;
     let expected = "`[main]` has no effect: no main command is given; \
                     `docker run IMAGE COMMAND`, `stepdown check -- COMMAND`";
     assert_eq!(notices, [expected]);
-    let said = given().container("[main]").problems();
+    let printed = empty_sources().container("[main]").problems();
     assert_eq!(
-        said,
+        printed,
         ["/etc/services.d: holds no service, and there is no main command; give the command that `[main]` describes: \
           `docker run IMAGE COMMAND`, `stepdown check -- COMMAND`, `stepdown doctor -- COMMAND`"]
     );

@@ -7,7 +7,7 @@ use std::time::Duration;
 use stepdown::config::probe::{HTTP_WELL, Health, HostPort, Http, Probe, UnhealthyAction};
 use stepdown::config::service::Ready;
 
-use super::given::web;
+use super::sources_builder::web;
 
 fn to(host: &str, port: u16) -> HostPort {
     HostPort { host: host.to_owned(), port }
@@ -18,7 +18,7 @@ fn ready(text: &str) -> Ready {
 }
 
 /// The question of `ready` with nothing said about times.
-fn asked(text: &str) -> Probe {
+fn probe_of(text: &str) -> Probe {
     match ready(text) {
         Ready::Probe { probe, interval, timeout: None } if interval == Duration::from_millis(500) => probe,
         other => panic!("{other:?}"),
@@ -26,8 +26,8 @@ fn asked(text: &str) -> Probe {
 }
 
 #[track_caller]
-fn says(key: &str, text: &str, expected: &str) {
-    web(&format!("{key} = {{ {text} }}")).web_says(&[&format!("2: {expected}")]);
+fn assert_problems(key: &str, text: &str, expected: &str) {
+    web(&format!("{key} = {{ {text} }}")).assert_web_problems(&[&format!("2: {expected}")]);
 }
 
 #[test]
@@ -39,9 +39,9 @@ fn each_readiness_kind_is_read() {
     assert_eq!(ready("notify = true, watchdog = \"9s\""), Ready::Notify { timeout: None, watchdog });
     assert_eq!(ready("delay = \"2s\""), Ready::Delay(Duration::from_secs(2)));
     let path = PathBuf::from("/run/x");
-    assert_eq!(asked("path = \"/run//x/\""), Probe::Path(path.clone()));
-    assert_eq!(asked("socket = \"/run/x\""), Probe::Socket(path.clone()));
-    assert_eq!(asked("command = [\"pg_isready\", \"-q\"]"), Probe::Command(vec!["pg_isready".into(), "-q".into()]));
+    assert_eq!(probe_of("path = \"/run//x/\""), Probe::Path(path.clone()));
+    assert_eq!(probe_of("socket = \"/run/x\""), Probe::Socket(path.clone()));
+    assert_eq!(probe_of("command = [\"pg_isready\", \"-q\"]"), Probe::Command(vec!["pg_isready".into(), "-q".into()]));
     let interval = Duration::from_secs(1);
     assert_eq!(
         ready("path = \"/run/x\", interval = \"1s\", timeout = \"30s\""),
@@ -52,34 +52,38 @@ fn each_readiness_kind_is_read() {
 #[test]
 fn a_port_alone_is_the_containers_own() {
     for written in ["80", "\"80\"", "\":80\"", "\"127.0.0.1:80\""] {
-        assert_eq!(asked(&format!("tcp = {written}")), Probe::Tcp(to("127.0.0.1", 80)), "{written}");
+        assert_eq!(probe_of(&format!("tcp = {written}")), Probe::Tcp(to("127.0.0.1", 80)), "{written}");
     }
-    assert_eq!(asked("tcp = \"[::1]:80\""), Probe::Tcp(to("::1", 80)));
-    assert_eq!(asked("tcp = \"db:5432\""), Probe::Tcp(to("db", 5432)));
+    assert_eq!(probe_of("tcp = \"[::1]:80\""), Probe::Tcp(to("::1", 80)));
+    assert_eq!(probe_of("tcp = \"db:5432\""), Probe::Tcp(to("db", 5432)));
 }
 
 #[test]
 fn a_url_may_be_asked_over_a_socket_and_for_other_answers() {
     let plain = Http { to: to("127.0.0.1", 80), socket: None, target: "/ping".to_owned(), status: HTTP_WELL };
     let url = "http = \"http://127.0.0.1/ping\"";
-    assert_eq!(asked(url), Probe::Http(plain.clone()));
+    assert_eq!(probe_of(url), Probe::Http(plain.clone()));
     let socket = Some(PathBuf::from("/run/x.sock"));
-    assert_eq!(asked(&format!("{url}, socket = \"/run/x.sock\"")), Probe::Http(Http { socket, ..plain.clone() }));
+    assert_eq!(probe_of(&format!("{url}, socket = \"/run/x.sock\"")), Probe::Http(Http { socket, ..plain.clone() }));
     for (written, status) in [("204", 204..=204), ("\"204\"", 204..=204), ("\"200-499\"", 200..=499)] {
         let expected = Probe::Http(Http { status, ..plain.clone() });
-        assert_eq!(asked(&format!("{url}, status = {written}")), expected, "{written}");
+        assert_eq!(probe_of(&format!("{url}, status = {written}")), expected, "{written}");
     }
 }
 
 #[test]
 fn exactly_one_kind_of_target_must_be_given() {
     let ways = "write one of fd, notify, tcp, http, path, socket, command, delay";
-    says("ready", "", &format!("`ready` does not say how; {ways}"));
-    says("ready", "timeout = \"5s\"", &format!("`ready` does not say how; {ways}"));
-    says("ready", "fd = 3, tcp = 80", "`ready` has both `fd` and `tcp`; keep one of them");
-    says("ready", "tcp = 80, socket = \"/x\"", "`ready` has both `tcp` and `socket`; keep one of them");
-    says("health", "failures = 2", "`health` does not say how; write one of tcp, http, path, socket, command");
-    says(
+    assert_problems("ready", "", &format!("`ready` does not say how; {ways}"));
+    assert_problems("ready", "timeout = \"5s\"", &format!("`ready` does not say how; {ways}"));
+    assert_problems("ready", "fd = 3, tcp = 80", "`ready` has both `fd` and `tcp`; keep one of them");
+    assert_problems("ready", "tcp = 80, socket = \"/x\"", "`ready` has both `tcp` and `socket`; keep one of them");
+    assert_problems(
+        "health",
+        "failures = 2",
+        "`health` does not say how; write one of tcp, http, path, socket, command",
+    );
+    assert_problems(
         "health",
         "notify = true, tcp = 80",
         "unknown key `notify` in `health`; the keys are: tcp, http, path, socket, command, status, interval, timeout, \
@@ -89,55 +93,63 @@ fn exactly_one_kind_of_target_must_be_given() {
 
 #[test]
 fn keys_without_meaning_for_the_chosen_probe_are_refused() {
-    says("ready", "fd = 3, interval = \"1s\"", "`ready.interval` means nothing with `fd`; remove it");
-    says("ready", "notify = true, status = 200", "`ready.status` means nothing with `notify`; remove it");
-    says("ready", "delay = \"1s\", timeout = \"1s\"", "`ready.timeout` means nothing with `delay`; remove it");
-    says("ready", "tcp = 80, status = 200", "`ready.status` means nothing without `http`; remove it");
-    says("health", "tcp = 80, status = 200", "`health.status` means nothing without `http`; remove it");
-    says("ready", "notify = false", "`ready.notify` cannot be false; write true, or remove it");
+    assert_problems("ready", "fd = 3, interval = \"1s\"", "`ready.interval` means nothing with `fd`; remove it");
+    assert_problems("ready", "notify = true, status = 200", "`ready.status` means nothing with `notify`; remove it");
+    assert_problems(
+        "ready",
+        "delay = \"1s\", timeout = \"1s\"",
+        "`ready.timeout` means nothing with `delay`; remove it",
+    );
+    assert_problems("ready", "tcp = 80, status = 200", "`ready.status` means nothing without `http`; remove it");
+    assert_problems("health", "tcp = 80, status = 200", "`health.status` means nothing without `http`; remove it");
+    assert_problems("ready", "notify = false", "`ready.notify` cannot be false; write true, or remove it");
 }
 
 #[test]
 fn impossible_targets_are_refused_with_what_to_write() {
     let pair = "write host and port, such as \"127.0.0.1:80\" or \"[::1]:80\"";
-    says("ready", "tcp = \"db\"", &format!("`ready.tcp` cannot be \"db\"; {pair}"));
-    says("ready", "tcp = 0", "`ready.tcp` cannot be 0; write 1 to 65535");
-    says("ready", "tcp = 65536", "`ready.tcp` cannot be 65536; write 1 to 65535");
-    says("ready", "tcp = \"db:x\"", "`ready.tcp` cannot be \"db:x\"; a port is a number from 1 to 65535");
-    says(
+    assert_problems("ready", "tcp = \"db\"", &format!("`ready.tcp` cannot be \"db\"; {pair}"));
+    assert_problems("ready", "tcp = 0", "`ready.tcp` cannot be 0; write 1 to 65535");
+    assert_problems("ready", "tcp = 65536", "`ready.tcp` cannot be 65536; write 1 to 65535");
+    assert_problems("ready", "tcp = \"db:x\"", "`ready.tcp` cannot be \"db:x\"; a port is a number from 1 to 65535");
+    assert_problems(
         "ready",
         "tcp = \"::1:80\"",
         "`ready.tcp` cannot be \"::1:80\"; write an IPv6 address in brackets, such as \"[::1]:80\"",
     );
-    says(
+    assert_problems(
         "ready",
         "tcp = true",
         "`ready.tcp` expects a host and a port, found a boolean; write for example `tcp = \"127.0.0.1:80\"`",
     );
-    says(
+    assert_problems(
         "health",
         "http = \"127.0.0.1/ping\"",
         "`health.http` cannot be \"127.0.0.1/ping\"; write a URL such as \"http://127.0.0.1/ping\"",
     );
-    says(
+    assert_problems(
         "health",
         "http = \"https://web/ping\"",
         "`health.http` cannot be \"https://web/ping\"; there is no TLS here; write `command = [\"curl\", \"-fsS\", \
          \"https://web/ping\"]` instead, with a curl in the image",
     );
-    says(
+    assert_problems(
         "health",
         "http = \"http://me:secret@web/\"",
         "`health.http` cannot be \"http://me:secret@web/\"; put no user and password into it: ask with a `command` that \
          has them",
     );
-    says(
+    assert_problems(
         "health",
         "http = \"http://web/a\\r\\nX: y\"",
         "`health.http` cannot be \"http://web/a\\r\\nX: y\"; write blanks and letters beyond ASCII percent-encoded, such as %20",
     );
-    says("ready", "path = \"run/x\"", "`ready.path` cannot be \"run/x\"; write an absolute path, beginning with `/`");
-    says(
+    assert_problems(
+        "ready",
+        "path = \"run/x\"",
+        "`ready.path` cannot be \"run/x\"; write an absolute path, beginning with `/`",
+    );
+    assert_problems(
         "ready",
         "command = []",
         "`ready.command` names no program; write for example `command = [\"pg_isready\", \"-q\"]`",
@@ -145,7 +157,7 @@ fn impossible_targets_are_refused_with_what_to_write() {
     let range = "write a status from 200 to 599, or a range of them such as \"200-399\"";
     for status in ["\"399-200\"", "\"2xx\"", "\"200-\"", "\"+20\"", "99", "600", "\"200-300-400\""] {
         let text = format!("http = \"http://web\", status = {status}");
-        says("ready", &text, &format!("`ready.status` cannot be {status}; {range}"));
+        assert_problems("ready", &text, &format!("`ready.status` cannot be {status}; {range}"));
     }
 }
 
@@ -154,10 +166,10 @@ fn times_that_are_over_at_once_are_refused() {
     for key in ["timeout", "interval"] {
         let expected = |table: &str| format!("`{table}.{key}` cannot be \"0s\"; write at least \"10ms\"");
         for table in ["ready", "health"] {
-            says(table, &format!("tcp = 80, {key} = \"0s\""), &expected(table));
+            assert_problems(table, &format!("tcp = 80, {key} = \"0s\""), &expected(table));
         }
     }
-    says("health", "tcp = 80, failures = 0", "`health.failures` cannot be 0; write 1 to 4294967295");
+    assert_problems("health", "tcp = 80, failures = 0", "`health.failures` cannot be 0; write 1 to 4294967295");
 }
 
 #[test]
@@ -176,7 +188,7 @@ fn a_health_check_has_the_defaults_of_docker() {
     let full = health(", interval = \"1s\", timeout = \"2s\", failures = 4, successes = 5, then = \"report\"");
     let (interval, timeout) = (Duration::from_secs(1), Duration::from_secs(2));
     assert_eq!(full, Health { interval, timeout, failures: 4, successes: 5, then: UnhealthyAction::Report, ..plain });
-    says(
+    assert_problems(
         "health",
         "tcp = 80, then = \"halt\"",
         "`health.then` cannot be \"halt\"; write one of \"restart\", \"stop-container\", \"report\"",
@@ -201,6 +213,6 @@ fn impossible_wait_for_targets_are_refused_with_what_to_write() {
         ("https://x", "there is no TLS here; write \"tcp://HOST:443\", or wait in the service's own command"),
     ] {
         let expected = format!("2: an element of `wait_for` cannot be \"{text}\"; {fix}");
-        web(&format!("wait_for = [\"{text}\"]")).web_says(&[&expected]);
+        web(&format!("wait_for = [\"{text}\"]")).assert_web_problems(&[&expected]);
     }
 }

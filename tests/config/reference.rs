@@ -6,26 +6,26 @@ use std::collections::BTreeSet;
 use stepdown::config::keys::{ConfigFile, KeyStatus, TableDoc};
 use stepdown::config::{Config, reference};
 
-use super::given::{Given, PLAIN, given};
+use super::sources_builder::{PLAIN, SourcesBuilder, empty_sources};
 
 /// A file in which only `line` stands in that table, beside what the table needs.
-fn with(table: &TableDoc, key: &str, line: &str) -> Given {
-    let given = given().toml("db", PLAIN);
+fn with_line(table: &TableDoc, key: &str, line: &str) -> SourcesBuilder {
+    let sources = empty_sources().toml("db", PLAIN);
     match table.file {
         ConfigFile::Service => {
             let command = if matches!((table.name, key), ("", "command" | "script")) { "" } else { PLAIN };
-            given.toml("web", &format!("{command}{}\n{}{line}\n", table.header, beside(table, key)))
+            sources.toml("web", &format!("{command}{}\n{}{line}\n", table.header, other_keys(table, key)))
         }
-        ConfigFile::Container => given.main("true").env("USER_ID", "5").env("GROUP_ID", "5").container(&format!(
+        ConfigFile::Container => sources.main("true").env("USER_ID", "5").env("GROUP_ID", "5").container(&format!(
             "{}\n{}{line}\n",
             table.header,
-            beside(table, key)
+            other_keys(table, key)
         )),
     }
 }
 
 /// What that key cannot do without.
-fn beside(table: &TableDoc, key: &str) -> &'static str {
+fn other_keys(table: &TableDoc, key: &str) -> &'static str {
     match (table.name, key) {
         ("", "every" | "at" | "stop_command") => "type = \"oneshot\"\n",
         ("ready" | "health", "status") => "http = \"http://web/\"\n",
@@ -44,11 +44,17 @@ fn every_example_is_accepted_and_does_something() {
     for table in reference() {
         for key in table.keys.iter().filter(|key| key.status == KeyStatus::Available) {
             assert!(!key.expects.is_empty() && !key.meaning.is_empty() && !key.default.is_empty(), "{}", key.name);
-            let said = with(table, key.name, key.example).config();
+            let problems = with_line(table, key.name, key.example).config();
             // `suffixes` needs a variable that ends so.
             let alone = matches!((table.name, key.name), ("", "command" | "app") | ("own" | "directory", "path"));
             if !alone && (table.name, key.name) != ("secrets", "suffixes") {
-                assert_ne!(without_places(said), without_places(base(table, key.name)), "{}.{}", table.name, key.name);
+                assert_ne!(
+                    without_places(problems),
+                    without_places(base(table, key.name)),
+                    "{}.{}",
+                    table.name,
+                    key.name
+                );
             }
         }
     }
@@ -57,8 +63,8 @@ fn every_example_is_accepted_and_does_something() {
 /// What the same file says without the key.
 fn base(table: &TableDoc, key: &str) -> Config {
     // An empty table is no table: some have a key that must be there.
-    let (header, key) = if beside(table, key).is_empty() { ("", "") } else { (table.header, key) };
-    with(&TableDoc { header, ..*table }, key, "").config()
+    let (header, key) = if other_keys(table, key).is_empty() { ("", "") } else { (table.header, key) };
+    with_line(&TableDoc { header, ..*table }, key, "").config()
 }
 
 /// Lines move with every key; everything else must not.
@@ -74,7 +80,7 @@ fn every_default_that_is_a_value_is_the_default() {
     for table in reference() {
         for key in table.keys.iter().filter(|key| key.status == KeyStatus::Available && !key.default.starts_with('(')) {
             let line = format!("{} = {}", key.name, key.default);
-            let written = without_places(with(table, key.name, &line).config());
+            let written = without_places(with_line(table, key.name, &line).config());
             let group = matches!((table.name, key.name), ("own" | "directory", "group"));
             if !group {
                 assert_eq!(written, without_places(base(table, key.name)), "{line} in {:?}", table.name);
@@ -89,10 +95,10 @@ fn every_key_that_is_not_available_yet_is_refused_by_its_own_name() {
     for table in reference() {
         for key in table.keys {
             let KeyStatus::Later(until_then) = key.status else { continue };
-            let said = with(table, key.name, &format!("{} = true", key.name)).problems();
+            let printed = with_line(table, key.name, &format!("{} = true", key.name)).problems();
             let name = if table.name.is_empty() { key.name.to_owned() } else { format!("{}.{}", table.name, key.name) };
-            assert_eq!(said.len(), 1, "{said:?}");
-            assert!(said[0].ends_with(&format!(": `{name}` is not available yet; {until_then}")), "{}", said[0]);
+            assert_eq!(printed.len(), 1, "{printed:?}");
+            assert!(printed[0].ends_with(&format!(": `{name}` is not available yet; {until_then}")), "{}", printed[0]);
             refused.insert(name);
         }
     }

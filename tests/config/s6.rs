@@ -7,10 +7,10 @@ use stepdown::config::Content;
 use stepdown::config::service::{Command, Kind, Ready, RestartPolicy, RunAs, Service};
 use stepdown::error::Place;
 
-use super::given::{Given, PLAIN, dir, file, given, longrun, program};
+use super::sources_builder::{PLAIN, SourcesBuilder, dir, empty_sources, file, longrun, program};
 
-fn web(content: Content) -> Given {
-    given().entry("web", content)
+fn web(content: Content) -> SourcesBuilder {
+    empty_sources().entry("web", content)
 }
 
 fn oneshot<'n>(more: impl IntoIterator<Item = (&'n str, Content)>) -> Content {
@@ -18,10 +18,10 @@ fn oneshot<'n>(more: impl IntoIterator<Item = (&'n str, Content)>) -> Content {
 }
 
 #[track_caller]
-fn says(content: Content, expected: &[&str]) {
-    let said: Vec<String> = web(content).problems();
-    let said: Vec<String> = said.iter().map(|text| text.replace("/etc/services.d/web", "W")).collect();
-    assert_eq!(said, expected);
+fn assert_problems(content: Content, expected: &[&str]) {
+    let printed: Vec<String> = web(content).problems();
+    let printed: Vec<String> = printed.iter().map(|text| text.replace("/etc/services.d/web", "W")).collect();
+    assert_eq!(printed, expected);
 }
 
 #[test]
@@ -104,13 +104,13 @@ fn a_slip_in_a_files_name_is_remarked() {
 #[test]
 fn files_of_s6_beside_a_service_toml_are_remarked_and_programs_are_its_own() {
     let toml = ("service.toml", file("command = [\"web\"]"));
-    let given = |more: &[&'static str]| web(dir(more.iter().map(|name| (*name, file("9"))).chain([toml.clone()])));
-    let config = given(&["notification-fd", "timeout-kil", "run", "finish", "up", "down", "web-data"]).config();
+    let sources = |more: &[&'static str]| web(dir(more.iter().map(|name| (*name, file("9"))).chain([toml.clone()])));
+    let config = sources(&["notification-fd", "timeout-kil", "run", "finish", "up", "down", "web-data"]).config();
     assert_eq!(
         config.notices,
         ["web: \"notification-fd\", \"timeout-kil\" are ignored next to `service.toml`: write the keys for it there"]
     );
-    assert_eq!(given(&["run", "down", "data"]).config().notices, [""; 0]);
+    assert_eq!(sources(&["run", "down", "data"]).config().notices, [""; 0]);
 }
 
 #[test]
@@ -119,9 +119,9 @@ fn programs_must_be_executable() {
         format!("W/{name}: is not executable; chmod +x /etc/services.d/web/{name}")
             .replace("; chmod +x /etc/services.d/web", "; chmod +x W")
     };
-    says(dir([("run", file("#!/bin/sh\n"))]), &[&chmod("run")]);
-    says(longrun([("finish", file("#!/bin/sh\n"))]), &[&chmod("finish")]);
-    says(
+    assert_problems(dir([("run", file("#!/bin/sh\n"))]), &[&chmod("run")]);
+    assert_problems(longrun([("finish", file("#!/bin/sh\n"))]), &[&chmod("finish")]);
+    assert_problems(
         dir([("run", program("echo hi\n"))]),
         &["W/run: does not begin with `#!`, so that nothing can execute it; begin it with `#!/bin/sh`"],
     );
@@ -130,16 +130,16 @@ fn programs_must_be_executable() {
         ("run", "#!/bin/sh\n# a web server\nexec web\r\n", 3),
         ("finish", "#!/usr/bin/with-contenv bash\n\r\nexit 0\n", 2),
     ] {
-        let told = format!(
+        let expected = format!(
             "W/{name}:{line}: has Windows line endings (CRLF); save the file with Unix ones: `sed -i 's/\\r$//' W/{name}`"
         );
-        says(longrun([(name, program(text))]), &[&told]);
+        assert_problems(longrun([(name, program(text))]), &[&expected]);
     }
     for text in ["#!/usr/bin/python3\nprint()\r\n", "#!/bin/sh\nprintf 'PING\r\n' | nc localhost 6379\n"] {
         web(dir([("run", program(text))])).config();
     }
-    says(dir([("run", dir([]))]), &["W/run: is a directory; put a regular file there, or remove it"]);
-    says(
+    assert_problems(dir([("run", dir([]))]), &["W/run: is a directory; put a regular file there, or remove it"]);
+    assert_problems(
         dir([("run", Content::Other("dangling link"))]),
         &["W/run: is not a regular file (dangling link); put a regular file there, or remove it"],
     );
@@ -149,27 +149,27 @@ fn programs_must_be_executable() {
 
 #[test]
 fn numbers_are_numbers_within_their_range() {
-    says(
+    assert_problems(
         longrun([("notification-fd", file("2\n"))]),
         &["W/notification-fd: cannot be \"2\"; write a number from 3 to 1023"],
     );
-    says(
+    assert_problems(
         longrun([("notification-fd", file("three"))]),
         &["W/notification-fd: cannot be \"three\"; write a number from 3 to 1023"],
     );
-    says(
+    assert_problems(
         longrun([("max-death-tally", file("4097"))]),
         &["W/max-death-tally: cannot be \"4097\"; write a number from 0 to 4096"],
     );
-    says(
+    assert_problems(
         longrun([("timeout-kill", file("-1"))]),
         &["W/timeout-kill: cannot be \"-1\"; write a number from 0 to 4294967295"],
     );
-    says(
+    assert_problems(
         longrun([("timeout-kill", file(b"\xff"))]),
         &["W/timeout-kill:1: is not UTF-8 text (byte 0xff); save it as UTF-8"],
     );
-    says(
+    assert_problems(
         longrun([("down-signal", file("FOO"))]),
         &["W/down-signal: cannot be \"FOO\"; write a name such as \"TERM\", or a number from 1 to 64"],
     );
@@ -178,7 +178,7 @@ fn numbers_are_numbers_within_their_range() {
 #[test]
 fn dependencies_are_a_directory_or_a_file() {
     let requires = |content: Content| -> Vec<String> {
-        let config = given().entry("web", content).toml("a", PLAIN).toml("b", PLAIN).config();
+        let config = empty_sources().entry("web", content).toml("a", PLAIN).toml("b", PLAIN).config();
         let web: &Service = &config.services[2];
         web.requires.iter().map(|name| name.as_str().to_owned()).collect()
     };
@@ -188,13 +188,15 @@ fn dependencies_are_a_directory_or_a_file() {
     );
     assert_eq!(requires(longrun([("dependencies", file("# first\n  b\n\na\n"))])), ["b", "a"]);
     assert_eq!(requires(longrun([("dependencies", file("b")), ("dependencies.d", dir([("a", file(""))]))])), ["a"]);
-    given().entry("web", longrun([("dependencies", file("a\nbb\n"))])).toml("a", PLAIN).toml("b", PLAIN).says(&[
+    empty_sources().entry("web", longrun([("dependencies", file("a\nbb\n"))])).toml("a", PLAIN).toml("b", PLAIN).assert_problems(&[
         "/etc/services.d/web/dependencies:2: dependencies: there is no service `bb`; did you mean `b`? services are: a, b",
     ]);
-    given()
+    empty_sources()
         .entry("web", longrun([("dependencies.d", dir([("base", file(""))]))]))
         .toml("a", PLAIN)
-        .says(&["/etc/services.d/web/dependencies.d: dependencies.d: there is no service `base`; services are: a"]);
+        .assert_problems(&[
+            "/etc/services.d/web/dependencies.d: dependencies.d: there is no service `base`; services are: a",
+        ]);
 }
 
 #[test]
@@ -216,8 +218,8 @@ fn an_up_file_is_execline_unless_its_interpreter_is_another() {
     assert_eq!(command(file("echo \"hi you\"\n")), argv(&["echo", "hi you"]));
     assert_eq!(command(file("foreground { true }\n/bin/x $y\n")), argv(&["foreground", " true", "", "/bin/x", "$y"]));
     assert_eq!(command(file("#!/bin/execlineb -P\nexec /bin/x\n")), argv(&["/bin/x"]));
-    says(oneshot([("up", file("#!/bin/sh\necho \"hi\"\n"))]), &["W/up: is not executable; chmod +x W/up"]);
-    says(
+    assert_problems(oneshot([("up", file("#!/bin/sh\necho \"hi\"\n"))]), &["W/up: is not executable; chmod +x W/up"]);
+    assert_problems(
         oneshot([("up", file("\n# comment\nif { true\n"))]),
         &["W/up:3: this `{` is not closed; correct it: s6-rc reads execline here, not a shell script"],
     );
@@ -225,24 +227,37 @@ fn an_up_file_is_execline_unless_its_interpreter_is_another() {
 
 #[test]
 fn service_types_that_do_not_fit_are_reported() {
-    says(longrun([("type", file("daemon"))]), &["W/type: cannot be \"daemon\"; write longrun or oneshot"]);
-    says(
+    assert_problems(longrun([("type", file("daemon"))]), &["W/type: cannot be \"daemon\"; write longrun or oneshot"]);
+    assert_problems(
         longrun([("type", file("oneshot"))]),
         &["W: is a oneshot and has no `up`; rename `run` to `up`, or write longrun into `type`"],
     );
-    says(dir([("type", file("bundle"))]), &["W/type: a bundle is not available yet; require the services themselves"]);
-    says(dir([("type", file("longrun"))]), &["W: is a longrun and has no `run`; write an executable file `run` there"]);
-    says(dir([("up", file("/bin/true"))]), &["W: has `up` and no `type`; write `oneshot` into a file `type` there"]);
+    assert_problems(
+        dir([("type", file("bundle"))]),
+        &["W/type: a bundle is not available yet; require the services themselves"],
+    );
+    assert_problems(
+        dir([("type", file("longrun"))]),
+        &["W: is a longrun and has no `run`; write an executable file `run` there"],
+    );
+    assert_problems(
+        dir([("up", file("/bin/true"))]),
+        &["W: has `up` and no `type`; write `oneshot` into a file `type` there"],
+    );
 }
 
 #[test]
 fn what_is_not_available_yet_is_refused_by_its_name() {
     for name in ["flag-newpidns", "lock-fd", "env", "instance", "instances", "contents.d", "reload", "reload-signal"] {
-        let said = web(longrun([(name, dir([]))])).problems();
-        assert_eq!(said.len(), 1, "{said:?}");
-        assert!(said[0].starts_with(&format!("/etc/services.d/web/{name}: is not available yet; ")), "{}", said[0]);
+        let printed = web(longrun([(name, dir([]))])).problems();
+        assert_eq!(printed.len(), 1, "{printed:?}");
+        assert!(
+            printed[0].starts_with(&format!("/etc/services.d/web/{name}: is not available yet; ")),
+            "{}",
+            printed[0]
+        );
     }
-    says(longrun([("timeout-up", file("5000"))]), &["W/timeout-up: is not available yet; remove it"]);
+    assert_problems(longrun([("timeout-up", file("5000"))]), &["W/timeout-up: is not available yet; remove it"]);
 }
 
 #[test]
@@ -264,12 +279,15 @@ fn a_log_directory_is_a_service_that_reads_what_the_other_writes() {
     assert_eq!(logger.directory, Some(PathBuf::from("/etc/services.d/web/log")));
     assert_eq!((logger.kind, logger.stop.signal.number(), logger.pipe_to.is_none()), (Kind::Longrun, 1, true));
 
-    says(
+    assert_problems(
         longrun([("log", file(""))]),
         &["W/log: is not a directory; make it a directory with an executable file `run`, or remove it"],
     );
-    says(longrun([("log", dir([]))]), &["W/log: is a longrun and has no `run`; write an executable file `run` there"]);
-    given().entry("web", longrun([("log", longrun([]))])).toml("web-log", PLAIN).says(&[
+    assert_problems(
+        longrun([("log", dir([]))]),
+        &["W/log: is a longrun and has no `run`; write an executable file `run` there"],
+    );
+    empty_sources().entry("web", longrun([("log", longrun([]))])).toml("web-log", PLAIN).assert_problems(&[
         "/etc/services.d/web-log.toml: service `web-log` is declared twice, here and in /etc/services.d/web/log; \
          keep one of them, or rename one",
     ]);
@@ -290,21 +308,21 @@ fn a_producer_pipes_to_its_consumer() {
     );
     web(longrun([]))
         .entry("logger", consumer())
-        .says(&["/etc/services.d/logger/consumer-for:1: consumer-for: `web` does not pipe to `logger`; \
+        .assert_problems(&["/etc/services.d/logger/consumer-for:1: consumer-for: `web` does not pipe to `logger`; \
          write logger into its `producer-for`, or remove it here"]);
-    given()
+    empty_sources()
         .entry("logger", consumer())
-        .says(&["/etc/services.d/logger/consumer-for:1: consumer-for: there is no service `web`; \
+        .assert_problems(&["/etc/services.d/logger/consumer-for:1: consumer-for: there is no service `web`; \
          there is no other service: remove it, or add that service"]);
-    says(
+    assert_problems(
         longrun([("producer-for", file("a\nb\n"))]),
         &["W/producer-for: names another one on line 2; name one service: it has one output"],
     );
-    says(
+    assert_problems(
         longrun([("producer-for", file("\n"))]),
         &["W/producer-for: names nobody; write a service's name into it, or remove it"],
     );
-    says(
+    assert_problems(
         longrun([("producer-for", file("a\n")), ("log", longrun([]))]),
         &["W/producer-for: there is a `log` too, and it has one output; remove one of them"],
     );

@@ -2,7 +2,7 @@
 
 use stepdown::config::{Config, Content};
 
-use super::given::{Given, PLAIN, definition, file, names, program, s6_image};
+use super::sources_builder::{PLAIN, SourcesBuilder, definition, file, names, program, s6_image};
 
 fn longrun_on(names_of: &[&str]) -> Content {
     let run = ("run", program("#!/bin/sh\n"));
@@ -22,7 +22,7 @@ fn started(config: &Config) -> Vec<&str> {
     config.services.iter().filter(|service| service.enabled).map(|service| service.name.as_str()).collect()
 }
 
-fn three() -> Given {
+fn three() -> SourcesBuilder {
     s6_image().definition("a", longrun_on(&[])).definition("b", longrun_on(&[])).definition("c", longrun_on(&[]))
 }
 
@@ -85,48 +85,54 @@ fn user_among_the_definitions_hides_the_user_bundles_as_under_s6_overlay() {
         ]
     );
     // s6-overlay itself brings an empty one.
-    let mut given = three().definition("user", dir_of("a"));
-    given.0.s6.user_bundles.entries.insert("user".into(), bundle(&[]));
-    assert_eq!(given.config().notices, ["not in the bundle `user` and not started: b, c"]);
+    let mut sources = three().definition("user", dir_of("a"));
+    sources.0.s6.user_bundles.entries.insert("user".into(), bundle(&[]));
+    assert_eq!(sources.config().notices, ["not in the bundle `user` and not started: b, c"]);
 }
 
 /// A bundle without a `type`, which s6-overlay writes itself.
 fn dir_of(member: &str) -> Content {
-    super::given::dir([("contents.d", names([member]))])
+    super::sources_builder::dir([("contents.d", names([member]))])
 }
 
 #[test]
 fn bundles_that_contain_each_other_are_named_in_full() {
-    three().definition("x", bundle(&["y"])).definition("y", bundle(&["z", "a"])).definition("z", bundle(&["x"])).says(&[
+    three().definition("x", bundle(&["y"])).definition("y", bundle(&["z", "a"])).definition("z", bundle(&["x"])).assert_problems(&[
         "/etc/s6-overlay/s6-rc.d/x/contents.d: bundles contain each other: x → y → z → x; remove one of these members",
     ]);
-    three().definition("x", bundle(&["x"])).says(&[
+    three().definition("x", bundle(&["x"])).assert_problems(&[
         "/etc/s6-overlay/s6-rc.d/x/contents.d: bundles contain each other: x → x; remove one of these members",
     ]);
 }
 
 #[test]
 fn an_unknown_member_is_named_with_its_bundle() {
-    three().member("user", "aa").member("user", "nothing").says(&[
+    three().member("user", "aa").member("user", "nothing").assert_problems(&[
         "/etc/s6-overlay/user-bundles.d/user/contents.d: the bundle `user` contains `aa`, and there is no such service; \
          did you mean `a`? otherwise remove it, or add that service",
         "/etc/s6-overlay/user-bundles.d/user/contents.d: the bundle `user` contains `nothing`, and there is no such \
          service; remove it, or add that service",
     ]);
     let lines = definition("bundle", [("contents", file("a\n\n# b\nzzz\n"))]);
-    three().definition("x", lines).says(&["/etc/s6-overlay/s6-rc.d/x/contents:4: the bundle `x` contains `zzz`, and \
+    three()
+        .definition("x", lines)
+        .assert_problems(&["/etc/s6-overlay/s6-rc.d/x/contents:4: the bundle `x` contains `zzz`, and \
          there is no such service; remove it, or add that service"]);
 }
 
 #[test]
 fn one_name_is_one_service_or_one_bundle() {
-    three().toml("a", PLAIN).says(&["/etc/s6-overlay/s6-rc.d/a: service `a` is declared twice, here and in \
+    three()
+        .toml("a", PLAIN)
+        .assert_problems(&["/etc/s6-overlay/s6-rc.d/a: service `a` is declared twice, here and in \
          /etc/services.d/a.toml; keep one of them, or rename one"]);
     three()
         .toml("all", PLAIN)
         .definition("all", bundle(&["a"]))
-        .says(&["/etc/s6-overlay/s6-rc.d/all: the name `all` is \
+        .assert_problems(&["/etc/s6-overlay/s6-rc.d/all: the name `all` is \
          declared twice, here and in /etc/services.d/all.toml; keep one of them, or rename one"]);
-    three().definition("x", definition("bundle", [])).says(&["/etc/s6-overlay/s6-rc.d/x: is a bundle and has no \
+    three()
+        .definition("x", definition("bundle", []))
+        .assert_problems(&["/etc/s6-overlay/s6-rc.d/x: is a bundle and has no \
          `contents.d`; make a directory `contents.d` there, with an empty file for each service"]);
 }

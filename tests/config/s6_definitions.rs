@@ -7,7 +7,7 @@ use std::time::Duration;
 use stepdown::config::service::{Command, Ready, Service};
 use stepdown::config::{Config, Content};
 
-use super::given::{definition, dir, file, names, program, s6_image};
+use super::sources_builder::{definition, dir, file, names, program, s6_image};
 
 const WEB: &str = "/etc/s6-overlay/s6-rc.d/web";
 
@@ -22,10 +22,10 @@ fn web(content: Content) -> Service {
 }
 
 #[track_caller]
-fn says(content: Content, expected: &[&str]) {
-    let said: Vec<String> = s6_image().started("web", content).problems();
-    let said: Vec<String> = said.iter().map(|text| text.replace(WEB, "W")).collect();
-    assert_eq!(said, expected);
+fn assert_problems(content: Content, expected: &[&str]) {
+    let printed: Vec<String> = s6_image().started("web", content).problems();
+    let printed: Vec<String> = printed.iter().map(|text| text.replace(WEB, "W")).collect();
+    assert_eq!(printed, expected);
 }
 
 fn argv(words: &[&str]) -> Command {
@@ -42,9 +42,9 @@ fn scripts_of_a_longrun_need_no_execute_bit() {
         web(definition("longrun", [("run", file("#!/bin/sh -e\nexec web\n")), ("finish", file("#!/bin/sh\n"))]));
     assert_eq!(service.command, Command::File(PathBuf::from(path("run"))));
     assert_eq!(service.finish.expect("a script").command, Command::File(PathBuf::from(path("finish"))));
-    says(definition("longrun", [("run", file("echo\n"))]), &["W/run: is not executable; chmod +x W/run"]);
+    assert_problems(definition("longrun", [("run", file("echo\n"))]), &["W/run: is not executable; chmod +x W/run"]);
     let crlf = "#!/bin/sh\r\nexec web\r\n";
-    says(
+    assert_problems(
         definition("longrun", [("run", file(crlf))]),
         &["W/run:1: has Windows line endings (CRLF); save the file with Unix ones: `sed -i 's/\\r$//' W/run`"],
     );
@@ -91,16 +91,19 @@ fn what_s6_rc_ignores_is_said_once_with_all_that_have_it() {
 
 #[test]
 fn a_definition_that_s6_overlay_would_refuse_is_refused_with_what_to_write() {
-    says(
+    assert_problems(
         dir([("run", program("#!/bin/sh\n"))]),
         &[
             "W: has no `type`; s6-overlay would stop the container here; write longrun, oneshot or bundle into a file `type` \
          there",
         ],
     );
-    says(definition("daemon", []), &["W/type: cannot be \"daemon\"; write longrun, oneshot or bundle"]);
-    says(definition("longrun", []), &["W: is a longrun and has no `run`; write an executable file `run` there"]);
-    says(
+    assert_problems(definition("daemon", []), &["W/type: cannot be \"daemon\"; write longrun, oneshot or bundle"]);
+    assert_problems(
+        definition("longrun", []),
+        &["W: is a longrun and has no `run`; write an executable file `run` there"],
+    );
+    assert_problems(
         definition("oneshot", []),
         &[
             "W: is a oneshot and has no `up`; s6-overlay would stop the container here; write the path of a script into a \
@@ -124,8 +127,8 @@ fn names_that_s6_rc_or_we_refuse_are_named_with_the_rule() {
              @ : +`, begin with a letter, digit or `_`, and at most 64",
         ),
     ] {
-        let said = s6_image().definition(name, service()).problems();
-        assert_eq!(said, [format!("/etc/s6-overlay/s6-rc.d/{name}: {expected}")]);
+        let printed = s6_image().definition(name, service()).problems();
+        assert_eq!(printed, [format!("/etc/s6-overlay/s6-rc.d/{name}: {expected}")]);
     }
 }
 
@@ -139,7 +142,7 @@ fn files_between_the_definitions_are_ignored_and_said() {
 #[test]
 fn a_cycle_of_dependencies_is_named() {
     let on = |name| definition("oneshot", [("up", file("")), ("dependencies.d", names([name]))]);
-    s6_image().started("a", on("b")).started("b", on("a")).says(&[
+    s6_image().started("a", on("b")).started("b", on("a")).assert_problems(&[
         "/etc/s6-overlay/s6-rc.d/a/dependencies.d: dependency cycle: a → b → a; remove one of these `requires`",
     ]);
 }

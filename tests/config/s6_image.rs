@@ -4,13 +4,13 @@ use stepdown::config::Config;
 use stepdown::config::search_path::PathSource;
 use stepdown::config::service::{Kind, RunAs, Service};
 
-use super::given::{Given, definition, file, given, longrun, program, s6_image};
+use super::sources_builder::{SourcesBuilder, definition, empty_sources, file, longrun, program, s6_image};
 
 fn run() -> (&'static str, stepdown::config::Content) {
     ("run", program("#!/bin/sh\n"))
 }
 
-fn tree() -> Given {
+fn tree() -> SourcesBuilder {
     s6_image()
         .started("web", definition("longrun", [run()]))
         .started("init", definition("oneshot", [("up", file("/etc/init\n"))]))
@@ -78,34 +78,34 @@ fn the_container_file_decides_before_the_directories_do() {
     let config = tree().container("s6 = false\n").main("sh").config();
     assert_eq!(config.services, []);
     assert_eq!(config.notices, ["/etc/s6-overlay is not read: `s6 = false` in the container file"]);
-    let config = given().entry("old", longrun([])).container("s6 = true\n").config();
+    let config = empty_sources().entry("old", longrun([])).container("s6 = true\n").config();
     assert_eq!(config.services[0].user, RunAs::Root);
-    let config = given().entry("old", longrun([])).config();
+    let config = empty_sources().entry("old", longrun([])).config();
     assert_eq!(config.services[0].user, RunAs::App);
 }
 
 #[test]
 fn the_app_user_is_linuxservers_where_the_image_has_it_and_the_container_file_names_no_other() {
-    let given = || {
-        let mut given = tree();
-        given.0.s6.has_linuxserver_account = true;
-        given
+    let sources = || {
+        let mut sources = tree();
+        sources.0.s6.has_linuxserver_account = true;
+        sources
     };
-    let app = |given: Given| given.config().container.app;
-    assert_eq!((app(given()).user.as_str(), app(given()).group.as_str()), ("abc", "abc"));
-    assert_eq!(app(given().container("[app]\nuser = \"web\"\n")).user.as_str(), "web");
+    let app = |sources: SourcesBuilder| sources.config().container.app;
+    assert_eq!((app(sources()).user.as_str(), app(sources()).group.as_str()), ("abc", "abc"));
+    assert_eq!(app(sources().container("[app]\nuser = \"web\"\n")).user.as_str(), "web");
     assert_eq!(app(tree()).user.as_str(), "app");
-    assert_eq!(app(given().container("s6 = false\n").main("sh")).user.as_str(), "app");
+    assert_eq!(app(sources().container("s6 = false\n").main("sh")).user.as_str(), "app");
 }
 
 #[test]
 fn the_stop_has_room_for_s6_overlays_times_unless_ours_are_set() {
-    let seconds = |given: Given| given.config().container.stop_timeout.as_secs();
+    let seconds = |sources: SourcesBuilder| sources.config().container.stop_timeout.as_secs();
     assert_eq!(seconds(tree()), 8);
     assert_eq!(seconds(tree().env("S6_SERVICES_GRACETIME", "25000")), 28);
     assert_eq!(seconds(tree().env("S6_KILL_GRACETIME", "10000").env("S6_SERVICES_GRACETIME", "1000")), 11);
     assert_eq!(seconds(tree().env("S6_KILL_GRACETIME", "0")), 8);
-    let given = tree().env("S6_SERVICES_GRACETIME", "25000").env("STEPDOWN_STOP_TIMEOUT", "9s");
-    assert_eq!(seconds(given), 9);
+    let sources = tree().env("S6_SERVICES_GRACETIME", "25000").env("STEPDOWN_STOP_TIMEOUT", "9s");
+    assert_eq!(seconds(sources), 9);
     assert_eq!(seconds(tree().env("S6_SERVICES_GRACETIME", "25000").container("stop_timeout = \"8s\"\n")), 8);
 }

@@ -9,7 +9,7 @@ use stepdown::config::service::{Command, GroupRef, RunAs, Service};
 use stepdown::config::values::{Gid, Uid, UserName};
 use stepdown::config::{Config, Content, Tree};
 
-use super::given::{Given, definition, dir, file, longrun, names, program, s6_image};
+use super::sources_builder::{SourcesBuilder, definition, dir, file, longrun, names, program, s6_image};
 
 const SCRIPT: &str = "#!/bin/sh\n";
 
@@ -18,10 +18,10 @@ fn tree(path: &str, entries: impl IntoIterator<Item = (&'static str, Content)>) 
     Tree { path: PathBuf::from(path), entries, unreadable: None }
 }
 
-fn with_init(scripts: impl IntoIterator<Item = (&'static str, Content)>) -> Given {
-    let mut given = s6_image();
-    given.0.s6.init_scripts = tree("/etc/cont-init.d", scripts);
-    given
+fn with_init(scripts: impl IntoIterator<Item = (&'static str, Content)>) -> SourcesBuilder {
+    let mut sources = s6_image();
+    sources.0.s6.init_scripts = tree("/etc/cont-init.d", scripts);
+    sources
 }
 
 fn by_name<'c>(config: &'c Config, name: &str) -> &'c Service {
@@ -56,13 +56,13 @@ fn scripts_of_the_start_run_one_after_the_other_whether_they_fail_or_not() {
 
 #[test]
 fn what_cannot_be_executed_is_passed_over_unless_a_failure_ends_the_container() {
-    let given = || with_init([("README", file("text\n")), ("old", dir([])), ("run", program(SCRIPT))]);
-    let config = given().config();
+    let sources = || with_init([("README", file("text\n")), ("old", dir([])), ("run", program(SCRIPT))]);
+    let config = sources().config();
     assert_eq!(config.services.len(), 1);
     assert_eq!(config.notices, ["/etc/cont-init.d: \"README\", \"old\": not executable, not run, as under s6-overlay"]);
-    given()
+    sources()
         .env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2")
-        .says(&["/etc/cont-init.d/README: is not executable; chmod +x /etc/cont-init.d/README"]);
+        .assert_problems(&["/etc/cont-init.d/README: is not executable; chmod +x /etc/cont-init.d/README"]);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn base_and_legacy_services_have_the_order_of_s6_overlay() {
         let run = ("run", program(SCRIPT));
         definition("longrun", [run, ("dependencies.d", names(names_of.iter().copied()))])
     };
-    let given = || {
+    let sources = || {
         with_init([("1", program(SCRIPT))])
             .entry("old", longrun([("log", longrun([]))]))
             .started("early", on(&[]))
@@ -79,7 +79,7 @@ fn base_and_legacy_services_have_the_order_of_s6_overlay() {
             .definition("late", on(&["legacy-services"]))
             .member("user2", "late")
     };
-    let config = given().config();
+    let config = sources().config();
     assert_eq!(order(&config, "early"), [""; 0]);
     assert_eq!(links(by_name(&config, "web")), (vec![], vec!["cont-init-1".to_owned()]));
     let user = vec!["early".to_owned(), "web".to_owned()];
@@ -88,7 +88,7 @@ fn base_and_legacy_services_have_the_order_of_s6_overlay() {
     let user = vec!["early".to_owned(), "web".to_owned()];
     let legacy = ["cont-init-1", "old", "old-log"].map(str::to_owned).to_vec();
     assert_eq!(links(by_name(&config, "late")), (user, legacy));
-    let config = given().env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2").config();
+    let config = sources().env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2").config();
     assert_eq!(links(by_name(&config, "web")), (vec!["cont-init-1".to_owned()], vec![]));
     assert!(by_name(&config, "cont-init-1").essential);
 }
@@ -107,9 +107,9 @@ fn user2_comes_after_user_without_a_services_tree_too() {
 
 #[test]
 fn scripts_of_the_stop_run_in_their_order_after_everything_else() {
-    let mut given = s6_image().entry("old", longrun([])).env("S6_KILL_FINISH_MAXTIME", "2000");
-    given.0.s6.finish_scripts = tree("/etc/cont-finish.d", [("1", program(SCRIPT)), ("2", program(SCRIPT))]);
-    let config = given.config();
+    let mut sources = s6_image().entry("old", longrun([])).env("S6_KILL_FINISH_MAXTIME", "2000");
+    sources.0.s6.finish_scripts = tree("/etc/cont-finish.d", [("1", program(SCRIPT)), ("2", program(SCRIPT))]);
+    let config = sources.config();
     let first = by_name(&config, "cont-finish-1");
     assert_eq!(first.command, Command::Nothing);
     assert_eq!(first.stop_command, Some(Command::Argv(vec!["/etc/cont-finish.d/1".into()])));
@@ -122,11 +122,11 @@ fn scripts_of_the_stop_run_in_their_order_after_everything_else() {
 
 #[test]
 fn fix_attrs_becomes_ownership_that_is_established_at_boot() {
-    let mut given = s6_image().main("sh").container("[[own]]\npath = \"/data\"\n");
+    let mut sources = s6_image().main("sh").container("[[own]]\npath = \"/data\"\n");
     let text = "# comment\n\n/config  true app 0644 0755\n/var/lib/x false www:33,1:1 0600 0700\n/y true 5:6 600 700\n\
         /data true app 0644 0755\n/srv/* true app 0644 0755\n/etc true root 0644 0755\n/z true\n";
-    given.0.s6.fix_attrs = tree("/etc/fix-attrs.d", [("01", file(text))]);
-    let config = given.config();
+    sources.0.s6.fix_attrs = tree("/etc/fix-attrs.d", [("01", file(text))]);
+    let config = sources.config();
     let place = |line| stepdown::error::Place::line("/etc/fix-attrs.d/01", line);
     let own = |path: &str, user, group, recursive, (mode, dir_mode), line| Own {
         path: path.into(),
@@ -164,12 +164,12 @@ fn fix_attrs_becomes_ownership_that_is_established_at_boot() {
 
 #[test]
 fn services_of_a_linuxserver_images_user_are_named_as_its_own_script_names_them() {
-    let mut given = s6_image().started("init-services", definition("oneshot", [("up", file(""))]));
-    given.0.s6.custom_services = tree(
+    let mut sources = s6_image().started("init-services", definition("oneshot", [("up", file(""))]));
+    sources.0.s6.custom_services = tree(
         "/custom-services.d",
         [("one", file("#!/bin/bash -e\n")), ("two", program(SCRIPT)), ("README.txt", file("text")), ("d", dir([]))],
     );
-    let config = given.config();
+    let config = sources.config();
     let one = by_name(&config, "custom-svc-one");
     assert_eq!(one.command, Command::File("/custom-services.d/one".into()));
     assert_eq!(order(&config, "custom-svc-two"), ["init-services"]);
@@ -182,14 +182,14 @@ fn services_of_a_linuxserver_images_user_are_named_as_its_own_script_names_them(
 #[test]
 fn scripts_of_a_linuxserver_images_user_are_left_to_the_image_if_it_runs_them() {
     let custom = || tree("/custom-cont-init.d", [("fix", file("echo\n"))]);
-    let mut given = with_init([("1", program(SCRIPT))]).entry("old", longrun([]));
-    given.0.s6.custom_scripts = custom();
-    let config = given.config();
+    let mut sources = with_init([("1", program(SCRIPT))]).entry("old", longrun([]));
+    sources.0.s6.custom_scripts = custom();
+    let config = sources.config();
     let script = by_name(&config, "custom-cont-init-fix");
     assert_eq!(script.command, Command::Argv(["/bin/bash", "/custom-cont-init.d/fix"].map(Into::into).into()));
     assert_eq!(order(&config, "custom-cont-init-fix"), ["cont-init-1"]);
     assert!(order(&config, "old").contains(&"custom-cont-init-fix".to_owned()));
-    let mut given = s6_image().started("init-custom-files", definition("oneshot", [("up", file(""))]));
-    given.0.s6.custom_scripts = custom();
-    assert_eq!(given.config().services.len(), 1);
+    let mut sources = s6_image().started("init-custom-files", definition("oneshot", [("up", file(""))]));
+    sources.0.s6.custom_scripts = custom();
+    assert_eq!(sources.config().services.len(), 1);
 }

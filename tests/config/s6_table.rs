@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use stepdown::config::s6::table::{self, Row, Scope, TABLE, Treatment};
 use stepdown::config::{Content, read, s6_overlay};
 
-use super::given::{Given, definition, dir, file, longrun, names, program, s6_image};
+use super::sources_builder::{SourcesBuilder, definition, dir, file, longrun, names, program, s6_image};
 
 /// Variables that others read: the reader of the files, and the command `logutil-service`.
 const READ_ELSEWHERE: [&str; 3] = ["S6_LOGGING_SCRIPT", "S6_RUNTIME_BUNDLEDIR", "S6_RUNTIME_PROFILE"];
@@ -26,7 +26,7 @@ fn sample(item: &str) -> Content {
 }
 
 /// An image with a service that has a file of this row.
-fn image(row: &Row) -> Given {
+fn image(row: &Row) -> SourcesBuilder {
     let other = match row.item {
         "producer-for" => definition("longrun", [("run", sample("run")), ("consumer-for", file("web\n"))]),
         "consumer-for" | "pipeline-name" => {
@@ -44,23 +44,23 @@ fn image(row: &Row) -> Given {
         };
         definition(kind, files.into_iter().map(content))
     };
-    let given = s6_image().started("other", other);
+    let sources = s6_image().started("other", other);
     match row.scope {
-        Scope::Longrun => given.started("web", content("longrun", &["run"])),
+        Scope::Longrun => sources.started("web", content("longrun", &["run"])),
         Scope::Oneshot if matches!(row.item, "producer-for" | "consumer-for" | "pipeline-name") => {
             s6_image().started("web", definition("oneshot", [("up", sample("up")), (row.item, file("other\n"))]))
         }
-        Scope::Oneshot => given.started("web", content("oneshot", &["up"])),
-        Scope::Bundle => given.definition("all", content("bundle", &["contents.d"])),
-        Scope::Legacy => given.entry("old", dir([("run", sample("run")), (row.item, sample(row.item))])),
-        Scope::Variable => given.env(row.item, "7"),
+        Scope::Oneshot => sources.started("web", content("oneshot", &["up"])),
+        Scope::Bundle => sources.definition("all", content("bundle", &["contents.d"])),
+        Scope::Legacy => sources.entry("old", dir([("run", sample("run")), (row.item, sample(row.item))])),
+        Scope::Variable => sources.env(row.item, "7"),
     }
 }
 
 #[test]
 fn every_row_is_what_the_loader_does() {
     for row in TABLE {
-        let said = match read(&image(row).0) {
+        let printed = match read(&image(row).0) {
             Ok(config) => {
                 let honoured = config.s6.expect("an image").honoured.contains(&row.item);
                 let ignored = config.notices.iter().any(|notice| {
@@ -70,9 +70,9 @@ fn every_row_is_what_the_loader_does() {
                 (honoured, ignored, false)
             }
             Err(problems) => {
-                let said: Vec<String> = problems.into_sorted().iter().map(ToString::to_string).collect();
+                let printed: Vec<String> = problems.into_sorted().iter().map(ToString::to_string).collect();
                 let refused = format!("/{}: is not available; ", row.item);
-                assert!(said.len() == 1 && said[0].contains(&refused), "{row:?}: {said:?}");
+                assert!(printed.len() == 1 && printed[0].contains(&refused), "{row:?}: {printed:?}");
                 (false, false, true)
             }
         };
@@ -80,12 +80,12 @@ fn every_row_is_what_the_loader_does() {
             // Longruns without `notification-fd` have a notice of their own.
             Treatment::Honoured if row.item == "timeout-up" => (false, true, false),
             // A bundle is not a service.
-            Treatment::Honoured if row.scope == Scope::Bundle => (said.0, false, false),
+            Treatment::Honoured if row.scope == Scope::Bundle => (printed.0, false, false),
             Treatment::Honoured => (true, false, false),
-            Treatment::Ignored { .. } => (said.0, true, false),
+            Treatment::Ignored { .. } => (printed.0, true, false),
             Treatment::Refused { .. } => (false, false, true),
         };
-        assert_eq!(said, expected, "{row:?}");
+        assert_eq!(printed, expected, "{row:?}");
     }
 }
 
@@ -133,10 +133,10 @@ fn a_pipeline_is_a_bundle_of_its_last_consumer_and_all_that_feeds_it() {
     assert!(config.services.iter().all(|service| service.enabled));
     let to: Vec<_> = config.services.iter().filter_map(|service| service.pipe_to.as_ref()).collect();
     assert_eq!(to.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["log", "log"]);
-    let given = s6_image()
+    let sources = s6_image()
         .started("a", definition("longrun", [run(), ("producer-for", file("log\n"))]))
         .started("log", definition("longrun", [run(), ("consumer-for", file("a\n")), ("pipeline-name", file("a"))]));
-    given.says(&[
+    sources.assert_problems(&[
         "/etc/s6-overlay/s6-rc.d/log/pipeline-name: `a` is the name of another service or bundle; choose another \
          name",
     ]);

@@ -9,7 +9,7 @@ use stepdown::config::service::{
 use stepdown::config::values::{CapSet, Capability, Gid, GroupName, ServiceName, Signal, Uid, UserName};
 use stepdown::error::Place;
 
-use super::given::{PLAIN, given, web};
+use super::sources_builder::{PLAIN, empty_sources, web};
 
 fn argv(words: &[&str]) -> Command {
     Command::Argv(words.iter().map(Into::into).collect())
@@ -17,7 +17,7 @@ fn argv(words: &[&str]) -> Command {
 
 #[test]
 fn a_command_alone_gets_every_default_of_the_manual() {
-    let service = given().toml("web", "command = [\"nginx\", \"-g\", \"daemon off;\"]").service();
+    let service = empty_sources().toml("web", "command = [\"nginx\", \"-g\", \"daemon off;\"]").service();
     assert_eq!(service.name.as_str(), "web");
     assert_eq!(service.at, Place::line("/etc/services.d/web.toml", 1));
     assert_eq!(service.kind, Kind::Longrun);
@@ -93,7 +93,7 @@ without_root = "run"
 
 #[test]
 fn the_listing_of_the_design_is_understood() {
-    let config = given().toml("web", LISTING).toml("migrate", PLAIN).toml("db", PLAIN).config();
+    let config = empty_sources().toml("web", LISTING).toml("migrate", PLAIN).toml("db", PLAIN).config();
     let web = config.services.iter().find(|service| service.name.as_str() == "web").expect("web is there");
     assert_eq!(web.requires, [ServiceName::new("migrate").expect("a name")]);
     assert_eq!(web.after, [ServiceName::new("db").expect("a name")]);
@@ -112,7 +112,7 @@ fn the_listing_of_the_design_is_understood() {
 
 #[test]
 fn a_script_is_kept_whole() {
-    let service = given().toml("web", "script = '''\necho a\nexec b\n'''").service();
+    let service = empty_sources().toml("web", "script = '''\necho a\nexec b\n'''").service();
     assert_eq!(service.command, Command::Script("echo a\nexec b\n".to_owned()));
 }
 
@@ -193,14 +193,15 @@ fn success_codes_are_sorted_and_unique() {
 
 #[test]
 fn a_directory_with_service_toml_is_the_same() {
-    use super::given::{dir, file};
-    let config = given().entry("web", dir([("service.toml", file(PLAIN)), ("data.bin", file(b"\xff"))])).config();
+    use super::sources_builder::{dir, file};
+    let config =
+        empty_sources().entry("web", dir([("service.toml", file(PLAIN)), ("data.bin", file(b"\xff"))])).config();
     assert_eq!(config.services[0].at, Place::line("/etc/services.d/web/service.toml", 1));
 }
 
 #[test]
 fn services_come_sorted_by_name() {
-    let config = given().toml("b", PLAIN).toml("c", PLAIN).toml("a", PLAIN).config();
+    let config = empty_sources().toml("b", PLAIN).toml("c", PLAIN).toml("a", PLAIN).config();
     let names: Vec<&str> = config.services.iter().map(|service| service.name.as_str()).collect();
     assert_eq!(names, ["a", "b", "c"]);
 }

@@ -1,11 +1,11 @@
 //! A service's TOML file: the exact text of every problem. Line 1 is the command.
 
-use super::given::{given, web};
+use super::sources_builder::{empty_sources, web};
 
 /// Each text below a command, and what is said about it, without the file's name.
 fn table(rows: &[(&str, &[&str])]) {
     for (text, expected) in rows {
-        web(text).web_says(expected);
+        web(text).assert_web_problems(expected);
     }
 }
 
@@ -147,7 +147,7 @@ fn users_and_groups_that_cannot_be_one_are_refused() {
         ("groups = [\"a:b\"]", format!("2: an element of `groups` cannot be \"a:b\"; {names}")),
         ("groups = [-1]", "2: an element of `groups` cannot be -1; write 0 to 4294967293".to_owned()),
     ] {
-        web(text).web_says(&[&expected]);
+        web(text).assert_web_problems(&[&expected]);
     }
 }
 
@@ -180,13 +180,15 @@ fn unknown_keys_are_reported_with_the_nearest_known_one() {
 #[test]
 fn exactly_one_of_command_and_script_must_be_given() {
     let what = "write what to run: `command = [\"nginx\", \"-g\", \"daemon off;\"]`, or `script = \"…\"`";
-    given().toml("web", "").says(&[&format!("/etc/services.d/web.toml: has neither `command` nor `script`; {what}")]);
+    empty_sources()
+        .toml("web", "")
+        .assert_problems(&[&format!("/etc/services.d/web.toml: has neither `command` nor `script`; {what}")]);
     for (text, expected) in [
         ("comand = [\"nginx\"]", "1: unknown key `comand`; did you mean `command`?"),
         ("exec = \"nginx\"", "1: unknown key `exec`; write `command = [\"nginx\", \"-g\", \"daemon off;\"]`"),
         ("scirpt = \"nginx\"", "1: unknown key `scirpt`; did you mean `script`?"),
     ] {
-        given().toml("web", text).says(&[&format!("/etc/services.d/web.toml:{expected}")]);
+        empty_sources().toml("web", text).assert_problems(&[&format!("/etc/services.d/web.toml:{expected}")]);
     }
     table(&[("script = \"x\"", &["2: both `command` and `script` are set; keep one of them"])]);
     let example = "write for example `command = [\"nginx\", \"-g\", \"daemon off;\"]`";
@@ -198,7 +200,7 @@ fn exactly_one_of_command_and_script_must_be_given() {
         ("script = \"  \"", "1: `script` cannot be \"  \"; write what to run".to_owned()),
     ] {
         assert!(
-            given().toml("web", text).problems().contains(&format!("/etc/services.d/web.toml:{expected}")),
+            empty_sources().toml("web", text).problems().contains(&format!("/etc/services.d/web.toml:{expected}")),
             "{text}"
         );
     }
@@ -261,12 +263,12 @@ fn paths_and_variables_that_cannot_be_are_refused() {
 
 #[test]
 fn every_problem_of_every_file_comes_at_once() {
-    given()
+    empty_sources()
         .env("PUID", "abc")
         .container("drop = \"no\"")
         .toml("web", "command = [\"nginx\"]\nrestrat = 1\nnice = 40\nafter = [\"dbb\"]")
         .toml("db", "user = 1")
-        .says(&[
+        .assert_problems(&[
             "PUID=abc: is not a plain decimal number; give a user id such as PUID=1000, or unset it",
             "/etc/services.d/db.toml: has neither `command` nor `script`; write what to run: \
              `command = [\"nginx\", \"-g\", \"daemon off;\"]`, or `script = \"…\"`",
@@ -350,11 +352,11 @@ fn words_of_other_systems_name_the_key_that_does_it_here() {
 fn each_key_of_a_systemd_unit_is_explained() {
     let unit = "[Unit]\nDescription = \"x\"\nAfter = \"db.service\"\n[Service]\nType = \"forking\"\nExecStart = \"x\"\n\
         User = \"www\"\n[Install]\nWantedBy = \"multi-user.target\"\n";
-    let said: Vec<String> = given().toml("web", unit).problems();
-    let said: Vec<_> = said.iter().map(|line| line.trim_start_matches("/etc/services.d/web.toml:")).collect();
+    let printed: Vec<String> = empty_sources().toml("web", unit).problems();
+    let printed: Vec<_> = printed.iter().map(|line| line.trim_start_matches("/etc/services.d/web.toml:")).collect();
     let section = "is a section of a systemd unit; write its keys at the top of this file, in our words";
     assert_eq!(
-        said,
+        printed,
         [
             &format!("1: `[Unit]` {section}"),
             "2: `Description` is a key of systemd; write it as a comment: `# …`",
@@ -373,7 +375,7 @@ fn each_key_of_a_systemd_unit_is_explained() {
 #[test]
 fn a_period_of_crons_and_a_time_in_the_place_of_a_period_are_translated() {
     let job = |text: &str, expected: &str| {
-        web(&format!("type = \"oneshot\"\n{text}")).web_says(&[&format!("3: {expected}")]);
+        web(&format!("type = \"oneshot\"\n{text}")).assert_web_problems(&[&format!("3: {expected}")]);
     };
     job("every = \"0 3 * * *\"", "`every` cannot be \"0 3 * * *\"; this is cron syntax; write `at = \"03:00\"`");
     job(
@@ -398,7 +400,7 @@ fn a_key_of_the_other_file_or_of_a_table_is_refused_with_where_it_belongs() {
         ["pid1_filter = true", "drop = \"app\"", "stop_timeout = \"5s\"", "[[own]]", "[app]", "[signals]", "[main]"]
     {
         let name = key.trim_matches(['[', ']']).split(' ').next().unwrap();
-        web(key).web_says(&[&format!("2: unknown key `{name}`; {container}")]);
+        web(key).assert_web_problems(&[&format!("2: unknown key `{name}`; {container}")]);
     }
     table(&[
         ("device_groups = []", &[&format!("2: unknown key `device_groups`; {container}, below `[app]`")]),
@@ -412,15 +414,15 @@ fn a_key_of_the_other_file_or_of_a_table_is_refused_with_where_it_belongs() {
     ]);
     let service = "it is a key of services: write it into the file of one, such as /etc/services.d/NAME.toml";
     for key in ["command", "requires", "health", "umask"] {
-        let said = web("").container(&format!("{key} = 1")).problems();
+        let printed = web("").container(&format!("{key} = 1")).problems();
         let own = "; a service's goes into its own file, such as /etc/services.d/NAME.toml";
         let place = match key {
             "umask" => format!("write it below `[app]`{own}"),
             "health" => format!("write it below `[main]`{own}"),
             _ => service.to_owned(),
         };
-        assert_eq!(said, [format!("/etc/stepdown.toml:1: unknown key `{key}`; {place}")]);
+        assert_eq!(printed, [format!("/etc/stepdown.toml:1: unknown key `{key}`; {place}")]);
     }
-    let said = web("").container("uid = 5").problems();
-    assert_eq!(said, ["/etc/stepdown.toml:1: unknown key `uid`; write it below `[app]`"]);
+    let printed = web("").container("uid = 5").problems();
+    assert_eq!(printed, ["/etc/stepdown.toml:1: unknown key `uid`; write it below `[app]`"]);
 }

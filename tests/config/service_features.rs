@@ -9,9 +9,9 @@ use stepdown::config::service::{Command, Log, LogDirectory, Reload, Service};
 use stepdown::config::values::Signal;
 use stepdown::error::Place;
 
-use super::given::{Given, PLAIN, given, web};
+use super::sources_builder::{PLAIN, SourcesBuilder, empty_sources, web};
 
-fn piped(text: &str) -> Given {
+fn piped(text: &str) -> SourcesBuilder {
     web(text).toml("db", PLAIN).toml("once", "command = [\"true\"]\ntype = \"oneshot\"")
 }
 
@@ -41,18 +41,31 @@ fn a_log_is_a_format_or_files() {
 
 #[test]
 fn an_impossible_log_is_reported() {
-    let says = |text: &str, expected: &[&str]| web(&format!("log = {{ {text} }}")).web_says(expected);
-    says("format = \"auto\"", &["2: `log.format` cannot be \"auto\"; write one of \"inherit\", \"tagged\", \"json\""]);
+    let assert_problems =
+        |text: &str, expected: &[&str]| web(&format!("log = {{ {text} }}")).assert_web_problems(expected);
+    assert_problems(
+        "format = \"auto\"",
+        &["2: `log.format` cannot be \"auto\"; write one of \"inherit\", \"tagged\", \"json\""],
+    );
     let size = "write a size such as \"10M\" (K, M, G, T), or a number of bytes";
-    says("directory = \"/x\", max_size = \"10MB\"", &[&format!("2: `log.max_size` cannot be \"10MB\"; {size}")]);
-    says("directory = \"/x\", max_size = 4095", &["2: `log.max_size` cannot be 4095; write at least \"4K\""]);
-    says("directory = \"/x\", keep = -1", &["2: `log.keep` cannot be -1; write 0 to 10000"]);
-    says("directory = \"/x\", max_age = \"1s\"", &["2: `log.max_age` cannot be \"1s\"; write at least \"1m\""]);
-    says(
+    assert_problems(
+        "directory = \"/x\", max_size = \"10MB\"",
+        &[&format!("2: `log.max_size` cannot be \"10MB\"; {size}")],
+    );
+    assert_problems(
+        "directory = \"/x\", max_size = 4095",
+        &["2: `log.max_size` cannot be 4095; write at least \"4K\""],
+    );
+    assert_problems("directory = \"/x\", keep = -1", &["2: `log.keep` cannot be -1; write 0 to 10000"]);
+    assert_problems(
+        "directory = \"/x\", max_age = \"1s\"",
+        &["2: `log.max_age` cannot be \"1s\"; write at least \"1m\""],
+    );
+    assert_problems(
         "directory = \"/var\"",
         &["2: `log.directory` cannot be \"/var\"; \"/var\" belongs to the system: declare a path below it"],
     );
-    web("[log]\nkeep = 3\ncompress = true").web_says(&[
+    web("[log]\nkeep = 3\ncompress = true").assert_web_problems(&[
         "3: `log.keep` concerns files, and `log` names no directory; write `directory = \"/var/log/web\"` next to it, or remove it",
         "4: `log.compress` concerns files, and `log` names no directory; write `directory = \"/var/log/web\"` next to it, or remove it",
     ]);
@@ -73,7 +86,7 @@ fn who_reads_a_pipe_starts_first() {
 #[test]
 fn a_log_directory_is_one_services_own() {
     let log = "log = { directory = \"/var/log/x\" }\n";
-    web(log).toml("alog", &format!("{PLAIN}{log}")).web_says(&[
+    web(log).toml("alog", &format!("{PLAIN}{log}")).assert_web_problems(&[
         "1: `log.directory`: `alog` writes its log there, too: /var/log/x; give each a `log.directory` of its own",
     ]);
 }
@@ -81,16 +94,16 @@ fn a_log_directory_is_one_services_own() {
 #[test]
 fn a_pipe_has_a_longrun_at_both_ends_and_no_circle() {
     piped("pipe_to = \"dbb\"")
-        .web_says(&["2: `pipe_to`: there is no service `dbb`; did you mean `db`? services are: db, once"]);
-    piped("pipe_to = \"web\"").web_says(&["2: `pipe_to`: `web` names itself; remove it"]);
+        .assert_web_problems(&["2: `pipe_to`: there is no service `dbb`; did you mean `db`? services are: db, once"]);
+    piped("pipe_to = \"web\"").assert_web_problems(&["2: `pipe_to`: `web` names itself; remove it"]);
     piped("pipe_to = \"once\"")
-        .web_says(&["2: `pipe_to`: `once` is a oneshot: nothing is there to read; name a longrun"]);
+        .assert_web_problems(&["2: `pipe_to`: `once` is a oneshot: nothing is there to read; name a longrun"]);
     piped("type = \"oneshot\"\npipe_to = \"db\"")
-        .web_says(&["3: `pipe_to` means nothing on a oneshot; write `type = \"longrun\"`, or remove it"]);
-    web("pipe_to = \"db\"")
-        .toml("db", &format!("{PLAIN}requires = [\"web\"]"))
-        .says(&["/etc/services.d/db.toml:2: dependency cycle: db → web → db; remove one of these `requires` and \
-         `pipe_to`"]);
+        .assert_web_problems(&["3: `pipe_to` means nothing on a oneshot; write `type = \"longrun\"`, or remove it"]);
+    web("pipe_to = \"db\"").toml("db", &format!("{PLAIN}requires = [\"web\"]")).assert_problems(&[
+        "/etc/services.d/db.toml:2: dependency cycle: db → web → db; remove one of these `requires` and \
+         `pipe_to`",
+    ]);
 }
 
 #[test]
@@ -115,9 +128,10 @@ fn a_reload_is_a_signal_or_a_command() {
         reload("command = [\"nginx\", \"-s\", \"reload\"]"),
         Some(Reload::Command(["nginx", "-s", "reload"].map(Into::into).into()))
     );
-    web("reload = {}").web_says(&["2: `reload` has neither `signal` nor `command`; write `signal = \"HUP\"`"]);
+    web("reload = {}")
+        .assert_web_problems(&["2: `reload` has neither `signal` nor `command`; write `signal = \"HUP\"`"]);
     web("reload = { signal = \"HUP\", command = [\"x\"] }")
-        .web_says(&["2: `reload` has both `signal` and `command`; keep one of them"]);
+        .assert_web_problems(&["2: `reload` has both `signal` and `command`; keep one of them"]);
 }
 
 #[test]
@@ -126,8 +140,9 @@ fn a_oneshot_may_be_periodic_and_have_a_stop_command() {
     assert_eq!((service.every, service.essential), (Some(Duration::from_secs(3600)), false));
     assert_eq!(service.stop_command, Some(Command::Argv(["umount", "/x"].map(Into::into).into())));
     assert!(web("type = \"oneshot\"\nevery = \"1h\"\nessential = true").service().essential);
-    web("type = \"oneshot\"\nevery = \"999ms\"").web_says(&["3: `every` cannot be \"999ms\"; write at least \"1s\""]);
-    web("every = \"1h\"\nstop_command = [\"x\"]").web_says(&[
+    web("type = \"oneshot\"\nevery = \"999ms\"")
+        .assert_web_problems(&["3: `every` cannot be \"999ms\"; write at least \"1s\""]);
+    web("every = \"1h\"\nstop_command = [\"x\"]").assert_web_problems(&[
         "2: `every` means nothing on a longrun; write `type = \"oneshot\"`, or remove it",
         "3: `stop_command` means nothing on a longrun; write `type = \"oneshot\"`, or remove it",
     ]);
@@ -143,7 +158,7 @@ fn a_oneshot_may_run_at_a_time_of_day() {
 
 #[test]
 fn a_time_of_day_that_is_none_is_reported_with_its_line_and_what_to_write() {
-    let at = |line: &str, told: &str| web(&format!("type = \"oneshot\"\n{line}")).web_says(&[told]);
+    let at = |line: &str, expected: &str| web(&format!("type = \"oneshot\"\n{line}")).assert_web_problems(&[expected]);
     let form = "write a time of day such as \"03:00\", with weekdays or a date before it such as \"Mon..Fri 03:00\" or \
                 \"*-*-01 03:00\"";
     at("at = \"3\"", &format!("3: `at` cannot be \"3\"; {form}"));
@@ -179,14 +194,15 @@ fn a_time_of_day_that_is_none_is_reported_with_its_line_and_what_to_write() {
          clear up at the end of the command itself, and remove it",
     );
     at("cron = \"0 3 * * *\"", "3: unknown key `cron`; write `at = \"03:00\"`");
-    web("at = \"03:00\"").web_says(&["2: `at` means nothing on a longrun; write `type = \"oneshot\"`, or remove it"]);
+    web("at = \"03:00\"")
+        .assert_web_problems(&["2: `at` means nothing on a longrun; write `type = \"oneshot\"`, or remove it"]);
     web("requires = [\"backup\"]")
         .toml("backup", "type = \"oneshot\"\ncommand = [\"x\"]\nat = \"03:00\"\n")
-        .web_says(&["2: `requires`: `backup` runs when its time comes (`at = \"03:00\"`); \
+        .assert_web_problems(&["2: `requires`: `backup` runs when its time comes (`at = \"03:00\"`); \
                      require a oneshot that runs at the start, or remove it"]);
 }
 
-fn signals(text: &str) -> Given {
+fn signals(text: &str) -> SourcesBuilder {
     piped("").container(&format!("[signals]\n{text}"))
 }
 
@@ -226,7 +242,7 @@ fn a_signal_that_cannot_be_passed_on_is_reported() {
         ("SEGV", "it tells a process of its own faults"),
     ] {
         signals(&format!("{name} = \"web\""))
-            .says(&[&format!("/etc/stepdown.toml:2: `signals.{name}` cannot be forwarded: {why}; {other}")]);
+            .assert_problems(&[&format!("/etc/stepdown.toml:2: `signals.{name}` cannot be forwarded: {why}; {other}")]);
     }
     for (text, expected) in [
         ("usr1 = \"web\"", "`signals.usr1` is not a signal; write a name such as USR1, in upper case"),
@@ -247,12 +263,11 @@ fn a_signal_that_cannot_be_passed_on_is_reported() {
             "`signals.USR1.signal` cannot be \"usr2\"; did you mean \"USR2\"?",
         ),
     ] {
-        signals(text).says(&[&format!("/etc/stepdown.toml:2: {expected}")]);
+        signals(text).assert_problems(&[&format!("/etc/stepdown.toml:2: {expected}")]);
     }
     signals("USR1 = \"web\"\nSIGUSR1 = \"db\"")
-        .says(&["/etc/stepdown.toml:2: `signals.USR1` is forwarded already; keep one of them"]);
-    given()
-        .container("[signals]\nUSR1 = \"web\"")
-        .main("true")
-        .says(&["/etc/stepdown.toml:2: `signals.USR1`: there is no service `web`; add that service, or remove it"]);
+        .assert_problems(&["/etc/stepdown.toml:2: `signals.USR1` is forwarded already; keep one of them"]);
+    empty_sources().container("[signals]\nUSR1 = \"web\"").main("true").assert_problems(&[
+        "/etc/stepdown.toml:2: `signals.USR1`: there is no service `web`; add that service, or remove it",
+    ]);
 }

@@ -3,13 +3,13 @@
 use stepdown::config::service::Command;
 use stepdown::config::{Content, MAX_FILE};
 
-use super::given::{PLAIN, dir, file, given};
+use super::sources_builder::{PLAIN, dir, empty_sources, file};
 
 const HOW: &str = "write `key = value`; strings need quotes, lists `[ ]`, tables `{ }`";
 
 #[test]
 fn an_unquoted_string_is_reported_to_need_quotes() {
-    given().toml("web", "command = [\"a\"]\nuser = app\nnice = x\n").web_says(&[
+    empty_sources().toml("web", "command = [\"a\"]\nuser = app\nnice = x\n").assert_web_problems(&[
         "2: `app` is not a TOML value; strings need quotes: \"app\"",
         "3: `x` is not a TOML value; strings need quotes: \"x\"",
     ]);
@@ -17,7 +17,7 @@ fn an_unquoted_string_is_reported_to_need_quotes() {
 
 #[test]
 fn other_problems_of_a_file_with_a_syntax_error_are_reported_as_well() {
-    given().toml("web", "command = [\"a\"]\nuser = app\nrestrat = 1\nnice = 50\n").web_says(&[
+    empty_sources().toml("web", "command = [\"a\"]\nuser = app\nrestrat = 1\nnice = 50\n").assert_web_problems(&[
         "2: `app` is not a TOML value; strings need quotes: \"app\"",
         "3: unknown key `restrat`; did you mean `restart`?",
         "4: `nice` cannot be 50; write -20 to 19",
@@ -26,14 +26,14 @@ fn other_problems_of_a_file_with_a_syntax_error_are_reported_as_well() {
 
 #[test]
 fn a_key_that_is_set_twice_is_named() {
-    given()
+    empty_sources()
         .toml("web", "command = [\"a\"]\nnice = 1\nnice = 2")
-        .web_says(&["3: `nice` is set twice; keep one of them"]);
+        .assert_web_problems(&["3: `nice` is set twice; keep one of them"]);
 }
 
 #[test]
 fn a_bracket_that_is_not_closed_is_found_where_it_opens() {
-    given().toml("web", "nise = 1\ncommand = [\"a\", \"b\"\nuser = \"root\"\nnice = 50\n").web_says(&[
+    empty_sources().toml("web", "nise = 1\ncommand = [\"a\", \"b\"\nuser = \"root\"\nnice = 50\n").assert_web_problems(&[
         "1: unknown key `nise`; did you mean `nice`?",
         "3: invalid TOML: a list is not closed, or lacks a comma (in the value of `command` that begins on line 2); \
          write lists as `[\"a\", \"b\"]`",
@@ -67,7 +67,9 @@ fn syntax_errors_of_other_kinds_are_reported_with_their_line() {
         ("umask = 0o9", "`0o9` is not a TOML value", "strings need quotes: \"0o9\""),
         ("käse = 1", "invalid TOML: a key has a character that needs quotes", keys),
     ] {
-        given().toml("web", &format!("command = [\"a\"]\n{line}\n")).web_says(&[&format!("2: {what}; {fix}")]);
+        empty_sources()
+            .toml("web", &format!("command = [\"a\"]\n{line}\n"))
+            .assert_web_problems(&[&format!("2: {what}; {fix}")]);
     }
 }
 
@@ -84,7 +86,7 @@ fn every_slip_has_words_of_ours() {
         let (before, behind) = (&whole[..at], &whole[at + letter.len_utf8()..]);
         for put in puts {
             for text in [format!("{before}{put}{behind}"), format!("{before}{put}{letter}{behind}")] {
-                for problem in given().toml("web", &text).problems() {
+                for problem in empty_sources().toml("web", &text).problems() {
                     let strange =
                         ["cannot be read", "expected `", "expected ", "recover", "ParseIntError", "digit found"];
                     let strange: Vec<_> = strange.iter().filter(|word| problem.contains(*word)).collect();
@@ -118,23 +120,23 @@ fn a_file_that_is_not_text_is_reported_as_that() {
         ),
         (Content::Other("FIFO"), format!("{at}: is not a regular file (FIFO); put a regular file there, or remove it")),
     ] {
-        given().entry("web.toml", content).says(&[&expected]);
+        empty_sources().entry("web.toml", content).assert_problems(&[&expected]);
     }
 }
 
 #[test]
 fn syntax_errors_of_the_container_file_are_reported_the_same_way() {
-    let mut sources = given().toml("web", PLAIN);
+    let mut sources = empty_sources().toml("web", PLAIN);
     sources.0.container = Some(("/etc/stepdown.toml".into(), dir([])));
-    sources.says(&["/etc/stepdown.toml: is a directory; put a regular file there, or remove it"]);
+    sources.assert_problems(&["/etc/stepdown.toml: is a directory; put a regular file there, or remove it"]);
 }
 
 #[test]
 fn of_a_very_large_file_only_the_first_syntax_error_is_reported() {
     let comment = format!("# {}\n", "x".repeat(100)).repeat(200);
-    given()
+    empty_sources()
         .toml("web", &format!("{comment}command = a\nuser = b\nnice = 99\n"))
-        .web_says(&["201: `a` is not a TOML value; strings need quotes: \"a\""]);
+        .assert_web_problems(&["201: `a` is not a TOML value; strings need quotes: \"a\""]);
 }
 
 #[test]
@@ -142,36 +144,37 @@ fn a_text_with_windows_line_endings_is_reported_with_its_line_and_one_line_of_it
     let sed = "save the file with Unix ones: `sed -i 's/\\r$//' /etc/services.d/web.toml`";
     for (quote, line) in [("\"\"\"", 2), ("'''", 2)] {
         let text = format!("type = \"longrun\"\r\nscript = {quote}\r\necho a\r\nexec b\r\n{quote}\r\n");
-        let told =
+        let expected =
             format!("/etc/services.d/web.toml:{line}: the text of `script` has Windows line endings (CRLF); {sed}");
-        given().toml("web", &text).says(&[&told]);
+        empty_sources().toml("web", &text).assert_problems(&[&expected]);
     }
     let text = "command = [\"a\",\r\n  \"b\"]\r\nenvironment = { A = \"\"\"x\r\ny\"\"\" }\r\n";
-    let told = format!("/etc/services.d/web.toml:3: the text of `environment` has Windows line endings (CRLF); {sed}");
-    given().toml("web", text).says(&[&told]);
-    let config = given().toml("web", "command = [\"a\",\r\n  \"b\"]\r\nuser = \"app\"\r\n").config();
+    let expected =
+        format!("/etc/services.d/web.toml:3: the text of `environment` has Windows line endings (CRLF); {sed}");
+    empty_sources().toml("web", text).assert_problems(&[&expected]);
+    let config = empty_sources().toml("web", "command = [\"a\",\r\n  \"b\"]\r\nuser = \"app\"\r\n").config();
     assert_eq!(config.services[0].command, Command::Argv(vec!["a".into(), "b".into()]));
 }
 
 #[test]
 fn a_carriage_return_that_a_shell_would_read_is_reported() {
-    let told = |at: usize, line: usize, name: &str| {
+    let expected = |at: usize, line: usize, name: &str| {
         format!(
             "/etc/services.d/web.toml:{at}: line {line} of {name} ends with a carriage return, which the shell takes for a part \
              of the last word; write `\\n` in the place of `\\r\\n`"
         )
     };
-    given().toml("web", r#"script = "echo a\r\nexec b\r\n""#).says(&[&told(1, 1, "`script`")]);
+    empty_sources().toml("web", r#"script = "echo a\r\nexec b\r\n""#).assert_problems(&[&expected(1, 1, "`script`")]);
     let text = "command = [\"x\"]\nfinish = [\"/bin/sh\", \"-c\", \"rm x\\r\"]\nstop = { signal = \"INT\" }\n";
-    given().toml("web", text).says(&[&told(2, 1, "an element of `finish`")]);
+    empty_sources().toml("web", text).assert_problems(&[&expected(2, 1, "an element of `finish`")]);
     let main = "[main]\nhealth = { command = [\"sh\", \"-c\", \"true\\n\\r\\n\"] }\n";
     let main_told =
-        told(2, 2, "an element of `main.health.command`").replace("/etc/services.d/web.toml", "/etc/stepdown.toml");
-    given().container(main).main("x").says(&[&main_told]);
+        expected(2, 2, "an element of `main.health.command`").replace("/etc/services.d/web.toml", "/etc/stepdown.toml");
+    empty_sources().container(main).main("x").assert_problems(&[&main_told]);
     // What a program is given in quotes may be meant so.
-    given().toml("web", r#"script = "printf 'PING\r\n' | nc localhost 6379""#).config();
-    given().toml("web", r#"command = ["printf", "a\r\n"]"#).config();
+    empty_sources().toml("web", r#"script = "printf 'PING\r\n' | nc localhost 6379""#).config();
+    empty_sources().toml("web", r#"command = ["printf", "a\r\n"]"#).config();
     // Nor what a script is given.
-    given().toml("web", r#"command = ["sh", "-c", "printf %s \"$1\"", "sh", "a\r\n"]"#).config();
-    given().toml("web", r#"command = ["sh", "/srv/send", "a\r\n"]"#).config();
+    empty_sources().toml("web", r#"command = ["sh", "-c", "printf %s \"$1\"", "sh", "a\r\n"]"#).config();
+    empty_sources().toml("web", r#"command = ["sh", "/srv/send", "a\r\n"]"#).config();
 }

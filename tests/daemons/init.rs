@@ -14,25 +14,25 @@ fn it_is_the_init_that_docker_expects() {
         (output.status.code(), both(&output))
     };
 
-    let (code, said) = run(&["--rm", "--init"], &["sh", "-c", "read name < /proc/1/comm; echo $name $$; exit 3"]);
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.starts_with("docker-init ") && said.trim() != "docker-init 1", "{said}");
-    let (code, said) = run(&["--rm"], &["sh", "-c", "echo $$"]);
-    assert_eq!((code, said.trim()), (Some(0), "1"));
+    let (code, printed) = run(&["--rm", "--init"], &["sh", "-c", "read name < /proc/1/comm; echo $name $$; exit 3"]);
+    assert_eq!(code, Some(3), "{printed}");
+    assert!(printed.starts_with("docker-init ") && printed.trim() != "docker-init 1", "{printed}");
+    let (code, printed) = run(&["--rm"], &["sh", "-c", "echo $$"]);
+    assert_eq!((code, printed.trim()), (Some(0), "1"));
     let options = ["sh", "-c", "echo \"$@\"", "sh", "-s", "--", "--version"];
-    let (code, said) = run(&["--rm", "--init"], &options);
-    assert_eq!((code, said.trim()), (Some(0), "-s -- --version"));
-    let (code, said) = run(&["--rm", "--init"], &["/none"]);
-    assert_eq!(code, Some(127), "{said}");
+    let (code, printed) = run(&["--rm", "--init"], &options);
+    assert_eq!((code, printed.trim()), (Some(0), "-s -- --version"));
+    let (code, printed) = run(&["--rm", "--init"], &["/none"]);
+    assert_eq!(code, Some(127), "{printed}");
 
     let orphan = "p=$(sh -c '(while kill -0 $$; do :; done) > /dev/null 2>&1 & echo $!'); while [ -e /proc/$p ]; do :; done; echo reaped";
-    let (code, said) = run(&["--rm", "--init"], &["sh", "-c", orphan]);
-    assert_eq!((code, said.trim()), (Some(0), "reaped"));
+    let (code, printed) = run(&["--rm", "--init"], &["sh", "-c", orphan]);
+    assert_eq!((code, printed.trim()), (Some(0), "reaped"));
 
     // The command has said that it listens before it is told.
     let waits = "trap 'exit 5' TERM; echo > /tmp/listens; while :; do :; done";
-    let (code, said) = run(&["-d", "--init", "--name=told"], &["sh", "-c", waits]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed) = run(&["-d", "--init", "--name=told"], &["sh", "-c", waits]);
+    assert_eq!(code, Some(0), "{printed}");
     daemon.must(&["exec", "told", "sh", "-c", "until [ -e /tmp/listens ]; do :; done"]);
     daemon.must(&["stop", "told"]);
     assert_eq!(daemon.must(&["wait", "told"]), "5");

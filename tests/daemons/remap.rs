@@ -10,38 +10,43 @@ fn ids_volumes_and_fixes_are_the_hosts_where_it_looks_and_the_containers_inside(
     let Some(daemon) = Daemon::start("--userns-remap=default") else { return };
     let run = |options: &[&str]| {
         let output =
-            daemon.docker(&[&["run", "--rm", "--network=none"], options, &[IMAGE, "probe", "--exit", "4"]].concat());
+            daemon.docker(&[&["run", "--rm", "--network=none"], options, &[IMAGE, "recorder", "--exit", "4"]].concat());
         (output.status.code(), both(&output))
     };
 
-    let (code, said) = run(&["-e", "PUID=1234", "-v", "named:/config"]);
-    assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("app (1234:1000)"), "{said}");
+    let (code, printed) = run(&["-e", "PUID=1234", "-v", "named:/config"]);
+    assert_eq!(code, Some(4), "{printed}");
+    assert!(printed.contains("app (1234:1000)"), "{printed}");
     let volume = daemon.must(&["volume", "inspect", "--format={{.Mountpoint}}", "named"]);
     let owner = std::fs::metadata(volume).unwrap();
     assert_eq!((owner.uid(), owner.gid()), (FIRST + 1234, FIRST + 1000));
 
-    let (code, said) = run(&["-e", "PUID=70000"]);
-    assert_eq!(code, Some(100), "{said}");
-    assert!(said.contains("PUID=70000: uid 70000 is not mapped in this user namespace (mapped: 0-65535)"), "{said}");
+    let (code, printed) = run(&["-e", "PUID=70000"]);
+    assert_eq!(code, Some(100), "{printed}");
+    assert!(
+        printed.contains("PUID=70000: uid 70000 is not mapped in this user namespace (mapped: 0-65535)"),
+        "{printed}"
+    );
 
     // A directory of the host's belongs to nobody here, and what helps has the host's numbers.
     let foreign = daemon.path("foreign");
     std::fs::create_dir(&foreign).unwrap();
     chown(&foreign, Some(1), Some(1)).unwrap();
-    let (code, said) = run(&["-e", "PUID=1234", "-v", &format!("{}:/config", foreign.display())]);
-    assert_eq!(code, Some(4), "{said}");
-    let line =
-        said.lines().find(|line| line.contains("/config: left 1 entry as found")).unwrap_or_else(|| panic!("{said}"));
-    assert!(line.contains(&format!("chown -R {}:{}", FIRST + 1234, FIRST + 1000)), "{said}");
+    let (code, printed) = run(&["-e", "PUID=1234", "-v", &format!("{}:/config", foreign.display())]);
+    assert_eq!(code, Some(4), "{printed}");
+    let line = printed
+        .lines()
+        .find(|line| line.contains("/config: left 1 entry as found"))
+        .unwrap_or_else(|| panic!("{printed}"));
+    assert!(line.contains(&format!("chown -R {}:{}", FIRST + 1234, FIRST + 1000)), "{printed}");
 
-    let (code, said) = run(&["--user", "1000:1000", "--read-only", "--cap-drop", "ALL"]);
-    assert_eq!(code, Some(4), "{said}");
+    let (code, printed) = run(&["--user", "1000:1000", "--read-only", "--cap-drop", "ALL"]);
+    assert_eq!(code, Some(4), "{printed}");
 
     let name = daemon.must(&["run", "-d", "--network=none", "-e", "PUID=1234", IMAGE]);
     let log = || both(&daemon.docker(&["logs", &name]));
-    wait_for("the service", DOCKER_TIMEOUT, log, || log().contains("PROBE {").then_some(()));
-    assert_eq!(daemon.host_uids("probe"), [FIRST + 1234], "{}", log());
+    wait_for("the service", DOCKER_TIMEOUT, log, || log().contains("RECORD {").then_some(()));
+    assert_eq!(daemon.host_uids("recorder"), [FIRST + 1234], "{}", log());
     assert_eq!(daemon.host_uids("/usr/bin/stepdown"), [FIRST + 1234], "{}", log());
     daemon.must(&["stop", &name]);
     assert_eq!(daemon.must(&["inspect", "--format={{.State.ExitCode}}", &name]), "0", "{}", log());

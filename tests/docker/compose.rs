@@ -35,9 +35,9 @@ fn wait_for_health(container: &Container, wanted: &str) {
 fn a_hardened_file_serves_says_how_it_is_and_stops_in_order() {
     let Some(docker) = Docker::here_as_root() else { return };
     let data = data(1000, 1000);
-    let project = Project::of(&docker, "hardened.yml", &[("DATA", text(data.path()))]);
+    let project = Project::start(&docker, "hardened.yml", &[("DATA", text(data.path()))]);
     let app = project.container("app");
-    app.wait_for_log_times("PROBE {", PROGRAMS.len());
+    app.wait_for_log_times("RECORD {", PROGRAMS.len());
     wait_for_health(&app, "healthy");
     project.must(&["stop"]);
     let log = app.logs();
@@ -70,9 +70,9 @@ fn a_home_servers_file_has_its_user_its_secrets_and_its_stop_timeout() {
     std::fs::write(&secret, "open sesame\n").expect("an empty directory takes a file");
     std::fs::write(&config, "colour = blue\n").expect("and another");
     let variables = [("DATA", text(data.path())), ("SECRET", text(&secret)), ("CONFIG", text(&config))];
-    let project = Project::of(&docker, "homelab.yml", &variables);
+    let project = Project::start(&docker, "homelab.yml", &variables);
     let app = project.container("app");
-    app.wait_for_log_times("PROBE {", PROGRAMS.len());
+    app.wait_for_log_times("RECORD {", PROGRAMS.len());
     project.must(&["stop"]);
     let log = app.logs();
     assert_eq!(app.wait_for_end(), 7, "{log}");
@@ -99,7 +99,7 @@ fn a_home_servers_file_has_its_user_its_secrets_and_its_stop_timeout() {
 fn who_depends_on_health_waits_for_it_and_who_does_not_hear_is_ended_in_time() {
     let Some(docker) = Docker::here_as_root() else { return };
     let data = data(1000, 1000);
-    let project = Project::of(&docker, "depends.yml", &[("DATA", text(data.path()))]);
+    let project = Project::start(&docker, "depends.yml", &[("DATA", text(data.path()))]);
     let deaf = project.container("deaf");
     let log = deaf.wait_for_log("| deaf");
     assert!(log.contains("| /data/well\n"), "it did not wait:\n{log}");

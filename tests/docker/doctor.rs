@@ -9,13 +9,13 @@ const OWN: &str = "[[own]]\npath = \"/data\"\n";
 /// A run of the image that owns `/data`, by a file that lives as long as the returned directory.
 fn owning(docker: &Docker, toml: &str) -> (Run, tempfile::TempDir) {
     let tree = super::files(&[("stepdown.toml", toml)]);
-    let run = Run::of(&Image::plain(docker)).file(&tree.path().join("stepdown.toml"), "/etc/stepdown.toml");
+    let run = Run::new(&Image::plain(docker)).file(&tree.path().join("stepdown.toml"), "/etc/stepdown.toml");
     (run, tree)
 }
 
 /// `docker run --entrypoint stepdown IMAGE doctor -- true`: the image has no service.
 fn fresh(run: Run) -> Ended {
-    run.with("--entrypoint /usr/bin/stepdown").command(["doctor", "--", "true"]).ended()
+    run.options("--entrypoint /usr/bin/stepdown").command(["doctor", "--", "true"]).ended()
 }
 
 /// `docker exec CONTAINER stepdown doctor`: its code and what it said.
@@ -27,7 +27,7 @@ fn inside(container: &Container, user: &[&str]) -> (i32, String) {
 
 #[test]
 fn a_fresh_container_and_a_running_one_are_well() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let volume = Volume::new();
     let (run, _tree) = owning(&docker, OWN);
     let ended = fresh(run.volume(&volume, "/data").env("PUID", "1234"));
@@ -52,10 +52,10 @@ fn a_fresh_container_and_a_running_one_are_well() {
 
 #[test]
 fn the_printed_line_fixes_a_foreign_volume() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let volume = Volume::new();
     let (run, _tree) = owning(&docker, OWN);
-    let running = run.volume(&volume, "/data").with("--user 1:1").start();
+    let running = run.volume(&volume, "/data").options("--user 1:1").start();
     let log = running.wait_for_log("I am uid 1");
     running.as_root("mkdir /data/sub && echo text >/data/sub/file");
     let (code, text) = inside(&running, &[]);
@@ -74,16 +74,16 @@ fn the_printed_line_fixes_a_foreign_volume() {
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("all is well ("), "{text}");
     let (run, _tree) = owning(&docker, OWN);
-    fresh(run.volume(&volume, "/data").with("--user 1:1")).expect_code(0);
+    fresh(run.volume(&volume, "/data").options("--user 1:1")).expect_code(0);
 }
 
 #[test]
 fn a_secret_that_the_app_cannot_read_is_named() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let secrets = super::files(&[("db", "hidden")]);
     let secret = secrets.path().join("db");
     std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o400)).expect("it is ours");
-    let doctor = || fresh(Run::of(&Image::plain(&docker)).with("--user 1:1").file(&secret, "/run/secrets/db"));
+    let doctor = || fresh(Run::new(&Image::plain(&docker)).options("--user 1:1").file(&secret, "/run/secrets/db"));
     let ended = doctor();
     ended.expect_code(1);
     ended.expect_words(&[
@@ -97,20 +97,20 @@ fn a_secret_that_the_app_cannot_read_is_named() {
 
 #[test]
 fn a_read_only_root_and_a_read_only_volume_are_degraded() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let data = super::files(&[]);
     let mount = format!("-v {}:/data:ro --read-only", data.path().display());
     let (run, _tree) = owning(&docker, OWN);
-    let ended = fresh(run.with(&mount).env("PUID", "1234"));
+    let ended = fresh(run.options(&mount).env("PUID", "1234"));
     ended.expect_code(1);
     ended.expect_words(&["/etc is read-only", "/data is mounted read-only", "remove `:ro`", "it works, "]);
 }
 
 #[test]
 fn without_the_power_to_step_down_it_would_not_start() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let (run, _tree) = owning(&docker, OWN);
-    let ended = fresh(run.with("--cap-drop ALL").env("PUID", "1234"));
+    let ended = fresh(run.options("--cap-drop ALL").env("PUID", "1234"));
     ended.expect_code(2);
     ended.expect_words(&[
         "FATAL     step down",
@@ -123,7 +123,7 @@ fn without_the_power_to_step_down_it_would_not_start() {
 
 #[test]
 fn a_device_that_is_mounted_and_not_allowed_is_distinguished_from_one_of_another_group() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     // Nodes with the numbers of /dev/fuse: open to all by mode, and to a group.
     let nodes = super::files(&[]);
     let node = |name: &str, mode: &str| {
@@ -134,7 +134,7 @@ fn a_device_that_is_mounted_and_not_allowed_is_distinguished_from_one_of_another
     };
     let mounts = format!("-v {}:/dev/fuse -v {}:/dev/kvm", node("open", "666"), node("closed", "600"));
     let (run, _tree) = owning(&docker, "[app]\ndevice_groups = [\"/dev/fuse\", \"/dev/kvm\", \"/dev/dri\"]\n");
-    let ended = fresh(run.with(&mounts));
+    let ended = fresh(run.options(&mounts));
     ended.expect_code(1);
     ended.expect_words(&[
         "degraded  /dev/fuse       the container's device rules forbid it\n",
@@ -146,14 +146,14 @@ fn a_device_that_is_mounted_and_not_allowed_is_distinguished_from_one_of_another
 
 #[test]
 fn a_program_on_a_noexec_mount_is_named() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     // Docker mounts /dev/shm noexec; a neighbour has put a program there.
-    let neighbour = Run::of(&Image::plain(&docker)).with("--ipc shareable").start();
+    let neighbour = Run::new(&Image::plain(&docker)).options("--ipc shareable").start();
     neighbour.wait_for_log("I am uid");
     neighbour.as_root("cp /bin/sleep /dev/shm/tool");
     let tree = super::files(&[("tool.toml", "command = [\"/dev/shm/tool\", \"1000\"]\n")]);
     let shared = format!("--ipc container:{} -v {}:/etc/services.d:ro", neighbour.name(), tree.path().display());
-    let ended = fresh(Run::of(&Image::plain(&docker)).with(&shared));
+    let ended = fresh(Run::new(&Image::plain(&docker)).options(&shared));
     ended.expect_code(2);
     ended.expect_words(&["FATAL     /etc/services.d/tool.toml", "`/dev/shm/tool`: it lies on a mount that is noexec"]);
 }

@@ -13,7 +13,7 @@ use super::expected::{self, PROGRAMS, STOPS};
 use super::processes::Bystander;
 use crate::support::docker::{Container, Docker, GRACE, Image, Run};
 use crate::support::environments::{Degradation, ENVIRONMENTS, Environment, Mode};
-use crate::support::probe_record::compare;
+use crate::support::record_comparison::compare;
 
 macro_rules! rows {
     ($($name:ident)*) => {
@@ -34,18 +34,20 @@ rows! {
 
 #[test]
 fn every_row_of_the_table_is_tested() {
-    assert_eq!(TESTED, ENVIRONMENTS.iter().map(|it| it.name).collect::<Vec<_>>());
+    assert_eq!(TESTED, ENVIRONMENTS.iter().map(|environment| environment.name).collect::<Vec<_>>());
 }
 
 #[test]
 fn every_loss_occurs_in_a_row() {
-    let nowhere: Vec<_> =
-        Degradation::ALL.into_iter().filter(|lost| !ENVIRONMENTS.iter().any(|it| it.loses(*lost))).collect();
+    let nowhere: Vec<_> = Degradation::ALL
+        .into_iter()
+        .filter(|lost| !ENVIRONMENTS.iter().any(|environment| environment.loses(*lost)))
+        .collect();
     assert!(nowhere.is_empty(), "no row says where that is lost, so nothing tests its words: {nowhere:?}");
 }
 
 fn row(name: &str) -> &'static Environment {
-    ENVIRONMENTS.iter().find(|it| it.name == name).expect("the test above compares the names")
+    ENVIRONMENTS.iter().find(|environment| environment.name == name).expect("the test above compares the names")
 }
 
 /// What lies on this machine for one container.
@@ -55,9 +57,9 @@ struct Volumes {
 }
 
 impl Volumes {
-    fn of(it: &Environment) -> Self {
-        let (uid, gid, mode) = it.data;
-        Self { data: owned(uid, gid, mode), run: it.run.map(|mode| owned(0, 0, mode)) }
+    fn new(environment: &Environment) -> Self {
+        let (uid, gid, mode) = environment.data;
+        Self { data: owned(uid, gid, mode), run: environment.run.map(|mode| owned(0, 0, mode)) }
     }
 }
 
@@ -70,36 +72,39 @@ fn owned(uid: u32, gid: u32, mode: u32) -> TempDir {
 
 /// Returns a run of the image with these volumes and flags.
 fn run(docker: &Docker, volumes: &Volumes, flags: &str) -> Run {
-    let run = Run::of(&Image::environments(docker)).with("--hostname box").directory(volumes.data.path(), "/data");
+    let run = Run::new(&Image::environments(docker)).options("--hostname box").directory(volumes.data.path(), "/data");
     let run = match &volumes.run {
         Some(directory) => run.directory(directory.path(), "/run"),
         None => run,
     };
-    run.with(flags)
+    run.options(flags)
 }
 
 fn behaves(name: &str) {
     let Some(docker) = Docker::here_as_root() else { return };
-    let it = row(name);
-    let volumes = Volumes::of(it);
-    if it.mode == Mode::Refused {
-        let ended = run(&docker, &volumes, it.flags).ended();
-        let said = ended.expect_code(111);
-        assert!(!said.contains("PROBE"), "nothing may run: {said}");
-        return assert_report(it, said);
+    let environment = row(name);
+    let volumes = Volumes::new(environment);
+    if environment.mode == Mode::Refused {
+        let ended = run(&docker, &volumes, environment.flags).ended();
+        let output = ended.expect_code(111);
+        assert!(!output.contains("RECORD"), "nothing may run: {output}");
+        return assert_report(environment, output);
     }
 
-    let other =
-        it.flags.contains("container:other").then(|| Run::of(&Image::plain(&docker)).env("PUID", "1234").start());
-    let bystander = it.flags.contains("--pid host").then(|| Bystander::of(it.ids.0, it.ids.1));
+    let other = environment
+        .flags
+        .contains("container:other")
+        .then(|| Run::new(&Image::plain(&docker)).env("PUID", "1234").start());
+    let bystander =
+        environment.flags.contains("--pid host").then(|| Bystander::start(environment.ids.0, environment.ids.1));
     let flags = match &other {
-        Some(other) => it.flags.replace("container:other", &format!("container:{}", other.name())),
-        None => it.flags.to_owned(),
+        Some(other) => environment.flags.replace("container:other", &format!("container:{}", other.name())),
+        None => environment.flags.to_owned(),
     };
     let container = run(&docker, &volumes, &flags).start();
-    container.wait_for_log_times("PROBE {", PROGRAMS.len());
-    assert_control(it, &container);
-    assert_name(it, &container);
+    container.wait_for_log_times("RECORD {", PROGRAMS.len());
+    assert_control(environment, &container);
+    assert_name(environment, &container);
     let (code, took) = container.stop();
     let log = container.logs();
     assert_eq!(code, 7, "the main command's own code:\n{log}");
@@ -107,37 +112,40 @@ fn behaves(name: &str) {
     assert!(bystander.is_none_or(Bystander::lives), "somebody signalled a process of the host:\n{log}");
     assert!(other.is_none_or(|other| other.runs()), "the other container has ended:\n{log}");
 
-    assert_records(it, &log, &json!({}));
+    assert_records(environment, &log, &json!({}));
     assert_order(&log);
-    assert_report(it, &log);
-    assert_volume(it, volumes.data.path());
+    assert_report(environment, &log);
+    assert_volume(environment, volumes.data.path());
 }
 
 /// `health` and `status` answer whoever the container was started as, where there is a place for the socket.
-fn assert_control(it: &Environment, container: &Container) {
-    let (worked, said) = container.exec("stepdown health && stepdown status --json");
-    if it.loses(Degradation::Control) {
-        return assert!(!worked, "there is no socket to answer: {said}");
+fn assert_control(environment: &Environment, container: &Container) {
+    let (worked, output) = container.exec("stepdown health && stepdown status --json");
+    if environment.loses(Degradation::Control) {
+        return assert!(!worked, "there is no socket to answer: {output}");
     }
-    assert!(worked, "{said}\n{}", container.logs());
-    let status: Value = serde_json::from_str(&said).unwrap_or_else(|cause| panic!("no JSON ({cause}): {said}"));
-    assert_eq!(status["mode"], it.mode.key(), "{said}");
-    assert_eq!(status["identity"]["name"], expected::name(it), "{said}");
-    assert_eq!((&status["identity"]["uid"], &status["identity"]["gid"]), (&it.ids.0.into(), &it.ids.1.into()));
+    assert!(worked, "{output}\n{}", container.logs());
+    let status: Value = serde_json::from_str(&output).unwrap_or_else(|cause| panic!("no JSON ({cause}): {output}"));
+    assert_eq!(status["mode"], environment.mode.key(), "{output}");
+    assert_eq!(status["identity"]["name"], expected::name(environment), "{output}");
+    assert_eq!(
+        (&status["identity"]["uid"], &status["identity"]["gid"]),
+        (&environment.ids.0.into(), &environment.ids.1.into())
+    );
 }
 
 /// Under `--user` the account files answer with the name that the environment has, or with none.
-fn assert_name(it: &Environment, container: &Container) {
-    if matches!(it.mode, Mode::User | Mode::Unknown) {
-        let (known, said) = container.exec("id -un");
-        assert_eq!(known, !it.loses(Degradation::Name), "{said}");
-        assert!(!known || said.trim() == expected::name(it), "{said}");
+fn assert_name(environment: &Environment, container: &Container) {
+    if matches!(environment.mode, Mode::User | Mode::Unknown) {
+        let (known, output) = container.exec("id -un");
+        assert_eq!(known, !environment.loses(Degradation::Name), "{output}");
+        assert!(!known || output.trim() == expected::name(environment), "{output}");
     }
 }
 
 /// The records of all programs, whole; `differs` says in what the main command's is another one than the image's own.
 #[track_caller]
-pub fn assert_records(it: &Environment, log: &str, differs: &Value) {
+pub fn assert_records(environment: &Environment, log: &str, differs: &Value) {
     let mut differences = Vec::new();
     let mut limits = Vec::new();
     for program in PROGRAMS {
@@ -147,28 +155,31 @@ pub fn assert_records(it: &Environment, log: &str, differs: &Value) {
         assert!(theirs.as_object_mut().and_then(|all| all.remove("Max file locks")).is_some(), "{theirs}");
         limits.push(theirs);
         for (flag, place) in [("--cgroupns private", "top"), ("--cgroupns host", "below")] {
-            assert!(!it.flags.contains(flag) || found["cgroup"] == place, "{program}: {}", found["cgroup"]);
+            assert!(!environment.flags.contains(flag) || found["cgroup"] == place, "{program}: {}", found["cgroup"]);
         }
-        let mut wanted = expected::record(it, program);
+        let mut wanted = expected::record(environment, program);
         if program == "main" {
             for (name, value) in differs.as_object().into_iter().flatten() {
                 wanted[name] = value.clone();
             }
         }
-        compare(program, &wanted, &expected::masked(it, found), &mut differences);
+        compare(program, &wanted, &expected::masked(environment, found), &mut differences);
     }
     assert!(differences.is_empty(), "{}\nthe log:\n{log}", differences.join("\n"));
-    assert!(limits.iter().all(|it| *it == limits[0]), "PID 1's own limits are nobody else's: {limits:?}");
-    if it.flags.contains("--ulimit nofile=256:512") {
+    assert!(
+        limits.iter().all(|environment| *environment == limits[0]),
+        "PID 1's own limits are nobody else's: {limits:?}"
+    );
+    if environment.flags.contains("--ulimit nofile=256:512") {
         assert_eq!(limits[0]["Max open files"], "256 512");
     }
 }
 
 /// Returns what a program wrote about itself.
 fn record(log: &str, program: &str) -> Value {
-    let line = log.lines().find(|line| line.starts_with(program) && line.contains("PROBE {"));
+    let line = log.lines().find(|line| line.starts_with(program) && line.contains("RECORD {"));
     let line = line.unwrap_or_else(|| panic!("no record of {program} in:\n{log}"));
-    let json = line.split_once("PROBE ").expect("it was just found").1;
+    let json = line.split_once("RECORD ").expect("it was just found").1;
     serde_json::from_str(json).unwrap_or_else(|cause| panic!("not a record ({cause}): {line}"))
 }
 
@@ -185,31 +196,34 @@ pub fn assert_order(log: &str) {
 
 /// The report says what is lost here, with what brings it back, and nothing that is lost elsewhere.
 #[track_caller]
-fn assert_report(it: &Environment, log: &str) {
-    let ids = if it.loses(Degradation::Drop) { (1234, 1000) } else { it.ids };
+fn assert_report(environment: &Environment, log: &str) {
+    let ids = if environment.loses(Degradation::Drop) { (1234, 1000) } else { environment.ids };
     for lost in Degradation::ALL {
-        let (what, fix) = lost.said(ids);
-        assert_eq!(log.contains(&what), it.loses(lost), "{lost:?}, {what:?}:\n{log}");
-        assert!(!it.loses(lost) || log.contains(&fix), "{lost:?}: no fix {fix:?} in:\n{log}");
+        let (what, fix) = lost.message(ids);
+        assert_eq!(log.contains(&what), environment.loses(lost), "{lost:?}, {what:?}:\n{log}");
+        assert!(!environment.loses(lost) || log.contains(&fix), "{lost:?}: no fix {fix:?} in:\n{log}");
     }
-    assert_eq!(log.contains("not PID 1"), !it.pid_one, "{log}");
-    let ignored = it.flags.contains("PUID") && !it.steps_down() && it.mode != Mode::Refused;
+    assert_eq!(log.contains("not PID 1"), !environment.pid_one, "{log}");
+    let ignored = environment.flags.contains("PUID") && !environment.steps_down() && environment.mode != Mode::Refused;
     assert_eq!(log.matches("PUID=1234 is ignored").count(), usize::from(ignored), "{log}");
 }
 
 /// What the programs wrote on the volume belongs to who they were, and the volume to the app.
-fn assert_volume(it: &Environment, data: &Path) {
+fn assert_volume(environment: &Environment, data: &Path) {
     let owner = |name: &str| std::fs::metadata(data.join(name)).ok().map(|meta| (meta.uid(), meta.gid()));
-    if it.loses(Degradation::Data) {
-        assert_eq!((owner("."), owner("store")), (Some((it.data.0, it.data.1)), None));
+    if environment.loses(Degradation::Data) {
+        assert_eq!((owner("."), owner("store")), (Some((environment.data.0, environment.data.1)), None));
         return;
     }
-    assert_eq!(owner("store"), Some(it.ids));
-    if it.steps_down() {
-        assert_eq!(owner("."), Some(it.ids));
-        assert_eq!(owner("seed"), (!it.loses(Degradation::RootsReach)).then_some((0, 0)));
+    assert_eq!(owner("store"), Some(environment.ids));
+    if environment.steps_down() {
+        assert_eq!(owner("."), Some(environment.ids));
+        assert_eq!(owner("seed"), (!environment.loses(Degradation::RootsReach)).then_some((0, 0)));
     } else {
-        assert_eq!((owner("."), owner("seed")), (Some((it.data.0, it.data.1)), Some(it.ids)));
+        assert_eq!(
+            (owner("."), owner("seed")),
+            (Some((environment.data.0, environment.data.1)), Some(environment.ids))
+        );
     }
 }
 
@@ -234,19 +248,23 @@ fn what_the_report_says_to_paste_brings_it_back() {
         ("user_ports_from_80", &[Degradation::RootsOneshot, Degradation::Port]),
     ];
     for (name, still) in still {
-        let it = row(name);
-        let volumes = Volumes::of(it);
-        let first = run(&docker, &volumes, it.flags).start();
-        first.wait_for_log_times("PROBE {", PROGRAMS.len());
+        let environment = row(name);
+        let volumes = Volumes::new(environment);
+        let first = run(&docker, &volumes, environment.flags).start();
+        first.wait_for_log_times("RECORD {", PROGRAMS.len());
         let flags = pasted(&first.logs());
-        let volumes = Volumes::of(it);
-        let second = run(&docker, &volumes, &format!("{} {flags}", it.flags)).start();
-        let log = second.wait_for_log_times("PROBE {", PROGRAMS.len());
-        for lost in it.lost {
-            assert_eq!(log.contains(&lost.said(it.ids).0), still.contains(lost), "{flags}, {lost:?}:\n{log}");
+        let volumes = Volumes::new(environment);
+        let second = run(&docker, &volumes, &format!("{} {flags}", environment.flags)).start();
+        let log = second.wait_for_log_times("RECORD {", PROGRAMS.len());
+        for lost in environment.lost {
+            assert_eq!(
+                log.contains(&lost.message(environment.ids).0),
+                still.contains(lost),
+                "{flags}, {lost:?}:\n{log}"
+            );
         }
-        let (worked, said) = second.exec("stepdown health");
-        assert!(worked, "{flags}: {said}");
+        let (worked, output) = second.exec("stepdown health");
+        assert!(worked, "{flags}: {output}");
     }
 }
 
@@ -257,21 +275,21 @@ fn a_second_start_is_like_the_first() {
     for name in
         ["puid", "puid_empty_dir", "user_empty_dir", "user_own_tmpfs", "puid_read_only", "puid_three_capabilities"]
     {
-        let it = row(name);
-        let volumes = Volumes::of(it);
-        let container = run(&docker, &volumes, it.flags).start();
-        container.wait_for_log_times("PROBE {", PROGRAMS.len());
+        let environment = row(name);
+        let volumes = Volumes::new(environment);
+        let container = run(&docker, &volumes, environment.flags).start();
+        container.wait_for_log_times("RECORD {", PROGRAMS.len());
         let (code, _) = container.stop();
         assert_eq!(code, 7, "{name}:\n{}", container.logs());
         let first = container.streams();
         container.start_again();
-        container.wait_for_log_times("PROBE {", 2 * PROGRAMS.len());
-        assert_control(it, &container);
+        container.wait_for_log_times("RECORD {", 2 * PROGRAMS.len());
+        assert_control(environment, &container);
         assert_eq!(container.stop().0, 7, "{name}:\n{}", container.logs());
         let both = container.streams();
         let second: String = both.iter().zip(&first).map(|(all, first)| &all[first.len()..]).collect();
-        assert_records(it, &second, &json!({}));
+        assert_records(environment, &second, &json!({}));
         assert_order(&second);
-        assert_report(it, &second);
+        assert_report(environment, &second);
     }
 }

@@ -33,7 +33,7 @@ fn assert_before(log: &str, first: &str, second: &str) {
 
 #[test]
 fn nginx_serves_port_80_without_root() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let port = free_port();
     let project = Project::up(&docker, "nginx", &[("PORT", &port.to_string())]);
     let web = project.container("web");
@@ -68,7 +68,7 @@ fn nginx_serves_port_80_without_root() {
 
 #[test]
 fn postgres_and_its_app_survive_a_restart() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let project = Project::up(&docker, "postgres", &[]);
     let database = project.container("database");
     let log = database.wait_for_log("start number 1");
@@ -96,7 +96,7 @@ fn postgres_and_its_app_survive_a_restart() {
 
 #[test]
 fn redis_keeps_its_data_when_puid_changes() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let mut project = Project::up(&docker, "redis", &[("PUID", "1000"), ("PGID", "1000")]);
     let ping = |project: &Project| {
         let redis = project.container("redis");
@@ -121,29 +121,29 @@ fn redis_keeps_its_data_when_puid_changes() {
 
 #[test]
 fn redis_runs_under_user_on_its_own_volume() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let volume = Volume::new();
     let image = Image::example(&docker, "redis");
-    let first = Run::of(&image).env("PUID", "1000").env("PGID", "1000").volume(&volume, "/data").start();
+    let first = Run::new(&image).env("PUID", "1000").env("PGID", "1000").volume(&volume, "/data").start();
     first.wait_for_log("Ready to accept connections");
     let (code, _) = first.stop();
     assert_eq!(code, 0, "{}", first.logs());
     let options = "--user 1000:1000 --read-only --cap-drop ALL --security-opt no-new-privileges";
-    let second = Run::of(&image).with(options).volume(&volume, "/data").start();
+    let second = Run::new(&image).options(options).volume(&volume, "/data").start();
     second.wait_for_log("Ready to accept connections");
     assert_nobody_is_root(&second, 1000, 2);
 }
 
 #[test]
 fn a_python_server_that_is_stuck_is_replaced_and_its_app_starts_once_it_answers() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let project = Project::up(&docker, "python", &[]);
     let container = project.container("box");
     let log = container.wait_for_log("the jobs are working");
     assert_before(&log, "api: up", "app: up");
     assert!(!log.contains("Traceback"), "the app came too early:\n{log}");
-    let told = || must(["inspect", "--format", "{{.State.Health.Status}}", container.name()]).trim().to_owned();
-    wait_for("a healthy container", DOCKER_TIMEOUT, told, || (told() == "healthy").then_some(()));
+    let message = || must(["inspect", "--format", "{{.State.Health.Status}}", container.name()]).trim().to_owned();
+    wait_for("a healthy container", DOCKER_TIMEOUT, message, || (message() == "healthy").then_some(()));
 
     project
         .exec("box", &["python3", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/break')"]);
@@ -160,7 +160,7 @@ fn a_python_server_that_is_stuck_is_replaced_and_its_app_starts_once_it_answers(
 
 #[test]
 fn the_plain_command_stands_in_for_tini() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let project = Project::up(&docker, "command", &[("PUID", "1234"), ("PGID", "1235")]);
     let hello = project.container("hello");
     hello.wait_for_log("I am uid 1234, gid 1235");

@@ -29,7 +29,7 @@ fn is_a_mount_point(line: &str) -> bool {
 
 #[test]
 fn every_wrong_number_is_refused_with_its_value() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let plain = Image::plain(&docker);
     let wrong = [
         "abc",
@@ -46,17 +46,17 @@ fn every_wrong_number_is_refused_with_its_value() {
         "1000:1000",
     ];
     for value in wrong {
-        let ended = Run::of(&plain).env("PUID", value).command(["true"]).ended();
+        let ended = Run::new(&plain).env("PUID", value).command(["true"]).ended();
         assert_refused(&ended, &["PUID", value]);
     }
-    assert_refused(&Run::of(&plain).env("PUID", "1000\n0").command(["true"]).ended(), &["PUID", "1000"]);
-    assert_refused(&Run::of(&plain).env("PGID", "x").command(["true"]).ended(), &["PGID", "x"]);
-    assert_refused(&Run::of(&plain).env("UMASK", "999").command(["true"]).ended(), &["UMASK", "999"]);
+    assert_refused(&Run::new(&plain).env("PUID", "1000\n0").command(["true"]).ended(), &["PUID", "1000"]);
+    assert_refused(&Run::new(&plain).env("PGID", "x").command(["true"]).ended(), &["PGID", "x"]);
+    assert_refused(&Run::new(&plain).env("UMASK", "999").command(["true"]).ended(), &["UMASK", "999"]);
 }
 
 #[test]
 fn all_problems_of_all_files_come_at_once() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let tree = super::files(&[
         ("web.toml", "command = [\"true\"]\nrestrat = \"never\"\n"),
         ("db.toml", "command = [\"true\"]\nrequires = [\"databse\"]\n"),
@@ -64,40 +64,40 @@ fn all_problems_of_all_files_come_at_once() {
         ("two.toml", "command = [\"true\"]\nrequires = [\"one\"]\n"),
         ("gone.toml", "command = [\"/usr/bin/no-such-program\"]\n"),
     ]);
-    let run = Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "abc");
+    let run = Run::new(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "abc");
     let ended = run.command(["true"]).ended();
     assert_refused(&ended, &["PUID=abc", "web.toml:2", "restrat", "restart", "databse"]);
 }
 
 #[test]
 fn a_cycle_and_a_missing_program_are_named() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let plain = Image::plain(&docker);
     let cycle = super::files(&[
         ("one.toml", "command = [\"true\"]\nrequires = [\"two\"]\n"),
         ("two.toml", "command = [\"true\"]\nrequires = [\"one\"]\n"),
     ]);
-    let ended = Run::of(&plain).file(cycle.path(), "/etc/services.d").command(["true"]).ended();
+    let ended = Run::new(&plain).file(cycle.path(), "/etc/services.d").command(["true"]).ended();
     assert_refused(&ended, &["one", "two"]);
     let gone = super::files(&[("gone.toml", "command = [\"/usr/bin/no-such-program\"]\n")]);
-    let ended = Run::of(&plain).file(gone.path(), "/etc/services.d").command(["true"]).ended();
+    let ended = Run::new(&plain).file(gone.path(), "/etc/services.d").command(["true"]).ended();
     assert_refused(&ended, &["gone.toml", "/usr/bin/no-such-program"]);
 }
 
 #[test]
 fn nothing_to_run_is_a_mistake() {
-    let Some(docker) = Docker::here() else { return };
-    let run = Run::of(&Image::plain(&docker)).with("--entrypoint /usr/bin/stepdown").command(["init", "--"]);
+    let Some(docker) = Docker::available() else { return };
+    let run = Run::new(&Image::plain(&docker)).options("--entrypoint /usr/bin/stepdown").command(["init", "--"]);
     assert_refused(&run.ended(), &["services.d"]);
 }
 
 #[test]
 fn check_in_an_image_finds_what_boot_would() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let tree = super::files(&[("web.toml", "command = [\"true\"]\nrestrat = \"never\"\n")]);
     let run =
-        Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").with("--entrypoint /usr/bin/stepdown");
+        Run::new(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").options("--entrypoint /usr/bin/stepdown");
     assert_refused(&run.command(["check"]).ended(), &["web.toml:2", "restrat", "restart"]);
-    let demo = Run::of(&Image::demo(&docker)).with("--entrypoint /usr/bin/stepdown").command(["check"]).ended();
+    let demo = Run::new(&Image::demo(&docker)).options("--entrypoint /usr/bin/stepdown").command(["check"]).ended();
     demo.expect_code(0);
 }

@@ -8,11 +8,11 @@ const EATER: &str = "command = [\"perl\", \"-e\", 'print \"eats\\n\"; $x = \"x\"
 
 #[test]
 fn a_service_killed_for_its_memory_is_reported_and_restarted_and_no_other_is() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let calm = "command = [\"sleep\", \"600\"]\n";
     let tree = super::files(&[("eater.toml", EATER), ("calm.toml", calm)]);
-    let run = Run::of(&Image::plain(&docker)).with("--memory 64m --memory-swap 64m").env("PUID", "1234");
-    let run = run.with("--entrypoint /usr/bin/stepdown").command(["init"]);
+    let run = Run::new(&Image::plain(&docker)).options("--memory 64m --memory-swap 64m").env("PUID", "1234");
+    let run = run.options("--entrypoint /usr/bin/stepdown").command(["init"]);
     let container = run.file(tree.path(), "/etc/services.d").start();
     let logs = container.wait_for_log("eater: failed: 3 failures in a row, last: SIGKILL (out of memory)");
     assert_eq!(logs.matches("eater: ended with SIGKILL (out of memory)").count(), 3, "{logs}");

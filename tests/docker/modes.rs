@@ -12,8 +12,8 @@ const WHO: &str =
 
 #[test]
 fn root_mode_prepares_as_root_and_leaves_no_root_process() {
-    let Some(docker) = Docker::here() else { return };
-    let demo = Run::of(&Image::demo(&docker)).env("PUID", "1234").env("PGID", "1235").start();
+    let Some(docker) = Docker::available() else { return };
+    let demo = Run::new(&Image::demo(&docker)).env("PUID", "1234").env("PGID", "1235").start();
     let log = demo.wait_for_log("step 1 of 4");
 
     let place = |text: &str| log.find(text).unwrap_or_else(|| panic!("no {text:?} in:\n{log}"));
@@ -36,8 +36,8 @@ fn root_mode_prepares_as_root_and_leaves_no_root_process() {
 
 #[test]
 fn the_same_image_runs_as_a_known_user_and_says_once_that_puid_is_ignored() {
-    let Some(docker) = Docker::here() else { return };
-    let demo = Run::of(&Image::demo(&docker)).with("--user 1:1").env("PUID", "2000").start();
+    let Some(docker) = Docker::available() else { return };
+    let demo = Run::new(&Image::demo(&docker)).options("--user 1:1").env("PUID", "2000").start();
     let log = demo.wait_for_log("step 1 of 4");
     assert_nobody_is_root(&demo, 1, 3);
     let about_puid = log.lines().filter(|line| line.contains("PUID")).count();
@@ -47,10 +47,10 @@ fn the_same_image_runs_as_a_known_user_and_says_once_that_puid_is_ignored() {
 
 #[test]
 fn the_same_image_runs_as_1000_and_as_a_uid_that_nobody_knows() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     for user in ["1000:1000", "4242:4242"] {
         let uid = user.split(':').next().and_then(|uid| uid.parse().ok()).expect("a number");
-        let demo = Run::of(&Image::demo(&docker)).with("--user").with(user).start();
+        let demo = Run::new(&Image::demo(&docker)).options("--user").options(user).start();
         demo.wait_for_log("step 1 of 4");
         assert_nobody_is_root(&demo, uid, 3);
         let (code, took) = demo.stop();
@@ -61,10 +61,10 @@ fn the_same_image_runs_as_1000_and_as_a_uid_that_nobody_knows() {
 
 #[test]
 fn an_unknown_user_gets_home_and_name_from_the_environment() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let plain = Image::plain(&docker);
     for hardened in ["", "--read-only", "--read-only --cap-drop ALL --security-opt no-new-privileges"] {
-        let ended = Run::of(&plain).with("--user 4242:0").with(hardened).script(WHO).ended();
+        let ended = Run::new(&plain).options("--user 4242:0").options(hardened).script(WHO).ended();
         let output = ended.expect_code(0);
         let line = output.lines().find(|line| line.contains("uid=4242")).expect("it says who it is");
         for variable in ["HOME=", "USER=", "LOGNAME="] {
@@ -76,8 +76,9 @@ fn an_unknown_user_gets_home_and_name_from_the_environment() {
 
 #[test]
 fn a_read_only_root_drops_by_numbers_and_says_what_was_skipped() {
-    let Some(docker) = Docker::here() else { return };
-    let run = Run::of(&Image::plain(&docker)).with("--read-only").env("PUID", "1234").env("PGID", "1235").script(WHO);
+    let Some(docker) = Docker::available() else { return };
+    let run =
+        Run::new(&Image::plain(&docker)).options("--read-only").env("PUID", "1234").env("PGID", "1235").script(WHO);
     let ended = run.ended();
     ended.expect_code(0);
     ended.expect_words(&["uid=1234 gid=1235 groups=1235 ", "/etc/passwd", "read-only"]);
@@ -85,17 +86,17 @@ fn a_read_only_root_drops_by_numbers_and_says_what_was_skipped() {
 
 #[test]
 fn a_read_only_root_boots_the_whole_demo() {
-    let Some(docker) = Docker::here() else { return };
-    let demo = Run::of(&Image::demo(&docker)).with("--read-only").env("PUID", "1234").start();
+    let Some(docker) = Docker::available() else { return };
+    let demo = Run::new(&Image::demo(&docker)).options("--read-only").env("PUID", "1234").start();
     demo.wait_for_log("step 1 of 4");
     assert_nobody_is_root(&demo, 1234, 3);
 }
 
 #[test]
 fn three_capabilities_are_enough_for_everything() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let least = "--cap-drop ALL --cap-add SETUID --cap-add SETGID --cap-add CHOWN";
-    let demo = Run::of(&Image::demo(&docker)).with(least).env("PUID", "1234").start();
+    let demo = Run::new(&Image::demo(&docker)).options(least).env("PUID", "1234").start();
     demo.wait_for_log("the note says: written by uid 0");
     assert_nobody_is_root(&demo, 1234, 3);
     assert_eq!(demo.status_of(1).set("CapPrm"), NOTHING);
@@ -107,8 +108,8 @@ fn three_capabilities_are_enough_for_everything() {
 
 #[test]
 fn root_without_capabilities_refuses_with_the_line_to_paste() {
-    let Some(docker) = Docker::here() else { return };
-    let ended = Run::of(&Image::plain(&docker)).with("--cap-drop ALL").env("PUID", "1234").script(WHO).ended();
+    let Some(docker) = Docker::available() else { return };
+    let ended = Run::new(&Image::plain(&docker)).options("--cap-drop ALL").env("PUID", "1234").script(WHO).ended();
     ended.expect_code(111);
     ended.expect_words(&["cap_add", "SETUID", "SETGID"]);
     assert!(!ended.output.contains("uid=0"), "nothing may run:\n{}", ended.output);
@@ -116,8 +117,8 @@ fn root_without_capabilities_refuses_with_the_line_to_paste() {
 
 #[test]
 fn root_without_capabilities_runs_on_where_that_is_asked_for() {
-    let Some(docker) = Docker::here() else { return };
-    let run = Run::of(&Image::plain(&docker)).with("--cap-drop ALL").env("STEPDOWN_WITHOUT_DROP", "run");
+    let Some(docker) = Docker::available() else { return };
+    let run = Run::new(&Image::plain(&docker)).options("--cap-drop ALL").env("STEPDOWN_WITHOUT_DROP", "run");
     let ended = run.script(WHO).ended();
     ended.expect_code(0);
     ended.expect_words(&["uid=0 "]);
@@ -125,8 +126,8 @@ fn root_without_capabilities_runs_on_where_that_is_asked_for() {
 
 #[test]
 fn no_new_privileges_changes_nothing() {
-    let Some(docker) = Docker::here() else { return };
-    let run = Run::of(&Image::demo(&docker)).with("--security-opt no-new-privileges").env("PUID", "1234");
+    let Some(docker) = Docker::available() else { return };
+    let run = Run::new(&Image::demo(&docker)).options("--security-opt no-new-privileges").env("PUID", "1234");
     let demo = run.start();
     demo.wait_for_log("the note says: written by uid 0");
     assert_nobody_is_root(&demo, 1234, 3);
@@ -134,8 +135,8 @@ fn no_new_privileges_changes_nothing() {
 
 #[test]
 fn under_dockers_own_init_it_supervises_as_a_child() {
-    let Some(docker) = Docker::here() else { return };
-    let demo = Run::of(&Image::demo(&docker)).with("--init").env("PUID", "1234").start();
+    let Some(docker) = Docker::available() else { return };
+    let demo = Run::new(&Image::demo(&docker)).options("--init").env("PUID", "1234").start();
     demo.wait_for_log("step 1 of 4");
     let roots: Vec<_> = demo.top().into_iter().filter(|process| process.uid == 0).collect();
     assert!(roots.len() == 1 && roots[0].command.contains("init"), "only the engine's own helper: {roots:?}");
@@ -143,17 +144,17 @@ fn under_dockers_own_init_it_supervises_as_a_child() {
     assert_eq!(code, 0, "{}", demo.logs());
     assert!(took.as_secs() < 10, "{took:?}");
 
-    let ended = Run::of(&Image::plain(&docker)).with("--init").env("PUID", "1234").script("exit 3").ended();
+    let ended = Run::new(&Image::plain(&docker)).options("--init").env("PUID", "1234").script("exit 3").ended();
     ended.expect_code(3);
 }
 
 #[test]
 fn in_a_shared_pid_namespace_it_leaves_the_neighbours_alone() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let plain = Image::plain(&docker);
-    let neighbour = Run::of(&plain).env("PUID", "1234").start();
+    let neighbour = Run::new(&plain).env("PUID", "1234").start();
     neighbour.wait_for_log("I am uid 1234");
-    let guest = Run::of(&plain).with(&format!("--pid container:{}", neighbour.name())).env("PUID", "1234").start();
+    let guest = Run::new(&plain).options(&format!("--pid container:{}", neighbour.name())).env("PUID", "1234").start();
     guest.wait_for_log("I am uid 1234");
     let (code, _) = guest.stop();
     assert_eq!(code, 7, "{}", guest.logs());
@@ -164,10 +165,10 @@ fn in_a_shared_pid_namespace_it_leaves_the_neighbours_alone() {
 
 #[test]
 fn a_container_file_can_refuse_to_start_without_root() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let tree = super::files(&[("stepdown.toml", "without_root = \"refuse\"\n")]);
     let file = tree.path().join("stepdown.toml");
-    let run = Run::of(&Image::plain(&docker)).with("--user 1000:1000").file(&file, "/etc/stepdown.toml");
+    let run = Run::new(&Image::plain(&docker)).options("--user 1000:1000").file(&file, "/etc/stepdown.toml");
     let ended = run.script("echo it ran").ended();
     assert!([100, 111].contains(&ended.code), "{}: {}", ended.code, ended.output);
     assert!(!ended.output.contains("it ran"), "{}", ended.output);
@@ -176,7 +177,7 @@ fn a_container_file_can_refuse_to_start_without_root() {
 
 #[test]
 fn the_bases_own_cmd_is_forgotten() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let image = Image::demo(&docker);
     let config = crate::support::docker::must([
         "image",

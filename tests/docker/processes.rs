@@ -13,7 +13,7 @@ pub struct Bystander(Child);
 
 impl Bystander {
     /// Starts one that does nothing.
-    pub fn of(uid: u32, gid: u32) -> Self {
+    pub fn start(uid: u32, gid: u32) -> Self {
         let ids = [format!("--reuid={uid}"), format!("--regid={gid}")];
         let child =
             Command::new("setpriv").args(ids).args(["--clear-groups", "sleep", "600"]).stdin(Stdio::null()).spawn();
@@ -41,7 +41,7 @@ struct Listener {
 
 impl Listener {
     /// Listens to a process of this machine. Returns once nothing escapes any more.
-    fn of(pid: i32) -> Self {
+    fn attach(pid: i32) -> Self {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         let calls = "trace=kill,tkill,tgkill,pidfd_send_signal,rt_sigqueueinfo,rt_tgsigqueueinfo";
         let strace = Command::new("strace")
@@ -82,28 +82,28 @@ fn among_the_hosts_processes_it_signals_only_what_it_started() {
     let Some(docker) = Docker::here_as_root() else { return };
     // Left behind in a session of its own: only the sweep at the very end finds it.
     let straggler = ["sleep", &format!("600.{}", std::process::id())];
-    let script = format!("setsid {} & exec probe --until-term 7", straggler.join(" "));
+    let script = format!("setsid {} & exec recorder --until-term 7", straggler.join(" "));
     for (flags, uid) in [("-e PUID=1234 -e PGID=1235", 1234), ("--user 1000:1000", 1000)] {
-        let bystander = Bystander::of(uid, uid);
-        let run = Run::of(&Image::environments(&docker)).with("--pid host").with(flags);
+        let bystander = Bystander::start(uid, uid);
+        let run = Run::new(&Image::environments(&docker)).options("--pid host").options(flags);
         let container = run.script(&script).start();
-        container.wait_for_log_times("PROBE {", 4);
+        container.wait_for_log_times("RECORD {", 4);
         let left = wait_for("the straggler", DOCKER_TIMEOUT, || container.logs(), || process(&straggler));
-        let (worked, said) = container.exec("stepdown status --json");
-        assert!(worked, "{said}");
-        let status: Value = serde_json::from_str(&said).expect("it is JSON");
+        let (worked, output) = container.exec("stepdown status --json");
+        assert!(worked, "{output}");
+        let status: Value = serde_json::from_str(&output).expect("it is JSON");
         let services = status["services"].as_array().expect("a list");
         let ours: BTreeSet<i32> =
-            services.iter().filter_map(|it| i32::try_from(it["pid"].as_i64()?).ok()).chain([left]).collect();
-        assert_eq!(ours.len(), 4, "store, web, main and the straggler: {said}");
+            services.iter().filter_map(|service| i32::try_from(service["pid"].as_i64()?).ok()).chain([left]).collect();
+        assert_eq!(ours.len(), 4, "store, web, main and the straggler: {output}");
 
-        let listener = Listener::of(container.host_pid());
+        let listener = Listener::attach(container.host_pid());
         let (code, _) = container.stop();
         let calls = listener.calls();
         assert_eq!(code, 7, "{}", container.logs());
-        let told: BTreeSet<i32> = targets(&calls).map(i32::abs).collect();
-        assert!(told.is_superset(&ours), "who did not hear of the stop? {ours:?}\n{calls}");
-        assert!(told.is_subset(&ours), "a signal to somebody else than {ours:?}:\n{calls}");
+        let signalled: BTreeSet<i32> = targets(&calls).map(i32::abs).collect();
+        assert!(signalled.is_superset(&ours), "who did not hear of the stop? {ours:?}\n{calls}");
+        assert!(signalled.is_subset(&ours), "a signal to somebody else than {ours:?}:\n{calls}");
         assert!(targets(&calls).all(|pid| ![-1, 0].contains(&pid)), "{calls}");
         assert_eq!(process(&straggler), None, "{calls}");
         assert!(bystander.lives(), "{calls}");

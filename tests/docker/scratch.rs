@@ -21,7 +21,7 @@ fn main() {
 
 #[test]
 fn it_boots_from_scratch_in_every_mode() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let image = Image::scratch(&docker, &Scratch::with_payload(PAYLOAD));
     let modes = [
         ("-e PUID=1234 -e PGID=1235", 1234),
@@ -32,7 +32,7 @@ fn it_boots_from_scratch_in_every_mode() {
         ("-e STEPDOWN_WITHOUT_DROP=run --cap-drop ALL", 0),
     ];
     for (options, uid) in modes {
-        let ended = Run::of(&image).with(options).ended();
+        let ended = Run::new(&image).options(options).ended();
         assert_eq!(ended.code, 9, "{options}: {}", ended.output);
         for pid in ["self", "1"] {
             let expected = format!("{pid}: uid={uid},{uid},{uid},{uid} caps=0000000000000000");

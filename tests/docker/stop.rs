@@ -4,8 +4,8 @@ use crate::support::docker::{Docker, GRACE, Image, Run, Volume};
 
 #[test]
 fn docker_stop_ends_services_in_reverse_order_and_in_time() {
-    let Some(docker) = Docker::here() else { return };
-    let demo = Run::of(&Image::demo(&docker)).env("PUID", "1234").start();
+    let Some(docker) = Docker::available() else { return };
+    let demo = Run::new(&Image::demo(&docker)).env("PUID", "1234").start();
     demo.wait_for_log("step 1 of 4");
     let (code, took) = demo.stop();
     let log = demo.logs();
@@ -18,8 +18,8 @@ fn docker_stop_ends_services_in_reverse_order_and_in_time() {
 
 #[test]
 fn a_crashing_service_is_started_again() {
-    let Some(docker) = Docker::here() else { return };
-    let demo = Run::of(&Image::demo(&docker)).env("PUID", "1234").start();
+    let Some(docker) = Docker::available() else { return };
+    let demo = Run::new(&Image::demo(&docker)).env("PUID", "1234").start();
     let log = demo.wait_for_log_times("step 4 of 4: ouch", 2);
     assert!(log.contains("finish: run ended with code 3"), "{log}");
     assert!(log.contains("tick 1"), "the clock is not disturbed:\n{log}");
@@ -27,11 +27,11 @@ fn a_crashing_service_is_started_again() {
 
 #[test]
 fn a_service_that_ignores_term_is_killed_within_the_budget() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let tree =
         super::files(&[("deaf.toml", "script = '''\ntrap '' TERM\necho ready\nwhile :; do sleep 1; done\n'''\n")]);
     let deaf =
-        Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").with("--entrypoint /usr/bin/stepdown");
+        Run::new(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").options("--entrypoint /usr/bin/stepdown");
     let deaf = deaf.command(["init"]).start();
     deaf.wait_for_log("ready");
     let (code, took) = deaf.stop();
@@ -41,8 +41,8 @@ fn a_service_that_ignores_term_is_killed_within_the_budget() {
 
 #[test]
 fn a_stopped_process_is_woken_to_hear_the_signal() {
-    let Some(docker) = Docker::here() else { return };
-    let ended = Run::of(&Image::plain(&docker)).script("echo ready; kill -STOP $$; exit 5").start();
+    let Some(docker) = Docker::available() else { return };
+    let ended = Run::new(&Image::plain(&docker)).script("echo ready; kill -STOP $$; exit 5").start();
     ended.wait_for_log("ready");
     let (code, took) = ended.stop();
     assert!([5, 143].contains(&code), "{code}: {}", ended.logs());
@@ -51,10 +51,10 @@ fn a_stopped_process_is_woken_to_hear_the_signal() {
 
 #[test]
 fn a_second_start_finds_nothing_left_to_do() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let own = super::files(&[("stepdown.toml", "[[own]]\npath = \"/data\"\n")]);
     let volume = Volume::new();
-    let run = Run::of(&Image::plain(&docker)).env("PUID", "1234").env("PGID", "1235").volume(&volume, "/data");
+    let run = Run::new(&Image::plain(&docker)).env("PUID", "1234").env("PGID", "1235").volume(&volume, "/data");
     let plain = run.file(&own.path().join("stepdown.toml"), "/etc/stepdown.toml").start();
     plain.wait_for_log("I am uid 1234");
     plain.as_user("1234:1235", "echo text >/data/file");
@@ -70,8 +70,8 @@ fn a_second_start_finds_nothing_left_to_do() {
 
 #[test]
 fn a_killed_container_starts_again_as_if_nothing_had_been() {
-    let Some(docker) = Docker::here() else { return };
-    let demo = Run::of(&Image::demo(&docker)).env("PUID", "1234").start();
+    let Some(docker) = Docker::available() else { return };
+    let demo = Run::new(&Image::demo(&docker)).env("PUID", "1234").start();
     demo.wait_for_log("tick 1");
     let accounts = demo.as_root("cat /etc/passwd /etc/group /etc/shadow");
     demo.kill("KILL");
@@ -85,8 +85,8 @@ fn a_killed_container_starts_again_as_if_nothing_had_been() {
 
 #[test]
 fn status_and_shutdown_work_from_docker_exec() {
-    let Some(docker) = Docker::here() else { return };
-    let demo = Run::of(&Image::demo(&docker)).env("PUID", "1234").env("PGID", "1235").start();
+    let Some(docker) = Docker::available() else { return };
+    let demo = Run::new(&Image::demo(&docker)).env("PUID", "1234").env("PGID", "1235").start();
     demo.wait_for_log("tick 1");
     for user in ["0:0", "1234:1235"] {
         let (worked, status) = demo.as_user(user, "stepdown status");
@@ -98,8 +98,8 @@ fn status_and_shutdown_work_from_docker_exec() {
     assert!(json.trim_start().starts_with(['{', '[']), "{json}");
     let (worked, status) = demo.as_user("4321:4321", "stepdown status");
     assert!(!worked && !status.contains("clock"), "nobody else may even read: {status}");
-    let (worked, said) = demo.as_user("4321:4321", "stepdown shutdown");
-    assert!(!worked && demo.runs(), "nobody else may stop it: {said}");
+    let (worked, output) = demo.as_user("4321:4321", "stepdown shutdown");
+    assert!(!worked && demo.runs(), "nobody else may stop it: {output}");
     demo.as_user("1234:1235", "stepdown shutdown");
     assert_eq!(demo.wait_for_end(), 0, "{}", demo.logs());
 }

@@ -14,11 +14,11 @@ fn rest(child: &mut Child) -> String {
 
 #[test]
 fn the_command_has_a_terminal_with_job_control() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let script =
         "test -t 0 && test -t 1 && echo has a terminal; echo opened >/dev/tty; sh -ic 'echo interactive'; exit 4";
     for flags in ["-e PUID=1234", "--user 1000:1000", "--user 4242:4242 --read-only --cap-drop ALL"] {
-        let run = Run::of(&Image::plain(&docker)).with(flags).script(script);
+        let run = Run::new(&Image::plain(&docker)).options(flags).script(script);
         let (container, mut client) = run.with_terminal();
         let shown = rest(&mut client);
         assert_eq!(container.wait_for_end(), 4, "{flags}: {shown}");
@@ -31,9 +31,9 @@ fn the_command_has_a_terminal_with_job_control() {
 
 #[test]
 fn ctrl_c_interrupts_the_command() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let script = "trap 'echo interrupted; exit 5' INT; echo ready; while :; do sleep 1; done";
-    let (container, mut client) = Run::of(&Image::plain(&docker)).env("PUID", "1234").script(script).with_terminal();
+    let (container, mut client) = Run::new(&Image::plain(&docker)).env("PUID", "1234").script(script).with_terminal();
     container.wait_for_log("ready");
     client.stdin.as_mut().expect("it is a pipe").write_all(b"\x03").expect("script(1) reads");
     assert_eq!(container.wait_for_end(), 5, "{}", container.logs());
@@ -43,11 +43,11 @@ fn ctrl_c_interrupts_the_command() {
 
 #[test]
 fn a_service_has_no_controlling_terminal() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let probe = "type = \"oneshot\"\nscript = '''\nif (: >/dev/tty) 2>/dev/null; then echo it opened the terminal; \
                  else echo no terminal here; fi\n'''\n";
     let tree = super::files(&[("probe.toml", probe)]);
-    let run = Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "1234");
+    let run = Run::new(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "1234");
     let (container, mut client) = run.script("sleep 1; exit 6").with_terminal();
     let shown = rest(&mut client);
     assert_eq!(container.wait_for_end(), 6, "{shown}");
@@ -69,11 +69,11 @@ print STDERR "tried\n";
 
 #[test]
 fn a_service_that_writes_to_the_terminal_cannot_type_there() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let probe =
         format!("type = \"oneshot\"\nlog = {{ format = \"inherit\" }}\ncommand = [\"perl\", \"-e\", '''{INJECT}''']\n");
     let tree = super::files(&[("probe.toml", &probe)]);
-    let run = Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "1234");
+    let run = Run::new(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "1234");
     let (container, mut client) = run.script("sleep 1; exit 6").with_terminal();
     let shown = rest(&mut client);
     assert_eq!(container.wait_for_end(), 6, "{shown}");

@@ -5,13 +5,13 @@ use crate::support::docker::{Docker, Ended, Image, Run, Volume};
 /// Runs `script` as `uid` with `/data` declared.
 fn on(docker: &Docker, volume: &Volume, own: &str, uid: &str, script: &str) -> Ended {
     let file = super::files(&[("stepdown.toml", &format!("[[own]]\npath = \"/data\"\n{own}"))]);
-    let run = Run::of(&Image::plain(docker)).volume(volume, "/data").env("PUID", uid).env("PGID", uid);
+    let run = Run::new(&Image::plain(docker)).volume(volume, "/data").env("PUID", uid).env("PGID", uid);
     run.file(&file.path().join("stepdown.toml"), "/etc/stepdown.toml").script(script).ended()
 }
 
 #[test]
 fn a_changed_puid_takes_the_volume_along() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let volume = Volume::new();
     on(&docker, &volume, "", "1000", "mkdir -p /data/a/b && echo text >/data/a/b/file && ln -s /etc/shadow /data/link")
         .expect_code(0);
@@ -24,7 +24,7 @@ fn a_changed_puid_takes_the_volume_along() {
 
 #[test]
 fn the_top_decides_where_it_is_asked_to() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let volume = Volume::new();
     on(&docker, &volume, "", "1000", "echo text >/data/file").expect_code(0);
     // Only the top: what lies below must stay another's for the next run to see.
@@ -36,7 +36,7 @@ fn the_top_decides_where_it_is_asked_to() {
 
 #[test]
 fn links_out_of_a_volume_lead_nowhere() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let volume = Volume::new();
     let plant = "cd /data && ln -s /etc passwd-dir && ln -s /etc/passwd file && ln -s / root && ln -s loop loop";
     on(&docker, &volume, "", "1000", plant).expect_code(0);
@@ -49,11 +49,11 @@ fn links_out_of_a_volume_lead_nowhere() {
 
 #[test]
 fn under_user_a_foreign_volume_is_named_with_its_fix() {
-    let Some(docker) = Docker::here() else { return };
+    let Some(docker) = Docker::available() else { return };
     let volume = Volume::new();
     on(&docker, &volume, "", "1000", "echo text >/data/file").expect_code(0);
     let file = super::files(&[("stepdown.toml", "[[own]]\npath = \"/data\"\n")]);
-    let run = Run::of(&Image::plain(&docker)).volume(&volume, "/data").with("--user 4242:4242");
+    let run = Run::new(&Image::plain(&docker)).volume(&volume, "/data").options("--user 4242:4242");
     let run = run.file(&file.path().join("stepdown.toml"), "/etc/stepdown.toml").script("stat -c %u /data/file");
     let ended = run.ended();
     ended.expect_code(0);

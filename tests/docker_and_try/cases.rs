@@ -1,4 +1,4 @@
-//! The table: one line is one case, flags as `docker run` has them, and after `--` the main command (default: the probe).
+//! The table: one line is one case, flags as `docker run` has them, and after `--` the main command (default: the recorder).
 //! `VOLUME` is a fresh directory of the host with a file of uid 4321 in it, `TREE` one of services.
 //!
 //! Not here, since the outcome depends on the engine's age: `--tmpfs /run:mode=0777` over a directory that the image has.
@@ -77,7 +77,7 @@ pub const TREES: &[&str] = &[
     "-v TREE:/etc/services.d:ro --user 1000:1000 --",
     "-v TREE:/etc/services.d:ro --read-only --cap-drop ALL --cap-add SETUID --cap-add SETGID -e PUID=1234 --",
     "-v TREE:/etc/services.d:ro --no-new-privileges --init -e PUID=1234 -e STEPDOWN_LOG_FORMAT=json --",
-    "-v TREE:/etc/services.d:ro -e PUID=1234 -- probe --exit 9",
+    "-v TREE:/etc/services.d:ro -e PUID=1234 -- recorder --exit 9",
 ];
 
 /// How it ends.

@@ -28,8 +28,8 @@ struct Outcome {
 
 impl Comparison {
     /// Unpacks the image; `None`, said as the other tests say it, where `try` cannot rehearse the whole.
-    pub fn of(docker: &Docker) -> Option<Self> {
-        let image = Image::probe(docker);
+    pub fn new(docker: &Docker) -> Option<Self> {
+        let image = Image::recorder(docker);
         let root = tempfile::tempdir().expect("a temporary directory");
         let id = must(["create", image.tag()]);
         let script = "docker export \"$1\" | tar -x -C \"$2\" --exclude=usr/share --exclude=var/lib/dpkg";
@@ -45,7 +45,7 @@ impl Comparison {
         let (flags, command) =
             match case.split_once("--\u{20}").or_else(|| case.strip_suffix("--").map(|flags| (flags, ""))) {
                 Some((flags, command)) => (flags, command),
-                None => (case, "probe --places --exit 4"),
+                None => (case, "recorder --places --exit 4"),
             };
         let docker = self.docker(flags, command);
         let rehearsed = self.rehearsed(flags, command);
@@ -75,30 +75,31 @@ impl Comparison {
     }
 
     fn docker(&self, flags: &str, command: &str) -> Outcome {
-        let given = Given::new();
+        let setup = CaseSetup::new();
         let flags = flags.replace("--no-new-privileges", "--security-opt no-new-privileges");
-        let run = Run::of(&self.image).with("--network none --hostname").with(HOST).with(&given.filled(&flags));
+        let run =
+            Run::new(&self.image).options("--network none --hostname").options(HOST).options(&setup.filled(&flags));
         let ended = run.words_of_command(command).ended();
         Outcome::new(ended.code, &ended.output)
     }
 
     fn rehearsed(&self, flags: &str, command: &str) -> Outcome {
-        let given = Given::new();
+        let setup = CaseSetup::new();
         let mut try_it = Command::new("timeout");
         try_it.args(["--kill-after=5", "60"]).arg(program()).args(["try", "--quiet", "--network", "none"]);
         try_it.args(["--hostname", HOST, "--root"]).arg(self.root.path());
-        try_it.args(given.filled(flags).split_whitespace()).arg("--").args(command.split_whitespace());
+        try_it.args(setup.filled(flags).split_whitespace()).arg("--").args(command.split_whitespace());
         try_it.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").current_dir("/").stdin(Stdio::null());
         let output = try_it.output().expect("timeout(1) is in every Debian");
         let outcome = Outcome::new(output.status.code().unwrap_or(-1), &both(&output));
-        given.check_untouched();
+        setup.check_untouched();
         outcome
     }
 }
 
 impl Outcome {
-    fn new(code: i32, said: &str) -> Self {
-        let (records, lines): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.contains("PROBE {"));
+    fn new(code: i32, output: &str) -> Self {
+        let (records, lines): (Vec<&str>, Vec<&str>) = output.lines().partition(|line| line.contains("RECORD {"));
         let mut records: Vec<Value> = records.into_iter().map(record).collect();
         records.sort_by_key(|record| record["environment"]["NAME"].to_string());
         let mut lines: Vec<String> = lines.into_iter().map(without_numbers).collect();
@@ -107,13 +108,13 @@ impl Outcome {
     }
 }
 
-/// The probe's record, alone or as a log line's text.
+/// The recorder's record, alone or as a log line's text.
 fn record(line: &str) -> Value {
     let text = match serde_json::from_str::<Value>(line) {
         Ok(json) => json["line"].as_str().unwrap_or_default().to_owned(),
         Err(_) => line.to_owned(),
     };
-    let (_, json) = text.split_once("PROBE ").expect("it is the probe's line");
+    let (_, json) = text.split_once("RECORD ").expect("it is the recorder's line");
     serde_json::from_str(json).unwrap_or_else(|cause| panic!("not a record ({cause}): {line}"))
 }
 
@@ -161,11 +162,11 @@ fn differing(one: &Value, other: &Value, at: &str, tell: &mut impl FnMut(&str, &
 }
 
 /// What a case is given of the host, new for each run.
-struct Given {
+struct CaseSetup {
     top: tempfile::TempDir,
 }
 
-impl Given {
+impl CaseSetup {
     fn new() -> Self {
         let top = tempfile::tempdir().expect("a temporary directory");
         open(top.path());
@@ -179,7 +180,7 @@ impl Given {
         std::os::unix::fs::chown(at("volume/kept"), Some(4321), Some(4321)).expect("Docker's tests run as root");
         let service = |name: &str, more: &str| {
             let text = format!(
-                "type = \"oneshot\"\nessential = false\ncommand = [\"probe\", \"--places\", \"--exit\", \"0\"]\nenvironment = {{ NAME = \"{name}\" }}\n{more}"
+                "type = \"oneshot\"\nessential = false\ncommand = [\"recorder\", \"--places\", \"--exit\", \"0\"]\nenvironment = {{ NAME = \"{name}\" }}\n{more}"
             );
             write(&format!("tree/{name}.toml"), &text);
         };

@@ -1,14 +1,14 @@
-//! What `docker run` and `stepdown try` may differ in, each with its reason. Everything else that the probe writes down, that
+//! What `docker run` and `stepdown try` may differ in, each with its reason. Everything else that the recorder writes down, that
 //! stepdown says, and the exit code, must be the same.
 //!
-//! What the probe does not see differs too, and `try --help` says so: the network, no cgroup of its own, volumes that are
+//! What the recorder does not see differs too, and `try --help` says so: the network, no cgroup of its own, volumes that are
 //! copy-on-write.
 
 /// A difference that is allowed.
 struct Allowed {
     /// Only in cases with all of these flags.
     with: &'static [&'static str],
-    /// Where in the probe's record; with `/` at its end, all that lies below.
+    /// Where in the recorder's record; with `/` at its end, all that lies below.
     at: &'static [&'static str],
     /// Why.
     #[expect(dead_code)] // for who reads this

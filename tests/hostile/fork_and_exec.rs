@@ -61,9 +61,9 @@ fn nobody_looks_into_a_child_that_is_not_its_program_yet() {
     };
     for (mode, container) in [("root", many().app()), ("user", many().user(4242, 4242, ""))] {
         let running = container.start();
-        let said = running.wait_for_line(|line| line.starts_with("attack") && !line.contains("stepdown |"), LIMIT);
+        let output = running.wait_for_line(|line| line.starts_with("attack") && !line.contains("stepdown |"), LIMIT);
         let lines: Vec<_> = running.lines().into_iter().filter(|line| line.text.contains("attack")).collect();
-        assert!(said.contains("| met enough"), "{mode}: {said}: {lines:#?}");
+        assert!(output.contains("| met enough"), "{mode}: {output}: {lines:#?}");
         let first = nix::unistd::Pid::from_raw(running.pid_one());
         nix::sys::signal::kill(first, nix::sys::signal::Signal::SIGTERM).unwrap();
         let ended = running.wait(LIMIT);

@@ -34,14 +34,14 @@ fn where_nothing_fits_each_write_is_named_and_the_services_run() {
         format!("warning: cannot make a runtime directory: /run/stepdown (cannot write to it: {full}"),
         format!("web: cannot write /var/log/web/current: {full}"),
     ];
-    let told: Vec<&str> = always.iter().map(String::as_str).chain(["it runs as 1234:2345", "| web: up"]).collect();
+    let message: Vec<&str> = always.iter().map(String::as_str).chain(["it runs as 1234:2345", "| web: up"]).collect();
     let running =
         hello().size("size=400k").etc("stepdown.toml", CONTAINER).etc("services.d/web.toml", WEB).broken(FILL);
     let running = running.start();
     running.wait_for_line(|line| line.contains("web: cannot write"), LIMIT);
     running.wait_for_line(|line| line.contains("it runs as"), LIMIT);
     let ended = stop(running);
-    says("no bytes", &ended, 0, &told);
+    says("no bytes", &ended, 0, &message);
 }
 
 #[test]
@@ -58,12 +58,12 @@ fn where_no_file_can_be_made_each_one_is_named_and_the_services_run() {
         format!("warning: cannot make /var/log/web: var: {full}"),
         "warning: /data: left 1 entry as found: cannot make".to_owned(),
     ];
-    let told: Vec<&str> = always.iter().map(String::as_str).chain(["it runs as 1234:2345", "| web: up"]).collect();
+    let message: Vec<&str> = always.iter().map(String::as_str).chain(["it runs as 1234:2345", "| web: up"]).collect();
     let running = hello().size("nr_inodes=60").etc("stepdown.toml", CONTAINER).etc("services.d/web.toml", WEB);
     let running = running.broken(FILES).start();
     running.wait_for_line(|line| line.contains("it runs as"), LIMIT);
     running.wait_for_line(|line| line.contains("| web: up"), LIMIT);
-    says("no inodes", &stop(running), 0, &told);
+    says("no inodes", &stop(running), 0, &message);
 }
 
 /// What was there before is there afterwards: an account file is not cut short by a disk that is full.

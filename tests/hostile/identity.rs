@@ -6,12 +6,12 @@ use crate::support::try_container::{TryContainer, possible, subordinate_ids_poss
 const WHO: &str =
     r#"echo "HOME=$HOME USER=$USER LOGNAME=$LOGNAME uid=$(id -u) name=$(id -un) groups=$(id -G) umask=$(umask)""#;
 
-fn who() -> BareContainer {
+fn identity_container() -> BareContainer {
     BareContainer::new().command(&["/bin/sh", "-c", WHO])
 }
 
 /// The line of [`WHO`].
-fn said(name: &str, container: BareContainer) -> String {
+fn output_of(name: &str, container: BareContainer) -> String {
     let ended = container.run();
     says(name, &ended, 0, &["HOME="]);
     text(&ended)
@@ -74,14 +74,14 @@ fn a_file_that_is_the_hosts_or_a_link_or_has_two_names_is_not_appended_to() {
         ),
         ("not writable", ":", "skipped /etc/passwd: 4242:7 cannot write /etc; "),
     ];
-    for (name, broken, told) in cases {
+    for (name, broken, message) in cases {
         let container = BareContainer::new().broken(broken).user(4242, 7, "").command(&[
             "/bin/sh",
             "-c",
             "echo USER=$USER HOME=$HOME; cat /etc/passwd",
         ]);
         let ended = container.run();
-        says(name, &ended, 0, &[told, "USER=app HOME=/tmp\n", old]);
+        says(name, &ended, 0, &[message, "USER=app HOME=/tmp\n", old]);
         assert!(!text(&ended).contains("4242:7:"), "{name}: {}", text(&ended));
     }
 }
@@ -108,14 +108,14 @@ fn home_is_the_best_that_there_is_and_the_top_only_in_the_end() {
         (vec![known.to_owned(), open("srv/known"), open("mine")], "/mine", "/mine", None),
         (vec!["chmod 0755 tmp".to_owned()], "", "/", Some("HOME is /: 4242:7 cannot use /config; ")),
     ];
-    for (made, given, home, told) in cases {
+    for (made, given, home, message) in cases {
         let name = format!("{made:?} {given}");
-        let container = who().user(4242, 7, "").etc("stepdown.toml", declared).broken(&made.join("\n"));
+        let container = identity_container().user(4242, 7, "").etc("stepdown.toml", declared).broken(&made.join("\n"));
         let container = if given.is_empty() { container } else { container.env("HOME", given) };
-        let all = said(&name, container);
+        let all = output_of(&name, container);
         assert!(all.contains(&format!("HOME={home} USER=")), "{name}: {all}");
-        match told {
-            Some(told) => assert!(all.contains(told), "{name}: {all}"),
+        match message {
+            Some(message) => assert!(all.contains(message), "{name}: {all}"),
             None => assert!(!all.contains("HOME is "), "{name}: {all}"),
         }
     }
@@ -126,11 +126,11 @@ fn groups_and_umask_are_those_that_were_given_or_asked_for() {
     if !possible() {
         return;
     }
-    let container = || who().user(4242, 7, "44,7,109").inside("umask 027");
-    assert!(said("given", container()).contains("uid=4242 name="), "it runs");
-    assert!(said("given", container()).contains("groups=7 44 109 umask=0027"));
-    assert!(said("asked", container().env("UMASK", "002")).contains("groups=7 44 109 umask=0002"));
-    assert!(said("declared", container().etc("stepdown.toml", "[app]\numask = \"077\"\n")).contains("umask=0077"));
+    let container = || identity_container().user(4242, 7, "44,7,109").inside("umask 027");
+    assert!(output_of("given", container()).contains("uid=4242 name="), "it runs");
+    assert!(output_of("given", container()).contains("groups=7 44 109 umask=0027"));
+    assert!(output_of("asked", container().env("UMASK", "002")).contains("groups=7 44 109 umask=0002"));
+    assert!(output_of("declared", container().etc("stepdown.toml", "[app]\numask = \"077\"\n")).contains("umask=0077"));
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn run_as_oneself_is_nothing_and_as_another_is_refused_with_the_fix() {
         return;
     }
     let run = |words: &str| {
-        who()
+        identity_container()
             .user(4242, 7, "44")
             .command(&["/bin/sh", "-c", &format!("/stepdown run-as {words} /usr/bin/id; echo code $?")])
             .run()
@@ -153,7 +153,7 @@ fn run_as_oneself_is_nothing_and_as_another_is_refused_with_the_fix() {
         says(other, &run(other), 0, &[&refusal, fix, "code 111\n"]);
     }
     // A FIFO in the place of an account file is not waited for.
-    let broken = who().app().broken("rm etc/passwd etc/group; mkfifo etc/passwd etc/group");
+    let broken = identity_container().app().broken("rm etc/passwd etc/group; mkfifo etc/passwd etc/group");
     let ended = broken.command(&["/bin/sh", "-c", "/stepdown run-as nobody /bin/true; echo code $?"]).run();
     says("FIFO", &ended, 0, &["there is no user `nobody` in /etc/passwd", "code 100\n"]);
 }
@@ -240,7 +240,7 @@ fn account_changes_of_a_root_oneshot_are_planned_and_applied_again() {
         )
         .command(&["/bin/sh", "-c", looks])
         .run();
-    let told = ["it runs as 4321", "it is /vol 4321", "it is /vol/made 4321", "it is /vol/file 4321"];
+    let message = ["it runs as 4321", "it is /vol 4321", "it is /vol/made 4321", "it is /vol/file 4321"];
     let notice = "after the root oneshots: /etc/passwd has mode 0666, which is kept";
-    says("changed", &ended, 0, &[&told[..], &[notice]].concat());
+    says("changed", &ended, 0, &[&message[..], &[notice]].concat());
 }

@@ -18,12 +18,12 @@ fn what_is_no_account_file_is_named_and_the_drop_is_by_number() {
     ];
     for (broken, why) in cases {
         let ended = hello().broken("rm etc/passwd etc/group").broken(broken).run();
-        let told = ["/etc/passwd", "/etc/group"].map(|path| {
+        let message = ["/etc/passwd", "/etc/group"].map(|path| {
             format!(
                 "skipped {path}: {path} {why}; the app is 1234:2345 by number; HOME, USER and LOGNAME are set; fix: "
             )
         });
-        says(broken, &ended, 0, &[RUNS, &told[0], &told[1]]);
+        says(broken, &ended, 0, &[RUNS, &message[0], &message[1]]);
     }
 }
 
@@ -65,8 +65,8 @@ fn where_run_is_no_directory_another_place_serves_and_is_named() {
             ],
         ),
     ];
-    for (broken, told) in cases {
-        says(broken, &hello().broken(broken).run(), 0, &[vec![RUNS], told].concat());
+    for (broken, message) in cases {
+        says(broken, &hello().broken(broken).run(), 0, &[vec![RUNS], message].concat());
     }
 }
 
@@ -83,7 +83,7 @@ fn without_proc_or_with_a_hidden_one_it_boots_and_stops_what_it_started() {
         ("umount proc; mount -t proc -o hidepid=2 proc proc", None),
         ("umount proc; mount -t proc -o subset=pid proc proc", None),
     ];
-    for (broken, told) in cases {
+    for (broken, message) in cases {
         let container =
             hello().etc("services.d/web.toml", stubborn).etc("services.d/other.toml", of_another).broken(broken);
         let running = container.start();
@@ -99,7 +99,7 @@ fn without_proc_or_with_a_hidden_one_it_boots_and_stops_what_it_started() {
             0,
             &[RUNS, "web: did not exit within 3", "web: stopped with SIGKILL", "other: stopped with SIGTERM"],
         );
-        told.into_iter().for_each(|told| says(broken, &ended, 0, &[told]));
+        message.into_iter().for_each(|message| says(broken, &ended, 0, &[message]));
     }
 }
 
@@ -120,11 +120,11 @@ fn without_the_null_device_services_get_an_empty_input() {
         "rm dev/null; mknod dev/null c 1 5",
     ] {
         let ended = hello().etc("services.d/reads.toml", reads).broken("umount dev/null").broken(broken).run();
-        let told = "/dev/null is not the null device: services get an empty pipe as standard input";
-        says(broken, &ended, 0, &[RUNS, "| read to the end", told]);
+        let message = "/dev/null is not the null device: services get an empty pipe as standard input";
+        says(broken, &ended, 0, &[RUNS, "| read to the end", message]);
     }
-    let asked = hello().etc("services.d/asked.toml", health).broken("umount dev/null; rm dev/null").start();
-    asked.wait_for_line(|line| line.contains("asked: up"), crate::support::try_container::LIMIT);
+    let requested = hello().etc("services.d/asked.toml", health).broken("umount dev/null; rm dev/null").start();
+    requested.wait_for_line(|line| line.contains("asked: up"), crate::support::try_container::LIMIT);
 }
 
 #[test]
@@ -176,12 +176,12 @@ fn account_files_that_others_can_write_are_reported() {
     }
     let broken =
         "chmod 666 etc/passwd; chown 0:44 etc/group; chmod 664 etc/group; touch etc/shadow; chmod 644 etc/shadow";
-    let told = [
+    let message = [
         "/etc/passwd has mode 0666, which is kept: anybody can write it, and so become root; `RUN chmod 644 /etc/passwd`",
         "/etc/group has mode 0664, which is kept: group 44 can write it, and so become root; `RUN chmod 644 /etc/group`",
         "/etc/shadow has mode 0644, which is kept: anybody can read the passwords in it; `RUN chmod 600 /etc/shadow`",
     ];
-    says("loose", &hello().broken(broken).run(), 0, &[&[RUNS], &told[..]].concat());
+    says("loose", &hello().broken(broken).run(), 0, &[&[RUNS], &message[..]].concat());
 }
 
 /// As the volume of an app that has run before: it owns `/vol`, and has moved root's directory to the place of its own.
@@ -196,14 +196,14 @@ fn a_restart_gives_away_nothing_that_the_app_has_moved_into_a_declared_place() {
     let looks = "type = \"oneshot\"\nuser = \"root\"\n\
         command = [\"/bin/sh\", \"-c\", \"stat -c '%n %u:%g' /vol/*/secret\"]\n";
     let container = hello().etc("stepdown.toml", container).etc("services.d/looks.toml", looks).broken(broken);
-    let told = [
+    let message = [
         "/vol/data: left 1 entry as found: belongs to uid 0, and users other than root can replace it (/vol/data)",
         "write `take_over = true` below this [[own]]",
         "cannot give /vol/made to 1234:2345: it belongs to uid 0, and users other than root can replace it",
         "/vol/data/secret 0:0",
         "/vol/made/secret 0:0",
     ];
-    says("moved", &container.run(), 0, &told);
+    says("moved", &container.run(), 0, &message);
 }
 
 /// The first boot of an image: what lies below a directory that becomes the app's in this boot was put there by root.

@@ -30,7 +30,7 @@ fn refused(call: &str, error: &str, nth: Option<usize>) -> Ended {
 }
 
 fn is_dropped(ended: &Ended) -> bool {
-    DROPPED.iter().all(|line| ended.lines.iter().any(|said| said.text.trim_end() == *line))
+    DROPPED.iter().all(|line| ended.lines.iter().any(|found| found.text.trim_end() == *line))
 }
 
 fn runs(ended: &Ended) -> bool {
@@ -43,7 +43,7 @@ fn a_refused_step_of_the_drop_ends_the_container_before_any_service_starts() {
         return;
     }
     assert!(is_dropped(&refused("setgroups", "EPERM", Some(1000))), "without a refusal it drops");
-    for (call, error, told) in [
+    for (call, error, message) in [
         ("setgroups", "EPERM", "cannot set the supplementary groups"),
         ("setgroups", "ENOSYS", "cannot set the supplementary groups"),
         ("setresgid", "EPERM", "cannot switch to group 2345"),
@@ -57,7 +57,7 @@ fn a_refused_step_of_the_drop_ends_the_container_before_any_service_starts() {
         let ended = refused(call, error, None);
         let text = text(&ended);
         assert!(
-            ended.code == Some(111) && !runs(&ended) && text.contains(told),
+            ended.code == Some(111) && !runs(&ended) && text.contains(message),
             "{call} {error}: {:?} {text}",
             ended.code
         );
@@ -113,6 +113,6 @@ fn a_privilege_that_cannot_be_given_back_stops_everything_in_order() {
     }
     let ended = BareContainer::new().app().env("STUCK_ON_PURPOSE", "1").command(&["/bin/sleep", "600"]).run();
     let text = text(&ended);
-    let told = "a privilege that was taken for a moment could not be given back: stopping every service in order";
-    assert!(ended.code == Some(111) && text.matches(told).count() == 1, "{:?} {text}", ended.code);
+    let message = "a privilege that was taken for a moment could not be given back: stopping every service in order";
+    assert!(ended.code == Some(111) && text.matches(message).count() == 1, "{:?} {text}", ended.code);
 }

@@ -18,7 +18,7 @@ fn puid_without_root_is_ignored_and_that_is_reported_once() {
     says("a bare command", &bare, 0, &[line]);
     says("a service", &with_service, 0, &[line, "it runs as 4242:7"]);
     for ended in [bare, with_service] {
-        assert_eq!(ended.lines.iter().filter(|said| said.text.contains("ignored")).count(), 1, "{ended:#?}");
+        assert_eq!(ended.lines.iter().filter(|found| found.text.contains("ignored")).count(), 1, "{ended:#?}");
     }
 }
 
@@ -49,9 +49,9 @@ fn contradictions_end_with_100_and_what_to_write_instead() {
         ),
         ("-1", hello().env("PUID", "-1"), "PUID=-1: "),
     ];
-    for (name, container, told) in cases {
+    for (name, container, message) in cases {
         let ended = container.run();
-        says(name, &ended, 100, &["stepdown: error: cannot start, ", told]);
+        says(name, &ended, 100, &["stepdown: error: cannot start, ", message]);
         assert!(!ended.lines.iter().any(|line| line.text.contains("it runs as")), "{name}: {ended:#?}");
     }
 }
@@ -81,10 +81,10 @@ fn a_required_path_that_cannot_be_owned_ends_with_111_and_the_fix() {
             "/data is 0:0 0700\nstepdown:   fix: on the host: `chown -R 4242:7`",
         ),
     ];
-    for (container, told) in cases {
+    for (container, message) in cases {
         let ended = container.run();
-        says(told, &ended, 111, &["cannot give /data to ", told]);
-        assert!(!ended.lines.iter().any(|line| line.text.contains("it runs as")), "{told}: {ended:#?}");
+        says(message, &ended, 111, &["cannot give /data to ", message]);
+        assert!(!ended.lines.iter().any(|line| line.text.contains("it runs as")), "{message}: {ended:#?}");
     }
 }
 
@@ -93,6 +93,6 @@ fn a_strict_image_does_not_start_without_root() {
     if !possible() {
         return;
     }
-    let told = "cannot start as 4242:7, without root: `without_root = \"refuse\"` in the container file";
-    says("strict", &configured("without_root = \"refuse\"\n").user(4242, 7, "").run(), 111, &[told]);
+    let message = "cannot start as 4242:7, without root: `without_root = \"refuse\"` in the container file";
+    says("strict", &configured("without_root = \"refuse\"\n").user(4242, 7, "").run(), 111, &[message]);
 }

@@ -39,8 +39,8 @@ fn each_combination_of_closed_descriptors_boots_and_none_is_used_for_another_fil
             // Nothing is printed to what was closed; the rest is printed to.
             let all = text(&ended);
             assert_eq!(all.contains("heard"), !closed.contains(&1), "{name}: {all}");
-            let told = all.contains("closed when the container started");
-            assert_eq!(told, !closed.contains(&2), "{name}: {all}");
+            let message = all.contains("closed when the container started");
+            assert_eq!(message, !closed.contains(&2), "{name}: {all}");
         }
     }
 }

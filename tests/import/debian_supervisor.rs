@@ -82,7 +82,7 @@ fn words(service: &Service) -> Vec<String> {
 }
 
 fn strings(value: &Value) -> Vec<String> {
-    value.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
+    value.as_array().unwrap().iter().map(|value| value.as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn supervisors_own_reader_finds_the_same_programs() {
     let here = place.path().to_str().unwrap();
     let imported = import(&[ConfigurationFile { path, text: FILE.to_owned() }], here).unwrap();
     let ours: BTreeMap<&str, &Service> =
-        imported.services.iter().map(|it| (it.service.name.as_str(), &it.service)).collect();
+        imported.services.iter().map(|imported| (imported.service.name.as_str(), &imported.service)).collect();
     assert_eq!(ours.len(), found.len());
     let order = |value: &Value| [0, 1].map(|at| value["order"][at].as_i64().unwrap());
     for theirs in &found {
@@ -129,10 +129,12 @@ fn supervisors_own_reader_finds_the_same_programs() {
         };
         assert_eq!(policy, theirs["restart"].as_str().unwrap(), "{name}");
         // Of those that are started, the ones with the next lower priority come first.
-        let before = found.iter().filter(|it| it["enabled"] == true && order(it) < order(theirs));
+        let before = found.iter().filter(|program| program["enabled"] == true && order(program) < order(theirs));
         let next = before.clone().map(order).max();
-        let mut names: Vec<_> =
-            before.filter(|it| Some(order(it)) == next).map(|it| it["name"].as_str().unwrap()).collect();
+        let mut names: Vec<_> = before
+            .filter(|program| Some(order(program)) == next)
+            .map(|service| service["name"].as_str().unwrap())
+            .collect();
         names.sort_unstable();
         let mut after: Vec<_> = service.after.iter().map(|name| name.as_str()).collect();
         after.sort_unstable();

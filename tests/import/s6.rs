@@ -10,10 +10,10 @@ use stepdown::import::Imported;
 use stepdown::import::s6::import;
 
 use super::is_read_back;
-use crate::config::given::{Given, definition, dir, file, given, names, program, s6_image};
+use crate::config::sources_builder::{SourcesBuilder, definition, dir, empty_sources, file, names, program, s6_image};
 
-fn imported(given: &Given) -> Imported {
-    let sources: &Sources = &given.0;
+fn imported(builder: &SourcesBuilder) -> Imported {
+    let sources: &Sources = &builder.0;
     import(sources).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
@@ -40,8 +40,9 @@ fn an_s6_style_directory_becomes_one_file() {
         ("finish", program("#!/bin/sh\necho \"ended: $1\"\n")),
         ("dependencies.d", names(["db"])),
     ];
-    let imported =
-        imported(&given().entry("web", longrun(NGINX, files)).entry("db", longrun(NGINX, [("down", file(""))])));
+    let imported = imported(
+        &empty_sources().entry("web", longrun(NGINX, files)).entry("db", longrun(NGINX, [("down", file(""))])),
+    );
     let web = "command = [\"nginx\", \"-g\", \"daemon off;\"]\nrequires = [\"db\"]\n\
                restart = { max_delay = \"1s\", limit = \"infinity\" }\nready = { fd = 3 }\n\
                stop = { signal = \"QUIT\", timeout = \"20s\" }\n\
@@ -58,7 +59,7 @@ fn an_s6_style_directory_becomes_one_file() {
 fn a_program_that_no_file_can_hold_stays_and_gets_a_service_toml_beside_it() {
     let logger = dir([("run", program("#!/command/execlineb -P\nlogutil-service /var/log/web\n"))]);
     let run = longrun("#!/usr/bin/python3\nimport web\n", [("log", logger)]);
-    let imported = imported(&given().entry("web", run));
+    let imported = imported(&empty_sources().entry("web", run));
     let web = "command = [\"/etc/services.d/web/run\", \"web\"]\ndirectory = \"/etc/services.d/web\"\n\
                restart = { max_delay = \"1s\", limit = \"infinity\" }\npipe_to = \"web-log\"\n";
     assert_eq!(text_of(&imported, "services.d/web/service.toml"), web);
@@ -69,7 +70,7 @@ fn a_program_that_no_file_can_hold_stays_and_gets_a_service_toml_beside_it() {
 #[test]
 fn what_a_file_cannot_say_is_a_comment_with_its_reason() {
     let finish = [("finish", program(NGINX)), ("timeout-finish", file("0\n"))];
-    let imported = imported(&given().entry("web", longrun(NGINX, finish)));
+    let imported = imported(&empty_sources().entry("web", longrun(NGINX, finish)));
     let text = text_of(&imported, "services.d/web.toml");
     assert!(text.starts_with("# not translated: timeout-finish: `finish` has 5s here, and not no limit\n"), "{text}");
     is_read_back(&imported);
@@ -77,13 +78,13 @@ fn what_a_file_cannot_say_is_a_comment_with_its_reason() {
 
 #[test]
 fn services_that_have_a_toml_file_are_left_alone() {
-    let imported = imported(&given().toml("db", "command = [\"db\"]\n").entry("web", longrun(NGINX, [])));
-    let names: Vec<_> = imported.services.iter().map(|it| it.service.name.as_str()).collect();
+    let imported = imported(&empty_sources().toml("db", "command = [\"db\"]\n").entry("web", longrun(NGINX, [])));
+    let names: Vec<_> = imported.services.iter().map(|imported| imported.service.name.as_str()).collect();
     assert_eq!(names, ["web"]);
 }
 
 /// As LinuxServer's images are written: oneshots whose `up` names the script beside it, a service that becomes `abc`.
-fn linuxserver() -> Given {
+fn linuxserver() -> SourcesBuilder {
     let up = |name: &str| file(format!("/etc/s6-overlay/s6-rc.d/{name}/run\n"));
     let adduser = "#!/usr/bin/with-contenv bash\n# shellcheck shell=bash\n\nif [[ -n \"$PUID\" ]]; then\n    usermod -o -u \"$PUID\" abc\nfi\n";
     let config = "#!/usr/bin/with-contenv bash\nmkdir -p /config\nprintf x > /run/s6/container_environment/HOME\n";
@@ -115,7 +116,8 @@ fn a_tree_of_s6_overlay_needs_none_of_its_files() {
     assert!(extra.ends_with("enabled = false\n"), "{extra}");
     let container = text_of(&imported, "stepdown.toml");
     assert!(container.contains("\ns6 = false\n") && container.ends_with("\n[app]\nuser = \"abc\"\n"), "{container}");
-    let omitted: Vec<_> = imported.all_omissions().map(|(at, it)| (at.to_string(), it.what.as_str())).collect();
+    let omitted: Vec<_> =
+        imported.all_omissions().map(|(at, omission)| (at.to_string(), omission.what.as_str())).collect();
     let path = "/etc/s6-overlay/s6-rc.d/init-config/up".to_owned();
     assert_eq!(omitted, [(path, "container_environment")]);
     let config = is_read_back(&imported);
@@ -124,8 +126,8 @@ fn a_tree_of_s6_overlay_needs_none_of_its_files() {
 
 #[test]
 fn scripts_of_the_start_and_the_stop_and_owners_come_along() {
-    let mut given = s6_image().entry("web", longrun(NGINX, []));
-    let s6 = &mut given.0.s6;
+    let mut sources = s6_image().entry("web", longrun(NGINX, []));
+    let s6 = &mut sources.0.s6;
     s6.init_scripts.path = "/etc/cont-init.d".into();
     s6.init_scripts.entries.insert("10-first".into(), program("#!/bin/sh -e\nmkdir -p /data\nmake it\n"));
     s6.init_scripts.entries.insert("20-second".into(), program("echo \"$0\"\n"));
@@ -133,7 +135,7 @@ fn scripts_of_the_start_and_the_stop_and_owners_come_along() {
     s6.finish_scripts.entries.insert("10-bye".into(), program("#!/bin/sh\nexec sync\n"));
     s6.fix_attrs.path = "/etc/fix-attrs.d".into();
     s6.fix_attrs.entries.insert("a".into(), file("/data true nobody:33 0644 0755\n/x false root 0600 0700\n"));
-    let imported = imported(&given);
+    let imported = imported(&sources);
     let first = text_of(&imported, "services.d/cont-init-10-first.toml");
     assert!(first.starts_with("script = '''\nmkdir -p /data\nmake it\n'''\ntype = \"oneshot\"\n"), "{first}");
     let second = text_of(&imported, "services.d/cont-init-20-second.toml");
@@ -159,27 +161,27 @@ fn scripts_of_the_start_and_the_stop_and_owners_come_along() {
 fn paths_are_those_of_the_image_wherever_the_tree_lies() {
     let python = "#!/usr/bin/python3\n";
     let web = definition("longrun", [("run", program(python))]);
-    let mut given = s6_image().entry("web", longrun(python, [])).started("x", web);
-    given.0.trees[0].path = "/home/me/rootfs/etc/services.d".into();
-    given.0.s6.definitions.path = "/home/me/rootfs/etc/s6-overlay/s6-rc.d".into();
-    let imported = imported(&given);
+    let mut sources = s6_image().entry("web", longrun(python, [])).started("x", web);
+    sources.0.trees[0].path = "/home/me/rootfs/etc/services.d".into();
+    sources.0.s6.definitions.path = "/home/me/rootfs/etc/s6-overlay/s6-rc.d".into();
+    let imported = imported(&sources);
     let x = text_of(&imported, "services.d/x.toml");
     assert!(x.starts_with("command = [\"/etc/s6-overlay/s6-rc.d/x/run\", \"x\"]\n"), "{x}");
     for file in imported.files() {
         assert!(!file.text.contains("/home/me"), "{}", file.text);
     }
-    let places: Vec<_> = imported.services.iter().map(|it| it.at.to_string()).collect();
+    let places: Vec<_> = imported.services.iter().map(|imported| imported.at.to_string()).collect();
     assert!(places.iter().all(|place| place.starts_with("/home/me/rootfs/etc/")), "{places:?}");
 }
 
 #[test]
 fn problems_of_the_tree_are_all_told() {
     let broken = dir([("run", file("#!/bin/sh\n"))]);
-    let Err(problems) = import(&given().entry("a", broken.clone()).entry("b", broken).0) else {
+    let Err(problems) = import(&empty_sources().entry("a", broken.clone()).entry("b", broken).0) else {
         panic!("no run of theirs is executable")
     };
-    let said: Vec<_> = problems.into_sorted().iter().map(ToString::to_string).collect();
-    assert_eq!(said.len(), 2, "{said:?}");
+    let output: Vec<_> = problems.into_sorted().iter().map(ToString::to_string).collect();
+    assert_eq!(output.len(), 2, "{output:?}");
 }
 
 /// What scripts are written like.
@@ -235,21 +237,21 @@ proptest! {
         parts in vec((a_directory(), select(vec![Form::Servicedir, Form::Longrun, Form::Oneshot]), select(SCRIPTS.to_vec())), 1..4),
         is_image in any::<bool>(),
     ) {
-        let mut given = if is_image { s6_image() } else { given() };
+        let mut sources = if is_image { s6_image() } else { empty_sources() };
         for (at, (content, form, script)) in parts.into_iter().enumerate() {
             let name = format!("s{at}");
             let up = || file(format!("/etc/s6-overlay/s6-rc.d/{name}/run\n"));
-            given = match (form, content) {
+            sources = match (form, content) {
                 (Form::Longrun, Content::Dir(mut files)) if is_image => {
                     files.insert("type".into(), file("longrun\n"));
-                    given.started(&name, Content::Dir(files))
+                    sources.started(&name, Content::Dir(files))
                 }
                 (Form::Oneshot, _) if is_image => {
-                    given.started(&name, definition("oneshot", [("up", up()), ("run", program(script)), ("down", up())]))
+                    sources.started(&name, definition("oneshot", [("up", up()), ("run", program(script)), ("down", up())]))
                 }
-                (_, content) => given.entry(name, content),
+                (_, content) => sources.entry(name, content),
             };
         }
-        is_read_back(&imported(&given));
+        is_read_back(&imported(&sources));
     }
 }

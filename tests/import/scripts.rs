@@ -8,7 +8,7 @@ use stepdown::config::service;
 use stepdown::import::native;
 use stepdown::import::s6::import;
 
-use crate::config::given::{dir, given, program};
+use crate::config::sources_builder::{dir, empty_sources, program};
 
 const SCRIPTS: [&str; 9] = [
     "#!/bin/sh\nexec echo a 'b  c' \"d  e\" f\\ g --x=y\n",
@@ -33,11 +33,11 @@ fn a_script_in_a_file_of_ours_does_what_it_did() {
         let path = place.path().join(format!("run{at}"));
         std::fs::write(&path, script).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let imported = import(&given().entry("web", dir([("run", program(script))])).0).unwrap();
+        let imported = import(&empty_sources().entry("web", dir([("run", program(script))])).0).unwrap();
         let ours = &imported.services[0].service;
         assert!(!imported.services[0].has_directory, "{script}");
         let [before, after] =
-            [vec![path.into(), "web".into()], native::argv(&ours.command, &ours.name)].map(|it| output(&it));
+            [vec![path.into(), "web".into()], native::argv(&ours.command, &ours.name)].map(|argv| output(&argv));
         assert_eq!(
             (before.status.code(), &before.stdout),
             (after.status.code(), &after.stdout),
@@ -52,7 +52,7 @@ fn a_script_in_a_file_of_ours_does_what_it_did() {
 fn a_finish_script_gets_the_same_arguments() {
     let script = "#!/bin/sh\necho \"$# $1 $2 $3\"\n";
     let entry = dir([("run", program("#!/bin/sh\nexec x\n")), ("finish", program(script))]);
-    let imported = import(&given().entry("web", entry).0).unwrap();
+    let imported = import(&empty_sources().entry("web", entry).0).unwrap();
     let ours = &imported.services[0].service;
     let service::Finish { command, .. } = ours.finish.as_ref().unwrap();
     // The engine adds them.

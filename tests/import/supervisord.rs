@@ -22,7 +22,7 @@ fn problems(text: &str) -> Vec<String> {
 }
 
 /// The texts of all files, without the notes.
-fn texts(imported: &Imported) -> Vec<(String, String)> {
+fn service_texts(imported: &Imported) -> Vec<(String, String)> {
     let kept = |text: &str| {
         let lines = text.lines().filter(|line| !line.starts_with("# ")).map(|line| format!("{line}\n"));
         lines.collect::<String>()
@@ -80,7 +80,7 @@ autorestart=false
 fn programs_become_services() {
     let imported = imported(USUAL);
     assert_eq!(omissions(&imported), Vec::<String>::new());
-    let all = texts(&imported);
+    let all = service_texts(&imported);
     let text = |path: &str| all.iter().find(|(name, _)| name == path).map(|(_, text)| text.as_str()).unwrap();
     assert_eq!(text("stepdown.toml"), "stop_timeout = \"17s\"\n");
     assert_eq!(
@@ -108,8 +108,10 @@ fn a_program_of_several_processes_becomes_as_many_services() {
     let text = "[program:w]\ncommand=work --number=%(process_num)d --all=%(numprocs)d\nnumprocs=3\nnumprocs_start=9\n\
                 process_name=%(program_name)s_%(process_num)02d\n";
     let imported = imported(text);
-    let names: Vec<_> =
-        texts(&imported).into_iter().map(|(path, text)| (path, text.lines().next().unwrap().to_owned())).collect();
+    let names: Vec<_> = service_texts(&imported)
+        .into_iter()
+        .map(|(path, text)| (path, text.lines().next().unwrap().to_owned()))
+        .collect();
     let line = |number: &str, plain: &str| {
         (format!("services.d/w_{number}.toml"), format!("command = [\"work\", \"--number={plain}\", \"--all=3\"]"))
     };
@@ -124,7 +126,7 @@ fn groups_are_ordered_before_their_programs() {
                 [program:e]\ncommand=e\npriority=6\n";
     let imported = imported(text);
     let after = |name: &str| {
-        let service = imported.services.iter().find(|it| it.service.name.as_str() == name).unwrap();
+        let service = imported.services.iter().find(|imported| imported.service.name.as_str() == name).unwrap();
         service.service.after.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let none: [&str; 0] = [];
@@ -142,7 +144,7 @@ fn what_has_no_equivalent_is_named_with_its_place() {
                 stdout_logfile_backups=3\nstderr_logfile=NONE\nstdout_events_enabled=true\nodd=1\n\
                 [program:other]\ncommand=other\nstdout_logfile=/var/log/web.log\n";
     let imported = imported(text);
-    let said = omissions(&imported);
+    let output = omissions(&imported);
     let starts = [
         "[eventlistener:x]:",
         "[inet_http_server]:",
@@ -156,8 +158,8 @@ fn what_has_no_equivalent_is_named_with_its_place() {
         "stdout_logfile:",
         "/var/log/web:",
     ];
-    assert_eq!(said.len(), starts.len(), "{said:#?}");
-    for (line, start) in said.iter().zip(starts) {
+    assert_eq!(output.len(), starts.len(), "{output:#?}");
+    for (line, start) in output.iter().zip(starts) {
         let line = line
             .strip_prefix("/image/etc/supervisor/supervisord.conf:")
             .and_then(|rest| rest.split_once(": "))
@@ -178,9 +180,9 @@ fn every_mistake_comes_with_its_line() {
     let text = "[program:a]\nnumprocs=2\ncommand=a\n[program:b]\ncommand='b\nautorestart=maybe\npriority=x\n[program:main]\ncommand=m\n\
                 [program:c]\nuser=a b\nstopsignal=NO\nexitcodes=0,x\n[group:g]\nprograms=nobody\n[program:d]\ncommand=%(what)s\n\
                 [program:e]\ncommand=e\n[program:f]\nprocess_name=e\ncommand=f\n";
-    let said = problems(text);
-    let at: Vec<_> = said.iter().map(|line| line.split(": ").next().unwrap().rsplit(':').next().unwrap()).collect();
-    assert_eq!(at, ["1", "5", "6", "7", "8", "10", "11", "12", "13", "15", "17", "20"], "{said:#?}");
+    let output = problems(text);
+    let at: Vec<_> = output.iter().map(|line| line.split(": ").next().unwrap().rsplit(':').next().unwrap()).collect();
+    assert_eq!(at, ["1", "5", "6", "7", "8", "10", "11", "12", "13", "15", "17", "20"], "{output:#?}");
 }
 
 #[test]

@@ -38,9 +38,9 @@ fn sockets_that_were_handed_to_it_are_the_command_s() {
     for (given, taken) in [("$$", true), ("1", false)] {
         let before = format!("export LISTEN_PID={given} LISTEN_FDS=1; exec \"$0\" \"$@\"");
         let ended = ours("podman-init").behind(&["sh", "-c", &before], &["--", "sh", "-c", script]).output().unwrap();
-        let said = String::from_utf8(ended.stdout).unwrap();
-        let (listener, own) = said.trim().split_once(' ').unwrap();
-        assert_eq!(listener == own, taken, "{said}");
+        let printed = String::from_utf8(ended.stdout).unwrap();
+        let (listener, own) = printed.trim().split_once(' ').unwrap();
+        assert_eq!(listener == own, taken, "{printed}");
     }
 }
 

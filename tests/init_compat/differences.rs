@@ -48,9 +48,9 @@ fn pipe_is_never_ignored_for_the_child() {
 #[test]
 fn that_there_is_no_terminal_is_logged_with_vv() {
     both("tini", |init| {
-        let told = lines(&init.run(&["-svv", "true"]).stdout);
+        let message = lines(&init.run(&["-svv", "true"]).stdout);
         let line = "[DEBUG tini (N)] tcsetpgrp failed: no tty (ok to proceed)";
-        assert_eq!(told.iter().any(|said| said == line), !is_original(init), "{told:?}");
+        assert_eq!(message.iter().any(|found| found == line), !is_original(init), "{message:?}");
     });
 }
 
@@ -68,7 +68,7 @@ fn a_signal_that_may_not_be_sent_ends_nobody() {
     both("tini", |init| {
         let mut command = init.behind(&before, &["-s", "--", "sh", "-c", script]);
         command.stderr(Stdio::null());
-        let mut started = super::run_both::Started::of(&mut command);
+        let mut started = super::run_both::Started::spawn(&mut command);
         let child = nix::unistd::Pid::from_raw(started.ready());
         started.signal(10);
         if is_original(init) {

@@ -19,8 +19,8 @@ fn in_each_way(setsid: Option<bool>, scenario: impl Fn(&Init)) {
         None => &["1", "0"],
     };
     both("dumb-init", |init| {
-        for (told, way) in TOLD.into_iter().flat_map(|told| ways.iter().map(move |way| (told, *way))) {
-            scenario(&init.with(&[("DUMB_INIT_DEBUG", told), ("DUMB_INIT_SETSID", way)]));
+        for (message, way) in TOLD.into_iter().flat_map(|message| ways.iter().map(move |way| (message, *way))) {
+            scenario(&init.with(&[("DUMB_INIT_DEBUG", message), ("DUMB_INIT_SETSID", way)]));
         }
     });
 }
@@ -88,28 +88,31 @@ fn mistakes_and_questions_are_answered_with_its_words() {
     const REWRITE: &str = "Usage: -r option takes <signum>:<signum>, where <signum> is between 1 and 31.\n\
         This option can be specified multiple times.\nUse --help for full usage.\n";
     in_each_way(None, |init| {
-        let said = |words: &[&str]| {
+        let printed = |words: &[&str]| {
             let ended = init.behind(&[], words).stderr(Stdio::piped()).output().unwrap();
             let text = String::from_utf8(ended.stderr).unwrap().replace(init.path().to_str().unwrap(), "dumb-init");
             (ended.status.code(), text)
         };
         for words in [&["/none"][..], &["--", "/none"], &["-c", "/none"], &["--single-child", "--", "/none"]] {
-            let (code, text) = said(words);
+            let (code, text) = printed(words);
             assert_eq!(code, Some(2));
             assert!(text.contains("[dumb-init] /none: No such file or directory\n"), "{text}");
         }
         let usage = "Usage: dumb-init [option] program [args]\nTry dumb-init --help for full usage.\n";
-        assert_eq!(said(&[]), (Some(1), usage.to_owned()));
-        assert_eq!(said(&["--yolo", "/bin/true"]), (Some(1), "dumb-init: unrecognized option '--yolo'\n".to_owned()));
+        assert_eq!(printed(&[]), (Some(1), usage.to_owned()));
+        assert_eq!(
+            printed(&["--yolo", "/bin/true"]),
+            (Some(1), "dumb-init: unrecognized option '--yolo'\n".to_owned())
+        );
         for flag in ["-h", "--help"] {
-            let (code, text) = said(&[flag]);
+            let (code, text) = printed(&[flag]);
             assert!(
                 code == Some(0) && text.starts_with("dumb-init v1.2.5\nUsage: dumb-init [option] command"),
                 "{text}"
             );
         }
         for flag in ["-V", "--version"] {
-            assert_eq!(said(&[flag]), (Some(0), "dumb-init v1.2.5\n".to_owned()));
+            assert_eq!(printed(&[flag]), (Some(0), "dumb-init v1.2.5\n".to_owned()));
         }
         let wrong: [&[&str]; 9] = [
             &["-r", ""],
@@ -123,7 +126,7 @@ fn mistakes_and_questions_are_answered_with_its_words() {
             &["-r", "15:12", "-r", "1:32"],
         ];
         for words in wrong.into_iter().chain([&["-r"][..]]) {
-            assert_eq!(said(&[words, &["echo", "oh,", "hi"]].concat()), (Some(1), REWRITE.to_owned()), "{words:?}");
+            assert_eq!(printed(&[words, &["echo", "oh,", "hi"]].concat()), (Some(1), REWRITE.to_owned()), "{words:?}");
         }
     });
 }
@@ -143,30 +146,30 @@ fn with_v_it_tells_each_step() {
         "[dumb-init] setsid complete.",
     ];
     both("dumb-init", |init| {
-        let said = |init: &Init, flags: &[&str]| {
+        let printed = |init: &Init, flags: &[&str]| {
             let words = [flags, &["echo", "oh,", "hi"]].concat();
             let ended = init.behind(&[], &words).stderr(Stdio::piped()).output().unwrap();
             assert_eq!((ended.status.code(), &*ended.stdout), (Some(0), &b"oh, hi\n"[..]));
             lines(&ended.stderr)
         };
         for verbose in ["-v", "--verbose"] {
-            assert_eq!(said(init, &[verbose]), [&alone[..], &session].concat());
+            assert_eq!(printed(init, &[verbose]), [&alone[..], &session].concat());
             for single in ["-c", "--single-child"] {
-                assert_eq!(said(init, &[verbose, single]), alone);
+                assert_eq!(printed(init, &[verbose, single]), alone);
             }
         }
-        let told = init.with(&[("DUMB_INIT_DEBUG", "1"), ("DUMB_INIT_SETSID", "0")]);
+        let message = init.with(&[("DUMB_INIT_DEBUG", "1"), ("DUMB_INIT_SETSID", "0")]);
         let first = ["[dumb-init] Not running in setsid mode.", "[dumb-init] Running in debug mode."];
         let mut expected = [&alone[..], &first].concat();
         expected.sort_unstable();
-        assert_eq!(said(&told, &[]), expected);
+        assert_eq!(printed(&message, &[]), expected);
         expected.retain(|line| !line.contains("Forwarded"));
         expected.extend([
             "[dumb-init] Not forwarding signal N to children (ignored).",
             "[dumb-init] Translating signal N to N.",
         ]);
         expected.sort_unstable();
-        assert_eq!(said(&told, &["-r", "15:0"]), expected);
+        assert_eq!(printed(&message, &["-r", "15:0"]), expected);
     });
 }
 
@@ -275,26 +278,26 @@ fn the_child_has_the_terminal_and_what_its_loss_sends_is_ignored_once() {
     both("dumb-init", |init| {
         let mut started = init.with(&[("DUMB_INIT_DEBUG", "0")]).in_a_terminal("tac");
         started.type_in("1\n2\n3\n\x04");
-        let (said, code) = started.rest();
-        assert_eq!((code, said.ends_with("3\r\n2\r\n1\r\n")), (Some(0), true), "{said:?}");
+        let (output, code) = started.rest();
+        assert_eq!((code, output.ends_with("3\r\n2\r\n1\r\n")), (Some(0), true), "{output:?}");
     });
     in_each_way(None, |init| {
         let mut started = init.in_a_terminal("bash -m");
         started.type_in("echo \"flags are: [[$-]]\"\nexit 0\n");
-        let (said, code) = started.rest();
-        let flags = said.split("flags are: [[").filter_map(|text| text.split_once("]]")).map(|(flags, _)| flags);
-        assert_eq!((code, flags.last().is_some_and(|flags| flags.contains('m'))), (Some(0), true), "{said:?}");
+        let (output, code) = started.rest();
+        let flags = output.split("flags are: [[").filter_map(|text| text.split_once("]]")).map(|(flags, _)| flags);
+        assert_eq!((code, flags.last().is_some_and(|flags| flags.contains('m'))), (Some(0), true), "{output:?}");
     });
     both("dumb-init", |init| {
         // It leads the session that `script` makes: the kernel sends both for the terminal that is let go. Ours
         // come after it.
         let script = "while :; do kill -HUP $PPID; sleep 0.01; done";
         let words = format!("-v sh -c '{script}' 2>&1");
-        let (said, code) = init.in_a_terminal(&words).rest();
-        assert_eq!(code, Some(129), "{said}");
+        let (output, code) = init.in_a_terminal(&words).rest();
+        assert_eq!(code, Some(129), "{output}");
         for (number, forwarded) in [(1, true), (18, false)] {
-            assert!(said.contains(&format!("Ignoring tty hand-off signal {number}.")), "{said}");
-            assert_eq!(said.contains(&format!("Forwarded signal {number} to children.")), forwarded, "{said}");
+            assert!(output.contains(&format!("Ignoring tty hand-off signal {number}.")), "{output}");
+            assert_eq!(output.contains(&format!("Forwarded signal {number} to children.")), forwarded, "{output}");
         }
     });
 }

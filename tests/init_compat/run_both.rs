@@ -77,7 +77,7 @@ impl Init {
     }
 
     pub fn start(&self, words: &[&str]) -> Started {
-        Started::of(&mut self.behind(&[], words))
+        Started::spawn(&mut self.behind(&[], words))
     }
 
     /// Runs it in a terminal of its own, as the leader of a session.
@@ -86,7 +86,7 @@ impl Init {
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).env_clear();
         command.env("PATH", "/usr/bin:/bin").env("SHELL", "/bin/sh").envs(self.environment.iter().copied());
-        Started::of(command.stdin(Stdio::piped()).stdout(Stdio::piped()))
+        Started::spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()))
     }
 }
 
@@ -97,7 +97,7 @@ pub struct Started {
 }
 
 impl Started {
-    pub fn of(command: &mut Command) -> Self {
+    pub fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         Self { child, out }

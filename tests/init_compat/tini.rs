@@ -169,16 +169,16 @@ fn each_v_tells_more() {
             assert_eq!(ended.status.code(), Some(138));
             // How often it looks for children is a matter of its clock, and so is whether the death is seen before it is told.
             let looks = ["No child to reap", "No child to wait", "Received SIGCHLD", "tcsetpgrp failed"];
-            let said = lines(&ended.stdout).into_iter().filter(|line| !looks.iter().any(|look| line.contains(look)));
+            let output = lines(&ended.stdout).into_iter().filter(|line| !looks.iter().any(|look| line.contains(look)));
             let mut expected: Vec<_> = ALL.iter().filter(|(least, _)| *least <= level).map(|(_, line)| *line).collect();
             expected.sort_unstable();
-            assert_eq!(said.collect::<Vec<_>>(), expected, "{level}");
+            assert_eq!(output.collect::<Vec<_>>(), expected, "{level}");
         }
         let normal = tini.with(&[("TINI_VERBOSITY", "3")]).run(&["-s", "true"]);
         for line in
             ["[INFO  tini (N)] Main child exited normally (with status 'N')", "[DEBUG tini (N)] Received SIGCHLD"]
         {
-            assert!(lines(&normal.stdout).iter().any(|said| said == line), "{normal:?}");
+            assert!(lines(&normal.stdout).iter().any(|found| found == line), "{normal:?}");
         }
     });
 }

@@ -78,11 +78,11 @@ fn readiness_probes_have_pauses_that_double_up_to_the_interval() {
     let mut pauses = Vec::new();
     for _ in 0..5 {
         assert_eq!(scenario.probes(), ["web: Ready"]);
-        let asked = scenario.now();
+        let requested = scenario.now();
         scenario.probe_fails("web");
         let due = scenario.deadline().expect("a question is due");
-        pauses.push(((due - asked) * 1000.0).round());
-        scenario.wait(due - asked);
+        pauses.push(((due - requested) * 1000.0).round());
+        scenario.wait(due - requested);
     }
     assert_eq!(pauses, [20.0, 40.0, 80.0, 100.0, 100.0]);
     scenario.probe_passes("web");

@@ -71,9 +71,9 @@ fn a_stop_before_the_beginning_ends_at_once() {
 
 #[test]
 fn a_shutdown_has_the_requested_code_or_that_of_the_main_command() {
-    for (asked, code) in [(Some(7), 7), (Some(0), 0), (None, 143)] {
+    for (requested, code) in [(Some(7), 7), (Some(0), 0), (None, 143)] {
         let mut scenario = Scenario::begun(&[main_command()]);
-        scenario.shutdown(asked);
+        scenario.shutdown(requested);
         scenario.dies("main", Signal::TERM);
         assert_eq!(scenario.exit(), Some(code));
     }

@@ -79,7 +79,9 @@ pub fn mutations(top: &Path) -> (Vec<Mutation>, Vec<String>) {
         }
     }
     let sources = sources(top);
-    wrong.extend(good.iter().filter_map(|it| sources.problem(it).map(|why| format!("{}: {why}", it.name))));
+    wrong.extend(
+        good.iter().filter_map(|mutation| sources.problem(mutation).map(|why| format!("{}: {why}", mutation.name))),
+    );
     (good, wrong)
 }
 

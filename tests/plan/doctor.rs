@@ -24,28 +24,28 @@ const MOUNTS: &str = "1 0 0:39 / / rw,nodev - overlay overlay rw\n\
     6 1 0:60 / /nfs rw - nfs4 nas:/export rw\n\
     7 1 0:61 / /opt/plugins rw,noexec - tmpfs tmpfs rw\n";
 
-fn ground() -> HostContext {
+fn host_context() -> HostContext {
     let mounts = Mounts::parse(MOUNTS.as_bytes());
     HostContext { mounts, uid_map: IdMap::whole(), gid_map: IdMap::whole(), label: None }
 }
 
 /// Every user has access.
-fn well(examination: &Examination) -> Observations {
-    let yes = |question: &AccessRequirement| PathObservation {
-        real: question.path.clone(),
+fn all_allowed(examination: &Examination) -> Observations {
+    let yes = |requirement: &AccessRequirement| PathObservation {
+        real: requirement.path.clone(),
         found: None,
         access: AccessResult::Allowed,
     };
     let paths = examination.requirements.iter().map(yes).collect();
-    Observations { paths, host: ground(), unprivileged_port_start: Some(0), ..Observations::default() }
+    Observations { paths, host: host_context(), unprivileged_port_start: Some(0), ..Observations::default() }
 }
 
-fn found(uid: u32, gid: u32, mode: u32) -> Option<PathStat> {
+fn path_stat(uid: u32, gid: u32, mode: u32) -> Option<PathStat> {
     Some(PathStat { uid, gid, mode, is_directory: true })
 }
 
 /// An image that owns one path, as it is on a machine where it is 0:0 0755.
-fn owning(at: &str, facts: Facts) -> (Config, Facts) {
+fn owning_config(at: &str, facts: Facts) -> (Config, Facts) {
     let mut config = config();
     config.container.own = vec![own(at)];
     let mut facts = facts;
@@ -56,11 +56,11 @@ fn owning(at: &str, facts: Facts) -> (Config, Facts) {
 /// What is said of one path, whose look is this one.
 fn of_path(config: &Config, facts: &Facts, access: AccessResult, found: Option<PathStat>, host: HostContext) -> Check {
     let examination = examine(config, facts);
-    let mut seen = Observations { host, ..well(&examination) };
-    let at = examination.requirements.iter().position(|it| it.area == Area::Path).unwrap();
-    seen.paths[at] = PathObservation { real: examination.requirements[at].path.clone(), found, access };
+    let mut observations = Observations { host, ..all_allowed(&examination) };
+    let at = examination.requirements.iter().position(|requirement| requirement.area == Area::Path).unwrap();
+    observations.paths[at] = PathObservation { real: examination.requirements[at].path.clone(), found, access };
     let subject = examination.requirements[at].subject.clone();
-    let diagnosis = conclude(examination, &seen, false);
+    let diagnosis = conclude(examination, &observations, false);
     diagnosis.checks.into_iter().find(|check| check.area == Area::Path && check.subject == subject).unwrap()
 }
 
@@ -80,7 +80,7 @@ fn note(check: &Check) -> &str {
 
 #[test]
 fn a_page_is_worth_reading() {
-    let (mut config, facts) = owning("/data", as_user(999, 998));
+    let (mut config, facts) = owning_config("/data", as_user(999, 998));
     let health = Health {
         probe: Probe::Tcp(HostPort { host: "127.0.0.1".into(), port: 80 }),
         interval: HEALTH_INTERVAL,
@@ -94,15 +94,18 @@ fn a_page_is_worth_reading() {
         Service { directory: Some("/srv".into()), ..longrun("db") },
     ];
     let examination = examine(&config, &facts);
-    let mut seen = Observations { unprivileged_port_start: None, ..well(&examination) };
-    for (look, question) in seen.paths.iter_mut().zip(&examination.requirements) {
-        match question.subject.as_str() {
-            "/data" => (look.found, look.access) = (found(0, 0, 0o755), AccessResult::NotWritten(Denial::Denied)),
-            "`db`: /srv" => look.access = AccessResult::Missing,
+    let mut observations = Observations { unprivileged_port_start: None, ..all_allowed(&examination) };
+    for (observation, requirement) in observations.paths.iter_mut().zip(&examination.requirements) {
+        match requirement.subject.as_str() {
+            "/data" => {
+                (observation.found, observation.access) =
+                    (path_stat(0, 0, 0o755), AccessResult::NotWritten(Denial::Denied))
+            }
+            "`db`: /srv" => observation.access = AccessResult::Missing,
             _ => {}
         }
     }
-    let diagnosis = conclude(examination, &seen, false);
+    let diagnosis = conclude(examination, &observations, false);
     assert_eq!(diagnosis.verdict.exit_code(), 2);
     let page = show::diagnosis(&diagnosis, ColorMode::Plain);
     let expected = r#"
@@ -151,8 +154,8 @@ it does not work: 1 fatal, 2 degraded, 12 ok
 fn all_is_well_is_one_line_at_the_end_and_exit_code_0() {
     let config = Config { services: vec![longrun("web")], ..config() };
     let examination = examine(&config, &docker());
-    let seen = well(&examination);
-    let diagnosis = conclude(examination, &seen, true);
+    let observations = all_allowed(&examination);
+    let diagnosis = conclude(examination, &observations, true);
     assert_eq!(diagnosis.verdict.exit_code(), 0);
     let page = show::diagnosis(&diagnosis, ColorMode::Plain);
     assert!(page.starts_with("The running container: "), "{page}");
@@ -163,40 +166,41 @@ fn all_is_well_is_one_line_at_the_end_and_exit_code_0() {
 #[test]
 fn causes_are_distinguished() {
     let denied = || AccessResult::NotWritten(Denial::Denied);
-    let (config, facts) = owning("/data", as_user(999, 998));
-    let data = |access, found, ground| issue(&of_path(&config, &facts, access, found, ground));
+    let (config, facts) = owning_config("/data", as_user(999, 998));
+    let data = |access, found, host| issue(&of_path(&config, &facts, access, found, host));
 
-    let (why, cause, fix) = data(denied(), found(0, 0, 0o755), ground());
+    let (why, cause, fix) = data(denied(), path_stat(0, 0, 0o755), host_context());
     assert_eq!((why, cause.as_str()), (CauseKind::OwnerAndMode, "/data is 0:0 0755"));
     assert!(fix.starts_with("on the host: `chown -R 999:998 /var/lib/docker/volumes/web/_data`; or "), "{fix}");
 
     // Owner and mode allow it, and still.
-    let selinux = HostContext { label: Some("system_u:system_r:container_t:s0:c1,c2".into()), ..ground() };
-    let (why, cause, fix) = data(denied(), found(999, 998, 0o755), selinux);
+    let selinux = HostContext { label: Some("system_u:system_r:container_t:s0:c1,c2".into()), ..host_context() };
+    let (why, cause, fix) = data(denied(), path_stat(999, 998, 0o755), selinux);
     assert_eq!(why, CauseKind::Lsm);
     assert!(cause.contains("container_t") && fix.contains("-v SOURCE:/data:z"), "{cause}; {fix}");
-    let apparmor = HostContext { label: Some("docker-default (enforce)".into()), ..ground() };
-    let (why, _, fix) = data(denied(), found(999, 998, 0o755), apparmor);
+    let apparmor = HostContext { label: Some("docker-default (enforce)".into()), ..host_context() };
+    let (why, _, fix) = data(denied(), path_stat(999, 998, 0o755), apparmor);
     assert!(why == CauseKind::Lsm && fix.contains("--security-opt apparmor=unconfined"), "{fix}");
-    let (why, cause, _) = data(denied(), found(999, 998, 0o755), ground());
+    let (why, cause, _) = data(denied(), path_stat(999, 998, 0o755), host_context());
     assert!(cause.contains("ACL") && why != CauseKind::Lsm, "{cause}");
 
-    let (why, cause, _) = data(AccessResult::NotWritten(Denial::Full), found(999, 998, 0o755), ground());
+    let (why, cause, _) = data(AccessResult::NotWritten(Denial::Full), path_stat(999, 998, 0o755), host_context());
     assert_eq!((why, cause.as_str()), (CauseKind::Full, "no space is left on /dev/vda"));
-    let (why, cause, fix) = data(AccessResult::Unsearchable("/data".into(), found(0, 0, 0o700)), None, ground());
+    let (why, cause, fix) =
+        data(AccessResult::Unsearchable("/data".into(), path_stat(0, 0, 0o700)), None, host_context());
     assert_eq!((why, cause.as_str()), (CauseKind::OwnerAndMode, "/data, on the way, is 0:0 0700"));
     assert!(fix.contains("chmod a+x"), "{fix}");
-    let (_, _, fix) = data(AccessResult::Unsearchable("/root".into(), found(0, 0, 0o700)), None, ground());
+    let (_, _, fix) = data(AccessResult::Unsearchable("/root".into(), path_stat(0, 0, 0o700)), None, host_context());
     assert_eq!(fix, "move /data out of /root, or let a user need it that may enter /root");
     let below = AccessResult::Below("/data/old/file".into(), Denial::Denied);
-    let (_, cause, fix) = data(below, found(999, 998, 0o755), ground());
+    let (_, cause, fix) = data(below, path_stat(999, 998, 0o755), host_context());
     assert!(cause.starts_with("/data/old/file, below it, ") && fix.contains("chown -R 999:998"), "{cause}; {fix}");
 
     let map = IdMap(vec![IdRange { inside: 0, outside: 100_000, count: 65_536 }]);
-    let namespace = HostContext { uid_map: map.clone(), gid_map: map, ..ground() };
-    let (config, mut facts) = owning("/data", as_user(999, 998));
+    let namespace = HostContext { uid_map: map.clone(), gid_map: map, ..host_context() };
+    let (config, mut facts) = owning_config("/data", as_user(999, 998));
     path(&mut facts, "/data", dir(65_534, 65_534, 0o755));
-    let check = of_path(&config, &facts, denied(), found(65_534, 65_534, 0o755), namespace);
+    let check = of_path(&config, &facts, denied(), path_stat(65_534, 65_534, 0o755), namespace);
     let (why, cause, fix) = issue(&check);
     assert_eq!(
         (why, cause.as_str()),
@@ -207,33 +211,35 @@ fn causes_are_distinguished() {
 
 #[test]
 fn a_read_only_mount_a_missing_path_and_nfs_are_reported() {
-    let (config, mut facts) = owning("/books", as_user(999, 998));
+    let (config, mut facts) = owning_config("/books", as_user(999, 998));
     let fact = PathFact::Found { kind: PathKind::Directory, uid: Uid(0), gid: Gid(0), mode: 0o777, read_only: true };
     path(&mut facts, "/books", fact);
-    let check = of_path(&config, &facts, AccessResult::NotWritten(Denial::ReadOnly), found(0, 0, 0o777), ground());
+    let check =
+        of_path(&config, &facts, AccessResult::NotWritten(Denial::ReadOnly), path_stat(0, 0, 0o777), host_context());
     let (why, cause, fix) = issue(&check);
     assert_eq!((why, cause.as_str()), (CauseKind::ReadOnly, "/books is mounted read-only"));
     assert!(fix.contains("remove `:ro`"), "{fix}");
 
-    let (config, mut facts) = owning("/none", docker());
+    let (config, mut facts) = owning_config("/none", docker());
     path(&mut facts, "/none", PathFact::Missing(Access::Yes));
-    let (why, cause, fix) = issue(&of_path(&config, &facts, AccessResult::Missing, None, ground()));
+    let (why, cause, fix) = issue(&of_path(&config, &facts, AccessResult::Missing, None, host_context()));
     assert_eq!((why, cause.as_str()), (CauseKind::Missing, "/none does not exist"));
     assert!(fix.contains("-v data:/none"), "{fix}");
 
     // The boot's chown may be refused by the server: said, not judged.
-    let (config, facts) = owning("/nfs", docker());
-    let check = of_path(&config, &facts, AccessResult::NotWritten(Denial::Denied), found(0, 0, 0o755), ground());
+    let (config, facts) = owning_config("/nfs", docker());
+    let check =
+        of_path(&config, &facts, AccessResult::NotWritten(Denial::Denied), path_stat(0, 0, 0o755), host_context());
     assert_eq!(note(&check), "given to 1000:1000 at boot, if the server lets root do so");
     let mut over = examine(&config, &facts).after_boot();
-    let mut seen = well(&over);
+    let mut observations = all_allowed(&over);
     over.requirements[0].lost = "lost".into();
-    seen.paths[0] = PathObservation {
+    observations.paths[0] = PathObservation {
         real: "/nfs".into(),
-        found: found(1000, 1000, 0o755),
+        found: path_stat(1000, 1000, 0o755),
         access: AccessResult::NotRead(Denial::Denied),
     };
-    let check = conclude(over, &seen, true).checks.remove(0);
+    let check = conclude(over, &observations, true).checks.remove(0);
     let (why, cause, fix) = issue(&check);
     assert!(why == CauseKind::Nfs && cause.contains("root_squash"), "{cause}");
     assert!(fix.contains("chown -R 1000:1000 /export"), "{fix}");
@@ -241,35 +247,40 @@ fn a_read_only_mount_a_missing_path_and_nfs_are_reported() {
 
 #[test]
 fn what_the_boot_will_do_is_not_missed_and_what_it_did_is_looked_at() {
-    let (config, facts) = owning("/data", docker());
-    let check = of_path(&config, &facts, AccessResult::NotRead(Denial::Denied), found(0, 0, 0o700), ground());
+    let (config, facts) = owning_config("/data", docker());
+    let check = of_path(&config, &facts, AccessResult::NotRead(Denial::Denied), path_stat(0, 0, 0o700), host_context());
     assert_eq!(note(&check), "given to 1000:1000 at boot");
     // It is over, and it is not so.
     let over = examine(&config, &facts).after_boot();
-    let mut seen = well(&over);
-    seen.paths[0] = PathObservation {
+    let mut observations = all_allowed(&over);
+    observations.paths[0] = PathObservation {
         real: "/data".into(),
-        found: found(0, 0, 0o700),
+        found: path_stat(0, 0, 0o700),
         access: AccessResult::NotRead(Denial::Denied),
     };
-    assert_eq!(conclude(over, &seen, true).verdict, OverallResult::Degraded);
+    assert_eq!(conclude(over, &observations, true).verdict, OverallResult::Degraded);
     // Mended on the host since.
-    let (config, facts) = owning("/data", as_user(999, 998));
-    let check = of_path(&config, &facts, AccessResult::Allowed, found(999, 998, 0o755), ground());
+    let (config, facts) = owning_config("/data", as_user(999, 998));
+    let check = of_path(&config, &facts, AccessResult::Allowed, path_stat(999, 998, 0o755), host_context());
     assert_eq!(note(&check), "postgres (999:998) can use it now (at the boot: /data is 0:0 0755)");
 }
 
 #[test]
 fn a_required_path_is_fatal_and_names_what_is_missing() {
-    let (mut config, facts) = owning("/data", without(docker(), &[Capability::CHOWN]));
+    let (mut config, facts) = owning_config("/data", without(docker(), &[Capability::CHOWN]));
     config.container.own[0].options.required = true;
-    let check = of_path(&config, &facts, AccessResult::NotWritten(Denial::Denied), found(0, 0, 0o755), ground());
+    let check =
+        of_path(&config, &facts, AccessResult::NotWritten(Denial::Denied), path_stat(0, 0, 0o755), host_context());
     assert_eq!(check.finding.verdict(), OverallResult::Fatal);
     let (why, cause, fix) = issue(&check);
     assert_eq!((why, cause.as_str()), (CauseKind::Capability, "CHOWN is not granted"));
     assert!(fix.contains("--cap-add CHOWN") && fix.contains("chown -R 1000:1000 /var/lib/docker/volumes"), "{fix}");
     let all = examine(&config, &facts).checks;
-    assert!(all.iter().any(|it| it.subject == "boot" && it.finding.verdict() == OverallResult::Fatal), "{all:#?}");
+    assert!(
+        all.iter()
+            .any(|requirement| requirement.subject == "boot" && requirement.finding.verdict() == OverallResult::Fatal),
+        "{all:#?}"
+    );
 }
 
 #[test]
@@ -279,10 +290,10 @@ fn a_program_on_a_noexec_mount_cannot_be_started() {
     let mut facts = docker();
     facts.named.programs.insert("web".into(), ProgramFact::Found("/opt/plugins/web".into()));
     let examination = examine(&config, &facts);
-    let mut seen = well(&examination);
-    seen.paths[0].found = found(0, 0, 0o755);
-    seen.paths[0].access = AccessResult::NotRead(Denial::Denied);
-    let check = conclude(examination, &seen, false).checks.remove(0);
+    let mut observations = all_allowed(&examination);
+    observations.paths[0].found = path_stat(0, 0, 0o755);
+    observations.paths[0].access = AccessResult::NotRead(Denial::Denied);
+    let check = conclude(examination, &observations, false).checks.remove(0);
     assert_eq!((check.area, check.finding.verdict()), (Area::Service, OverallResult::Fatal));
     let (why, cause, fix) = issue(&check);
     assert_eq!((why, cause.as_str()), (CauseKind::NoExec, "/opt/plugins is mounted noexec"));
@@ -299,14 +310,15 @@ fn devices_are_looked_at_by_node() {
     path(&mut facts, "/dev/dri/renderD128", self::device(105));
     path(&mut facts, "/dev/kfd", PathFact::Missing(Access::Denied));
     let examination = examine(&config, &facts);
-    let asked: Vec<_> = examination.requirements.iter().map(|it| it.path.clone()).collect();
-    assert_eq!(asked, ["/dev/dri/card0", "/dev/dri/renderD128"].map(PathBuf::from));
-    let mut seen = well(&examination);
+    let requested: Vec<_> = examination.requirements.iter().map(|check| check.path.clone()).collect();
+    assert_eq!(requested, ["/dev/dri/card0", "/dev/dri/renderD128"].map(PathBuf::from));
+    let mut observations = all_allowed(&examination);
     let node = |gid| Some(PathStat { uid: 0, gid, mode: 0o660, is_directory: false });
-    (seen.paths[0].found, seen.paths[0].access) = (node(44), AccessResult::NotRead(Denial::Denied));
-    (seen.paths[1].found, seen.paths[1].access) = (node(105), AccessResult::NotRead(Denial::NotPermitted));
-    let checks = conclude(examination, &seen, false).checks;
-    let of = |subject: &str| checks.iter().find(|it| it.subject == subject).unwrap();
+    (observations.paths[0].found, observations.paths[0].access) = (node(44), AccessResult::NotRead(Denial::Denied));
+    (observations.paths[1].found, observations.paths[1].access) =
+        (node(105), AccessResult::NotRead(Denial::NotPermitted));
+    let checks = conclude(examination, &observations, false).checks;
+    let of = |subject: &str| checks.iter().find(|check| check.subject == subject).unwrap();
     let (why, cause, fix) = issue(of("/dev/dri/card0"));
     assert_eq!((why, cause.as_str()), (CauseKind::OwnerAndMode, "/dev/dri/card0 is 0:44 0660"));
     assert_eq!(fix, "compose: `group_add: [\"44\"]`; docker run: `--group-add 44`");
@@ -344,10 +356,13 @@ fn ports_are_compared_with_what_the_kernel_asks() {
     ];
     let ports = |facts: &Facts, from, listening: &[u16]| {
         let examination = examine(&config, facts);
-        let mut seen = well(&examination);
-        (seen.unprivileged_port_start, seen.listening) = (from, listening.iter().copied().collect());
-        let all = conclude(examination, &seen, true).checks;
-        all.into_iter().filter(|it| it.area == Area::Port).map(|it| (it.subject.clone(), it)).collect::<Vec<_>>()
+        let mut observations = all_allowed(&examination);
+        (observations.unprivileged_port_start, observations.listening) = (from, listening.iter().copied().collect());
+        let all = conclude(examination, &observations, true).checks;
+        all.into_iter()
+            .filter(|check| check.area == Area::Port)
+            .map(|check| (check.subject.clone(), check))
+            .collect::<Vec<_>>()
     };
     let all = ports(&docker(), Some(1024), &[]);
     assert_eq!(all.len(), 3, "{all:?}");
@@ -358,8 +373,10 @@ fn ports_are_compared_with_what_the_kernel_asks() {
     let refused = ports(&without(docker(), &[Capability::NET_BIND_SERVICE]), Some(1024), &[80]);
     let (_, cause, fix) = issue(&refused[0].1);
     assert!(cause.ends_with("NET_BIND_SERVICE is not granted") && fix.contains("--cap-add NET_BIND_SERVICE"), "{fix}");
-    assert!(refused.iter().any(|it| it.0 == "`bare`: port 80" && note(&it.1) == "something listens there"));
-    assert!(ports(&as_user(999, 998), Some(0), &[]).iter().all(|it| note(&it.1).contains("may bind any port here")));
+    assert!(refused.iter().any(|check| check.0 == "`bare`: port 80" && note(&check.1) == "something listens there"));
+    assert!(
+        ports(&as_user(999, 998), Some(0), &[]).iter().all(|check| note(&check.1).contains("may bind any port here"))
+    );
 }
 
 #[test]
@@ -373,10 +390,10 @@ fn limits_niceness_and_capabilities_that_were_not_granted_are_reported_once_each
         ..longrun("web")
     }];
     let examination = examine(&config, &docker());
-    let seen = well(&examination);
-    let diagnosis = conclude(examination, &seen, false);
-    let wrong: Vec<_> = diagnosis.checks.iter().filter(|it| it.finding.issue().is_some()).collect();
-    let access: Vec<_> = wrong.iter().map(|it| (it.area, it.subject.as_str())).collect();
+    let observations = all_allowed(&examination);
+    let diagnosis = conclude(examination, &observations, false);
+    let wrong: Vec<_> = diagnosis.checks.iter().filter(|check| check.finding.issue().is_some()).collect();
+    let access: Vec<_> = wrong.iter().map(|check| (check.area, check.subject.as_str())).collect();
     assert_eq!(
         access,
         [
@@ -395,7 +412,8 @@ fn limits_niceness_and_capabilities_that_were_not_granted_are_reported_once_each
 
 #[test]
 fn a_root_that_cannot_step_down_is_fatal_and_its_view_without_capabilities_is_not_shown() {
-    let (config, facts) = owning("/data", Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..docker() });
+    let (config, facts) =
+        owning_config("/data", Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..docker() });
     let examination = examine(&config, &facts);
     assert!(examination.requirements.is_empty() && examination.app.is_none());
     let diagnosis = conclude(examination, &Observations::default(), false);
@@ -420,9 +438,9 @@ fn skipped_steps_and_notices_of_the_boot_are_reported() {
     facts.unknown_zone = Some("Europe/Berlinn".into());
     facts.runtime = vec![("/run/stepdown".into(), Access::ReadOnly)];
     let examination = examine(&config, &facts);
-    let seen = Observations { remarks: vec!["asked as 5:5".into()], ..well(&examination) };
-    let diagnosis = conclude(examination, &seen, false);
-    let of = |area: Area| diagnosis.checks.iter().find(|it| it.area == area).unwrap();
+    let observations = Observations { remarks: vec!["asked as 5:5".into()], ..all_allowed(&examination) };
+    let diagnosis = conclude(examination, &observations, false);
+    let of = |area: Area| diagnosis.checks.iter().find(|check| check.area == area).unwrap();
     assert_eq!(issue(of(Area::Accounts)).1, "4242:0 cannot write /etc");
     assert!(issue(of(Area::RuntimeDirectory)).2.contains("--tmpfs /run"));
     assert!(issue(of(Area::Service)).1.contains("needs root"));
@@ -441,15 +459,15 @@ fn problems_of_the_configuration_are_fatal_one_by_one() {
     facts.named.programs.insert("web".into(), ProgramFact::NotFound);
     facts.named.programs.insert("db".into(), ProgramFact::NotExecutable("/usr/bin/db".into()));
     let checks = examine(&config, &facts).checks;
-    let fatal: Vec<_> = checks.iter().filter(|it| it.finding.verdict() == OverallResult::Fatal).collect();
-    let places: Vec<_> = fatal.iter().map(|it| it.subject.as_str()).collect();
+    let fatal: Vec<_> = checks.iter().filter(|check| check.finding.verdict() == OverallResult::Fatal).collect();
+    let places: Vec<_> = fatal.iter().map(|check| check.subject.as_str()).collect();
     assert_eq!(places, ["/etc/services.d/db.toml", "/etc/services.d/web.toml"]);
     assert!(issue(fatal[0]).2.contains("chmod +x"));
 }
 
 #[test]
 fn an_examination_survives_the_way_over_the_control_socket() {
-    let (mut config, facts) = owning("/data", as_user(4242, 0));
+    let (mut config, facts) = owning_config("/data", as_user(4242, 0));
     config.services = vec![Service { directory: Some("/srv".into()), ..longrun("web") }];
     let examination = examine(&config, &facts);
     let text = serde_json::to_string(&examination).unwrap();
@@ -458,27 +476,27 @@ fn an_examination_survives_the_way_over_the_control_socket() {
 
 #[test]
 fn the_hosts_path_is_written_into_a_plan_only_if_something_was_skipped() {
-    let (config, facts) = owning("/media", as_user(999, 998));
+    let (config, facts) = owning_config("/media", as_user(999, 998));
     let mut plan = stepdown::plan::boot(&config, &facts).unwrap();
-    locate_all(&mut plan, ground);
+    locate_all(&mut plan, host_context);
     let lines = show::report(&plan);
-    let own = lines.iter().find(|it| it.text.starts_with("skipped own /media: ")).unwrap();
+    let own = lines.iter().find(|check| check.text.starts_with("skipped own /media: ")).unwrap();
     assert!(own.text.contains("; fix: on the host: `chown -R 999:998 /srv/films`; or "), "{}", own.text);
-    let mut well = stepdown::plan::boot(&config, &docker()).unwrap();
-    locate_all(&mut well, || panic!("nothing was skipped"));
+    let mut boot_plan = stepdown::plan::boot(&config, &docker()).unwrap();
+    locate_all(&mut boot_plan, || panic!("nothing was skipped"));
 }
 
 #[test]
 fn a_plan_tells_a_read_only_mount_from_a_read_only_path() {
     for (at, cause) in [("/books", "/books is mounted read-only"), ("/srv", "/srv is read-only")] {
-        let (config, mut facts) = owning(at, docker());
+        let (config, mut facts) = owning_config(at, docker());
         let fact =
             PathFact::Found { kind: PathKind::Directory, uid: Uid(0), gid: Gid(0), mode: 0o755, read_only: true };
         path(&mut facts, at, fact);
         let mut plan = stepdown::plan::boot(&config, &facts).unwrap();
-        locate_all(&mut plan, ground);
+        locate_all(&mut plan, host_context);
         let lines = show::report(&plan);
-        let own = lines.iter().find(|it| it.text.starts_with(&format!("skipped own {at}: {cause}; ")));
+        let own = lines.iter().find(|check| check.text.starts_with(&format!("skipped own {at}: {cause}; ")));
         assert!(own.is_some(), "{lines:?}");
     }
 }
@@ -492,11 +510,11 @@ fn a_filter_that_is_declined_is_reported_by_the_plan_and_once_by_doctor() {
         let checks = examination.checks.iter().map(|check| format!("{check:?}"));
         checks.filter(|check| check.contains(&Restriction::NoFilter.to_string())).count()
     };
-    let said = format!("PID 1: {}", Restriction::NoFilter);
-    assert!(!plan(&config).contains(&said));
+    let output = format!("PID 1: {}", Restriction::NoFilter);
+    assert!(!plan(&config).contains(&output));
     assert_eq!(access(&config), 0);
     config.container.pid1_filter = false;
-    assert!(plan(&config).contains(&said), "{:?}", plan(&config));
+    assert!(plan(&config).contains(&output), "{:?}", plan(&config));
     assert_eq!(access(&config), 1);
 }
 
@@ -535,7 +553,7 @@ fn a_main_command_that_cannot_be_executed_is_fatal_unless_a_oneshot_may_bring_it
     let notices = stepdown::plan::preview(&config, &facts).unwrap().notices;
     let notice = "`main`: cannot find the program `nosuch` in PATH; unless a oneshot before it brings it, the container ends \
         with 127; ";
-    assert!(notices.iter().any(|it| it.to_string().starts_with(notice)), "{notices:?}");
+    assert!(notices.iter().any(|requirement| requirement.to_string().starts_with(notice)), "{notices:?}");
 }
 
 #[test]
@@ -544,15 +562,15 @@ fn no_fix_gives_away_or_opens_a_system_directory() {
     config.services = vec![Service { directory: Some("/root".into()), ..longrun("web") }];
     let facts = as_user(999, 998);
     let examination = examine(&config, &facts);
-    let mut seen = well(&examination);
-    let at = examination.requirements.iter().position(|it| it.subject == "`web`: /root").unwrap();
-    seen.paths[at] = PathObservation {
-        found: found(0, 0, 0o700),
+    let mut observations = all_allowed(&examination);
+    let at = examination.requirements.iter().position(|check| check.subject == "`web`: /root").unwrap();
+    observations.paths[at] = PathObservation {
+        found: path_stat(0, 0, 0o700),
         access: AccessResult::NotRead(Denial::Denied),
-        ..seen.paths[at].clone()
+        ..observations.paths[at].clone()
     };
-    let checks = conclude(examination, &seen, false).checks;
-    let fix = issue(checks.iter().find(|it| it.subject == "`web`: /root").unwrap()).2;
+    let checks = conclude(examination, &observations, false).checks;
+    let fix = issue(checks.iter().find(|check| check.subject == "`web`: /root").unwrap()).2;
     assert_eq!(fix, "name another directory: /root is the system's");
 }
 
@@ -562,8 +580,9 @@ fn a_file_system_that_is_read_only_itself_is_distinguished_from_a_mount() {
     let fix_of = |mount: &str| {
         let mounts =
             Mounts::parse(format!("1 0 0:39 / / rw - overlay overlay rw\n2 1 8:1 / /data {mount}\n").as_bytes());
-        let (config, facts) = owning("/data", as_user(999, 998));
-        let check = of_path(&config, &facts, refused(), found(999, 998, 0o755), HostContext { mounts, ..ground() });
+        let (config, facts) = owning_config("/data", as_user(999, 998));
+        let check =
+            of_path(&config, &facts, refused(), path_stat(999, 998, 0o755), HostContext { mounts, ..host_context() });
         let (why, cause, fix) = issue(&check);
         assert_eq!(why, CauseKind::ReadOnly);
         (cause, fix)

@@ -199,25 +199,25 @@ fn root_chooses_a_home_that_can_be_used_as_everybody_does() {
         tmp(&mut facts);
         path(&mut facts, home, fact);
         let plan = boot(&config, &facts);
-        let said = noted(&plan).into_iter().find(|notice| notice.contains("HOME"));
-        (plan.identity.home.display().to_string(), said)
+        let messages = noted(&plan).into_iter().find(|notice| notice.contains("HOME"));
+        (plan.identity.home.display().to_string(), messages)
     };
     let gone = PathFact::Missing(Access::Yes);
-    let (home, said) = plan("/", dir(0, 0, 0o755), None);
-    assert_eq!((home.as_str(), said), ("/tmp", None), "`/` is nobody's choice");
-    let (home, said) = plan("/nonexistent", gone, None);
+    let (home, messages) = plan("/", dir(0, 0, 0o755), None);
+    assert_eq!((home.as_str(), messages), ("/tmp", None), "`/` is nobody's choice");
+    let (home, messages) = plan("/nonexistent", gone, None);
     assert_eq!(home, "/tmp");
-    let said = said.expect("what was lost is said");
+    let messages = messages.expect("what was lost is said");
     assert!(
-        said.contains("HOME is /tmp: 1000:1000 cannot use /nonexistent")
-            && said.contains("`[[own]]`, `path = \"/nonexistent\"`, `create = true`"),
-        "{said}"
+        messages.contains("HOME is /tmp: 1000:1000 cannot use /nonexistent")
+            && messages.contains("`[[own]]`, `path = \"/nonexistent\"`, `create = true`"),
+        "{messages}"
     );
     // The printed fix, pasted: the boot makes it.
     assert_eq!(plan("/nonexistent", gone, Some("/nonexistent")), ("/nonexistent".to_owned(), None));
-    let (home, said) = plan("/var/www", dir(0, 0, 0o755), None);
+    let (home, messages) = plan("/var/www", dir(0, 0, 0o755), None);
     assert_eq!(home, "/var/www", "an account's home that is there is what programs expect");
-    assert!(said.is_some_and(|said| said.contains("cannot be written by 1000:1000")));
+    assert!(messages.is_some_and(|messages| messages.contains("cannot be written by 1000:1000")));
     assert_eq!(plan("/home/app", dir(1000, 1000, 0o700), None), ("/home/app".to_owned(), None));
     // A new account has the home that its services get as HOME.
     let mut facts = docker();
@@ -236,8 +236,8 @@ fn root_chooses_a_home_that_can_be_used_as_everybody_does() {
 #[test]
 fn a_zone_that_is_not_there_is_quoted() {
     let plan = boot(&config(), &Facts { unknown_zone: Some("Europe/Berlin ".into()), ..docker() });
-    let said = "TZ: TZ=\"Europe/Berlin \" is not a time zone of this image; times are UTC; install tzdata in the image, or correct TZ";
-    assert!(noted(&plan).contains(&said.to_owned()), "{:?}", noted(&plan));
+    let messages = "TZ: TZ=\"Europe/Berlin \" is not a time zone of this image; times are UTC; install tzdata in the image, or correct TZ";
+    assert!(noted(&plan).contains(&messages.to_owned()), "{:?}", noted(&plan));
 }
 
 #[test]
@@ -346,7 +346,7 @@ fn a_line_is_appended_where_no_file_can_be_made_beside_the_old_one() {
     let mut facts = Facts { passwd_appendable: true, ..as_user(4242, 0) };
     let written = |facts: &Facts| {
         let plan = boot(&config(), facts);
-        let step = plan.steps.into_iter().find_map(|it| match (it.step, it.decision) {
+        let step = plan.steps.into_iter().find_map(|each| match (each.step, each.decision) {
             (Step::WriteAccounts { contents, how, .. }, Decision::Perform) => Some((how, contents)),
             _ => None,
         });
@@ -370,7 +370,7 @@ fn that_puid_is_ignored_is_reported_once() {
     config.container.app.env_uid = env_uid(1000);
     config.container.app.env_gid = env_gid(1000);
     let notices = noted(&boot(&config, &as_user(999, 998)));
-    assert_eq!(notices.iter().filter(|it| it.contains("ignored")).count(), 1);
+    assert_eq!(notices.iter().filter(|each| each.contains("ignored")).count(), 1);
     assert!(notices[0].starts_with("PUID=1000 and PGID=1000 are ignored"), "{notices:?}");
 }
 
@@ -402,13 +402,13 @@ fn umask_is_the_declared_one_else_the_inherited_one() {
 
 #[test]
 fn a_umask_that_removes_permissions_from_the_owner_is_reported() {
-    let said = |umask| {
+    let text = |umask| {
         let mut config = config();
         config.container.app.umask = Some(umask);
         let notices = noted(&boot(&config, &docker()));
         notices.into_iter().find(|notice| notice.contains("UMASK"))
     };
-    assert_eq!(said(0o077), None);
+    assert_eq!(text(0o077), None);
     for (umask, lost, meant) in [
         (0o177, "new directories could not be entered", "077"),
         (0o133, "new directories could not be entered", "033"),
@@ -423,8 +423,9 @@ fn a_umask_that_removes_permissions_from_the_owner_is_reported() {
         (0o777, "new directories could not be entered", "022"),
         (0o666, "new files could not be written again", "022"),
     ] {
-        let told = format!("UMASK {umask:03o} removes permissions from the owner too: {lost}; did you mean {meant}?");
-        assert_eq!(said(umask), Some(told));
+        let messages =
+            format!("UMASK {umask:03o} removes permissions from the owner too: {lost}; did you mean {meant}?");
+        assert_eq!(text(umask), Some(messages));
     }
 }
 

@@ -15,12 +15,12 @@ use stepdown::plan::{self, BootPlan, DropLevel, ServicePlan};
 
 use crate::support::plan_inputs::*;
 
-fn with(services: Vec<Service>) -> Config {
+fn config_with(services: Vec<Service>) -> Config {
     Config { services, ..config() }
 }
 
 fn boot(services: Vec<Service>) -> BootPlan {
-    plan::boot(&with(services), &docker()).unwrap()
+    plan::boot(&config_with(services), &docker()).unwrap()
 }
 
 fn caps(all: &[Capability]) -> CapSet {
@@ -28,7 +28,7 @@ fn caps(all: &[Capability]) -> CapSet {
 }
 
 fn service<'a>(plan: &'a BootPlan, name: &str) -> &'a ServicePlan {
-    plan.services.iter().find(|it| it.name.as_str() == name).unwrap()
+    plan.services.iter().find(|each| each.name.as_str() == name).unwrap()
 }
 
 fn prepared(plan: &BootPlan) -> Vec<&str> {
@@ -70,9 +70,9 @@ fn what_holds_for_all_services_of_an_image_made_for_s6_overlay_is_said_once() {
             "what was made for s6-overlay is without no_new_privs: set in every other child instead",
         ]
     );
-    let plan = plan::boot(&with(vec![of_image("a"), of_image("b")]), &as_user(1000, 1000)).unwrap();
-    let said = noted(&plan).iter().filter(|text| text.contains("cannot change user")).count();
-    assert_eq!(said, 1, "{:?}", noted(&plan));
+    let plan = plan::boot(&config_with(vec![of_image("a"), of_image("b")]), &as_user(1000, 1000)).unwrap();
+    let messages = noted(&plan).iter().filter(|text| text.contains("cannot change user")).count();
+    assert_eq!(messages, 1, "{:?}", noted(&plan));
 }
 
 #[test]
@@ -85,39 +85,40 @@ fn a_capability_that_was_not_granted_is_reported_with_its_fix() {
 
 #[test]
 fn a_root_without_power_says_what_its_services_run_without() {
-    let mut config = with(vec![Service { capabilities: caps(&[Capability::NET_BIND_SERVICE]), ..longrun("web") }]);
+    let mut config =
+        config_with(vec![Service { capabilities: caps(&[Capability::NET_BIND_SERVICE]), ..longrun("web") }]);
     config.container.without_drop = OnMissingPrivilege::Run;
     let facts = Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..docker() };
     let plan = plan::boot(&config, &facts).unwrap();
-    let told = |notice: &String| notice.starts_with("`web` runs without NET_BIND_SERVICE");
-    assert!(noted(&plan).iter().any(told), "{:?}", noted(&plan));
+    let messages = |notice: &String| notice.starts_with("`web` runs without NET_BIND_SERVICE");
+    assert!(noted(&plan).iter().any(messages), "{:?}", noted(&plan));
 }
 
 #[test]
 fn a_port_that_anybody_may_bind_needs_no_capability() {
-    let config = with(vec![Service { capabilities: caps(&[Capability::NET_BIND_SERVICE]), ..longrun("web") }]);
-    let said = |first| {
+    let config = config_with(vec![Service { capabilities: caps(&[Capability::NET_BIND_SERVICE]), ..longrun("web") }]);
+    let messages = |first| {
         let facts = Facts { unprivileged_port_start: first, ..as_user(999, 998) };
         let plan = plan::boot(&config, &facts).unwrap();
         noted(&plan).iter().any(|notice| notice.contains("NET_BIND_SERVICE"))
     };
-    assert!(said(None) && said(Some(1024)));
+    assert!(messages(None) && messages(Some(1024)));
     // `--sysctl net.ipv4.ip_unprivileged_port_start=0`, which is the fix that `doctor` prints.
-    assert!(!said(Some(0)));
+    assert!(!messages(Some(0)));
 }
 
 #[test]
 fn a_limit_that_cannot_be_raised_names_its_key_and_the_flag() {
     let limit = Limit { resource: Resource::Nofile, soft: Some(2_000_000), hard: Some(2_000_000) };
-    let config = with(vec![Service { limits: vec![limit], ..longrun("web") }]);
+    let config = config_with(vec![Service { limits: vec![limit], ..longrun("web") }]);
     let mut facts = docker();
     facts.hard_limits.insert(Resource::Nofile, Some(1024));
     let plan = plan::boot(&config, &facts).unwrap();
-    let said = noted(&plan).into_iter().find(|notice| notice.contains("SYS_RESOURCE")).expect("it is said");
+    let messages = noted(&plan).into_iter().find(|notice| notice.contains("SYS_RESOURCE")).expect("it is said");
     assert!(
-        said.starts_with("`web`: nofile: 2000000 is above the hard limit 1024")
-            && said.contains("--ulimit nofile=2000000:2000000"),
-        "{said}"
+        messages.starts_with("`web`: nofile: 2000000 is above the hard limit 1024")
+            && messages.contains("--ulimit nofile=2000000:2000000"),
+        "{messages}"
     );
     // Pasted, nothing is left to say.
     facts.hard_limits.insert(Resource::Nofile, Some(2_000_000));
@@ -128,18 +129,18 @@ fn a_limit_that_cannot_be_raised_names_its_key_and_the_flag() {
 #[test]
 fn a_root_oneshot_gets_a_notice_where_root_cannot_write_what_belongs_to_the_app() {
     let seed = Service { user: RunAs::Root, ..oneshot("seed") };
-    let told = |config: &Config, facts: &Facts| {
+    let messages = |config: &Config, facts: &Facts| {
         let plan = plan::boot(config, facts).unwrap();
         let about = |notice: &String| notice.contains("it runs as root and cannot write what is the app's");
         noted(&plan).into_iter().find(about)
     };
-    let mut config = with(vec![seed, longrun("web")]);
+    let mut config = config_with(vec![seed, longrun("web")]);
     let facts = without(docker(), &[Capability::DAC_OVERRIDE]);
-    assert_eq!(told(&config, &facts), None, "nothing is declared to be the app's");
+    assert_eq!(messages(&config, &facts), None, "nothing is declared to be the app's");
     config.container.directories = vec![directory("/run/web")];
-    assert!(told(&config, &facts).unwrap().contains("cap_add: [DAC_OVERRIDE]"));
-    assert_eq!(told(&config, &docker()), None);
-    assert_eq!(told(&config, &as_user(999, 998)), None, "there it is not root");
+    assert!(messages(&config, &facts).unwrap().contains("cap_add: [DAC_OVERRIDE]"));
+    assert_eq!(messages(&config, &docker()), None);
+    assert_eq!(messages(&config, &as_user(999, 998)), None, "there it is not root");
 }
 
 #[test]
@@ -179,15 +180,15 @@ fn priority_limits_and_oom_score_count_only_where_they_need_privilege() {
     let kept = |change: fn(&mut Service)| {
         let mut service = longrun("a");
         change(&mut service);
-        plan::boot(&with(vec![service]), &facts).unwrap().privilege.kept
+        plan::boot(&config_with(vec![service]), &facts).unwrap().privilege.kept
     };
     let hard = |hard| vec![Limit { resource: Resource::Nofile, soft: Some(1), hard }];
-    assert_eq!(kept(|it| it.nice = Some(5)), CapSet::EMPTY);
-    assert_eq!(kept(|it| it.nice = Some(-5)), caps(&[Capability::SYS_NICE]));
-    assert_eq!(kept(|it| it.oom_score_adj = Some(500)), CapSet::EMPTY);
-    assert_eq!(kept(|it| it.oom_score_adj = Some(-500)), caps(&[Capability::SYS_RESOURCE]));
+    assert_eq!(kept(|each| each.nice = Some(5)), CapSet::EMPTY);
+    assert_eq!(kept(|each| each.nice = Some(-5)), caps(&[Capability::SYS_NICE]));
+    assert_eq!(kept(|each| each.oom_score_adj = Some(500)), CapSet::EMPTY);
+    assert_eq!(kept(|each| each.oom_score_adj = Some(-500)), caps(&[Capability::SYS_RESOURCE]));
     let service = |limits| Service { limits, ..longrun("a") };
-    let kept = |limits| plan::boot(&with(vec![service(limits)]), &facts).unwrap().privilege.kept;
+    let kept = |limits| plan::boot(&config_with(vec![service(limits)]), &facts).unwrap().privilege.kept;
     assert_eq!(kept(hard(Some(1_048_576))), CapSet::EMPTY);
     assert_eq!(kept(hard(Some(1_048_577))), caps(&[Capability::SYS_RESOURCE]));
     assert_eq!(kept(hard(None)), caps(&[Capability::SYS_RESOURCE]));
@@ -201,7 +202,7 @@ fn who_opts_out_of_no_new_privs_leaves_it_to_the_others() {
     assert!(!plan.privilege.no_new_privs);
     assert!(!service(&plan, "sudo").credentials.no_new_privs && service(&plan, "web").credentials.no_new_privs);
     let facts = Facts { no_new_privs: true, ..docker() };
-    let config = with(vec![Service { no_new_privileges: false, ..longrun("sudo") }]);
+    let config = config_with(vec![Service { no_new_privileges: false, ..longrun("sudo") }]);
     assert!(noted(&plan::boot(&config, &facts).unwrap())[0].contains("has no effect"));
 }
 
@@ -277,7 +278,7 @@ fn a_root_oneshot_that_needs_root_again_keeps_pid_1_root() {
 
 #[test]
 fn drop_app_insists() {
-    let mut config = with(vec![
+    let mut config = config_with(vec![
         Service { user: RunAs::Root, ..longrun("cron") },
         Service { capabilities: caps(&[Capability::SYS_ADMIN]), ..longrun("web") },
         Service { user: RunAs::Root, ..oneshot("prepare") },
@@ -293,7 +294,7 @@ fn drop_app_insists() {
 
 #[test]
 fn drop_root_never_drops_pid_1() {
-    let mut config = with(vec![longrun("web")]);
+    let mut config = config_with(vec![longrun("web")]);
     config.container.drop = DropPolicy::Root;
     let plan = plan::boot(&config, &docker()).unwrap();
     assert_eq!((plan.privilege.drop, service(&plan, "web").credentials.uid), (DropLevel::StayRoot, Uid(1000)));
@@ -302,11 +303,11 @@ fn drop_root_never_drops_pid_1() {
 #[test]
 fn without_kill_nothing_is_missing_where_setuid_is_granted() {
     let facts = without(docker(), &[Capability::KILL]);
-    let mut config = with(vec![longrun("web")]);
+    let mut config = config_with(vec![longrun("web")]);
     config.container.drop = DropPolicy::Root;
     assert_eq!(noted(&plan::boot(&config, &facts).unwrap()), [""; 0]);
     let other = Service { user: RunAs::Ids(Uid(1001), Gid(1001)), ..longrun("other") };
-    let plan = plan::boot(&with(vec![longrun("web"), other]), &facts).unwrap();
+    let plan = plan::boot(&config_with(vec![longrun("web"), other]), &facts).unwrap();
     assert_eq!(noted(&plan), [""; 0]);
     assert_eq!(plan.privilege.kept, CapSet::from_iter([Capability::SETUID, Capability::SETGID]));
 }
@@ -331,7 +332,7 @@ fn the_private_gid_is_stable_mapped_and_nobodys() {
 #[test]
 fn without_root_says_what_becomes_of_another_user() {
     let with_policy = |without_root| {
-        let config = with(vec![Service { user: RunAs::Root, without_root, ..longrun("cron") }]);
+        let config = config_with(vec![Service { user: RunAs::Root, without_root, ..longrun("cron") }]);
         plan::boot(&config, &as_user(999, 998))
     };
     let plan = with_policy(WithoutRoot::Run).unwrap();
@@ -353,14 +354,14 @@ fn without_root_says_what_becomes_of_another_user() {
 #[test]
 fn a_user_who_is_already_the_services_user_needs_nothing() {
     let service = Service { user: RunAs::Account(user("postgres")), without_root: WithoutRoot::Fail, ..longrun("db") };
-    let plan = plan::boot(&with(vec![service]), &as_user(999, 998)).unwrap();
+    let plan = plan::boot(&config_with(vec![service]), &as_user(999, 998)).unwrap();
     assert!(noted(&plan).is_empty() && plan.privilege.kept.is_empty());
     assert_eq!(plan.services[0].credentials.groups, None);
 }
 
 #[test]
 fn unknown_accounts_and_groups_are_problems_of_their_file() {
-    let config = with(vec![
+    let config = config_with(vec![
         Service { user: RunAs::Account(user("nobdy")), ..longrun("a") },
         Service { groups: Some(vec![GroupRef::Name(group("nix"))]), ..longrun("b") },
         Service { user: RunAs::Ids(Uid(70_000), Gid(1)), ..longrun("c") },
@@ -373,7 +374,7 @@ fn unknown_accounts_and_groups_are_problems_of_their_file() {
 
 #[test]
 fn programs_are_looked_up_before_anything_is_touched() {
-    let mut config = with(vec![
+    let mut config = config_with(vec![
         Service { command: Command::Argv(vec!["nginx".into()]), ..longrun("a") },
         Service { command: Command::Script("exit 0".into()), ..longrun("b") },
         Service { command: Command::File("/etc/services.d/c/run".into()), ..longrun("c") },
@@ -397,7 +398,7 @@ fn programs_are_looked_up_before_anything_is_touched() {
     facts.named.programs.insert("b".into(), found("/bin/sh"));
     facts.named.programs.insert("c".into(), ProgramFact::Unknown("/etc/services.d/c/run".into()));
     let plan = plan::boot(&config, &facts).unwrap();
-    let how: Vec<_> = plan.services.iter().map(|it| (it.program.to_str().unwrap(), it.argv.clone())).collect();
+    let how: Vec<_> = plan.services.iter().map(|each| (each.program.to_str().unwrap(), each.argv.clone())).collect();
     assert_eq!(how[0], ("/usr/sbin/nginx", vec!["nginx".into()]));
     assert_eq!(how[1], ("/bin/sh", vec!["/bin/sh".into(), "-e".into(), "-c".into(), "exit 0".into()]));
     assert_eq!(how[2], ("/etc/services.d/c/run", vec!["/etc/services.d/c/run".into(), "c".into()]));
@@ -418,7 +419,7 @@ fn what_is_run_beside_the_command_is_looked_up_too() {
     };
     let ready = Ready::Probe { probe: Probe::Command(words("is-up")), interval: READY_INTERVAL, timeout: None };
     let reload = Some(Reload::Command(words("reread")));
-    let config = with(vec![
+    let config = config_with(vec![
         Service { finish: finish("cleanup"), ready, health: Some(health), reload, ..longrun("a") },
         Service { finish: finish("/data/wipe"), ..longrun("b") },
         Service { finish: finish("cleanup"), ..oneshot("c") },
@@ -459,7 +460,7 @@ fn an_interpreter_that_is_missing_is_named_instead_of_the_program() {
     facts.named.programs.insert("a".into(), lacks("/usr/bin/python3"));
     facts.named.programs.insert("b".into(), lacks("/bin/sh\r"));
     facts.named.programs.insert("main".into(), lacks("/bin/bash"));
-    let mut config = with(vec![longrun("a"), longrun("b")]);
+    let mut config = config_with(vec![longrun("a"), longrun("b")]);
     config.main = vec!["x".into()];
     let text = plan::boot(&config, &facts).unwrap_err().to_string();
     assert!(
@@ -472,7 +473,7 @@ fn an_interpreter_that_is_missing_is_named_instead_of_the_program() {
 #[test]
 fn one_program_inherits_and_several_are_tagged() {
     let log = |services: usize, main: bool, format| {
-        let mut config = with((0..services).map(|at| longrun(&format!("s{at}"))).collect());
+        let mut config = config_with((0..services).map(|at| longrun(&format!("s{at}"))).collect());
         config.main = if main { vec!["x".into()] } else { Vec::new() };
         config.container.log = format;
         plan::boot(&config, &docker()).unwrap().log

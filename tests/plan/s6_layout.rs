@@ -50,7 +50,7 @@ fn it_lies_in_run_and_is_of_root_whom_the_scripts_run_as() {
     let (layout, decision) = step(&plan);
     assert_eq!((layout.base, decision), (S6Base::Run, &Decision::Perform));
     assert_eq!((layout.owner.uid.0, layout.owner.gid.0, layout.take_run), (0, 0, false));
-    let of: Vec<_> = layout.services.iter().map(|it| (it.name.as_str(), it.kind)).collect();
+    let of: Vec<_> = layout.services.iter().map(|each| (each.name.as_str(), each.kind)).collect();
     assert_eq!(of, [("old", S6DirectoryKind::Legacy), ("svc-web", S6DirectoryKind::Longrun)]);
     let printed = plan::show::text(&plan, &image());
     assert!(printed.contains("do    s6-overlay files: in /run, 0:0, directories of 2 services\n"), "{printed}");
@@ -95,9 +95,9 @@ fn a_run_that_others_can_write_becomes_roots_as_under_s6_overlay() {
     let facts = without(in_root(dir(1000, 1000, 0o755)), &[Capability::CHOWN]);
     let plan = boot(&image(), &facts);
     assert!(!step(&plan).0.take_run);
-    let told =
+    let messages =
         "s6-overlay files: /run is 1000:1000 0755; everyone who can write it can replace what the scripts read there";
-    assert!(noted(&plan).iter().any(|line| line.starts_with(told)), "{:#?}", noted(&plan));
+    assert!(noted(&plan).iter().any(|line| line.starts_with(messages)), "{:#?}", noted(&plan));
 }
 
 #[test]
@@ -147,13 +147,13 @@ fn what_forces_root_is_named_once_for_all_services_of_such_an_image() {
 #[test]
 fn what_it_lacks_without_root_is_said_once_for_all_services_of_such_an_image() {
     let facts = Facts { s6: places(dir(1000, 1000, 0o755), Access::Yes), ..as_user(1000, 1000) };
-    let told = noted(&boot(&image(), &facts));
-    let of_s6: Vec<_> = told.iter().filter(|line| line.starts_with("what was made for s6-overlay: ")).collect();
-    assert_eq!(of_s6.len(), 1, "{told:#?}");
-    assert!(of_s6[0].contains("all of it runs as 1000:1000"), "{told:#?}");
+    let messages = noted(&boot(&image(), &facts));
+    let of_s6: Vec<_> = messages.iter().filter(|line| line.starts_with("what was made for s6-overlay: ")).collect();
+    assert_eq!(of_s6.len(), 1, "{messages:#?}");
+    assert!(of_s6[0].contains("all of it runs as 1000:1000"), "{messages:#?}");
     let mut image = image();
     image.services.iter_mut().for_each(|service| service.no_new_privileges = false);
-    let told = noted(&boot(&image, &Facts { no_new_privs: true, ..in_root(dir(0, 0, 0o755)) }));
-    let of_s6: Vec<_> = told.iter().filter(|line| line.contains("the runtime has set no_new_privs")).collect();
-    assert_eq!(of_s6.len(), 1, "{told:#?}");
+    let messages = noted(&boot(&image, &Facts { no_new_privs: true, ..in_root(dir(0, 0, 0o755)) }));
+    let of_s6: Vec<_> = messages.iter().filter(|line| line.contains("the runtime has set no_new_privs")).collect();
+    assert_eq!(of_s6.len(), 1, "{messages:#?}");
 }

@@ -31,10 +31,10 @@ fn verdict_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Decision {
         | Step::S6Layout(_)
         | Step::SetStdioAccess { .. } => false,
     };
-    &plan.steps.iter().find(|it| is_it(&it.step)).unwrap().decision
+    &plan.steps.iter().find(|each| is_it(&each.step)).unwrap().decision
 }
 
-fn skip_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Issue {
+fn skipped_issue<'a>(plan: &'a BootPlan, path: &str) -> &'a Issue {
     match verdict_of(plan, path) {
         Decision::Skip(why) => why,
         other => panic!("not skipped: {other:?}"),
@@ -51,7 +51,7 @@ fn owning(own: Own, fact: PathFact, mut facts: Facts) -> BootPlan {
 
 /// Does to the facts what the steps of a plan do to the machine.
 fn apply(plan: &BootPlan, facts: &mut Facts) {
-    for planned in plan.steps.iter().filter(|it| it.decision == Decision::Perform) {
+    for planned in plan.steps.iter().filter(|each| each.decision == Decision::Perform) {
         match &planned.step {
             Step::WriteAccounts { file, contents, .. } => {
                 facts.accounts.insert(*file, AccountState::File(contents.clone()));
@@ -121,7 +121,7 @@ fn the_tmpfs_for_the_control_socket_is_the_users_who_needs_it() {
 }
 
 fn skip_of_runtime(plan: &BootPlan) -> String {
-    let found = plan.steps.iter().find(|it| matches!(it.step, Step::RuntimeDirectory { .. })).unwrap();
+    let found = plan.steps.iter().find(|each| matches!(each.step, Step::RuntimeDirectory { .. })).unwrap();
     let Decision::Skip(why) = &found.decision else { panic!("{found:?}") };
     why.fix.to_string()
 }
@@ -131,11 +131,11 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_plan() {
     let config = everything();
     for mut facts in [fresh(docker()), fresh(rootless())] {
         let first = plan::boot(&config, &facts).unwrap();
-        assert!(first.steps.iter().any(|it| it.decision == Decision::Perform));
+        assert!(first.steps.iter().any(|each| each.decision == Decision::Perform));
         apply(&first, &mut facts);
         let second = plan::boot(&config, &facts).unwrap();
         // Our own directory is created again at each boot: nothing answers on the control socket of a dead PID 1.
-        for planned in second.steps.iter().filter(|it| !matches!(it.step, Step::RuntimeDirectory { .. })) {
+        for planned in second.steps.iter().filter(|each| !matches!(each.step, Step::RuntimeDirectory { .. })) {
             assert!(matches!(planned.decision, Decision::AlreadyDone(_)), "{planned:?}");
         }
         assert_eq!(first.identity, second.identity);
@@ -154,8 +154,8 @@ fn changing_puid_between_two_boots_is_changing_one_number() {
     let changes: Vec<_> = plan
         .steps
         .iter()
-        .filter_map(|it| {
-            let Step::WriteAccounts { changes, .. } = &it.step else { return None };
+        .filter_map(|each| {
+            let Step::WriteAccounts { changes, .. } = &each.step else { return None };
             Some(changes.clone())
         })
         .flatten()
@@ -169,7 +169,7 @@ fn steps_come_in_the_order_of_the_story() {
     facts.pid_one = false;
     let place = |part| plan::boot_parts().iter().position(|(name, _)| *name == part).unwrap();
     let plan = plan::boot(&everything(), &facts).unwrap();
-    let places: Vec<_> = plan.steps.iter().map(|it| place(it.step.part())).collect();
+    let places: Vec<_> = plan.steps.iter().map(|each| place(each.step.part())).collect();
     assert!(places.is_sorted(), "{places:?}");
     let mut parts: Vec<_> = places.clone();
     parts.dedup();
@@ -182,8 +182,8 @@ fn the_group_file_is_written_first_so_that_no_account_has_an_unknown_group() {
     let files: Vec<_> = plan
         .steps
         .iter()
-        .filter_map(|it| {
-            let Step::WriteAccounts { file, .. } = &it.step else { return None };
+        .filter_map(|each| {
+            let Step::WriteAccounts { file, .. } = &each.step else { return None };
             Some(*file)
         })
         .collect();
@@ -198,8 +198,8 @@ fn account_files_that_are_not_ours_are_skipped_and_the_drop_is_by_number() {
     facts.accounts.insert(AccountFile::Shadow, AccountState::Missing);
     let plan = plan::boot(&config(), &facts).unwrap();
     assert_eq!((plan.mode, plan.identity.uid), (Mode::RootLimited, Uid(1000)));
-    assert_eq!(skip_of(&plan, "/etc/passwd").cause, "/etc/passwd is bind-mounted");
-    assert_eq!(skip_of(&plan, "/etc/group").cause, "/etc/group is a symbolic link");
+    assert_eq!(skipped_issue(&plan, "/etc/passwd").cause, "/etc/passwd is bind-mounted");
+    assert_eq!(skipped_issue(&plan, "/etc/group").cause, "/etc/group is a symbolic link");
     assert_eq!(contents(&plan, AccountFile::Shadow), None, "shadow is not made where there is none");
 }
 
@@ -219,7 +219,7 @@ fn from_scratch_the_account_files_are_made() {
     assert_eq!(contents(&plan, AccountFile::Passwd).unwrap(), "app:x:1000:1000::/:/sbin/nologin\n");
     assert_eq!(*verdict_of(&plan, "/etc/passwd"), Decision::Perform);
     facts.etc = Access::Missing;
-    assert_eq!(skip_of(&plan::boot(&config(), &facts).unwrap(), "/etc/passwd").cause, "there is no /etc");
+    assert_eq!(skipped_issue(&plan::boot(&config(), &facts).unwrap(), "/etc/passwd").cause, "there is no /etc");
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn trees_are_walked_unless_the_policy_says_otherwise() {
 fn without_chown_the_path_the_cause_and_the_fix_are_named() {
     let plan = owning(own("/c"), dir(0, 0, 0o755), without(docker(), &[Capability::CHOWN]));
     assert_eq!(plan.mode, Mode::RootLimited);
-    let why = skip_of(&plan, "/c");
+    let why = skipped_issue(&plan, "/c");
     assert_eq!((why.cause.as_str(), why.consequence.as_str()), ("CHOWN is not granted", "/c stays 0:0 0755"));
     assert!(
         why.fix.to_string().contains("cap_add: [CHOWN]") && why.fix.to_string().contains("chown -R 1000:1000"),
@@ -306,14 +306,14 @@ fn what_a_user_can_make_is_made_and_the_rest_is_checked() {
     path(&mut facts, "/run/web", PathFact::Missing(Access::ReadOnly));
     let plan = plan::boot(&config, &facts).unwrap();
     let made = |at: &str| {
-        plan.steps.iter().any(|it| {
-            matches!(&it.step, Step::MakeDirectory(make) if make.path == Path::new(at) && make.owner.uid == Uid(999))
-                && it.decision == Decision::Perform
+        plan.steps.iter().any(|each| {
+            matches!(&each.step, Step::MakeDirectory(make) if make.path == Path::new(at) && make.owner.uid == Uid(999))
+                && each.decision == Decision::Perform
         })
     };
     assert!(made("/c") && made("/tmp/web"));
-    assert!(skip_of(&plan, "/run/web").fix.to_string().contains("--tmpfs /run/web:uid=999,gid=998,mode=0755"));
-    assert!(!plan.steps.iter().any(|it| matches!(it.step, Step::SetStdioAccess { .. })));
+    assert!(skipped_issue(&plan, "/run/web").fix.to_string().contains("--tmpfs /run/web:uid=999,gid=998,mode=0755"));
+    assert!(!plan.steps.iter().any(|each| matches!(each.step, Step::SetStdioAccess { .. })));
 }
 
 #[test]
@@ -346,8 +346,8 @@ fn stdio_is_given_where_it_helps() {
     let give = |kind, uid, mode, facts: Facts| {
         let facts = Facts { stdio: [StdioFact { kind, uid: Uid(uid), mode }; 3], ..facts };
         let steps = plan::boot(&config(), &facts).unwrap().steps;
-        let stdio = steps.into_iter().filter(|it| matches!(it.step, Step::SetStdioAccess { .. }));
-        stdio.map(|it| it.decision).collect::<Vec<_>>()
+        let stdio = steps.into_iter().filter(|each| matches!(each.step, Step::SetStdioAccess { .. }));
+        stdio.map(|each| each.decision).collect::<Vec<_>>()
     };
     for kind in kinds {
         assert_eq!(give(kind, 0, 0o600, docker()), []);
@@ -381,9 +381,10 @@ fn owners_that_do_not_exist_are_problems_of_their_line() {
 fn the_report_is_one_line_when_all_is_well() {
     let lines = plan::show::report(&plan::boot(&everything(), &fresh(docker())).unwrap());
     let clash = "uid 1 also belongs to `daemon`";
-    let all: Vec<_> = lines.iter().filter(|it| !it.text.contains("also belongs")).map(|it| it.text.as_str()).collect();
+    let all: Vec<_> =
+        lines.iter().filter(|each| !each.text.contains("also belongs")).map(|each| each.text.as_str()).collect();
     assert_eq!(all, ["steps down to app (1:100), keeps nothing; the main command"]);
-    assert!(lines.iter().any(|it| it.text.starts_with(clash)));
+    assert!(lines.iter().any(|each| each.text.starts_with(clash)));
 }
 
 #[test]
@@ -393,14 +394,14 @@ fn the_report_tells_mode_identity_privilege_and_each_skipped_step_with_its_fix()
     let mut facts = fresh(without(read_only(), &[Capability::CHOWN]));
     facts.accounts.insert(AccountFile::Gshadow, AccountState::Missing);
     let lines = plan::show::report(&plan::boot(&config, &facts).unwrap());
-    let text: Vec<_> = lines.iter().map(|it| it.text.as_str()).collect();
+    let text: Vec<_> = lines.iter().map(|each| each.text.as_str()).collect();
     assert_eq!(text[0], "mode: root, limited; 1 service and the main command");
     assert_eq!(text[1], "identity: app (1:100), groups 44 100");
     assert_eq!(text[2], "privilege: PID 1 stays root: `cron` runs as root for good");
     assert_eq!(lines[2].level, Level::Warn);
-    let skipped: Vec<_> = text.iter().filter(|it| it.starts_with("skipped ")).collect();
+    let skipped: Vec<_> = text.iter().filter(|each| each.starts_with("skipped ")).collect();
     assert_eq!(skipped.len(), 6, "{skipped:#?}");
-    assert!(skipped.iter().all(|it| it.contains("; fix: ")), "{skipped:#?}");
+    assert!(skipped.iter().all(|each| each.contains("; fix: ")), "{skipped:#?}");
     assert!(
         skipped[0].starts_with("skipped /etc/group, /etc/passwd, /etc/shadow: /etc is read-only; "),
         "{skipped:#?}"
@@ -470,7 +471,7 @@ fn a_log_directory_that_its_user_has_keeps_its_mode() {
 #[test]
 fn without_root_a_log_directory_that_cannot_be_written_is_reported_with_its_fix() {
     let plan = logging(RunAs::App, dir(0, 0, 0o755), as_user(1000, 1000));
-    assert!(skip_of(&plan, "/log/web").fix.to_string().contains("--tmpfs /log/web:uid=1000"), "{plan:?}");
+    assert!(skipped_issue(&plan, "/log/web").fix.to_string().contains("--tmpfs /log/web:uid=1000"), "{plan:?}");
     let plan = logging(RunAs::Root, dir(0, 0, 0o755), as_user(1000, 1000));
     assert_eq!(made(&plan), None, "the service is left out, and so is its directory");
 }

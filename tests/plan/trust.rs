@@ -29,7 +29,7 @@ fn file_owner(path: &str) -> FileOwner {
     }
 }
 
-fn written(path: &str, found: FileOwner) -> Facts {
+fn facts_with(path: &str, found: FileOwner) -> Facts {
     let mut facts = docker();
     facts.named.file_owners.insert(PathBuf::from(path), vec![found]);
     facts
@@ -46,7 +46,7 @@ fn problems(config: &Config, facts: &Facts) -> Vec<String> {
     }
 }
 
-fn of(service: Service, facts: &Facts) -> Vec<String> {
+fn problems_of(service: Service, facts: &Facts) -> Vec<String> {
     problems(&Config { services: vec![service], ..config() }, facts)
 }
 
@@ -56,43 +56,43 @@ fn root(name: &str) -> Service {
 
 #[test]
 fn a_root_service_in_a_file_of_the_app_users_is_refused_with_what_to_write() {
-    let facts = written("/etc/services.d/cron.toml", file_owner("/etc/services.d/cron.toml"));
+    let facts = facts_with("/etc/services.d/cron.toml", file_owner("/etc/services.d/cron.toml"));
     assert_eq!(
-        of(root("cron"), &facts),
+        problems_of(root("cron"), &facts),
         ["/etc/services.d/cron.toml: `cron` runs as root, and users other than root could have written it: \
              /etc/services.d/cron.toml is 1000:1000 0644; `COPY --chown=0:0` in the Dockerfile, or \
              `chown 0:0 /etc/services.d/cron.toml && chmod go-w /etc/services.d/cron.toml`, or remove `user = \"root\"`"]
     );
-    assert!(of(longrun("cron"), &facts).is_empty(), "it has no more than its writer");
+    assert!(problems_of(longrun("cron"), &facts).is_empty(), "it has no more than its writer");
 }
 
 #[test]
 fn whatever_gives_a_service_more_than_the_app_user_has_counts() {
-    let facts = written("/etc/services.d/a.toml", file_owner("/etc/services.d"));
+    let facts = facts_with("/etc/services.d/a.toml", file_owner("/etc/services.d"));
     let cases: [(&str, Change); 7] = [
-        ("runs as postgres (999:998)", |it| it.user = RunAs::Account(user("postgres"))),
-        ("has group 0, which", |it| it.user = RunAs::Ids(Uid(1000), Gid(0))),
-        ("has group 44, which", |it| it.groups = Some(vec![GroupRef::Name(group("video"))])),
-        ("is given NET_BIND_SERVICE", |it| it.capabilities = it.capabilities.with(Capability::NET_BIND_SERVICE)),
-        ("is without no_new_privs", |it| it.no_new_privileges = false),
-        ("has nice -5", |it| it.nice = Some(-5)),
-        ("has oom_score_adj -5", |it| it.oom_score_adj = Some(-5)),
+        ("runs as postgres (999:998)", |each| each.user = RunAs::Account(user("postgres"))),
+        ("has group 0, which", |each| each.user = RunAs::Ids(Uid(1000), Gid(0))),
+        ("has group 44, which", |each| each.groups = Some(vec![GroupRef::Name(group("video"))])),
+        ("is given NET_BIND_SERVICE", |each| each.capabilities = each.capabilities.with(Capability::NET_BIND_SERVICE)),
+        ("is without no_new_privs", |each| each.no_new_privileges = false),
+        ("has nice -5", |each| each.nice = Some(-5)),
+        ("has oom_score_adj -5", |each| each.oom_score_adj = Some(-5)),
     ];
     for (why, change) in cases {
         let mut service = longrun("a");
         change(&mut service);
-        let told = of(service, &facts);
-        assert!(told.len() == 1 && told[0].contains(why), "{why}: {told:?}");
+        let messages = problems_of(service, &facts);
+        assert!(messages.len() == 1 && messages[0].contains(why), "{why}: {messages:?}");
     }
     let raising = vec![Limit { resource: Resource::Nofile, soft: None, hard: None }];
-    assert!(of(Service { limits: raising, ..longrun("a") }, &facts)[0].contains("raises a hard limit"));
+    assert!(problems_of(Service { limits: raising, ..longrun("a") }, &facts)[0].contains("raises a hard limit"));
     let same = Service { user: RunAs::Ids(Uid(1000), Gid(1000)), nice: Some(5), ..longrun("a") };
-    assert!(of(same, &facts).is_empty(), "the app user by its numbers");
+    assert!(problems_of(same, &facts).is_empty(), "the app user by its numbers");
 }
 
 #[test]
 fn a_tree_that_many_services_share_is_reported_once() {
-    let mut facts = written("/etc/services.d/a.toml", file_owner("/etc/services.d"));
+    let mut facts = facts_with("/etc/services.d/a.toml", file_owner("/etc/services.d"));
     facts.named.file_owners.insert("/etc/services.d/b.toml".into(), vec![file_owner("/etc/services.d")]);
     let config = Config { services: vec![root("a"), root("b")], ..config() };
     assert_eq!(problems(&config, &facts).len(), 1);
@@ -100,7 +100,7 @@ fn a_tree_that_many_services_share_is_reported_once() {
 
 #[test]
 fn where_nobody_has_more_than_the_app_user_nothing_is_refused() {
-    let facts = written("/etc/services.d/a.toml", file_owner("/etc/services.d/a.toml"));
+    let facts = facts_with("/etc/services.d/a.toml", file_owner("/etc/services.d/a.toml"));
     let mut as_root = Config { services: vec![root("a")], ..config() };
     as_root.container.app.env_uid = env_uid(0);
     as_root.container.app.env_gid = env_gid(0);
@@ -108,37 +108,40 @@ fn where_nobody_has_more_than_the_app_user_nothing_is_refused() {
     assert!(problems(&as_root, &facts).is_empty());
     let mut without = as_user(1000, 1000);
     without.named.file_owners = facts.named.file_owners;
-    assert!(of(root("a"), &without).is_empty(), "nobody is root here");
+    assert!(problems_of(root("a"), &without).is_empty(), "nobody is root here");
 }
 
 #[test]
 fn variables_are_roots_or_those_of_the_services_own_user() {
     let file = |service: Service| Service { environment_file: Some("/config/a.env".into()), ..service };
-    let facts = written("/config/a.env", file_owner("/config"));
-    let told = of(file(root("a")), &facts);
+    let facts = facts_with("/config/a.env", file_owner("/config"));
+    let messages = problems_of(file(root("a")), &facts);
     assert!(
-        told.len() == 1 && told[0].contains("its `environment_file` /config/a.env: /config is 1000:1000"),
-        "{told:?}"
+        messages.len() == 1 && messages[0].contains("its `environment_file` /config/a.env: /config is 1000:1000"),
+        "{messages:?}"
     );
-    assert!(of(file(longrun("a")), &facts).is_empty());
+    assert!(problems_of(file(longrun("a")), &facts).is_empty());
 
     let postgres = FileOwner { uid: Uid(999), gid: Gid(998), ..file_owner("/var/lib/postgresql") };
-    let facts = written("/config/a.env", postgres);
+    let facts = facts_with("/config/a.env", postgres);
     let db = Service { user: RunAs::Account(user("postgres")), ..longrun("a") };
-    assert!(of(file(db.clone()), &facts).is_empty(), "it gains nothing");
+    assert!(problems_of(file(db.clone()), &facts).is_empty(), "it gains nothing");
     let raised = Service { capabilities: db.capabilities.with(Capability::SYS_ADMIN), ..db };
-    assert_eq!(of(file(raised), &facts).len(), 1, "others of that user gain the capability");
+    assert_eq!(problems_of(file(raised), &facts).len(), 1, "others of that user gain the capability");
 }
 
 #[test]
 fn the_container_file_is_roots_where_root_does_what_it_says() {
-    let facts = written("/etc/stepdown.toml", file_owner("/etc/stepdown.toml"));
+    let facts = facts_with("/etc/stepdown.toml", file_owner("/etc/stepdown.toml"));
     let mut config = config();
     config.container.app.at = stepdown::error::Place::file("/etc/stepdown.toml");
     assert!(problems(&config, &facts).is_empty(), "nothing of root's is in it");
     config.container.own = vec![own("/config")];
-    let told = problems(&config, &facts);
-    assert!(told.len() == 1 && told[0].starts_with("/etc/stepdown.toml: root does what `own` says"), "{told:?}");
+    let messages = problems(&config, &facts);
+    assert!(
+        messages.len() == 1 && messages[0].starts_with("/etc/stepdown.toml: root does what `own` says"),
+        "{messages:?}"
+    );
     config.container.own.clear();
     config.container.drop = DropPolicy::Root;
     assert!(problems(&config, &facts)[0].contains("`drop`"));
@@ -165,7 +168,7 @@ fn modes_are_judged_by_who_could_really_write() {
 
 /// A service whose program was found there, and whose file or directory that is.
 fn executed(program: &str, found: FileOwner) -> Facts {
-    let mut facts = written(program, found);
+    let mut facts = facts_with(program, found);
     facts.named.programs.insert("hook".to_owned(), ProgramFact::Found(program.into()));
     facts
 }
@@ -174,13 +177,13 @@ fn executed(program: &str, found: FileOwner) -> Facts {
 fn a_program_that_others_could_have_written_is_refused_wherever_it_lies_unless_the_author_answers_for_it() {
     let facts = executed("/data/hook.sh", FileOwner { directory: true, mode: 0o755, ..file_owner("/data") });
     assert_eq!(
-        of(root("hook"), &facts),
+        problems_of(root("hook"), &facts),
         ["/etc/services.d/hook.toml: `hook` runs as root, and users other than root could have written its program \
           /data/hook.sh: /data is 1000:1000 0755; move it to where only root can write, such as /usr/local/bin, or remove \
           `user = \"root\"`; if everyone who can write /data may have what `hook` has, write `trust = [\"/data\"]` into \
           /etc/stepdown.toml"]
     );
-    assert!(of(longrun("hook"), &facts).is_empty(), "it is the app user");
+    assert!(problems_of(longrun("hook"), &facts).is_empty(), "it is the app user");
     let vouched = |place: &str| {
         let mut config = Config { services: vec![root("hook")], ..config() };
         config.container.trust = vec![place.into()];
@@ -190,27 +193,27 @@ fn a_program_that_others_could_have_written_is_refused_wherever_it_lies_unless_t
     assert_eq!(vouched("/opt").len(), 1);
 
     let file = executed("/data/hook.sh", file_owner("/data/hook.sh"));
-    let told = of(root("hook"), &file);
-    assert!(told[0].contains("`COPY --chown=0:0` in the Dockerfile, or `chown 0:0 /data/hook.sh"), "{told:?}");
+    let messages = problems_of(root("hook"), &file);
+    assert!(messages[0].contains("`COPY --chown=0:0` in the Dockerfile, or `chown 0:0 /data/hook.sh"), "{messages:?}");
 }
 
 #[test]
 fn what_a_program_needs_and_what_runs_beside_it_is_executed_too() {
-    let mut facts = written("/data/python", file_owner("/data/python"));
+    let mut facts = facts_with("/data/python", file_owner("/data/python"));
     facts.named.programs.insert("hook".to_owned(), ProgramFact::Found("/usr/bin/hook".into()));
-    assert!(of(root("hook"), &facts).is_empty());
+    assert!(problems_of(root("hook"), &facts).is_empty());
     facts.named.interpreters.insert("/usr/bin/hook".into(), vec!["/data/python".into()]);
-    let told = of(root("hook"), &facts);
-    assert!(told[0].contains("could have written /data/python, which /usr/bin/hook needs"), "{told:?}");
+    let messages = problems_of(root("hook"), &facts);
+    assert!(messages[0].contains("could have written /data/python, which /usr/bin/hook needs"), "{messages:?}");
 
-    let mut facts = written("/data/finish", file_owner("/data/finish"));
+    let mut facts = facts_with("/data/finish", file_owner("/data/finish"));
     facts.named.programs.insert("hook".to_owned(), ProgramFact::Found("/usr/bin/hook".into()));
     let finish = ("finish", ProgramFact::Found("/data/finish".into()));
     facts.named.helpers.insert("hook".to_owned(), [finish].into());
     let command = Command::Argv(vec!["/data/finish".into()]);
     let service = Service { finish: Some(Finish { command, timeout: None }), ..root("hook") };
-    let told = of(service, &facts);
-    assert!(told[0].contains("could have written its `finish` /data/finish"), "{told:?}");
+    let messages = problems_of(service, &facts);
+    assert!(messages[0].contains("could have written its `finish` /data/finish"), "{messages:?}");
 }
 
 #[test]
@@ -221,8 +224,11 @@ fn a_program_in_a_place_that_the_boot_gives_to_the_app_is_as_good_as_the_apps() 
     let mut config = Config { services: vec![root("hook")], ..config() };
     assert!(problems(&config, &facts).is_empty());
     config.container.own = vec![own("/data")];
-    let told = problems(&config, &facts);
-    assert!(told.len() == 1 && told[0].contains("/data/bin/hook: `own` gives /data away; move it"), "{told:?}");
+    let messages = problems(&config, &facts);
+    assert!(
+        messages.len() == 1 && messages[0].contains("/data/bin/hook: `own` gives /data away; move it"),
+        "{messages:?}"
+    );
     config.container.own[0].options.exclude = vec!["bin".into()];
     assert!(problems(&config, &facts).is_empty());
     config.container.own = vec![Own { user: Some(UserRef::Id(Uid(0))), ..own("/data") }];
@@ -281,11 +287,12 @@ fn what_has_more_privilege_than_the_app_user_searches_only_directories_of_root_a
 #[test]
 fn a_directory_of_a_declared_path_is_judged_by_what_may_be_placed_there_later() {
     let mut facts = open_path();
-    let service = |it: Service| Service { environment: [("PATH".into(), "/usr/bin:/data/bin".into())].into(), ..it };
+    let service =
+        |each: Service| Service { environment: [("PATH".into(), "/usr/bin:/data/bin".into())].into(), ..each };
     let declared = [facts.named.search.default[3].clone(), facts.named.search.container[0].clone()];
     facts.named.search.declared.insert("hook".to_owned(), declared.to_vec());
     assert_eq!(
-        of(service(root("hook")), &facts),
+        problems_of(service(root("hook")), &facts),
         [
             "/etc/services.d/hook.toml: `hook` runs as root, and programs are searched in the PATH of its file: /data/bin (users \
           other than root decide what is found there: /data/bin is 1000:1000 0755); take it out of PATH, or remove \
@@ -293,7 +300,7 @@ fn a_directory_of_a_declared_path_is_judged_by_what_may_be_placed_there_later() 
           /etc/stepdown.toml"
         ]
     );
-    assert!(of(service(longrun("hook")), &facts).is_empty());
+    assert!(problems_of(service(longrun("hook")), &facts).is_empty());
     let mut config = Config { services: vec![service(root("hook"))], ..config() };
     config.container.trust = vec!["/data/bin".into()];
     assert!(problems(&config, &facts).is_empty());
@@ -312,17 +319,17 @@ fn a_program_is_the_one_that_is_found_in_what_is_left_of_path() {
     let all = vec![(0, found("/data/bin/mkdir")), (5, found("/usr/bin/mkdir"))];
     facts.named.candidates.insert("hook".to_owned(), [("", all)].into());
     facts.named.file_owners.insert("/data/bin/mkdir".into(), vec![file_owner("/data/bin/mkdir")]);
-    let service = |it: Service| Service { command: Command::Argv(vec!["mkdir".into(), "/run/x".into()]), ..it };
-    let program = |it: Service| {
-        let config = Config { services: vec![service(it)], ..config() };
+    let service = |each: Service| Service { command: Command::Argv(vec!["mkdir".into(), "/run/x".into()]), ..each };
+    let program = |each: Service| {
+        let config = Config { services: vec![service(each)], ..config() };
         plan::boot(&config, &facts).unwrap().services[0].program.clone()
     };
     assert_eq!(program(root("hook")), PathBuf::from("/usr/bin/mkdir"));
     assert_eq!(program(longrun("hook")), PathBuf::from("/data/bin/mkdir"));
 
     facts.named.candidates.insert("hook".to_owned(), [("", vec![(0, found("/data/bin/mkdir"))])].into());
-    let told = of(service(root("hook")), &facts);
-    assert!(told.len() == 1 && told[0].contains("cannot find the program `mkdir` in PATH"), "{told:?}");
+    let messages = problems_of(service(root("hook")), &facts);
+    assert!(messages.len() == 1 && messages[0].contains("cannot find the program `mkdir` in PATH"), "{messages:?}");
 }
 
 #[test]
@@ -372,26 +379,32 @@ fn the_interpreter_that_env_finds_is_judged_and_looked_for_in_what_is_left_of_pa
         facts
     };
     let both = [(0, "/data/bin/python3"), (5, "/usr/bin/python3")];
-    assert!(of(root("hook"), &facts(&both)).is_empty(), "the first one is in a directory that is not searched");
+    assert!(
+        problems_of(root("hook"), &facts(&both)).is_empty(),
+        "the first one is in a directory that is not searched"
+    );
     let mut others = facts(&both);
     others.named.file_owners.insert("/usr/bin/python3".into(), vec![file_owner("/usr/bin/python3")]);
-    let told = of(root("hook"), &others);
-    assert!(told.len() == 1 && told[0].contains("have written /usr/bin/python3, which /opt/hook needs"), "{told:?}");
+    let messages = problems_of(root("hook"), &others);
+    assert!(
+        messages.len() == 1 && messages[0].contains("have written /usr/bin/python3, which /opt/hook needs"),
+        "{messages:?}"
+    );
     let mut others = facts(&both);
     others.named.file_owners.insert("/lib/ld.so".into(), vec![file_owner("/lib/ld.so")]);
-    assert!(of(root("hook"), &others)[0].contains("have written /lib/ld.so, which /usr/bin/python3 needs"));
+    assert!(problems_of(root("hook"), &others)[0].contains("have written /lib/ld.so, which /usr/bin/python3 needs"));
 
     let lost = facts(&[(0, "/data/bin/python3")]);
     assert_eq!(
-        of(root("hook"), &lost),
+        problems_of(root("hook"), &lost),
         [
             "/etc/services.d/hook.toml: `hook` runs as root, and env(1) finds no `python3` for /opt/hook in what is left of \
           PATH; write the path of the interpreter into /opt/hook, such as `#!/usr/bin/python3`"
         ]
     );
-    assert!(of(longrun("hook"), &lost).is_empty(), "the app user has the whole PATH");
+    assert!(problems_of(longrun("hook"), &lost).is_empty(), "the app user has the whole PATH");
     let declares = Service { environment: [("PATH".into(), "/data/bin".into())].into(), ..root("hook") };
-    assert!(of(declares.clone(), &lost).is_empty(), "its own file says where to look");
+    assert!(problems_of(declares.clone(), &lost).is_empty(), "its own file says where to look");
 
     // One that cannot be executed as it is: whoever may change it can make it a program.
     let mut others = facts(&[]);
@@ -399,8 +412,11 @@ fn the_interpreter_that_env_finds_is_judged_and_looked_for_in_what_is_left_of_pa
     let lookup = EnvLookup { name: "python3".into(), found: closed };
     others.named.by_env.insert("hook".to_owned(), [(PathBuf::from("/opt/hook"), lookup)].into());
     others.named.file_owners.insert("/data/bin/python3".into(), vec![file_owner("/data/bin/python3")]);
-    let told = of(declares.clone(), &others);
-    assert!(told.len() == 1 && told[0].contains("have written /data/bin/python3, which /opt/hook needs"), "{told:?}");
+    let messages = problems_of(declares.clone(), &others);
+    assert!(
+        messages.len() == 1 && messages[0].contains("have written /data/bin/python3, which /opt/hook needs"),
+        "{messages:?}"
+    );
 
     // What one command is told to run is warned of only; as the interpreter of another one it is refused.
     let mut others = facts(&[(0, "/data/bin/python3")]);
@@ -409,6 +425,9 @@ fn the_interpreter_that_env_finds_is_judged_and_looked_for_in_what_is_left_of_pa
     others.named.file_owners.insert("/data/bin/python3".into(), vec![file_owner("/data/bin/python3")]);
     let finish = Finish { command: Command::Argv(vec!["/opt/hook".into()]), timeout: None };
     let command = Command::Argv(vec!["/usr/bin/env".into(), "/data/bin/python3".into()]);
-    let told = of(Service { command, finish: Some(finish), ..declares }, &others);
-    assert!(told.len() == 1 && told[0].contains("have written /data/bin/python3, which /opt/hook needs"), "{told:?}");
+    let messages = problems_of(Service { command, finish: Some(finish), ..declares }, &others);
+    assert!(
+        messages.len() == 1 && messages[0].contains("have written /data/bin/python3, which /opt/hook needs"),
+        "{messages:?}"
+    );
 }

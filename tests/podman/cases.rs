@@ -50,7 +50,7 @@ const ROOTFUL: &[Case] = &[
 
 #[test]
 fn every_usual_user_namespace_ends_in_a_user_or_a_named_refusal() {
-    let Some(rootless) = Rootless::here() else { return };
+    let Some(rootless) = Rootless::available() else { return };
     check(&rootless, CASES);
 }
 
@@ -63,7 +63,7 @@ fn with_root_it_is_as_under_docker() {
 fn check(podman: &Rootless, cases: &[Case]) {
     let mut wrong = Vec::new();
     for (options, code, ids, words) in cases {
-        let ended = podman.run(options, "probe --exit 4");
+        let ended = podman.run(options, "recorder --exit 4");
         let found: Vec<_> = ended
             .records()
             .iter()
@@ -84,15 +84,15 @@ fn check(podman: &Rootless, cases: &[Case]) {
 
 #[test]
 fn on_the_host_the_app_is_a_subordinate_id_or_the_user_itself() {
-    let Some(rootless) = Rootless::here() else { return };
+    let Some(rootless) = Rootless::available() else { return };
     for (name, options, uid) in [
         ("default", "-e PUID=1000", SUBORDINATE + 999), // id 0 is the user, 1 the first subordinate one
         ("zero", "-e PUID=0 -e PGID=0", UID),
         ("keep", "--userns=keep-id", UID),
     ] {
         rootless.start(name, options);
-        let log = rootless.wait_for_log(name, "PROBE {");
-        assert_eq!(rootless.host_uids("probe"), [uid], "{options}: {log}");
+        let log = rootless.wait_for_log(name, "RECORD {");
+        assert_eq!(rootless.host_uids("recorder"), [uid], "{options}: {log}");
         // PID 1 is the same user: nobody of this container is more.
         assert_eq!(rootless.host_uids("/usr/bin/stepdown"), [uid], "{options}: {log}");
         assert_eq!(records(&log).len(), 1);

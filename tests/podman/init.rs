@@ -42,13 +42,13 @@ fn holds(engine: &Rootless) {
     };
 
     // It is the entry, and the container says so.
-    let (code, said) = run(
+    let (code, output) = run(
         engine,
         &["--name=first", with[0], with[1]],
         &["sh", "-c", "read name < /proc/1/comm; echo $name $$; exit 3"],
     );
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.starts_with("podman-init ") && !said.starts_with("podman-init 1\n"), "{said}");
+    assert_eq!(code, Some(3), "{output}");
+    assert!(output.starts_with("podman-init ") && !output.starts_with("podman-init 1\n"), "{output}");
     let seen = inspect("first");
     assert_eq!(seen["Path"], "/run/podman-init", "{seen}");
     assert_eq!(seen["Config"]["Annotations"]["io.podman.annotations.init"], "TRUE", "{seen}");
@@ -56,35 +56,35 @@ fn holds(engine: &Rootless) {
 
     // Also where the host's /dev is mounted.
     if engine.is_root() {
-        let (code, said) = run(engine, &["--rm", "-v", "/dev:/dev", with[0], with[1]], &["sh", "-c", "exit 4"]);
-        assert_eq!(code, Some(4), "{said}");
+        let (code, output) = run(engine, &["--rm", "-v", "/dev:/dev", with[0], with[1]], &["sh", "-c", "exit 4"]);
+        assert_eq!(code, Some(4), "{output}");
     }
 
     // Without it nothing of this is there.
-    let (code, said) = run(engine, &["--name=plain"], &["sh", "-c", "echo $$"]);
-    assert_eq!((code, said.trim()), (Some(0), "1"));
+    let (code, output) = run(engine, &["--name=plain"], &["sh", "-c", "echo $$"]);
+    assert_eq!((code, output.trim()), (Some(0), "1"));
     let seen = inspect("plain");
     assert_eq!(seen["Path"], "sh", "{seen}");
     assert_eq!(seen["Config"]["Annotations"]["io.podman.annotations.init"], "FALSE", "{seen}");
     engine.must(&["rm", "plain"]);
 
     // An init that is not there is Podman's error.
-    let (code, said) = run(engine, &["--rm", "--init", "--init-path=/none/init"], &["sh"]);
-    assert!(code == Some(125) && said.contains("/none/init"), "{code:?} {said}");
+    let (code, output) = run(engine, &["--rm", "--init", "--init-path=/none/init"], &["sh"]);
+    assert!(code == Some(125) && output.contains("/none/init"), "{code:?} {output}");
 
     // A command's options are its own, and what cannot be executed is an end.
-    let (code, said) =
+    let (code, output) =
         run(engine, &["--rm", with[0], with[1]], &["sh", "-c", "echo \"$@\"", "sh", "-g", "--", "-P", "--version"]);
-    assert_eq!((code, said.trim()), (Some(0), "-g -- -P --version"));
-    let (code, said) = run(engine, &["--rm", with[0], with[1]], &["/none"]);
-    assert!(code == Some(1) && said.contains("No such file or directory"), "{code:?} {said}");
-    let (code, said) = run(engine, &["--rm", with[0], with[1]], &["-x"]);
-    assert!(code == Some(1) && said.contains("failed to exec pid1"), "{code:?} {said}");
+    assert_eq!((code, output.trim()), (Some(0), "-g -- -P --version"));
+    let (code, output) = run(engine, &["--rm", with[0], with[1]], &["/none"]);
+    assert!(code == Some(1) && output.contains("No such file or directory"), "{code:?} {output}");
+    let (code, output) = run(engine, &["--rm", with[0], with[1]], &["-x"]);
+    assert!(code == Some(1) && output.contains("failed to exec pid1"), "{code:?} {output}");
 
     // Orphans are reaped.
     let orphan = "p=$(sh -c '(while kill -0 $$; do :; done) > /dev/null 2>&1 & echo $!'); while [ -e /proc/$p ]; do :; done; echo reaped";
-    let (code, said) = run(engine, &["--rm", with[0], with[1]], &["sh", "-c", orphan]);
-    assert_eq!((code, said.trim()), (Some(0), "reaped"));
+    let (code, output) = run(engine, &["--rm", with[0], with[1]], &["sh", "-c", orphan]);
+    assert_eq!((code, output.trim()), (Some(0), "reaped"));
 
     // `podman stop` and `podman kill` reach the command; so do signals that `podman run` passes on.
     let waits = "trap 'echo told; exit 5' TERM USR1; echo begun; while :; do :; done";
@@ -129,7 +129,7 @@ fn holds(engine: &Rootless) {
 
 #[test]
 fn without_root_it_is_the_init_that_podman_expects() {
-    if let Some(rootless) = Rootless::here() {
+    if let Some(rootless) = Rootless::available() {
         holds(&rootless);
     }
 }

@@ -17,7 +17,7 @@ fn listen(at: &Path) -> UnixDatagram {
 }
 
 /// The next datagram.
-fn heard(socket: &UnixDatagram) -> String {
+fn receive(socket: &UnixDatagram) -> String {
     let mut bytes = [0; 4096];
     let length = socket.recv(&mut bytes).expect("something is told");
     String::from_utf8(bytes[..length].to_vec()).unwrap()
@@ -27,35 +27,35 @@ fn heard(socket: &UnixDatagram) -> String {
 fn until_ready(socket: &UnixDatagram) -> Vec<String> {
     let mut all = Vec::new();
     while !all.last().is_some_and(|line: &String| line.contains("READY=1")) {
-        all.push(heard(socket));
+        all.push(receive(socket));
     }
     all
 }
 
 #[test]
 fn podman_is_notified_when_all_is_ready() {
-    let Some(rootless) = Rootless::here() else { return };
+    let Some(rootless) = Rootless::available() else { return };
     let at = rootless.run_directory().join("notify");
     let socket = listen(&at);
     // Podman waits itself for the readiness, which its OCI runtime passes on, and nothing but it.
     let words = ["run", "-d", "--name=told", "--sdnotify=container", "--ulimit=host", "--network=none", IMAGE];
     let output = rootless.podman(&words).env("NOTIFY_SOCKET", &at).output().unwrap();
     assert!(output.status.success(), "{}", crate::support::docker::both(&output));
-    let told = until_ready(&socket);
-    assert!(told.iter().any(|line| line.contains("MAINPID=")), "{told:?}");
+    let message = until_ready(&socket);
+    assert!(message.iter().any(|line| line.contains("MAINPID=")), "{message:?}");
     rootless.wait_for_log("told", "web: up");
 }
 
 #[test]
 fn whoever_listens_hears_status_readiness_and_the_stop() {
-    let Some(rootless) = Rootless::here() else { return };
+    let Some(rootless) = Rootless::available() else { return };
     let at = rootless.run_directory().join("notify");
     let gate = rootless.files().join("gate");
     fs::create_dir(&gate).unwrap();
     fs::set_permissions(&gate, fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(
         rootless.files().join("web.toml"),
-        "command = [\"probe\", \"--stay\"]\nready = { path = \"/opened/gate\" }\n",
+        "command = [\"recorder\", \"--stay\"]\nready = { path = \"/opened/gate\" }\n",
     )
     .unwrap();
     let socket = listen(&at);
@@ -63,13 +63,13 @@ fn whoever_listens_hears_status_readiness_and_the_stop() {
     let (at, gate, files) = (at.display(), gate.display(), files.display());
     let notify = format!("--sdnotify=ignore -v {at}:/notify -e NOTIFY_SOCKET=/notify");
     rootless.start("heard", &format!("{notify} -v {gate}:/opened -v {files}/web.toml:/etc/services.d/web.toml:ro"));
-    rootless.wait_for_log("heard", "PROBE {");
+    rootless.wait_for_log("heard", "RECORD {");
     assert!(!rootless.wait_for_log("heard", "").contains("web: up"), "it is not ready yet");
     fs::write(format!("{gate}/gate"), "").unwrap();
-    let told = until_ready(&socket);
-    assert!(told.iter().any(|line| line.starts_with("STATUS=")), "{told:?}");
+    let message = until_ready(&socket);
+    assert!(message.iter().any(|line| line.starts_with("STATUS=")), "{message:?}");
     rootless.must(&["stop", "--time=9", "heard"]);
     let after: Vec<String> =
-        std::iter::repeat_with(|| heard(&socket)).take_while(|line| !line.contains("STOPPING=1")).collect();
+        std::iter::repeat_with(|| receive(&socket)).take_while(|line| !line.contains("STOPPING=1")).collect();
     assert!(after.iter().all(|line| line.starts_with("STATUS=")), "{after:?}");
 }

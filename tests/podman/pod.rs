@@ -23,7 +23,7 @@ spec:
   - name: app
     image: IMAGE
     imagePullPolicy: Never
-    args: [probe, --places, --stay]
+    args: [recorder, --places, --stay]
     env: [{ name: STEPDOWN_STOP_TIMEOUT, value: 5s }]
     securityContext:
       allowPrivilegeEscalation: false
@@ -36,7 +36,7 @@ spec:
   - name: neighbour
     image: IMAGE
     imagePullPolicy: Never
-    args: [probe, --stay]
+    args: [recorder, --stay]
     securityContext:
       capabilities: { drop: [ALL] }
   volumes: [{ name: scratch, emptyDir: {} }]
@@ -44,7 +44,7 @@ spec:
 
 #[test]
 fn a_restricted_pod_boots_answers_its_probes_and_leaves_its_neighbour_alone() {
-    let Some(rootless) = Rootless::here() else { return };
+    let Some(rootless) = Rootless::available() else { return };
     let file = rootless.files().join("pod.yaml");
     std::fs::write(&file, POD.replace("IMAGE", IMAGE)).unwrap();
     rootless.must(&["kube", "play", "--network=none", &file.display().to_string()]);

@@ -31,16 +31,16 @@ pub struct Rootless {
 
 impl Rootless {
     /// Makes it; says `SKIPPED (why)` where that is not possible, which is a failure under `STEPDOWN_TEST_STRICT=1`.
-    pub fn here() -> Option<Self> {
-        Self::of(UID)
+    pub fn available() -> Option<Self> {
+        Self::for_user(UID)
     }
 
     /// As above, but root, with stores of its own.
     pub fn rootful() -> Option<Self> {
-        Self::of(0)
+        Self::for_user(0)
     }
 
-    fn of(uid: u32) -> Option<Self> {
+    fn for_user(uid: u32) -> Option<Self> {
         let why = match () {
             () if !nix::unistd::geteuid().is_root() => Some("it needs root, to become somebody else".to_owned()),
             () if !Path::new("/usr/bin/podman").exists() => {
@@ -166,7 +166,7 @@ impl Rootless {
             .chain([IMAGE])
             .chain(command.split_whitespace())
             .collect();
-        Ended::of(&self.podman(&words).output().unwrap())
+        Ended::from_output(&self.podman(&words).output().unwrap())
     }
 
     /// Returns whether it is root's.
@@ -229,7 +229,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    fn of(output: &Output) -> Self {
+    fn from_output(output: &Output) -> Self {
         Self { code: output.status.code().unwrap_or(-1), output: both(output) }
     }
 
@@ -241,5 +241,5 @@ impl Ended {
 
 /// Returns the records in a log.
 pub fn records(log: &str) -> Vec<Value> {
-    log.lines().filter_map(|line| serde_json::from_str(line.split_once("PROBE ")?.1).ok()).collect()
+    log.lines().filter_map(|line| serde_json::from_str(line.split_once("RECORD ")?.1).ok()).collect()
 }

@@ -72,9 +72,9 @@ impl ProbeLoop {
         loop {
             answer = answer.or(self.probes.expire(Instant::now()).pop());
             if let WaitResult::Exited(dead, exit) = reap::peek() {
-                let told = self.probes.exited(dead, exit);
+                let message = self.probes.exited(dead, exit);
                 reap::reap(dead);
-                answer = answer.or(told);
+                answer = answer.or(message);
                 if dead == pid {
                     return answer;
                 }
@@ -161,7 +161,7 @@ pub struct Server {
 
 impl Server {
     /// What it was first asked.
-    pub fn asked(&self) -> String {
+    pub fn request(&self) -> String {
         self.requests.recv_timeout(LIMIT).unwrap()
     }
 }
@@ -212,11 +212,11 @@ pub fn slow_server(begin: &str) -> Server {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-            let mut said = stream.write_all(begin.as_bytes());
-            while said.is_ok() {
+            let mut output = stream.write_all(begin.as_bytes());
+            while output.is_ok() {
                 // Listening is the pause.
                 let _asked = stream.read(&mut [0; 64]);
-                said = stream.write_all(b" ");
+                output = stream.write_all(b" ");
             }
         }
     });

@@ -58,7 +58,7 @@ pub struct Ended {
 }
 
 impl Bundle {
-    /// Returns one that runs the probe as its main command.
+    /// Returns one that runs the recorder as its main command.
     pub fn new() -> Self {
         let top = tempfile::tempdir().unwrap();
         fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -70,7 +70,7 @@ impl Bundle {
             "process": {
                 "terminal": false,
                 "user": { "uid": 0, "gid": 0 },
-                "args": ["/usr/bin/stepdown", "init", "--", "probe", "--places", "--exit", "4"],
+                "args": ["/usr/bin/stepdown", "init", "--", "recorder", "--places", "--exit", "4"],
                 "env": ["PATH=/usr/bin:/bin", "PUID=1000"],
                 "cwd": "/",
                 "capabilities": { "bounding": DOCKERS, "effective": DOCKERS, "permitted": DOCKERS },
@@ -141,7 +141,7 @@ impl Bundle {
 impl Ended {
     /// Returns the main command's record.
     pub fn record(&self) -> Option<Value> {
-        let line = self.output.lines().find_map(|line| Some(line.split_once("PROBE ")?.1))?;
+        let line = self.output.lines().find_map(|line| Some(line.split_once("RECORD ")?.1))?;
         serde_json::from_str(line).ok()
     }
 }

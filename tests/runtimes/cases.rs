@@ -17,7 +17,7 @@ struct Case {
     code: i32,
     /// Uid and gid of the main command.
     ids: Option<(u32, u32)>,
-    said: &'static [&'static str],
+    output: &'static [&'static str],
     unsaid: &'static [&'static str],
 }
 
@@ -27,7 +27,7 @@ const PLAIN: Case = Case {
     rootless: false,
     code: 4,
     ids: Some((1000, 1000)),
-    said: &[],
+    output: &[],
     unsaid: &["warning"],
 };
 
@@ -36,7 +36,7 @@ const IDS: &[Case] = &[
     Case {
         name: "a user namespace with two ids that own nothing of the image",
         change: |bundle| bundle.map(&[(0, 100_000, 1), (1000, 101_000, 1)]),
-        said: &["mode: root, limited", "the owner of /etc is not mapped in this user namespace"],
+        output: &["mode: root, limited", "the owner of /etc is not mapped in this user namespace"],
         unsaid: &["DAC_OVERRIDE"],
         ..PLAIN
     },
@@ -53,7 +53,7 @@ const IDS: &[Case] = &[
         change: |bundle| bundle.map(&[(0, 100_000, 1)]),
         code: 100,
         ids: None,
-        said: &["PUID=1000: uid 1000 is not mapped in this user namespace (mapped: 0)", "gid 1000 is not mapped"],
+        output: &["PUID=1000: uid 1000 is not mapped in this user namespace (mapped: 0)", "gid 1000 is not mapped"],
         unsaid: &[],
         ..PLAIN
     },
@@ -64,7 +64,7 @@ const IDS: &[Case] = &[
             bundle.config["process"]["env"] = json!(["PATH=/usr/bin", "PUID=0", "PGID=0"]);
         },
         ids: Some((0, 0)),
-        said: &["PID 1 stays root"],
+        output: &["PID 1 stays root"],
         unsaid: &[],
         ..PLAIN
     },
@@ -77,7 +77,7 @@ const IDS: &[Case] = &[
         },
         rootless: true,
         ids: Some((0, 0)),
-        said: &["PID 1 stays root"],
+        output: &["PID 1 stays root"],
         unsaid: &["skipped"],
         ..PLAIN
     },
@@ -100,7 +100,7 @@ const CAPABILITIES: &[Case] = &[
             bundle.config["process"]["noNewPrivileges"] = json!(true);
             bundle.config["root"]["readonly"] = json!(true);
         },
-        said: &["skipped own /config"],
+        output: &["skipped own /config"],
         unsaid: &[],
         ..PLAIN
     },
@@ -112,7 +112,7 @@ const CAPABILITIES: &[Case] = &[
         },
         code: 111,
         ids: None,
-        said: &["cap_add: [SETGID, SETUID]"],
+        output: &["cap_add: [SETGID, SETUID]"],
         unsaid: &[],
         ..PLAIN
     },
@@ -133,7 +133,7 @@ const CAPABILITIES: &[Case] = &[
             bundle.config["process"]["oomScoreAdj"] = json!(500);
             bundle.config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "hard": 40, "soft": 40 }]);
         },
-        said: &["40 open files are allowed, and one program may need"],
+        output: &["40 open files are allowed, and one program may need"],
         unsaid: &["cannot"],
         ..PLAIN
     },
@@ -144,7 +144,7 @@ const CAPABILITIES: &[Case] = &[
         },
         code: 111,
         ids: None,
-        said: &["cannot run one program: 32 open files are allowed, and at least ", "`--ulimit nofile=68`"],
+        output: &["cannot run one program: 32 open files are allowed, and at least ", "`--ulimit nofile=68`"],
         unsaid: &[],
         ..PLAIN
     },
@@ -176,7 +176,7 @@ const AROUND: &[Case] = &[
             let mount = json!({ "destination": "/etc", "type": "bind", "source": etc, "options": ["rbind", "ro"] });
             bundle.config["mounts"].as_array_mut().unwrap().push(mount);
         },
-        said: &["/etc is read-only"],
+        output: &["/etc is read-only"],
         unsaid: &[],
         ..PLAIN
     },
@@ -186,7 +186,7 @@ const AROUND: &[Case] = &[
             bundle.config["root"]["readonly"] = json!(true);
             bundle.config["mounts"].as_array_mut().unwrap().pop();
         },
-        said: &["no directory for the control socket can be written", "/etc is read-only"],
+        output: &["no directory for the control socket can be written", "/etc is read-only"],
         unsaid: &[],
         ..PLAIN
     },
@@ -209,7 +209,7 @@ const FILTERS: &[Case] = &[
         change: |bundle| bundle.refuse(&["setresuid", "setresgid"], FORBIDDEN),
         code: 111,
         ids: None,
-        said: &["cannot switch to"],
+        output: &["cannot switch to"],
         unsaid: &[],
         ..PLAIN
     },
@@ -254,12 +254,12 @@ fn check(cases: &[Case]) {
                 .iter()
                 .any(|set| record["self"][set] != "0000000000000000")
         });
-        let unsaid: Vec<_> = case.said.iter().filter(|word| !ended.output.contains(**word)).collect();
-        let said: Vec<_> = case.unsaid.iter().filter(|word| ended.output.contains(**word)).collect();
-        if ended.code != case.code || ids != expected || kept || !unsaid.is_empty() || !said.is_empty() {
+        let unsaid: Vec<_> = case.output.iter().filter(|word| !ended.output.contains(**word)).collect();
+        let printed: Vec<_> = case.unsaid.iter().filter(|word| ended.output.contains(**word)).collect();
+        if ended.code != case.code || ids != expected || kept || !unsaid.is_empty() || !printed.is_empty() {
             let Case { name, .. } = case;
             wrong.push(format!(
-                "[{name}] code {}, ids {ids:?}, kept {kept}, unsaid {unsaid:?}, said {said:?}:\n{}",
+                "[{name}] code {}, ids {ids:?}, kept {kept}, unsaid {unsaid:?}, said {printed:?}:\n{}",
                 ended.code, ended.output
             ));
         }

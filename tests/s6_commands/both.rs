@@ -27,7 +27,7 @@ pub fn original(name: &str) -> Option<PathBuf> {
 }
 
 /// A directory with a link for each of our commands.
-pub fn ours() -> &'static Path {
+pub fn own_commands() -> &'static Path {
     static LINKS: OnceLock<tempfile::TempDir> = OnceLock::new();
     let made = || {
         let place = tempfile::tempdir().unwrap();
@@ -51,7 +51,7 @@ pub struct Case<'a> {
 
 /// What is seen of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct CallResult {
     pub code: Option<i32>,
     pub out: String,
     pub err: String,
@@ -65,11 +65,11 @@ fn path_of_originals() -> String {
 }
 
 /// Runs a call with commands from a PATH that begins with ours.
-pub fn run_ours(case: &Case<'_>) -> Seen {
-    run(case, &format!("{}:/usr/bin:/bin", ours().display()))
+pub fn run_ours(case: &Case<'_>) -> CallResult {
+    run(case, &format!("{}:/usr/bin:/bin", own_commands().display()))
 }
 
-fn run(case: &Case<'_>, path: &str) -> Seen {
+fn run(case: &Case<'_>, path: &str) -> CallResult {
     let place = tempfile::tempdir().unwrap();
     for (name, text) in case.files {
         let file = place.path().join(name);
@@ -91,7 +91,7 @@ fn run(case: &Case<'_>, path: &str) -> Seen {
     let text = |bytes: Vec<u8>| {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let text = text.replace(place.path().to_str().unwrap(), "HERE").replace(path, "THE_PATH");
-        text.replace(EXECLINE, "LINKS").replace(ours().to_str().unwrap(), "LINKS")
+        text.replace(EXECLINE, "LINKS").replace(own_commands().to_str().unwrap(), "LINKS")
     };
     let mut out = text(output.stdout);
     if case.argv.contains(&"env") {
@@ -101,7 +101,7 @@ fn run(case: &Case<'_>, path: &str) -> Seen {
         out = lines.join("\n");
     }
     let files = numbered(files_in(place.path()));
-    Seen { code: output.status.code(), out, err: text(output.stderr), files }
+    CallResult { code: output.status.code(), out, err: text(output.stderr), files }
 }
 
 /// The names of archived log files are moments: their number takes the place.

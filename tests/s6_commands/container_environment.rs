@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::both::{Case, as_the_originals, calls, original, ours, run_ours};
+use super::both::{Case, as_the_originals, calls, original, own_commands, run_ours};
 use crate::support::skip::skipped;
 
 /// `with-contenv` of s6-overlay 3.2.2.
@@ -36,7 +36,7 @@ fn the_container_environment_is_what_the_original_makes_of_it() {
         return;
     }
     let theirs = "/usr/lib/execline/bin:/usr/bin:/bin";
-    let ours = format!("{}:/usr/bin:/bin", ours().display());
+    let ours = format!("{}:/usr/bin:/bin", own_commands().display());
     let calls: [&[&str]; 4] = [&["env"], &["sh", "-c", "echo $LINES"], &["no-such"], &[]];
     for variables in
         [&["A=b", "EMPTY=x"][..], &["S6_KEEP_ENV=0", "A=b"], &["S6_KEEP_ENV=1", "A=b"], &["S6_KEEP_ENV=x", "A=b"]]
@@ -106,18 +106,18 @@ fn a_directory_of_variables() {
 
 #[test]
 fn without_a_container_environment_the_present_one_is_used() {
-    let seen = |argv: &[&str], variables: &[(&str, &str)]| {
-        let seen = run_ours(&Case { argv, variables, ..Case::default() });
-        (seen.code.unwrap(), seen.out, seen.err)
+    let result = |argv: &[&str], variables: &[(&str, &str)]| {
+        let result = run_ours(&Case { argv, variables, ..Case::default() });
+        (result.code.unwrap(), result.out, result.err)
     };
-    assert_eq!(seen(&["with-contenv", "sh", "-c", "echo $A"], &[("A", "b")]), (0, "b\n".into(), "".into()));
-    assert_eq!(seen(&["with-contenv"], &[]), (0, "".into(), "".into()));
+    assert_eq!(result(&["with-contenv", "sh", "-c", "echo $A"], &[("A", "b")]), (0, "b\n".into(), "".into()));
+    assert_eq!(result(&["with-contenv"], &[]), (0, "".into(), "".into()));
     let missing = "with-contenv: fatal: unable to exec no-such: No such file or directory\n";
-    assert_eq!(seen(&["with-contenv", "no-such"], &[]), (127, "".into(), missing.into()));
+    assert_eq!(result(&["with-contenv", "no-such"], &[]), (127, "".into(), missing.into()));
     for kept in ["", "0", "1"] {
-        let printed = |argv: &[&str]| seen(argv, &[("A", "b"), ("S6_KEEP_ENV", kept)]);
+        let printed = |argv: &[&str]| result(argv, &[("A", "b"), ("S6_KEEP_ENV", kept)]);
         assert_eq!(printed(&["printcontenv", "A"]), (0, "b\n".into(), "".into()));
         assert_eq!(printed(&["printcontenv", "B"]), (1, "".into(), "".into()));
     }
-    assert_eq!(seen(&["printcontenv"], &[]), (100, "".into(), "printcontenv: fatal: too few arguments\n".into()));
+    assert_eq!(result(&["printcontenv"], &[]), (100, "".into(), "printcontenv: fatal: too few arguments\n".into()));
 }

@@ -50,7 +50,7 @@ fn another_user_for_the_rest() {
 #[test]
 fn who_is_that_user_already_goes_on_and_says_so() {
     let argv = ["s6-applyuidgid", "-u", "5", "-g", "6", "-G", "6", "s6-setuidgid", "5:6", "sh", "-c", SHOW];
-    let seen = run_ours(&Case { argv: &argv, ..Case::default() });
-    assert_eq!((seen.code, seen.out.as_str()), (Some(0), "5\n6\n6\n"));
-    assert!(seen.err.starts_with("s6-setuidgid: info: already running as uid 5, "), "{}", seen.err);
+    let result = run_ours(&Case { argv: &argv, ..Case::default() });
+    assert_eq!((result.code, result.out.as_str()), (Some(0), "5\n6\n6\n"));
+    assert!(result.err.starts_with("s6-setuidgid: info: already running as uid 5, "), "{}", result.err);
 }

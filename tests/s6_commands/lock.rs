@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::both::{as_the_originals, calls, original, ours};
+use super::both::{as_the_originals, calls, original, own_commands};
 
 #[test]
 fn a_lock_for_the_rest() {
@@ -25,7 +25,7 @@ fn a_lock_for_the_rest() {
 fn each_respects_the_locks_of_the_other() {
     let Some(theirs) = original("s6-setlock") else { return };
     let place = tempfile::tempdir().unwrap();
-    let ours = ours().join("s6-setlock");
+    let ours = own_commands().join("s6-setlock");
     for (one, other) in [(&theirs, &ours), (&ours, &theirs)] {
         let mut holder = Command::new(one);
         holder.args(["lock", "sh", "-c", "echo held; read line"]).current_dir(place.path());

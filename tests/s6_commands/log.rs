@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::both::{Case, as_the_originals, calls, original, ours, run_ours};
+use super::both::{Case, as_the_originals, calls, original, own_commands, run_ours};
 
 fn lines(count: usize) -> String {
     (0..count).map(|number| format!("this is line number {number:05} of the input\n")).collect()
@@ -97,8 +97,8 @@ fn a_service_logs_as_nobody_by_the_script_of_a_variable() {
     let script = "chmod 755 .; mkdir dir; chown nobody dir; (echo a; echo b) | logutil-service ./dir; stat -c %U dir/current; cat \
                   dir/current";
     let run = |variables: &[(&str, &str)]| {
-        let seen = run_ours(&Case { argv: &["sh", "-c", script], variables, ..Case::default() });
-        (seen.out, seen.err)
+        let result = run_ours(&Case { argv: &["sh", "-c", script], variables, ..Case::default() });
+        (result.out, result.err)
     };
     let none = String::new();
     assert_eq!(run(&[("S6_LOGGING_SCRIPT", " -a  pp ")]), ("nobody\np b\n".into(), none.clone()));
@@ -110,8 +110,8 @@ fn a_service_logs_as_nobody_by_the_script_of_a_variable() {
 fn a_stamp_is_in_front_where_it_is_wanted() {
     let stamped = |argv: &[&str]| {
         let variables = &[("TZ", "UTC")];
-        let seen = run_ours(&Case { argv, variables, input: "line\n", ..Case::default() });
-        seen.out.chars().map(|letter| if letter.is_ascii_hexdigit() { '0' } else { letter }).collect::<String>()
+        let result = run_ours(&Case { argv, variables, input: "line\n", ..Case::default() });
+        result.out.chars().map(|letter| if letter.is_ascii_hexdigit() { '0' } else { letter }).collect::<String>()
     };
     assert_eq!(stamped(&["s6-log", "t", "1"]), "@000000000000000000000000 lin0\n");
     assert_eq!(stamped(&["s6-log", "T", "1"]), "0000-00-00 00:00:00.000000000  lin0\n");
@@ -137,7 +137,7 @@ fn until(what: &str, holds: impl Fn() -> bool) {
 fn signals_end_it_after_the_present_line_and_rotate() {
     use std::io::Write;
     let Some(theirs) = original("s6-log") else { return };
-    for program in [theirs, ours().join("s6-log")] {
+    for program in [theirs, own_commands().join("s6-log")] {
         let place = tempfile::tempdir().unwrap();
         let read = |name: &str| std::fs::read_to_string(place.path().join("dir").join(name)).unwrap_or_default();
         let archives = || {
@@ -165,7 +165,7 @@ fn signals_end_it_after_the_present_line_and_rotate() {
 fn each_goes_on_in_a_directory_of_the_other() {
     use std::io::Write;
     let Some(theirs) = original("s6-log") else { return };
-    let ours = ours().join("s6-log");
+    let ours = own_commands().join("s6-log");
     let place = tempfile::tempdir().unwrap();
     for (program, line) in [(&theirs, "one\n"), (&ours, "two\n"), (&theirs, "three\n"), (&ours, "four\n")] {
         let mut child = started(program, place.path(), &["./dir"]);

@@ -1,6 +1,6 @@
 //! execline's words and scripts beside the originals.
 
-use super::both::{Case, as_the_originals, calls, ours, run_ours};
+use super::both::{Case, as_the_originals, calls, own_commands, run_ours};
 
 #[test]
 fn words_that_order_programs() {
@@ -340,7 +340,7 @@ fn a_pipe_between_words_ends_with_its_writer() {
     as_the_originals(&calls(argvs));
     // Without links all words run in one program, which executes nothing in between.
     let place = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(ours().join("execlineb"), place.path().join("execlineb")).unwrap();
+    std::os::unix::fs::symlink(own_commands().join("execlineb"), place.path().join("execlineb")).unwrap();
     for argv in argvs {
         let path = format!("PATH={}:/usr/bin:/bin", place.path().display());
         let chain = ["timeout", "20", "/usr/bin/env", "-i", &path, "execlineb", "-S0", "-c", "$@"];

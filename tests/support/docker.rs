@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-pub use super::programs::{probe, program};
+pub use super::programs::{program, recorder};
 pub use compose::Project;
 pub use container::{Container, Ended, Run, Volume};
 pub use image::{Image, Scratch, binary, binary_problem};
@@ -38,7 +38,7 @@ impl Docker {
     ///
     /// # Panics
     /// If it has to skip and may not.
-    pub fn here() -> Option<Self> {
+    pub fn available() -> Option<Self> {
         Self::unless(missing())
     }
 

@@ -337,17 +337,20 @@ impl Mode {
 /// Returns the README's table.
 pub fn table() -> String {
     let mut out = String::from("\n| `docker run …` | mode | runs as | what is lost there |\n|---|---|---|---|\n");
-    for it in ENVIRONMENTS {
-        let flags = if it.flags.is_empty() { "(nothing)".to_owned() } else { format!("`{}`", it.flags) };
-        let remark = if it.remark.is_empty() { String::new() } else { format!("; {}", it.remark) };
-        let lost: Vec<_> = it.lost.iter().map(|lost| lost.words()).collect();
+    for environment in ENVIRONMENTS {
+        let flags =
+            if environment.flags.is_empty() { "(nothing)".to_owned() } else { format!("`{}`", environment.flags) };
+        let remark = if environment.remark.is_empty() { String::new() } else { format!("; {}", environment.remark) };
+        let lost: Vec<_> = environment.lost.iter().map(|lost| lost.words()).collect();
         let lost = if lost.is_empty() { "nothing".to_owned() } else { lost.join("; ") };
-        let who = match it.mode {
+        let who = match environment.mode {
             Mode::Refused => "exit 111".to_owned(),
-            Mode::Root | Mode::Limited | Mode::User | Mode::Unknown => format!("{}:{}", it.ids.0, it.ids.1),
+            Mode::Root | Mode::Limited | Mode::User | Mode::Unknown => {
+                format!("{}:{}", environment.ids.0, environment.ids.1)
+            }
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "| {flags}{remark} | {} | {who} | {lost} |", it.mode.words());
+        let _ = writeln!(out, "| {flags}{remark} | {} | {who} | {lost} |", environment.mode.words());
     }
     out + "\n"
 }

@@ -35,7 +35,7 @@ pub fn name(name: &str) -> ServiceName {
 }
 
 pub fn names(all: &[&str]) -> Vec<ServiceName> {
-    all.iter().map(|it| name(it)).collect()
+    all.iter().map(|text| name(text)).collect()
 }
 
 /// An image without services, whose app user is `app`.

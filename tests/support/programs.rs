@@ -1,4 +1,4 @@
-//! The program under test and the probe: where they were built, and where a container has them.
+//! The program under test and the recorder: where they were built, and where a container has them.
 //!
 //! A checkout may lie below `/tmp`, which is empty inside, or in a directory that only root may enter. So a path of the build
 //! directory is used from outside alone; no other file of the tests names one (`tests/architecture.rs`).
@@ -19,22 +19,22 @@ pub fn program() -> PathBuf {
     std::env::var_os(ELSEWHERE).map_or(built, |elsewhere| PathBuf::from(elsewhere).join("stepdown"))
 }
 
-/// Returns the path of the probe; it is built if `cargo test --test …` did not, or not since it was changed.
-pub fn probe() -> PathBuf {
+/// Returns the path of the recorder; it is built if `cargo test --test …` did not, or not since it was changed.
+pub fn recorder() -> PathBuf {
     static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
     let at = || {
-        let path = program().with_file_name("examples").join("probe");
-        if built(&path) < built(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/probe.rs")) {
+        let path = program().with_file_name("examples").join("recorder");
+        if built(&path) < built(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/recorder.rs")) {
             let profile: &[&str] =
                 if path.components().any(|part| part.as_os_str() == "release") { &["--release"] } else { &[] };
             let status = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--example", "probe"])
+                .args(["build", "--quiet", "--example", "recorder"])
                 .args(profile)
                 .current_dir(env!("CARGO_MANIFEST_DIR"))
                 .status();
             assert!(
                 status.is_ok_and(|status| status.success()) && path.exists(),
-                "cannot build the probe: {}",
+                "cannot build the recorder: {}",
                 path.display()
             );
         }

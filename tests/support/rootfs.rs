@@ -1,4 +1,4 @@
-//! A root filesystem for engines other than Docker: the binary, the probe, a shell (`CMD-SHELL` probes want one) with the libraries of both, account
+//! A root filesystem for engines other than Docker: the binary, the recorder, a shell (`CMD-SHELL` probes want one) with the libraries of both, account
 //! files, one service and a container file that declares `/config`.
 
 use std::fs;
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::docker::{binary, probe};
+use crate::support::docker::{binary, recorder};
 
 /// Makes it below `root`.
 pub fn make(root: &Path) {
@@ -16,9 +16,9 @@ pub fn make(root: &Path) {
         fs::copy(from, &at).unwrap_or_else(|cause| panic!("{}: {cause}", from.display()));
     };
     put(&binary(), "/usr/bin/stepdown");
-    put(&probe(), "/usr/bin/probe");
+    put(&recorder(), "/usr/bin/recorder");
     put(Path::new("/bin/sh"), "/bin/sh");
-    let libraries = Command::new("ldd").arg("/bin/sh").arg(probe()).output().expect("ldd(1) is in every Debian");
+    let libraries = Command::new("ldd").arg("/bin/sh").arg(recorder()).output().expect("ldd(1) is in every Debian");
     let listed = |word: &&str| word.starts_with('/') && !word.ends_with(':');
     for word in String::from_utf8_lossy(&libraries.stdout).split_whitespace().filter(listed) {
         put(Path::new(word), word);
@@ -27,7 +27,7 @@ pub fn make(root: &Path) {
         ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"),
         ("etc/group", "root:x:0:\nvideo:x:44:\n"),
         ("etc/stepdown.toml", "[app]\nhome = \"/config\"\n[[own]]\npath = \"/config\"\ncreate = true\n"),
-        ("etc/services.d/web.toml", "command = [\"probe\", \"--stay\"]\nready = { path = \"/gate\" }\n"),
+        ("etc/services.d/web.toml", "command = [\"recorder\", \"--stay\"]\nready = { path = \"/gate\" }\n"),
         ("gate", ""),
     ] {
         let at = root.join(name);

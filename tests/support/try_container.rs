@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::programs::{ELSEWHERE, probe};
+use super::programs::{ELSEWHERE, recorder};
 pub use super::programs::{INSIDE, program};
 pub use running::{Ended, Line, Origin, Running, below, status};
 
@@ -49,7 +49,7 @@ pub fn pass_elsewhere(tests: &[&str]) {
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).expect("it is ours");
     fs::create_dir(place.path().join("examples")).expect("it is empty");
     fs::copy(program(), place.path().join("stepdown")).expect("there is room for a copy");
-    fs::copy(probe(), place.path().join("examples/probe")).expect("there is room for a copy");
+    fs::copy(recorder(), place.path().join("examples/recorder")).expect("there is room for a copy");
     let this = std::env::current_exe().expect("/proc is mounted");
     let output = Command::new(this).arg("--exact").args(tests).env(ELSEWHERE, place.path()).output();
     let output = output.expect("what runs can be run again");
@@ -94,7 +94,7 @@ pub struct TryContainer {
 }
 
 impl TryContainer {
-    /// A container with an empty tree, no command, Docker's privileges, and the probe at `/usr/local/bin/probe`.
+    /// A container with an empty tree, no command, Docker's privileges, and the recorder at `/usr/local/bin/recorder`.
     pub fn new() -> Self {
         let home = tempfile::Builder::new().prefix("stepdown-try-").tempdir().expect("a temporary directory");
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
@@ -247,17 +247,17 @@ impl TryContainer {
 
     /// Starts it.
     pub fn start(self) -> Running {
-        let (mut program, mut probe) = (program(), probe());
+        let (mut program, mut recorder) = (program(), recorder());
         if self.caller != Caller::Ourselves {
             // Where that user can reach them.
-            for path in [&mut program, &mut probe] {
+            for path in [&mut program, &mut recorder] {
                 let copy = self.home.path().join(path.file_name().expect("a program has a name"));
                 fs::copy(&*path, &copy).expect("there is room for a copy");
                 *path = copy;
             }
         }
-        let mut volume = probe.into_os_string();
-        volume.push(":/usr/local/bin/probe");
+        let mut volume = recorder.into_os_string();
+        volume.push(":/usr/local/bin/recorder");
         let redirected = |redirection: &str| {
             let mut command = Command::new("bash");
             command.args(["-c", &format!("exec \"$0\" \"$@\" > {redirection}")]).arg(&program);

@@ -33,7 +33,7 @@ impl Project {
     ///
     /// # Panics
     /// If it does not come up.
-    pub fn of(docker: &Docker, file: &str, variables: &[(&str, &str)]) -> Self {
+    pub fn start(docker: &Docker, file: &str, variables: &[(&str, &str)]) -> Self {
         let mut all = vec![("IMAGE".to_owned(), Image::environments(docker).tag().to_owned())];
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let directory = image::root().join("tests/docker/compose");

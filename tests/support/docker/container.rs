@@ -15,12 +15,12 @@ pub struct Run {
 
 impl Run {
     /// Returns a run of `image` with nothing special.
-    pub fn of(image: &Image) -> Self {
+    pub fn new(image: &Image) -> Self {
         Self { name: unique("box"), image: image.tag().to_owned(), options: Vec::new(), command: Vec::new() }
     }
 
     /// Adds options of `docker run`, separated by blanks.
-    pub fn with(mut self, options: &str) -> Self {
+    pub fn options(mut self, options: &str) -> Self {
         self.options.extend(options.split_whitespace().map(str::to_owned));
         self
     }
@@ -33,17 +33,17 @@ impl Run {
 
     /// Mounts a volume.
     pub fn volume(self, volume: &Volume, at: &str) -> Self {
-        self.with(&format!("-v {}:{at}", volume.name))
+        self.options(&format!("-v {}:{at}", volume.name))
     }
 
     /// Mounts a file or directory of this machine, read-only.
     pub fn file(self, from: &std::path::Path, at: &str) -> Self {
-        self.with(&format!("-v {}:{at}:ro", from.display()))
+        self.options(&format!("-v {}:{at}:ro", from.display()))
     }
 
     /// Mounts a directory of this machine.
     pub fn directory(self, from: &std::path::Path, at: &str) -> Self {
-        self.with(&format!("-v {}:{at}", from.display()))
+        self.options(&format!("-v {}:{at}", from.display()))
     }
 
     /// Sets the main command.

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::{BUILD_PATIENCE, docker, label, must, must_within};
-use crate::support::programs::probe;
+use crate::support::programs::recorder;
 
 /// A tag that `docker run` takes.
 #[derive(Clone, Debug)]
@@ -38,18 +38,18 @@ impl Image {
         Self::example(docker, "command")
     }
 
-    /// Returns the image of `tests/docker/environments`, with the probe in it: one for every environment.
+    /// Returns the image of `tests/docker/environments`, with the recorder in it: one for every environment.
     pub fn environments(docker: &super::Docker) -> Self {
-        let (files, probe) = (root().join("tests/docker/environments"), probe());
+        let (files, recorder) = (root().join("tests/docker/environments"), recorder());
         let args = || [("STEPDOWN", Self::demo(docker).0), ("BASE", base())];
-        Self::once("environments", hash(&[files.clone(), probe.clone()]), |tag| {
+        Self::once("environments", hash(&[files.clone(), recorder.clone()]), |tag| {
             let context = tempfile::tempdir().expect("a temporary directory");
             for file in below(&files) {
                 let to = context.path().join(file.strip_prefix(&files).expect("it lies there"));
                 fs::create_dir_all(to.parent().expect("the context")).expect("a directory of ours takes another");
                 fs::copy(&file, to).expect("it was just listed");
             }
-            fs::copy(probe, context.path().join("probe")).expect("its path was just asked for");
+            fs::copy(recorder, context.path().join("recorder")).expect("its path was just asked for");
             build(context.path(), None, tag, &args());
         })
     }
@@ -61,23 +61,23 @@ impl Image {
         Self::once("scratch", hash(&[files.to_owned()]), |tag| build(files, None, tag, &args()))
     }
 
-    /// Returns the base image with the binary as entry point, the probe (tests/support/probe.rs), and a container file that
+    /// Returns the base image with the binary as entry point, the recorder (tests/support/recorder.rs), and a container file that
     /// declares `/config` and `/run/app`.
-    pub fn probe(docker: &super::Docker) -> Self {
+    pub fn recorder(docker: &super::Docker) -> Self {
         let context = tempfile::tempdir().expect("a temporary directory");
         let at = |name: &str| context.path().join(name);
-        fs::copy(probe(), at("probe")).expect("its path was just asked for");
+        fs::copy(recorder(), at("recorder")).expect("its path was just asked for");
         let container = "[app]\nhome = \"/config\"\n[[own]]\npath = \"/config\"\ncreate = true\n\
              [[directory]]\npath = \"/run/app\"\n";
         fs::write(at("stepdown.toml"), container).expect("an empty directory takes a file");
         let dockerfile = "ARG STEPDOWN\nARG BASE\nFROM ${STEPDOWN} AS stepdown\nFROM ${BASE}\n\
-             COPY --from=stepdown /usr/bin/stepdown /usr/bin/stepdown\nCOPY probe /usr/local/bin/probe\n\
+             COPY --from=stepdown /usr/bin/stepdown /usr/bin/stepdown\nCOPY recorder /usr/local/bin/recorder\n\
              COPY stepdown.toml /etc/stepdown.toml\n\
              ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\nSTOPSIGNAL SIGTERM\n";
         fs::write(at("Dockerfile"), dockerfile).expect("the same directory takes another");
         let args = [("STEPDOWN", Self::demo(docker).0), ("BASE", base())];
         let files = context.path().to_owned();
-        Self::once("probe", hash(std::slice::from_ref(&files)), |tag| build(&files, None, tag, &args))
+        Self::once("recorder", hash(std::slice::from_ref(&files)), |tag| build(&files, None, tag, &args))
     }
 
     /// Returns its tag.

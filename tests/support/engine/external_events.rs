@@ -38,9 +38,12 @@ impl Simulation {
     /// Plans what no action causes: the beginning, signals, requests, reloads.
     pub(super) fn plan_external_events(&mut self, has_many_events: bool) {
         let begin = EngineTime(milliseconds(self.rng.below(20)));
-        self.at(begin, ExternalEvent::Direct(Event::Begin));
+        self.schedule(begin, ExternalEvent::Direct(Event::Begin));
         if self.rng.percent(3) {
-            self.at(EngineTime::default(), ExternalEvent::Direct(Event::Request(Request::Shutdown { code: None })));
+            self.schedule(
+                EngineTime::default(),
+                ExternalEvent::Direct(Event::Request(Request::Shutdown { code: None })),
+            );
         }
         let duration = self.rng.pick(&[0, 30, 500, 5_000, 40_000, 200_000]);
         let end = EngineTime(milliseconds(self.rng.between(0, duration)));
@@ -52,7 +55,7 @@ impl Simulation {
         } else {
             Event::StopSignal(self.rng.pick(&[Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP, Signal::PWR]))
         };
-        self.at(end, ExternalEvent::Direct(first));
+        self.schedule(end, ExternalEvent::Direct(first));
         let most_events = if has_many_events { 12 } else { 4 };
         for _ in 0..self.rng.below(most_events) {
             let later = end.plus(milliseconds(self.rng.between(0, again)));
@@ -62,34 +65,34 @@ impl Simulation {
                 2 => Event::Request(Request::Shutdown { code: None }),
                 _ => Event::Forward(Signal::HUP),
             };
-            self.at(later, ExternalEvent::Direct(event));
+            self.schedule(later, ExternalEvent::Direct(event));
         }
         for _ in 0..self.rng.below(most_events) {
             let at = EngineTime(milliseconds(self.rng.between(0, duration + 8_000)));
             let signal = self.rng.pick(&[Signal::HUP, Signal::CHLD]);
-            self.at(at, ExternalEvent::Direct(Event::Forward(signal)));
+            self.schedule(at, ExternalEvent::Direct(Event::Forward(signal)));
         }
         let services = u64::try_from(self.specs.len()).unwrap_or(1);
         for _ in 0..self.rng.pick(&[0, 0, 2, 12]) {
             let id = Id(usize::try_from(self.rng.below(services)).unwrap_or(0));
             let at = EngineTime(milliseconds(self.rng.between(0, duration + 1_000)));
             let request = self.rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id)]);
-            self.at(at, ExternalEvent::Direct(Event::Request(request)));
+            self.schedule(at, ExternalEvent::Direct(Event::Request(request)));
             if self.rng.percent(30) {
                 // A request is followed by another one.
                 let again = self.rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id)]);
                 let soon = at.plus(milliseconds(self.rng.between(0, 200)));
-                self.at(soon, ExternalEvent::Direct(Event::Request(again)));
+                self.schedule(soon, ExternalEvent::Direct(Event::Request(again)));
             }
         }
         if self.seed % 4 == 1 {
             for _ in 0..self.rng.between(1, 4) {
                 let at = EngineTime(milliseconds(self.rng.between(0, duration)));
-                self.at(at, ExternalEvent::Reload);
+                self.schedule(at, ExternalEvent::Reload);
             }
         }
         // In any case a stop signal comes in the end: a simulation of healthy services would not end otherwise.
-        self.at(end.plus(Duration::from_secs(1_000)), ExternalEvent::Direct(Event::StopSignal(Signal::TERM)));
+        self.schedule(end.plus(Duration::from_secs(1_000)), ExternalEvent::Direct(Event::StopSignal(Signal::TERM)));
     }
 
     /// Plans due times of any service.
@@ -99,11 +102,11 @@ impl Simulation {
         for _ in 0..clock.pick(&[0, 4, 16]) {
             let id = Id(usize::try_from(clock.below(services)).unwrap_or(0));
             let at = EngineTime(milliseconds(clock.between(0, duration)));
-            self.at(at, ExternalEvent::Direct(Event::Due { id }));
+            self.schedule(at, ExternalEvent::Direct(Event::Due { id }));
         }
     }
 
-    fn at(&mut self, at: EngineTime, external: ExternalEvent) {
+    fn schedule(&mut self, at: EngineTime, external: ExternalEvent) {
         self.order += 1;
         self.queue.insert((at, self.order), external);
     }
@@ -111,6 +114,6 @@ impl Simulation {
     /// Plans something for later.
     pub fn after(&mut self, low: u64, high: u64, external: ExternalEvent) {
         let pause = milliseconds(self.rng.between(low, high));
-        self.at(self.now.plus(pause), external);
+        self.schedule(self.now.plus(pause), external);
     }
 }

@@ -175,7 +175,7 @@ impl Scenario {
 
     fn run(&mut self, mut events: VecDeque<Event>) {
         while let Some(event) = events.pop_front() {
-            self.oracle.before(self.now, &event);
+            self.oracle.take_event(self.now, &event);
             let actions = self.engine.step(self.now, event);
             events.extend(self.record(actions));
         }

@@ -274,12 +274,12 @@ impl Simulation {
     }
 
     fn step(&mut self, event: Event) -> Vec<Action> {
-        let kind = EventKind::of(&event, self.signalled);
+        let kind = EventKind::of_event(&event, self.signalled);
         if let Event::StopSignal(_) = event {
             self.signalled += 1;
         }
         let (service, text) = (EventKind::service(&event), format!("{event:?}"));
-        self.oracle.before(self.now, &event);
+        self.oracle.take_event(self.now, &event);
         self.watch(kind, service, &text, |engine, now| engine.step(now, event))
     }
 
@@ -329,7 +329,7 @@ impl Simulation {
         let after = self.phases();
         for (at, (old, new)) in before.into_iter().zip(after).enumerate() {
             if service.is_none_or(|id| id == Id(at)) {
-                self.reached.note(old, kind, new);
+                self.reached.record(old, kind, new);
             }
         }
         actions

@@ -60,7 +60,7 @@ impl Kind {
     ];
 
     /// Returns what kind of event it is, after so many stop signals.
-    pub fn of(event: &Event, signalled: u32) -> Self {
+    pub fn of_event(event: &Event, signalled: u32) -> Self {
         match event {
             Event::Begin => Self::Begin,
             Event::Spawned { .. } => Self::Spawned,
@@ -106,7 +106,7 @@ impl Kind {
 pub struct Reached(pub BTreeMap<(Phase, Kind, Phase), u64>);
 
 impl Reached {
-    pub fn note(&mut self, old: Phase, kind: Kind, new: Phase) {
+    pub fn record(&mut self, old: Phase, kind: Kind, new: Phase) {
         *self.0.entry((old, kind, new)).or_default() += 1;
     }
 

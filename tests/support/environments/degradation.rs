@@ -34,7 +34,7 @@ impl Degradation {
     ];
 
     /// Returns what the report says there, and what it says to write; for these ids.
-    pub fn said(self, (uid, gid): (u32, u32)) -> (String, String) {
+    pub fn message(self, (uid, gid): (u32, u32)) -> (String, String) {
         let (what, fix) = match self {
             Self::Drop => ("cannot step down to app", "--cap-add SETGID --cap-add SETUID"),
             Self::Account => ("/etc is read-only", "remove `read_only: true`"),

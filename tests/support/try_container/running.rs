@@ -27,24 +27,24 @@ pub struct Line {
 }
 
 #[derive(Debug, Default)]
-struct Said {
+struct OutputLines {
     lines: Vec<Line>,
     ended: usize,
 }
 
-type Shared = Arc<(Mutex<Said>, Condvar)>;
+type Shared = Arc<(Mutex<OutputLines>, Condvar)>;
 
-fn reader(from: impl Read + Send + 'static, origin: Origin, said: &Shared) -> std::thread::JoinHandle<()> {
-    let said = Arc::clone(said);
+fn reader(from: impl Read + Send + 'static, origin: Origin, output: &Shared) -> std::thread::JoinHandle<()> {
+    let output = Arc::clone(output);
     std::thread::spawn(move || {
         for line in BufReader::new(from).split(b'\n') {
             let Ok(line) = line else { break };
             let text = String::from_utf8_lossy(&line).into_owned();
-            said.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).lines.push(Line { origin, text });
-            said.1.notify_all();
+            output.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).lines.push(Line { origin, text });
+            output.1.notify_all();
         }
-        said.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).ended += 1;
-        said.1.notify_all();
+        output.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).ended += 1;
+        output.1.notify_all();
     })
 }
 
@@ -52,7 +52,7 @@ fn reader(from: impl Read + Send + 'static, origin: Origin, said: &Shared) -> st
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    said: Shared,
+    output: Shared,
     readers: Vec<std::thread::JoinHandle<()>>,
     home: Option<tempfile::TempDir>,
 }
@@ -60,52 +60,52 @@ pub struct Running {
 impl Running {
     /// Reads what `child` says from now on.
     pub fn watch(mut child: Child, home: tempfile::TempDir) -> Self {
-        let said = Arc::new((Mutex::new(Said::default()), Condvar::new()));
+        let output = Arc::new((Mutex::new(OutputLines::default()), Condvar::new()));
         let readers = [
-            reader(child.stdout.take().expect("it is piped"), Origin::Out, &said),
-            reader(child.stderr.take().expect("it is piped"), Origin::Err, &said),
+            reader(child.stdout.take().expect("it is piped"), Origin::Out, &output),
+            reader(child.stderr.take().expect("it is piped"), Origin::Err, &output),
         ];
-        Self { home: Some(home), child, said, readers: readers.into() }
+        Self { home: Some(home), child, output, readers: readers.into() }
     }
 
     /// Returns the first line that `wanted` accepts, whether it was said already or comes within `limit`.
     pub fn wait_for_line(&self, wanted: impl Fn(&str) -> bool, limit: Duration) -> String {
         let until = Instant::now() + limit;
-        let mut said = self.said.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut output = self.output.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         loop {
-            if let Some(line) = said.lines.iter().find(|line| wanted(&line.text)) {
+            if let Some(line) = output.lines.iter().find(|line| wanted(&line.text)) {
                 return line.text.clone();
             }
             let left = until.saturating_duration_since(Instant::now());
-            let over = said.ended == 2;
+            let over = output.ended == 2;
             assert!(
                 !over && !left.is_zero(),
                 "the line did not come{}; all that came:\n{}",
                 if over { ": the container ended" } else { " in time" },
-                listing(&said.lines)
+                listing(&output.lines)
             );
-            said = self.said.1.wait_timeout(said, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
+            output = self.output.1.wait_timeout(output, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
     }
 
     /// Waits until what was said satisfies `wanted`.
     pub fn wait_until(&self, wanted: impl Fn(&[Line]) -> bool, limit: Duration) {
         let until = Instant::now() + limit;
-        let mut said = self.said.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        while !wanted(&said.lines) {
+        let mut output = self.output.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        while !wanted(&output.lines) {
             let left = until.saturating_duration_since(Instant::now());
             assert!(
-                said.ended < 2 && !left.is_zero(),
+                output.ended < 2 && !left.is_zero(),
                 "it did not come to that; all that came:\n{}",
-                listing(&said.lines)
+                listing(&output.lines)
             );
-            said = self.said.1.wait_timeout(said, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
+            output = self.output.1.wait_timeout(output, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
     }
 
-    /// Returns the first record of a probe.
+    /// Returns the first record of a recorder.
     pub fn record(&self) -> serde_json::Value {
-        parse(&self.wait_for_line(|line| line.contains("PROBE {"), LIMIT))
+        parse(&self.wait_for_line(|line| line.contains("RECORD {"), LIMIT))
     }
 
     /// Sends a signal to `try`, which passes it on.
@@ -128,7 +128,7 @@ impl Running {
 
     /// What was said until now.
     pub fn lines(&self) -> Vec<Line> {
-        self.said.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).lines.clone()
+        self.output.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).lines.clone()
     }
 
     /// Asks it to stop, and waits.
@@ -145,14 +145,14 @@ impl Running {
     /// Waits for the end, and hands over the directory that it lived in.
     pub fn wait_keeping(mut self, limit: Duration) -> (Ended, Option<tempfile::TempDir>) {
         let until = Instant::now() + limit;
-        let mut said = self.said.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        while said.ended < 2 {
+        let mut output = self.output.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        while output.ended < 2 {
             let left = until.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "the container did not end in time; all that came:\n{}", listing(&said.lines));
-            said = self.said.1.wait_timeout(said, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
+            assert!(!left.is_zero(), "the container did not end in time; all that came:\n{}", listing(&output.lines));
+            output = self.output.1.wait_timeout(output, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
-        let lines = std::mem::take(&mut said.lines);
-        drop(said);
+        let lines = std::mem::take(&mut output.lines);
+        drop(output);
         // Its output is closed: it is about to exit.
         let status = self.child.wait().expect("it is our child");
         (Ended { code: status.code(), lines }, self.home.take())
@@ -188,7 +188,7 @@ pub struct Ended {
 impl Ended {
     /// The records of all probes, in order.
     pub fn records(&self) -> Vec<serde_json::Value> {
-        self.lines.iter().filter(|line| line.text.contains("PROBE {")).map(|line| parse(&line.text)).collect()
+        self.lines.iter().filter(|line| line.text.contains("RECORD {")).map(|line| parse(&line.text)).collect()
     }
 
     /// What was said on one stream, as one text.
@@ -224,7 +224,7 @@ fn listing(lines: &[Line]) -> String {
 }
 
 fn parse(line: &str) -> serde_json::Value {
-    let (_, json) = line.split_once("PROBE ").expect("it is the probe's line");
+    let (_, json) = line.split_once("RECORD ").expect("it is the recorder's line");
     serde_json::from_str(json).unwrap_or_else(|cause| panic!("not a record ({cause}): {line}"))
 }
 

@@ -192,7 +192,7 @@ impl Oracle {
         let unhealthy = self.obligations.unhealthy_stop.remove(&id) || watchdog_expired;
         let restart = self.obligations.restarts.remove(&id);
         let unwanted = !self.services[id.0].wanted && self.stop.is_none() && !self.is_needed(id);
-        let asked = !leftovers && (restart || unwanted);
+        let requested = !leftovers && (restart || unwanted);
         let at_last = !leftovers && proc.signal_by.is_some_and(|by| by <= self.now);
         let direct = self.stop.is_none() || self.budget_is_over() || !spec.is_consumer || leftovers || at_last;
         self.check(direct, Property::NothingStopsBeforeItsDependentsAreDown, || {
@@ -202,10 +202,10 @@ impl Oracle {
             || leftovers
             || late
             || unhealthy
-            || asked
+            || requested
             || (self.stop.is_some() && proc.leader && !proc.stop_sent && proc.role == Role::Run);
         self.check(own, Property::AServiceIsOnlySignalledForAReason, || format!("{id:?} {signal}: {proc:?}"));
-        if !leftovers && !late && !unhealthy && !asked {
+        if !leftovers && !late && !unhealthy && !requested {
             let turn = self.may_stop(id) || self.budget_is_over();
             self.check(turn, Property::NothingStopsBeforeItsDependentsAreDown, || {
                 format!("{id:?} got its stop signal")
@@ -222,7 +222,7 @@ impl Oracle {
         if let Some(proc) = self.proc_mut(id) {
             proc.group_signalled |= to == Target::Group && signal == Signal::TERM;
             proc.not_ready |= late;
-            proc.asked |= asked;
+            proc.requested |= requested;
             proc.signal_by = None;
             if !leftovers {
                 proc.stop_sent = true;

@@ -8,7 +8,7 @@ use super::{NEVER, Oracle, ProbeModel, ProcessModel, Reason, RunEnd, ServiceMode
 
 impl Oracle {
     /// Notes an event before the engine gets it.
-    pub fn before(&mut self, now: EngineTime, event: &Event) {
+    pub fn take_event(&mut self, now: EngineTime, event: &Event) {
         self.now = now;
         if self.exit.is_some() {
             return;
@@ -151,7 +151,7 @@ impl Oracle {
             exit: None,
             stop_sent: false,
             signal_by: None,
-            asked: false,
+            requested: false,
             group_signalled: false,
             not_ready: false,
             kill_by,
@@ -233,7 +233,7 @@ impl Oracle {
         proc.gone_by = proc.killed_at.filter(|_| group_left && runs).map(|_| now.plus(REAP_GRACE));
         let (role, stop_sent, up_at, unkillable) =
             (proc.role, proc.stop_sent || proc.killed_at.is_some(), proc.up_at, proc.unkillable);
-        let asked = proc.asked;
+        let requested = proc.requested;
         if group_left && !unkillable && !proc.group_signalled && proc.killed_at.is_none() {
             let old = proc.kill_by;
             proc.kill_by = Some(old.unwrap_or(kill_at));
@@ -252,7 +252,7 @@ impl Oracle {
                 exit,
                 succeeded: success && !stop_sent && !not_ready,
                 stable,
-                asked,
+                requested,
                 stop_sent: stop_sent || not_ready,
             });
             if main {
@@ -297,7 +297,7 @@ impl Oracle {
         service.began = now;
         service.code = Some(0);
         service.end =
-            Some(RunEnd { exit: Exit::Code(0), succeeded: true, stable: false, asked: false, stop_sent: false });
+            Some(RunEnd { exit: Exit::Code(0), succeeded: true, stable: false, requested: false, stop_sent: false });
         self.conclude(id, None);
         self.end_if_nothing_is_left();
     }

@@ -28,7 +28,7 @@ pub struct ProcessModel {
     /// It may end by itself, at the end of its input, until then.
     pub signal_by: Option<EngineTime>,
     /// It was sent the stop signal because of a request or because nothing needs it.
-    pub asked: bool,
+    pub requested: bool,
     pub group_signalled: bool,
     pub not_ready: bool,
     /// When it has to be killed, unless it ends before.
@@ -137,7 +137,7 @@ pub struct RunEnd {
     pub exit: Exit,
     pub succeeded: bool,
     pub stable: bool,
-    pub asked: bool,
+    pub requested: bool,
     /// It was sent the stop signal, so that its exit code does not count.
     pub stop_sent: bool,
 }

@@ -232,12 +232,14 @@ impl Oracle {
     pub fn check_probes(&mut self, id: Id) {
         let now = self.now;
         let probe = self.services[id.0].probe.clone();
-        let asked = matches!(self.services[id.0].state, ServiceState::WaitForProbing(_))
+        let requested = matches!(self.services[id.0].state, ServiceState::WaitForProbing(_))
             || self.is_starting(id)
             || self.is_up(id);
-        let asked = asked && self.stop.is_none();
-        self.check(asked || probe.open.is_none(), Property::NoUnneededProbeIsLeftOpen, || format!("{id:?}: {probe:?}"));
-        let late = asked && probe.open.is_none() && probe.due.is_some_and(|due| due <= now);
+        let requested = requested && self.stop.is_none();
+        self.check(requested || probe.open.is_none(), Property::NoUnneededProbeIsLeftOpen, || {
+            format!("{id:?}: {probe:?}")
+        });
+        let late = requested && probe.open.is_none() && probe.due.is_some_and(|due| due <= now);
         self.check(!late, Property::ProbesRunOneAtATimeAndWhenDue, || format!("{id:?}: {probe:?}, now {now:?}"));
         let watchdog_expired = self.proc(id).and_then(|proc| proc.watchdog_at).is_some_and(|at| at <= now);
         let watchdog_expired = watchdog_expired && self.is_up(id) && self.stop.is_none();

@@ -9,8 +9,8 @@ impl Oracle {
         if !self.running() {
             return;
         }
-        let mut asked = vec![id];
-        while let Some(id) = asked.pop() {
+        let mut requested = vec![id];
+        while let Some(id) = requested.pop() {
             let now = self.now;
             let service = &mut self.services[id.0];
             let idle = matches!(service.state, ServiceState::Down | ServiceState::Failed);
@@ -25,7 +25,7 @@ impl Oracle {
                 service.state = ServiceState::Pending(now);
             }
             if news {
-                asked.extend(service.spec.requires.clone());
+                requested.extend(service.spec.requires.clone());
             }
         }
         let scheduled = self.services[id.0].spec.scheduled;
@@ -43,8 +43,8 @@ impl Oracle {
         if !self.running() || self.main() == Some(id) {
             return;
         }
-        let mut asked = vec![id];
-        while let Some(id) = asked.pop() {
+        let mut requested = vec![id];
+        while let Some(id) = requested.pop() {
             let service = &mut self.services[id.0];
             if service.stopped_manually || service.removed || service.spec.start == Start::AlreadyDone {
                 continue;
@@ -57,7 +57,7 @@ impl Oracle {
             for above in self.ids() {
                 let above_it = &self.services[above.0];
                 if above_it.spec.requires.contains(&id) && above_it.wanted {
-                    asked.push(above);
+                    requested.push(above);
                 }
             }
         }

@@ -19,7 +19,7 @@ impl Oracle {
             self.services[id.0].state = ServiceState::Down;
             return;
         }
-        if end.is_some_and(|end| end.asked) {
+        if end.is_some_and(|end| end.requested) {
             self.services[id.0].state = ServiceState::Pending(now);
             return self.fail_if_requirement_failed(id);
         }

@@ -162,8 +162,8 @@ impl Oracle {
     /// Returns the exit code that DESIGN §8 requires.
     pub fn expected_code(&self) -> u8 {
         let Some(stop) = &self.stop else { return 0 };
-        if let Some(asked) = self.asked_code {
-            return asked;
+        if let Some(requested) = self.asked_code {
+            return requested;
         }
         let main =
             self.main().filter(|id| self.proc(*id).is_some_and(|proc| proc.unkillable && proc.leader)).map(|_| 137);

@@ -1,12 +1,12 @@
-//! The probe: started as a service, it writes down everything that it sees of itself, of PID 1 and of who started it, as
-//! one line `PROBE {json}` on its standard output. With `--stay` it then waits for a signal; with `--exit N` it ends with
+//! The recorder: started as a service, it writes down everything that it sees of itself, of PID 1 and of who started it, as
+//! one line `RECORD {json}` on its standard output. With `--stay` it then waits for a signal; with `--exit N` it ends with
 //! that code; with `--until-term N` it says `TERM` when it is told to stop, and ends with that code. Before all that it
 //! writes a file (`--touch PATH`, as often as wanted), reads one (`--read PATH`) and answers HTTP (`--http PORT`), and its
 //! record says what became of that; with `--places` it also tries to write in many places.
 #![allow(unsafe_code)] // asks the kernel directly: what is tested must not stand between
 #![allow(clippy::print_stdout, clippy::disallowed_methods, missing_docs)]
 
-#[path = "probe_places.rs"]
+#[path = "recorder_places.rs"]
 mod places;
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let valued = |wanted: &'static str| {
         arguments
             .windows(2)
-            .filter(move |pair| pair.first().is_some_and(|it| it == wanted))
+            .filter(move |pair| pair.first().is_some_and(|name| name == wanted))
             .filter_map(|pair| pair.get(1))
     };
     let port = valued("--http").next().map(|port| listen(port));
@@ -57,25 +57,25 @@ fn main() -> ExitCode {
     if let Some(port) = &port {
         record["port"] = json!(port.as_ref().map_or_else(errno, |_| "bound".to_owned()));
     }
-    let mut told = SigSet::empty();
-    told.add(Signal::SIGTERM);
+    let mut message = SigSet::empty();
+    message.add(Signal::SIGTERM);
     let last = valued("--until-term").chain(valued("--exit")).next().and_then(|code| code.parse().ok());
-    if arguments.iter().any(|it| it == "--until-term") {
+    if arguments.iter().any(|argument| argument == "--until-term") {
         // Before there is a second thread, and before anybody knows that we are here.
-        told.thread_block().expect("a process may block its signals");
+        message.thread_block().expect("a process may block its signals");
     }
     if let Some(Ok(listener)) = port {
         std::thread::spawn(move || answer_http(&listener));
     }
-    if arguments.iter().any(|it| it == "--places") {
+    if arguments.iter().any(|argument| argument == "--places") {
         record["places"] = places::all();
     }
-    println!("PROBE {record}");
-    if arguments.iter().any(|it| it == "--until-term") {
-        told.wait().expect("the set is a valid one");
+    println!("RECORD {record}");
+    if arguments.iter().any(|argument| argument == "--until-term") {
+        message.wait().expect("the set is a valid one");
         println!("TERM");
     }
-    if arguments.iter().any(|it| it == "--stay") {
+    if arguments.iter().any(|argument| argument == "--stay") {
         loop {
             // SAFETY: waits for a signal.
             unsafe { libc::pause() };
@@ -105,7 +105,7 @@ fn read(path: &str) -> String {
 
 /// Writes a file as a service does, and says what became of that.
 fn touch(path: &str) -> String {
-    fs::write(path, "written by the probe\n").map_or_else(|cause| errno(&cause), |()| "written".to_owned())
+    fs::write(path, "written by the recorder\n").map_or_else(|cause| errno(&cause), |()| "written".to_owned())
 }
 
 /// Ids and capability sets, from the status file: what the kernel says of `self` or `1`.

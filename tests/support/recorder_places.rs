@@ -40,7 +40,7 @@ fn look(path: &Path) -> Value {
         Err(cause) => return json!(super::errno(&cause)),
     };
     let written = if meta.is_dir() {
-        let file = path.join(format!(".probe-{}", std::process::id()));
+        let file = path.join(format!(".recorder-{}", std::process::id()));
         fs::OpenOptions::new().write(true).create_new(true).open(&file).map(|_| drop(fs::remove_file(&file)))
     } else {
         fs::OpenOptions::new().append(true).open(path).map(drop)

@@ -1,4 +1,4 @@
-//! The probe's record: what is expected, and how what was found differs from it.
+//! The recorder's record: what is expected, and how what was found differs from it.
 
 use std::collections::BTreeSet;
 

@@ -16,21 +16,21 @@ pub const USER_BUNDLES: &str = "/etc/s6-overlay/user-bundles.d";
 /// A smallest service.
 pub const PLAIN: &str = "command = [\"true\"]\n";
 
-pub struct Given(pub Sources);
+pub struct SourcesBuilder(pub Sources);
 
-pub fn given() -> Given {
+pub fn empty_sources() -> SourcesBuilder {
     let tree = Tree { path: PathBuf::from(TREE), ..Tree::default() };
-    Given(Sources { trees: vec![tree], ..Sources::default() })
+    SourcesBuilder(Sources { trees: vec![tree], ..Sources::default() })
 }
 
 /// An image made for s6-overlay, without a service.
-pub fn s6_image() -> Given {
-    let mut given = given();
+pub fn s6_image() -> SourcesBuilder {
+    let mut sources = empty_sources();
     let tree = |path: &str| Tree { path: PathBuf::from(path), ..Tree::default() };
-    given.0.s6.marks.push(PathBuf::from("/etc/s6-overlay"));
-    given.0.s6.definitions = tree(DEFINITIONS);
-    given.0.s6.user_bundles = tree(USER_BUNDLES);
-    given
+    sources.0.s6.marks.push(PathBuf::from("/etc/s6-overlay"));
+    sources.0.s6.definitions = tree(DEFINITIONS);
+    sources.0.s6.user_bundles = tree(USER_BUNDLES);
+    sources
 }
 
 /// An s6-rc definition of that type, with these files.
@@ -44,8 +44,8 @@ pub fn names<'n>(all: impl IntoIterator<Item = &'n str>) -> Content {
 }
 
 /// One service `web` with that text below a command.
-pub fn web(text: &str) -> Given {
-    given().toml("web", &format!("{PLAIN}{text}"))
+pub fn web(text: &str) -> SourcesBuilder {
+    empty_sources().toml("web", &format!("{PLAIN}{text}"))
 }
 
 pub fn file(bytes: impl AsRef<[u8]>) -> Content {
@@ -65,7 +65,7 @@ pub fn longrun<'n>(more: impl IntoIterator<Item = (&'n str, Content)>) -> Conten
     dir([("run", program("#!/bin/sh\n"))].into_iter().chain(more))
 }
 
-impl Given {
+impl SourcesBuilder {
     pub fn entry(mut self, name: impl Into<OsString>, content: Content) -> Self {
         self.0.trees[0].entries.insert(name.into(), content);
         self
@@ -133,15 +133,15 @@ impl Given {
     }
 
     #[track_caller]
-    pub fn says(self, expected: &[&str]) {
+    pub fn assert_problems(self, expected: &[&str]) {
         assert_eq!(self.problems(), expected);
     }
 
     /// The problems of `web.toml` with that text, without the file's name.
     #[track_caller]
-    pub fn web_says(self, expected: &[&str]) {
-        let said: Vec<String> =
+    pub fn assert_web_problems(self, expected: &[&str]) {
+        let printed: Vec<String> =
             self.problems().iter().map(|text| text.replace("/etc/services.d/web.toml:", "")).collect();
-        assert_eq!(said, expected);
+        assert_eq!(printed, expected);
     }
 }
