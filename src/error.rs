@@ -246,7 +246,7 @@ pub fn cause_text(cause: &std::io::Error) -> String {
     }
 }
 
-/// A step that the kernel refused: what was tried, its answer, and the fix where one is known.
+/// A step that the kernel refused: what was tried, its error, and the fix where one is known.
 #[derive(Debug)]
 pub struct Refused {
     /// "cannot" + verb + object.

@@ -127,7 +127,7 @@ impl Trace {
     /// Returns the calls that name one of these paths, by a word or by a descriptor, and those that wait for anything but
     /// the loop's own events.
     fn calls(mut self, paths: &[&str]) -> (Vec<String>, Vec<String>) {
-        // Asked to, it lets go between two calls, not within one.
+        // Requested to, it lets go between two calls, not within one.
         kill(Pid::from_raw(i32::try_from(self.strace.id()).unwrap()), Signal::SIGTERM).unwrap();
         self.strace.wait().unwrap();
         let all = text(&self.place.path().join("calls"));

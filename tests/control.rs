@@ -77,7 +77,7 @@ fn root_and_the_app_user_are_answered_and_nobody_else() {
     }
     let output = client(&running, 1235, &["status"]);
     assert_eq!(output.status.code(), Some(111), "{}", out(&output));
-    assert!(out(&output).contains("user 1235 is not allowed to ask; root and user 1234 are"), "{}", out(&output));
+    assert!(out(&output).contains("user 1235 may not send requests; root and user 1234 may"), "{}", out(&output));
     running.stop().expect(0);
 }
 
@@ -455,7 +455,7 @@ fn five_hundred_callers_rubbish_and_megabytes_disturb_nobody() {
     // 500 at once: some say nothing, some half a line, some wait for ever, some read nothing of what they asked for.
     let crowd = "$| = 1; for my $n (1..500) { socket(my $s, PF_UNIX, SOCK_STREAM, 0); \
         connect($s, sockaddr_un('/run/stepdown/control')) or die $!; push @s, $s; \
-        my @say = ('', '{\"ask\":', qq({\"ask\":\"wait\",\"services\":[\"web\"],\"until\":\"down\"}\\n), qq({\"ask\":\"status\"}\\n)); \
+        my @say = ('', '{\"request\":', qq({\"request\":\"wait\",\"services\":[\"web\"],\"until\":\"down\"}\\n), qq({\"request\":\"status\"}\\n)); \
         $SIG{PIPE} = 'IGNORE'; syswrite($s, $say[$n % 4]); } print qq(crowded\\n); sleep 600";
     let mut crowd = wrapped(&running, 1234, &["perl", "-MSocket", "-e", crowd]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(crowd.stdout.take().unwrap()).lines();
@@ -475,12 +475,12 @@ fn five_hundred_callers_rubbish_and_megabytes_disturb_nobody() {
 
     for (rubbish, answer) in [
         ("\u{0}\u{1}\n", "the request is not one that this stepdown knows"),
-        ("{\"ask\":\"status\"} {\"ask\":\"status\"}\n", "the request is not one that this stepdown knows"),
-        ("{\"ask\":\"reboot\"}\n", "the request is not one that this stepdown knows"),
+        ("{\"request\":\"status\"} {\"request\":\"status\"}\n", "the request is not one that this stepdown knows"),
+        ("{\"request\":\"reboot\"}\n", "the request is not one that this stepdown knows"),
         (&"[".repeat(10_000), "the request is not one that this stepdown knows"),
         (&"x".repeat(20_000), "a request has at most 16384 bytes"),
-        ("{\"ask\":\"start\",\"services\":[]}\n", "no service is given"),
-        ("{\"ask\":\"signal\",\"service\":\"web\",\"signal\":\"-9\"}\n", "there is no signal"),
+        ("{\"request\":\"start\",\"services\":[]}\n", "no service is given"),
+        ("{\"request\":\"signal\",\"service\":\"web\",\"signal\":\"-9\"}\n", "there is no signal"),
     ] {
         let printed = say(&running, 1234, rubbish);
         assert!(printed.contains(answer), "{}: {printed}", rubbish.len());
@@ -506,7 +506,7 @@ fn a_follower_that_reads_nothing_holds_nobody_up() {
         assert!(std::time::Instant::now() < until, "nobody answers: {:#?}", running.lines());
     }
     let deaf = "$| = 1; for (1..50) { socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un('/run/stepdown/control')) \
-        or die $!; syswrite($s, qq({\"ask\":\"logs\",\"service\":\"floods\",\"follow\":true}\\n)); push @s, $s } \
+        or die $!; syswrite($s, qq({\"request\":\"logs\",\"service\":\"floods\",\"follow\":true}\\n)); push @s, $s } \
         print qq(deaf\\n); sleep 600";
     let mut deaf = wrapped(&running, 1234, &["perl", "-MSocket", "-e", deaf]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(deaf.stdout.take().unwrap()).lines();
@@ -648,8 +648,8 @@ fn a_second_init_is_refused_before_anything_is_touched() {
         let output = client(&running, uid, &["init", "--", "sh", "-c", "echo it runs twice"]);
         let printed = out(&output) + &String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(100), "{printed}");
-        let why = "`init`: stepdown is already running in this container (process 1); nothing was changed or started; ask it \
-            with `stepdown status`; run a command next to it with `docker exec CONTAINER stepdown run-as USER COMMAND`";
+        let why = "`init`: stepdown is already running in this container (process 1); nothing was changed or started; call \
+            `stepdown status`; run a command next to it with `docker exec CONTAINER stepdown run-as USER COMMAND`";
         assert!(printed.contains(why) && !printed.contains("it runs twice"), "{printed}");
         let (code, text) = client_text(&running, &["status"]);
         assert!(code == 0 && text.contains("web"), "{code} {text}");
@@ -857,7 +857,10 @@ fn the_user_of_a_service_may_ask_about_its_own_and_no_other() {
     }
     for words in [&["shutdown"][..], &["reload"], &["timings"]] {
         let (code, text) = may(words);
-        assert!(code != 0 && text.contains("may ask about its own services only"), "{words:?}: {code} {text}");
+        assert!(
+            code != 0 && text.contains("may send requests about its own services only"),
+            "{words:?}: {code} {text}"
+        );
     }
     let (code, text) = may(&["stop", "db"]);
     assert!(code != 0 && text.contains("`top`, which is another user's, requires it"), "{text}");

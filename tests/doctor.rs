@@ -81,7 +81,7 @@ fn a_running_container_is_looked_at_as_the_app_user_has_it_now() {
     // A stranger gets no answer of PID 1, and a message that says so.
     let (code, text) = output(4321);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("user 4321 is not allowed to ask") && text.contains("who cannot switch to"), "{text}");
+    assert!(text.contains("user 4321 may not send requests") && text.contains("who cannot switch to"), "{text}");
     // Mended: what the boot could not do is not held against the container.
     run(&running, 0, &["chown", "1234:2345", "/data"]);
     let (_, text) = output(0);

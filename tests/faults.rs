@@ -82,7 +82,7 @@ impl SystemCallFault {
 
 impl Drop for SystemCallFault {
     fn drop(&mut self) {
-        // Asked to, it lets go between two calls, not within one.
+        // Requested to, it lets go between two calls, not within one.
         let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap());
         kill(pid, Signal::SIGTERM).expect("our child is not reaped yet");
         let _reaped = self.0.wait();
@@ -325,17 +325,17 @@ fn a_failed_probe_is_reported_with_its_answer() {
         .start();
     for (name, _, why) in &cases {
         let line = wait_for_message(&running, &format!("r-{name}: not ready within"));
-        assert!(line.contains("stopping it; the last answer: ") && line.contains(why), "{line}");
+        assert!(line.contains("stopping it; the last result: ") && line.contains(why), "{line}");
         let line = wait_for_message(&running, &format!("h-{name}: unhealthy, 2 failures in a row, the last one: "));
         assert!(line.contains(why), "{line}");
     }
     wait_for_message(
         &running,
-        "r-hangs: not ready within 1s (`ready.timeout`), stopping it; the last answer: no answer yet",
+        "r-hangs: not ready within 1s (`ready.timeout`), stopping it; the last result: no result yet",
     );
     let line = wait_for_message(
         &running,
-        "h-hangs: unhealthy, 2 failures in a row, the last one: connected, but no answer within 200ms",
+        "h-hangs: unhealthy, 2 failures in a row, the last one: connected, but no response within 200ms",
     );
     assert!(!line.is_empty());
     // Without a timeout it is waited for, and said now and then.

@@ -42,7 +42,7 @@ for (1 .. 20) {
 }
 for (1 .. 10) {
     socket(my $to, PF_UNIX, SOCK_STREAM, 0); connect($to, sockaddr_un("/run/stepdown/control")) or die "connect: $!";
-    syswrite $to, "{\"ask\":\"status\"}\n";
+    syswrite $to, "{\"request\":\"status\"}\n";
     $units = 0;
     my $set = ""; vec($set, fileno $to, 1) = 1;
     unit() until select(my $ready = $set, undef, undef, 0);
@@ -64,7 +64,7 @@ const READINESS: &str = "open(my $to, '>&=', 3) or die; 1 while syswrite $to, 'x
 const NOTIFY: &str = "use Socket; socket(my $s, PF_UNIX, SOCK_DGRAM, 0); my $to = $ENV{NOTIFY_SOCKET}; $to =~ s/^@/\\0/; \
     connect($s, sockaddr_un($to)) or die $!; 1 while send($s, \"STATUS=busy\\nWATCHDOG=1\", 0)";
 const CALLER: &str = "use Socket; while (1) { socket(my $s, PF_UNIX, SOCK_STREAM, 0); \
-    connect($s, sockaddr_un('/run/stepdown/control')) or next; syswrite $s, qq({\"ask\":\"status\"}\\n); \
+    connect($s, sockaddr_un('/run/stepdown/control')) or next; syswrite $s, qq({\"request\":\"status\"}\\n); \
     1 while sysread $s, my $all, 65536 }";
 
 /// Orphans without end; not so many at a time that nobody else can fork.

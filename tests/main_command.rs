@@ -109,7 +109,7 @@ fn a_service_that_keeps_the_main_command_waiting_is_named_and_gives_a_stop_befor
     running.signal(Signal::SIGTERM);
     let ended = running.wait(LIMIT).expect(1);
     let text = ended.text(Origin::Err);
-    assert!(text.contains("the last answer: /nowhere is not there"), "{ended:#?}");
+    assert!(text.contains("the last result: /nowhere is not there"), "{ended:#?}");
     let story = "the container ends with code 1: the main command never ran: it waited for db, which was not ready within \
                  100ms (`ready.timeout`)";
     assert!(text.contains(story), "{ended:#?}");

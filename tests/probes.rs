@@ -69,7 +69,7 @@ fn a_port_that_never_answers_is_given_up_in_time() {
     let (full, _held) = targets::full_backlog();
     in_child(|| {
         let mut probe_loop = ProbeLoop::new();
-        let expected = format!("no answer in 300ms: connecting to {full}");
+        let expected = format!("no response in 300ms: connecting to {full}");
         assert_eq!(probe_loop.run(&tcp(&full.ip().to_string(), full.port()), SHORT), fail(&expected));
     });
 }
@@ -86,7 +86,7 @@ fn a_resolver_that_never_answers_holds_nobody_up() {
         fs::write("/mnt/resolv.conf", "nameserver 127.0.0.77\noptions timeout:30\n").unwrap();
         bind(Path::new("/mnt/resolv.conf"), Path::new("/etc/resolv.conf"));
         let answer = ProbeLoop::new().run(&tcp("db.example", 1), SHORT);
-        assert_eq!(answer, fail("no answer in 300ms: resolving db.example"));
+        assert_eq!(answer, fail("no response in 300ms: resolving db.example"));
     });
 }
 
@@ -134,14 +134,14 @@ fn rubbish_hugeness_and_silence_have_words_of_their_own() {
         let mut probe_loop = ProbeLoop::new();
         assert_eq!(probe_loop.run(&http(rubbish.address), LONG), fail("answered something that is not HTTP"));
         assert_eq!(probe_loop.run(&http(endless.address), LONG), fail("answered something that is not HTTP"));
-        assert_eq!(probe_loop.run(&http(closes.address), LONG), fail("closed the connection without an answer"));
-        let middle = fail("closed the connection in the middle of its answer");
+        assert_eq!(probe_loop.run(&http(closes.address), LONG), fail("closed the connection without a response"));
+        let middle = fail("closed the connection in the middle of its response");
         assert_eq!(probe_loop.run(&http(torn.address), LONG), middle);
         assert_eq!(probe_loop.run(&http(huge.address), LONG), fail("answered with too many headers"));
         let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         assert_eq!(probe_loop.run(&http(nobody), LONG), fail("connection refused"));
         let hangs = probe_loop.run(&http(silent.local_addr().unwrap()), SHORT);
-        assert_eq!(hangs, fail("connected, but no answer within 300ms"));
+        assert_eq!(hangs, fail("connected, but no response within 300ms"));
     });
 }
 
@@ -149,7 +149,7 @@ fn rubbish_hugeness_and_silence_have_words_of_their_own() {
 fn a_slow_drip_is_given_up_in_time() {
     let drip = slow_server("HTTP/1.1 200 OK");
     in_child(|| {
-        assert_eq!(ProbeLoop::new().run(&http(drip.address), SHORT), fail("connected, but no answer within 300ms"));
+        assert_eq!(ProbeLoop::new().run(&http(drip.address), SHORT), fail("connected, but no response within 300ms"));
     });
 }
 
@@ -216,7 +216,7 @@ fn a_command_that_writes_much_is_not_held_up() {
         let much = command(&["sh", "-c", "head -c 3000000 /dev/zero; echo; echo done; exit 1"]);
         assert_eq!(probe_loop.run(&much, LONG), fail("code 1: done"));
         let endless = probe_loop.run(&command(&["yes"]), SHORT);
-        assert_eq!(endless, fail("no answer in 300ms: y"));
+        assert_eq!(endless, fail("no response in 300ms: y"));
         // Closing its output early is no end, and no busy loop either: the set is quiet.
         let quiet = command(&["sh", "-c", "exec >&- 2>&-; sleep 0.2; exit 4"]);
         let before = probe_loop.wakeups;
@@ -234,7 +234,7 @@ fn what_a_command_leaves_in_its_group_is_killed_with_it() {
         let script = format!("exec 3>{}; sleep 1000 & {rest}", fifo.display());
         (command(&["sh", "-c", &script]), fifo.clone())
     };
-    for (rest, timeout, expected) in [("exit 5", LONG, "code 5"), ("wait", SHORT, "no answer in 300ms")] {
+    for (rest, timeout, expected) in [("exit 5", LONG, "code 5"), ("wait", SHORT, "no response in 300ms")] {
         let (probe, fifo) = held(rest);
         in_child(move || {
             // Held open from this side as well until the look is there, so that neither waits for the other.
@@ -282,7 +282,7 @@ fn time_runs_out_for_each_by_itself() {
         assert!(deadline >= now + Duration::from_secs(1000) && deadline < now + Duration::from_secs(1900));
         assert_eq!(probe_loop.probes.expire(now + Duration::from_secs(999)), []);
         let message = probe_loop.probes.expire(deadline);
-        assert_eq!(message, [(1, fail("no answer in 1000s"))]);
+        assert_eq!(message, [(1, fail("no response in 1000s"))]);
         assert_eq!(probe_loop.wait_for_exit(first), None, "it has been told");
         probe_loop.probes.cancel_all();
         assert_eq!(probe_loop.wait_for_exit(second), None);

@@ -262,7 +262,7 @@ fn the_last_lines_tell_what_was_asked_of_a_service_that_was_ended_for_it() {
     let once = "essential = true\nrestart = \"never\"";
     let ready = format!("{once}\nready = {{ path = \"/nowhere\", timeout = \"100ms\" }}");
     let ended = app().service("db.toml", &shell("exec sleep 600", &ready)).run().expect(1);
-    let story = "the container ends with code 1: db was not ready within 100ms (`ready.timeout`); the last answer: ";
+    let story = "the container ends with code 1: db was not ready within 100ms (`ready.timeout`); the last result: ";
     place(&ended, story);
     let health = "health = { path = \"/nowhere\", interval = \"10ms\", failures = 2, then = \"stop-container\" }";
     let ended = app().service("db.toml", &shell("exec sleep 600", health)).run().expect(1);

@@ -6,9 +6,9 @@ use std::io::IsTerminal;
 use super::args::DoctorArgs;
 use super::output;
 use crate::config::{self, Config, Sources};
-use crate::control::client::{ClientError, query};
+use crate::control::client::{ClientError, send_request};
 use crate::control::doctor::DoctorReport;
-use crate::control::protocol::Query;
+use crate::control::protocol::ControlRequest;
 use crate::error::Problems;
 use crate::inspect::source::ConfigPaths;
 use crate::inspect::{doctor, facts};
@@ -16,12 +16,12 @@ use crate::plan::checks::{self, Area, Check, Examination, Issue};
 use crate::plan::show::{self, ColorMode};
 use crate::sys::host;
 
-/// Queries PID 1 for the findings of its boot, or plans a boot; observes the machine; prints what is wrong.
+/// Requests PID 1 for the findings of its boot, or plans a boot; observes the machine; prints what is wrong.
 pub(super) fn run(args: DoctorArgs) -> u8 {
-    let (examination, running) = match query::<DoctorReport>(&Query::Doctor {}) {
+    let (examination, running) = match send_request::<DoctorReport>(&ControlRequest::Doctor {}) {
         Ok(report) => (report.into_examination(), true),
         Err(why) => match (doctor::pid_one(), why) {
-            (Some(first), why) => (without_answer(args.command, first, &why), true),
+            (Some(first), why) => (without_response(args.command, first, &why), true),
             (None, ClientError::NoServer(_)) => match host::refuse_on_host() {
                 Ok(()) => (before_boot(args.command), false),
                 Err(error) => return output::failed(&error),
@@ -83,16 +83,16 @@ fn read(command: Vec<OsString>) -> Result<Config, Problems> {
     if is_empty(&sources) { without_services(sources) } else { config::read(&sources) }
 }
 
-/// The findings if PID 1 runs and does not answer: its ids are known, the skipped steps of its boot are not.
-fn without_answer(
+/// The findings if PID 1 runs and does not respond: its ids are known, the skipped steps of its boot are not.
+fn without_response(
     command: Vec<OsString>,
     first: (crate::config::values::Uid, crate::config::values::Gid, Vec<crate::config::values::Gid>),
     why: &ClientError,
 ) -> Examination {
     let issue = Issue::new(
-        format!("PID 1 cannot be asked what its boot could not do: {}", super::control::message(why)),
+        format!("PID 1 cannot tell what its boot could not do: {}", super::control::message(why)),
         "this report covers only what can be examined from outside; `stepdown status` and the other control commands do not work",
-        "ask as root or as the app user (`docker exec --user 0`); read the first lines of the container's log",
+        "call it as root or as the app user (`docker exec --user 0`); read the first lines of the container's log",
     );
     let told = Check::degraded(Area::RuntimeDirectory, "control socket", issue);
     match read(command) {

@@ -16,15 +16,15 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
 ];
 
 const CODES: &[(&str, &str)] = &[
-    ("0", "success; for a container: it was asked to stop"),
+    ("0", "success; for a container: a stop was requested"),
     (
         "1",
-        "a service is not in the state that it should be in or that was asked for; `doctor`: the container works, but less \
+        "a service is not in the state that it should be in or that was requested; `doctor`: the container works, but less \
          than intended; `import`: something could not be translated",
     ),
     ("2", "`doctor`: the container would not start, or a part of it does not work; `import`: an argument is wrong"),
     ("100", "something that you wrote is wrong: the configuration, a variable, an argument"),
-    ("111", "the system refused a step that is required, or PID 1 did not answer"),
+    ("111", "the system refused a step that is required, or PID 1 did not respond"),
     NOT_EXECUTABLE,
     NOT_FOUND,
     SIGNAL,
@@ -45,7 +45,7 @@ pub(super) fn overview() -> String {
     let examples = [
         ("stepdown check", "check the tree in this directory, or in this image"),
         ("PUID=1000 stepdown try", "rehearse the container, without Docker"),
-        ("docker exec CONTAINER stepdown status", "ask a running container"),
+        ("docker exec CONTAINER stepdown status", "show the services of a running container"),
     ];
     format!(
         "In a Dockerfile:\n  ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\n  What follows the image's name in \
@@ -63,7 +63,7 @@ pub(super) fn init() -> String {
         ("/init nginx -g 'daemon off;'", "the same, if /init is a link to stepdown"),
     ];
     let codes = [
-        ("0", "it was asked to stop, and there is no main command"),
+        ("0", "a stop was requested, and there is no main command"),
         ("100", "the configuration or a variable is wrong; nothing was changed"),
         ("111", "the system refused a step that is required"),
         NOT_EXECUTABLE,
@@ -150,11 +150,11 @@ fn talking(about: &str, examples: &[(&str, &str)], codes: &[(&str, &str)]) -> St
     let about = if about.is_empty() { String::new() } else { format!("{about}\n\n") };
     let examples = if examples.is_empty() { String::new() } else { table("Examples:", examples) + "\n" };
     let environment = table("Environment:", OTHERS.get(1..2).unwrap_or_default());
-    format!("{about}{examples}{environment}\n{}", table("Exit codes:", &[codes, &[UNANSWERED]].concat()))
+    format!("{about}{examples}{environment}\n{}", table("Exit codes:", &[codes, &[NO_RESPONSE]].concat()))
 }
 
 const UNKNOWN: (&str, &str) = ("100", "there is no such service; the nearest name is suggested");
-const UNANSWERED: (&str, &str) = ("111", "PID 1 did not answer, or refused; the message says why");
+const NO_RESPONSE: (&str, &str) = ("111", "PID 1 did not respond, or refused; the message says why");
 
 pub(super) fn status() -> String {
     let about = "FOR is the time in this state. MEMORY and CPU are for all processes of the service; shared memory counts in \
@@ -163,7 +163,7 @@ pub(super) fn status() -> String {
         ("0", "every service that should be running is up, and oneshots are done"),
         ("1", "a service is not up or has failed, or the container is stopping"),
         UNKNOWN,
-        UNANSWERED,
+        NO_RESPONSE,
     ];
     let environment = table("Environment:", OTHERS.get(1..).unwrap_or_default());
     format!("{about}\n\n{environment}\n{}", table("Exit codes:", &codes))
@@ -195,7 +195,7 @@ pub(super) fn health() -> String {
     ];
     let codes = [
         ("0", "every service that should be running is up, oneshots are done, and no health check fails"),
-        ("1", "something is not well: a line for each service says what; or PID 1 did not answer"),
+        ("1", "something is not well: a line for each service says what; or PID 1 did not respond"),
     ];
     let environment = table("Environment:", OTHERS.get(1..2).unwrap_or_default());
     format!("{}\n{environment}\n{}", table("Examples:", &examples), table("Exit codes:", &codes))
@@ -244,7 +244,7 @@ pub(super) fn wait() -> String {
         ("stepdown wait --done --timeout 5m migrate", "until a oneshot is done"),
     ];
     let codes = [
-        ("0", "all of them are as asked"),
+        ("0", "all of them are as requested"),
         ("1", "one of them has failed, the container is stopping, or the time is over"),
         UNKNOWN,
     ];

@@ -40,8 +40,8 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         return s6_commands::main(command, argv);
     }
     signals::ignore_broken_pipes();
-    if let Some(asked) = replaced_init::of(&argv, &source::environment()) {
-        return match asked {
+    if let Some(action) = replaced_init::of(&argv, &source::environment()) {
+        return match action {
             ReplacedAction::Run(init, command) => init.run(command),
             ReplacedAction::Print { out, err, code } => {
                 output::out(&out);

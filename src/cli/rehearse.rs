@@ -149,13 +149,13 @@ fn keep<T>(problems: &mut Problems, read: Result<T, Problem>) -> Option<T> {
 
 /// The inherited variables, then every `-e`: the last one of a name wins. `-e NAME` of an unset variable does nothing, as
 /// for Docker.
-fn environment(asked: &[OsString], ours: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
+fn environment(requested: &[OsString], ours: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let taken = |name: &OsString| {
         INHERITED.iter().any(|other| name == *other) || name.as_bytes().starts_with(INHERITED_PREFIX.as_bytes())
     };
     let mut all: Vec<(OsString, OsString)> = ours.iter().filter(|(name, _)| taken(name)).cloned().collect();
-    for word in asked {
+    for word in requested {
         let bytes = word.as_bytes();
         let equals = bytes.iter().position(|byte| *byte == b'=');
         match equals.and_then(|at| Some((bytes.get(..at)?, bytes.get(at + 1..)?))) {
@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn our_variables_are_taken_over_and_asked_ones_come_later() {
         let ours = pairs(&[("PUID", "1000"), ("HOME", "/root"), ("STEPDOWN_LOG", "debug"), ("KEY", "x=y")]);
-        let asked = ["PUID=7".into(), "KEY".into(), "UNSET".into(), "EMPTY=".into()];
+        let requested = ["PUID=7".into(), "KEY".into(), "UNSET".into(), "EMPTY=".into()];
         assert_eq!(
-            environment(&asked, ours),
+            environment(&requested, ours),
             pairs(&[("PUID", "1000"), ("STEPDOWN_LOG", "debug"), ("PUID", "7"), ("KEY", "x=y"), ("EMPTY", "")])
         );
     }

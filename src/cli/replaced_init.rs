@@ -33,13 +33,13 @@ pub(super) enum ReplacedAction {
 pub(super) fn of(argv: &[OsString], environment: &BTreeMap<OsString, OsString>) -> Option<ReplacedAction> {
     let (called, rest) = argv.split_first()?;
     let name = Path::new(called).file_name()?.to_str()?;
-    let asked = match name {
+    let action = match name {
         "tini" | "tini-static" | "docker-init" => tini(called, rest, environment),
         "dumb-init" => dumb_init(called, rest, environment),
         "catatonit" | "podman-init" => catatonit(called, rest, environment),
         _ => return None,
     };
-    Some(asked.unwrap_or_else(|said| said))
+    Some(action.unwrap_or_else(|action| action))
 }
 
 fn out(text: impl Into<String>) -> ReplacedAction {
@@ -266,12 +266,12 @@ mod tests {
 
     use super::*;
 
-    fn asked(words: &[&str]) -> Option<ReplacedAction> {
+    fn action(words: &[&str]) -> Option<ReplacedAction> {
         of(&words.iter().map(OsString::from).collect::<Vec<_>>(), &BTreeMap::new())
     }
 
     fn run(words: &[&str]) -> (PlainInit, Vec<String>) {
-        let Some(ReplacedAction::Run(init, command)) = asked(words) else { panic!("{words:?}") };
+        let Some(ReplacedAction::Run(init, command)) = action(words) else { panic!("{words:?}") };
         (init, command.into_iter().map(|word| word.into_string().unwrap()).collect())
     }
 
@@ -296,7 +296,7 @@ mod tests {
         assert!(init.pauses && command.is_empty());
         assert!(run(&["catatonit", "-g", "--", "app"]).0.to_group);
         for other in [&["stepdown", "status"][..], &["init", "app"], &["/usr/bin/podman-init2", "x"]] {
-            assert_eq!(asked(other), None);
+            assert_eq!(action(other), None);
         }
     }
 }

@@ -64,7 +64,7 @@ const CONTAINER_KEYS: &[KeyDoc] = &[
     key("signals", "a table", "{}", r#"signals = { USR1 = "db" }"#,
         "signals that PID 1 forwards: `USR1 = \"db\"`, `HUP = \"main\"` (the main command), or a table"),
     key("secrets", "a table", "{}", r#"secrets = { from_files = { DB_PASSWORD = "/run/secrets/db" } }"#,
-        "variables whose values are in files, for the services that ask for them"),
+        "variables whose values are in files, for the services that list them"),
     key("main", "a table", "(none)", r#"main = { success_codes = [0, 143] }"#,
         "the main command (`docker run IMAGE COMMAND`), described like a service"),
     key("s6", "true or false", "(whether there is `/etc/s6-overlay` or `/etc/cont-init.d`)", "s6 = true",

@@ -30,8 +30,10 @@ pub fn apply(env: &Env, file: ContainerFile, problems: &mut Problems, notices: &
     notice_ignored(env, "PUID", "uid_from", &uid_from, notices);
     notice_ignored(env, "PGID", "gid_from", &gid_from, notices);
     let app = &mut container.app;
-    app.env_uid = id_from_env(env, &uid_from, IdVariable::User, problems, notices).map(|asked| map_value(asked, Uid));
-    app.env_gid = id_from_env(env, &gid_from, IdVariable::Group, problems, notices).map(|asked| map_value(asked, Gid));
+    app.env_uid =
+        id_from_env(env, &uid_from, IdVariable::User, problems, notices).map(|requested| map_value(requested, Uid));
+    app.env_gid =
+        id_from_env(env, &gid_from, IdVariable::Group, problems, notices).map(|requested| map_value(requested, Gid));
     if let Some(umask) = read(env, "UMASK", problems, &UMASK, |text| units::octal(text, 0o777)) {
         app.umask = Some(umask);
     }
@@ -54,8 +56,8 @@ enum IdVariable {
     Group,
 }
 
-fn map_value<T, U>(asked: VariableValue<T>, wrap: impl Fn(T) -> U) -> VariableValue<U> {
-    VariableValue { value: wrap(asked.value), at: asked.at }
+fn map_value<T, U>(requested: VariableValue<T>, wrap: impl Fn(T) -> U) -> VariableValue<U> {
+    VariableValue { value: wrap(requested.value), at: requested.at }
 }
 
 /// Returns the id in the first of these variables that is set.

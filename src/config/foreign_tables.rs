@@ -197,7 +197,7 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(COMPOSE, "privileged", "", OF_COMPOSE),
     entry(COMPOSE, "volumes", "", OF_COMPOSE),
     entry(COMPOSE, "retries", "health.failures", Note::None),
-    entry(COMPOSE, "startperiod", "ready", Note::Text("its health is asked once it is ready")),
+    entry(COMPOSE, "startperiod", "ready", Note::Text("its health checks begin once it is ready")),
     entry(COMPOSE, "test", "health.command", Note::None),
     // supervisord's manual, "[program:x] section"
     entry(SUPERVISORD, "autostart", "", Note::Text("remove it where it is true; otherwise write `enabled = false`")),

@@ -76,11 +76,11 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
         name_app_user(&mut service.user, &container.app);
         budget.check(&service.name, &service.stop, stop_timeout_at.as_ref(), &mut problems, &mut notices);
         notices.append(&mut draft.notices);
-        let asked = draft.service.secrets.as_deref().unwrap_or_default();
-        notices.extend(secrets::unknown(draft.service.name.as_str(), asked, &container.secrets));
+        let requested = draft.service.secrets.as_deref().unwrap_or_default();
+        notices.extend(secrets::unknown(draft.service.name.as_str(), requested, &container.secrets));
     }
-    let asked = container.main.secrets.as_deref().unwrap_or_default();
-    notices.extend(secrets::unknown(ServiceName::MAIN, asked, &container.secrets));
+    let requested = container.main.secrets.as_deref().unwrap_or_default();
+    notices.extend(secrets::unknown(ServiceName::MAIN, requested, &container.secrets));
 
     if container.main.at.is_some() && sources.main.is_empty() && anything {
         notices.push(

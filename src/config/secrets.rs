@@ -118,9 +118,9 @@ pub fn with_variables(
 }
 
 /// Returns a notice about the names in `secrets` of a service that are none.
-pub fn unknown(service: &str, asked: &[String], secrets: &[Secret]) -> Option<String> {
+pub fn unknown(service: &str, requested: &[String], secrets: &[Secret]) -> Option<String> {
     let known = || secrets.iter().map(|secret| secret.name.as_str());
-    let unknown: Vec<_> = asked.iter().filter(|name| !known().any(|known| known == *name)).collect();
+    let unknown: Vec<_> = requested.iter().filter(|name| !known().any(|known| known == *name)).collect();
     let first = unknown.first()?;
     let fix = match suggest::nearest(first, known()) {
         Some(meant) => format!("did you mean `{meant}`?"),
@@ -184,9 +184,9 @@ mod tests {
     fn what_is_asked_for_and_not_given_is_named() {
         let at = NamedBy::ContainerFile(Place::Machine);
         let given = [Secret { name: "DB_PASSWORD".into(), path: "/f".into(), named_by: at, is_listed: true }];
-        let ask = |name: &str| unknown("web", &[name.to_owned()], &given).unwrap_or_default();
-        assert_eq!(ask("DB_PASSWORD"), "");
-        assert!(ask("DB_PASWORD").ends_with("did you mean `DB_PASSWORD`?"), "{}", ask("DB_PASWORD"));
-        assert!(ask("API").contains("`FILE__API=/run/secrets/…`"), "{}", ask("API"));
+        let notice = |name: &str| unknown("web", &[name.to_owned()], &given).unwrap_or_default();
+        assert_eq!(notice("DB_PASSWORD"), "");
+        assert!(notice("DB_PASWORD").ends_with("did you mean `DB_PASSWORD`?"), "{}", notice("DB_PASWORD"));
+        assert!(notice("API").contains("`FILE__API=/run/secrets/…`"), "{}", notice("API"));
     }
 }

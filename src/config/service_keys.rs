@@ -156,7 +156,7 @@ const HTTP: KeyDoc = key(
     "a URL",
     "(one of these is required)",
     r#"http = "http://127.0.0.1/ping""#,
-    "a URL that answers with success; with `socket` it is asked over that",
+    "a URL that responds with success; with `socket`, over that",
 );
 const PATH: KeyDoc =
     key("path", "an absolute path", "(one of these is required)", r#"path = "/run/web.pid""#, "a path that exists");
@@ -179,7 +179,7 @@ const STATUS: KeyDoc = key(
     "an integer or a range",
     r#""200-399""#,
     r#"status = "200-299""#,
-    "with `http`: the answers that count as success",
+    "with `http`: the status codes that count as success",
 );
 
 #[rustfmt::skip] // a table: one key in two lines

@@ -35,7 +35,7 @@ pub fn http(text: &str) -> Result<Http, &'static str> {
     let rest = text.strip_prefix("http://").ok_or(URL)?;
     let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if authority.contains('@') {
-        return Err("put no user and password into it: ask with a `command` that has them");
+        return Err("put no user and password into it: use a `command` that has them");
     }
     let (host, port) = self::authority(authority)?;
     if target.contains('#') {

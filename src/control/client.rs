@@ -1,5 +1,5 @@
 //! The client of the control socket: finds the socket of the running PID 1, makes sure that it is not one that another user
-//! planted in a world-writable directory, sends one line and reads the responses. Must not know what queries mean.
+//! planted in a world-writable directory, sends one line and reads the responses. Must not know what requests mean.
 #![allow(clippy::disallowed_methods)] // deadlines outside the engine
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -15,18 +15,18 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, get
 use nix::sys::time::TimeVal;
 use serde::de::DeserializeOwned;
 
-use super::protocol::{MAX_ANSWER, Query, SOCKET};
+use super::protocol::{ControlRequest, MAX_RESPONSE, SOCKET};
 use super::responses::Response;
 use crate::config::units::duration_text;
 use crate::control::locate::{directories, is_of_another_container, is_trusted, open_directory};
 use crate::inspect::facts::alternatives;
 
-/// PID 1 answers between two events: if it takes seconds it is stopped or swapped out.
+/// PID 1 responds between two events: if it takes seconds it is stopped or swapped out.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The message for an unexpected end of file.
-const CLOSED_EARLY: &str = "it closed the connection without an answer";
+const CLOSED_EARLY: &str = "it closed the connection without a response";
 
-/// Why there is no answer to a query.
+/// Why there is no response to a request.
 #[derive(Debug)]
 pub enum ClientError {
     /// No socket at any of these paths.
@@ -39,48 +39,53 @@ pub enum ClientError {
     Io(PathBuf, io::Error),
     /// No response in time, or one that is not of this protocol.
     Protocol(PathBuf, String),
-    /// The server refused the query, or it failed.
+    /// The server refused the request, or it failed.
     Refused(String),
-    /// The query is wrong, such as an unknown service name.
+    /// The request is wrong, such as an unknown service name.
     BadRequest(String),
 }
 
-/// Sends a query to the first socket found, in the order of DESIGN §3.3, and returns the answer.
+/// Sends a request to the first socket found, in the order of DESIGN §3.3, and returns the response.
 ///
 /// # Errors
-/// No answer, or a refusal.
-pub fn query<T: DeserializeOwned>(query: &Query) -> Result<T, ClientError> {
-    query_at(&directories(), query)
+/// No response, or a refusal.
+pub fn send_request<T: DeserializeOwned>(request: &ControlRequest) -> Result<T, ClientError> {
+    send_request_to(&directories(), request)
 }
 
 /// The same with other runtime directories.
 ///
 /// # Errors
 /// As above.
-pub fn query_at<T: DeserializeOwned>(directories: &[PathBuf], query: &Query) -> Result<T, ClientError> {
-    let mut conversation = open_query_at(directories, query)?;
+pub fn send_request_to<T: DeserializeOwned>(
+    directories: &[PathBuf],
+    request: &ControlRequest,
+) -> Result<T, ClientError> {
+    let mut conversation = open_connection_at(directories, request)?;
     match conversation.next(TIMEOUT)? {
-        Incoming::Response(answer) => Ok(answer),
-        Incoming::TimedOut => Err(conversation.protocol_error(format!("no answer within {}", duration_text(TIMEOUT)))),
+        Incoming::Response(response) => Ok(response),
+        Incoming::TimedOut => {
+            Err(conversation.protocol_error(format!("no response within {}", duration_text(TIMEOUT))))
+        }
         Incoming::EndOfFile => Err(conversation.protocol_error(CLOSED_EARLY)),
     }
 }
 
-/// Sends a query that is answered later or with many lines.
+/// Sends a request that is answered later or with many lines.
 ///
 /// # Errors
 /// As above.
-pub fn open_query(query: &Query) -> Result<Connection, ClientError> {
-    open_query_at(&directories(), query)
+pub fn open_connection(request: &ControlRequest) -> Result<Connection, ClientError> {
+    open_connection_at(&directories(), request)
 }
 
-fn open_query_at(directories: &[PathBuf], query: &Query) -> Result<Connection, ClientError> {
+fn open_connection_at(directories: &[PathBuf], request: &ControlRequest) -> Result<Connection, ClientError> {
     let mut error = None;
     for directory in directories.iter().cloned().chain(directories.iter().flat_map(|directory| alternatives(directory)))
     {
         let path = directory.join(SOCKET);
         match connect_in(&directory) {
-            Ok(Server::Ours(stream)) => return Connection::send(stream, path, query),
+            Ok(Server::Ours(stream)) => return Connection::send(stream, path, request),
             Ok(Server::Untrusted) => error = error.or(Some(ClientError::Untrusted(path))),
             Ok(Server::Foreign) => error = error.or(Some(ClientError::Foreign(path))),
             // A leftover of an earlier boot, or nothing at all.
@@ -121,12 +126,12 @@ fn connected(handle: &OwnedFd, directory: &Path) -> Result<OwnedFd, Errno> {
     setsockopt(&socket, SendTimeout, &TimeVal::new(TIMEOUT.as_secs().cast_signed(), 0))?;
     // Through the handle, so that it is the checked directory even if its name was replaced since.
     let pinned = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd())).join(SOCKET);
-    let answer = connect(socket.as_raw_fd(), &UnixAddr::new(pinned.as_os_str().as_bytes())?);
-    match answer {
+    let response = connect(socket.as_raw_fd(), &UnixAddr::new(pinned.as_os_str().as_bytes())?);
+    match response {
         Err(Errno::ENOENT) if !Path::new("/proc/self/fd").exists() => {
             connect(socket.as_raw_fd(), &UnixAddr::new(directory.join(SOCKET).as_os_str().as_bytes())?)?;
         }
-        answer => answer?,
+        response => response?,
     }
     Ok(socket)
 }
@@ -134,7 +139,7 @@ fn connected(handle: &OwnedFd, directory: &Path) -> Result<OwnedFd, Errno> {
 /// The next response.
 #[derive(Debug)]
 pub enum Incoming<T> {
-    /// An answer.
+    /// A response.
     Response(T),
     /// No response in time.
     TimedOut,
@@ -142,7 +147,7 @@ pub enum Incoming<T> {
     EndOfFile,
 }
 
-/// A connection over which a query was sent.
+/// A connection over which a request was sent.
 #[derive(Debug)]
 pub struct Connection {
     stream: UnixStream,
@@ -153,8 +158,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn send(mut stream: UnixStream, path: PathBuf, query: &Query) -> Result<Self, ClientError> {
-        let said = serde_json::to_vec(query).map_err(io::Error::from).and_then(|mut line| {
+    fn send(mut stream: UnixStream, path: PathBuf, request: &ControlRequest) -> Result<Self, ClientError> {
+        let said = serde_json::to_vec(request).map_err(io::Error::from).and_then(|mut line| {
             line.push(b'\n');
             match stream.write_all(&line) {
                 // A server that rejected the connection has sent the reason.
@@ -178,14 +183,14 @@ impl Connection {
             Err(error) => return Err(ClientError::Io(self.path.clone(), error)),
         };
         match serde_json::from_slice(&line) {
-            Ok(Response::Ok(answer)) => Ok(Incoming::Response(answer)),
+            Ok(Response::Ok(response)) => Ok(Incoming::Response(response)),
             Ok(Response::Error(why)) => Err(ClientError::Refused(why)),
             Ok(Response::Wrong(why)) => Err(ClientError::BadRequest(why)),
-            Err(_) => Err(self.protocol_error("not an answer of stepdown")),
+            Err(_) => Err(self.protocol_error("not a response of stepdown")),
         }
     }
 
-    /// Returns the error for a response that does not answer the query.
+    /// Returns the error for a response that does not belong to the request.
     pub fn protocol_error(&self, what: impl Into<String>) -> ClientError {
         ClientError::Protocol(self.path.clone(), what.into())
     }
@@ -201,7 +206,7 @@ impl Connection {
                 return Ok(Some(std::mem::replace(&mut self.read, rest)));
             }
             self.searched = self.read.len();
-            if self.read.len() > MAX_ANSWER {
+            if self.read.len() > MAX_RESPONSE {
                 return Err(io::Error::other("it has no end"));
             }
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
@@ -235,43 +240,43 @@ mod tests {
     use super::*;
     use crate::sys::instance::mount_namespace;
 
-    /// A directory with a socket on which somebody answers every request with `answer`, and what they were asked.
-    fn answering(answer: &'static str) -> (tempfile::TempDir, thread::JoinHandle<String>) {
+    /// A directory with a socket on which a server sends `response` to every request, and the request that it got.
+    fn responding(response: &'static str) -> (tempfile::TempDir, thread::JoinHandle<String>) {
         let dir = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(dir.path().join(SOCKET)).unwrap();
-        let asked = thread::spawn(move || {
+        let request = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut line = String::new();
             BufReader::new(stream.try_clone().unwrap()).read_line(&mut line).unwrap();
-            stream.write_all(answer.as_bytes()).unwrap();
+            stream.write_all(response.as_bytes()).unwrap();
             line
         });
-        (dir, asked)
+        (dir, request)
     }
 
     fn shutdown(directories: &[PathBuf]) -> Result<Accepted, ClientError> {
-        query_at(directories, &Query::Shutdown { code: Some(3) })
+        send_request_to(directories, &ControlRequest::Shutdown { code: Some(3) })
     }
 
     #[test]
-    fn the_first_place_that_answers_is_asked() {
-        let (dir, asked) = answering("{\"ok\":{}}\n");
+    fn the_first_place_that_answers_is_request() {
+        let (dir, request) = responding("{\"ok\":{}}\n");
         let stale = tempfile::tempdir().unwrap();
         drop(UnixListener::bind(stale.path().join(SOCKET)).unwrap());
         let directories = ["/none/at/all".into(), stale.path().to_owned(), dir.path().to_owned()];
         assert_eq!(shutdown(&directories).unwrap(), Accepted {});
-        assert_eq!(asked.join().unwrap(), "{\"ask\":\"shutdown\",\"code\":3}\n");
+        assert_eq!(request.join().unwrap(), "{\"request\":\"shutdown\",\"code\":3}\n");
     }
 
     #[test]
     fn a_refusal_and_an_invalid_response_are_distinguished() {
-        let (dir, _asked) = answering("{\"error\":\"only root may\"}\n");
+        let (dir, _request) = responding("{\"error\":\"only root may\"}\n");
         assert!(matches!(shutdown(&[dir.path().into()]), Err(ClientError::Refused(why)) if why == "only root may"));
-        let (dir, _asked) = answering("{\"wrong\":\"nobody\"}\n");
+        let (dir, _request) = responding("{\"wrong\":\"nobody\"}\n");
         assert!(matches!(shutdown(&[dir.path().into()]), Err(ClientError::BadRequest(why)) if why == "nobody"));
-        let (dir, _asked) = answering("hello\n");
+        let (dir, _request) = responding("hello\n");
         assert!(matches!(shutdown(&[dir.path().into()]), Err(ClientError::Protocol(..))));
-        let (dir, _asked) = answering("");
+        let (dir, _request) = responding("");
         assert!(matches!(shutdown(&[dir.path().into()]), Err(ClientError::Protocol(..))));
     }
 
@@ -295,19 +300,19 @@ mod tests {
 
     #[test]
     fn the_stepdown_of_another_container_is_passed_over() {
-        let (other, _) = answering("{\"ok\":{}}\n");
+        let (other, _) = responding("{\"ok\":{}}\n");
         symlink("mnt:[1]", other.path().join("container")).unwrap();
         assert!(matches!(shutdown(&[other.path().into()]), Err(ClientError::Foreign(_))));
-        let (ours, asked) = answering("{\"ok\":{}}\n");
+        let (ours, request) = responding("{\"ok\":{}}\n");
         symlink(mount_namespace().unwrap(), ours.path().join("container")).unwrap();
         assert_eq!(shutdown(&[other.path().into(), ours.path().into()]).unwrap(), Accepted {});
-        assert!(asked.join().unwrap().contains("shutdown"));
+        assert!(request.join().unwrap().contains("shutdown"));
     }
 
     #[test]
-    fn answers_are_read_one_by_one_until_the_end() {
-        let (dir, _asked) = answering("{\"ok\":{}}\n{\"ok\":{}}\n");
-        let mut conversation = open_query_at(&[dir.path().into()], &Query::Health {}).unwrap();
+    fn responses_are_read_one_by_one_until_the_end() {
+        let (dir, _request) = responding("{\"ok\":{}}\n{\"ok\":{}}\n");
+        let mut conversation = open_connection_at(&[dir.path().into()], &ControlRequest::Health {}).unwrap();
         let mut next = || conversation.next::<Accepted>(TIMEOUT).unwrap();
         assert!(matches!(
             (next(), next(), next()),

@@ -55,7 +55,7 @@ fn service_check(service: &ServiceState) -> Check {
         }
         (Condition::WaitsForServices(names), _) => degraded(service.waits_for_services(names)),
         (Condition::WaitsForAddress(address), _) => {
-            let fix = format!("start what should answer at {address}, or remove it from its `wait_for`");
+            let fix = format!("start what should respond at {address}, or remove it from its `wait_for`");
             degraded(service.waits_for(address, fix))
         }
         (Condition::Starting { .. }, ServiceKind::Oneshot) => ok("its command runs"),
@@ -72,7 +72,7 @@ fn service_check(service: &ServiceState) -> Check {
         (Condition::Stopping, _) => degraded(Issue::new(
             "it is being stopped",
             format!("`{}` is not up", service.name),
-            "wait until it has stopped, and ask again: `stepdown status` shows how far it is",
+            "wait until it has stopped, and try again: `stepdown status` shows how far it is",
         )),
         (Condition::Up { unhealthy: Some(found), .. }, _) => degraded(service.unhealthy(found)),
         (Condition::Up { unhealthy: None, log_error: Some(error) }, _) => degraded(Issue::new(
@@ -207,7 +207,7 @@ mod tests {
         let waiting = Condition::WaitsForAddress("tcp://db:5432".into());
         let (_, cause, fix) = parts(&received(ServiceKind::Longrun, waiting));
         assert_eq!(cause, "waits for tcp://db:5432");
-        assert_eq!(fix, "start what should answer at tcp://db:5432, or remove it from its `wait_for`");
+        assert_eq!(fix, "start what should respond at tcp://db:5432, or remove it from its `wait_for`");
         // A service may be called as an address is: what it is decides, not its name.
         let waiting = Condition::WaitsForServices(vec!["a://b".into()]);
         let (_, _, fix) = parts(&received(ServiceKind::Longrun, waiting));

@@ -1,7 +1,7 @@
-//! The control socket (DESIGN §6): queries ([`protocol`]), responses ([`responses`]), the client ([`client`]), where it looks
+//! The control socket (DESIGN §6): requests ([`protocol`]), responses ([`responses`]), the client ([`client`]), where it looks
 //! ([`locate`]), and the
 //! parts of the server: connections and credentials ([`server`]), services by name ([`service_index`]), when a waiting
-//! query is answered ([`wait_condition`]), and the contents of responses ([`snapshot`], [`timings`], [`secret`]).
+//! request is answered ([`wait_condition`]), and the contents of responses ([`snapshot`], [`timings`], [`secret`]).
 
 pub mod client;
 pub mod doctor;

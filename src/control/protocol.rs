@@ -1,4 +1,4 @@
-//! Queries of the control socket: one line of JSON. Responses are in [`super::responses`]; server and client use these
+//! Requests of the control socket: one line of JSON. Responses are in [`super::responses`]; server and client use these
 //! types. Must not know how a line is sent.
 
 use std::time::Duration;
@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 pub const SOCKET: &str = "control";
 /// A longer request is refused unread (SECURITY T32).
 pub const MAX_REQUEST: usize = 16 * 1024;
-/// A longer answer is not read: 10,000 services fit well.
-pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
+/// A longer response is not read: 10,000 services fit well.
+pub const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 
-/// A query: `{"ask":"status"}`, `{"ask":"shutdown","code":3}`.
+/// A request: `{"request":"status"}`, `{"request":"shutdown","code":3}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Query {
+#[serde(tag = "request", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ControlRequest {
     /// The state of these services, of all if none is named.
     Status {
         /// Their names.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         services: Vec<String>,
-        /// The `revision` of an earlier answer: answered when it has changed.
+        /// The `revision` of an earlier response: answered when it has changed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<u64>,
     },
@@ -120,8 +120,8 @@ pub enum Until {
     Done,
 }
 
-impl Query {
-    /// Returns whether the answer may have to wait for services: such queries have connection slots of their own.
+impl ControlRequest {
+    /// Returns whether the response may have to wait for services: such requests have connection slots of their own.
     pub fn is_long(&self) -> bool {
         match self {
             Self::Status { after, .. } => after.is_some(),
@@ -152,23 +152,23 @@ mod tests {
 
     #[test]
     fn requests_are_written_as_documented_and_nothing_else_is_read() {
-        let write = |ask: &Query| serde_json::to_string(ask).unwrap();
-        let all = || Query::Status { services: vec![], after: None };
-        assert_eq!(write(&all()), r#"{"ask":"status"}"#);
-        assert_eq!(write(&Query::Shutdown { code: Some(3) }), r#"{"ask":"shutdown","code":3}"#);
-        assert_eq!(write(&Query::Shutdown { code: None }), r#"{"ask":"shutdown"}"#);
-        assert_eq!(write(&Query::Reload { services: vec![] }), r#"{"ask":"reload"}"#);
-        let read = |text: &str| serde_json::from_str::<Query>(text).ok();
-        assert_eq!(read(r#"{"ask":"status"}"#), Some(all()));
-        assert_eq!(read(r#"{"ask":"shutdown"}"#), Some(Query::Shutdown { code: None }));
-        let wait = Query::Wait { services: vec!["db".into()], until: Until::Ready, timeout_ms: None };
-        assert_eq!(read(r#"{"ask":"wait","services":["db"],"until":"ready"}"#), Some(wait));
+        let write = |request: &ControlRequest| serde_json::to_string(request).unwrap();
+        let all = || ControlRequest::Status { services: vec![], after: None };
+        assert_eq!(write(&all()), r#"{"request":"status"}"#);
+        assert_eq!(write(&ControlRequest::Shutdown { code: Some(3) }), r#"{"request":"shutdown","code":3}"#);
+        assert_eq!(write(&ControlRequest::Shutdown { code: None }), r#"{"request":"shutdown"}"#);
+        assert_eq!(write(&ControlRequest::Reload { services: vec![] }), r#"{"request":"reload"}"#);
+        let read = |text: &str| serde_json::from_str::<ControlRequest>(text).ok();
+        assert_eq!(read(r#"{"request":"status"}"#), Some(all()));
+        assert_eq!(read(r#"{"request":"shutdown"}"#), Some(ControlRequest::Shutdown { code: None }));
+        let wait = ControlRequest::Wait { services: vec!["db".into()], until: Until::Ready, timeout_ms: None };
+        assert_eq!(read(r#"{"request":"wait","services":["db"],"until":"ready"}"#), Some(wait));
         for wrong in [
-            r#"{"ask":"shutdown","code":256}"#,
-            r#"{"ask":"status","code":1}"#,
-            r#"{"ask":"Status"}"#,
-            r#"{"ask":"start"}"#,
-            r#"{"ask":"wait","services":["db"],"until":"up"}"#,
+            r#"{"request":"shutdown","code":256}"#,
+            r#"{"request":"status","code":1}"#,
+            r#"{"request":"Status"}"#,
+            r#"{"request":"start"}"#,
+            r#"{"request":"wait","services":["db"],"until":"up"}"#,
             "{}",
         ] {
             assert_eq!(read(wrong), None, "{wrong}");
@@ -177,17 +177,19 @@ mod tests {
 
     #[test]
     fn only_what_waits_for_services_takes_long() {
-        let read = |text: &str| serde_json::from_str::<Query>(text).unwrap().is_long();
+        let read = |text: &str| serde_json::from_str::<ControlRequest>(text).unwrap().is_long();
         for long in [
-            r#"{"ask":"status","after":1}"#,
-            r#"{"ask":"start","services":["a"],"wait_ms":1}"#,
-            r#"{"ask":"wait","services":["a"],"until":"done"}"#,
-            r#"{"ask":"reload","services":["a"]}"#,
-            r#"{"ask":"logs","service":"a","follow":true}"#,
+            r#"{"request":"status","after":1}"#,
+            r#"{"request":"start","services":["a"],"wait_ms":1}"#,
+            r#"{"request":"wait","services":["a"],"until":"done"}"#,
+            r#"{"request":"reload","services":["a"]}"#,
+            r#"{"request":"logs","service":"a","follow":true}"#,
         ] {
             assert!(read(long), "{long}");
         }
-        for short in [r#"{"ask":"status"}"#, r#"{"ask":"stop","services":["a"]}"#, r#"{"ask":"logs","service":"a"}"#] {
+        for short in
+            [r#"{"request":"status"}"#, r#"{"request":"stop","services":["a"]}"#, r#"{"request":"logs","service":"a"}"#]
+        {
             assert!(!read(short), "{short}");
         }
     }

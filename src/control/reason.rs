@@ -178,7 +178,7 @@ impl fmt::Display for EndedByUs {
         match self {
             Self::NotReady { after_us, last_result, declared } => {
                 write!(out, "not ready within {} (`{}`)", text(after_us), declared.key("ready.timeout"))?;
-                last_result.iter().try_for_each(|found| write!(out, "; the last answer: {found}"))
+                last_result.iter().try_for_each(|found| write!(out, "; the last result: {found}"))
             }
             Self::Unhealthy(found) => write!(out, "unhealthy: {found}"),
             Self::WatchdogTrigger => out.write_str("reported failure (WATCHDOG=trigger)"),
@@ -302,7 +302,7 @@ mod tests {
                 })),
                 "was killed by SIGKILL (out of memory)",
             ),
-            (Reason::EndedByUs(not_ready), "not ready within 3s (`main.ready.timeout`); the last answer: refused"),
+            (Reason::EndedByUs(not_ready), "not ready within 3s (`main.ready.timeout`); the last result: refused"),
             (
                 Reason::Limit { failures: 10, last: LastRun::EndedByUs(watchdog) },
                 "10 failures in a row, last: sent no watchdog notification for 2.5s (WATCHDOG=1)",

@@ -13,19 +13,19 @@ use crate::supervise::StatusState;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Response<T> {
-    /// Done, with the answer.
+    /// Done, with the response.
     Ok(T),
     /// Refused or failed; the reason, to be shown to the user.
     Error(String),
-    /// The query itself is wrong, such as an unknown service name.
+    /// The request itself is wrong, such as an unknown service name.
     Wrong(String),
 }
 
-/// The answer of a command without a result: it was done, or has begun.
+/// The response of a command without a result: it was done, or has begun.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {}
 
-/// The answer to `status`.
+/// The response to `status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The mode of DESIGN §2, as `plan --json` names it: `root`, `root-limited`, `user`, `user-unknown`.
@@ -145,7 +145,7 @@ impl Snapshot {
     }
 }
 
-/// The answer to `start`, `stop`, `restart` and `wait`.
+/// The response to `start`, `stop`, `restart` and `wait`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waited {
     /// The named services, in that order; then those that were stopped with them.
@@ -171,7 +171,7 @@ pub struct ServiceResult {
     pub requires: Option<String>,
 }
 
-/// The answer to `reload`.
+/// The response to `reload`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
     /// What changed, if the whole tree was re-read.
@@ -194,7 +194,7 @@ pub struct ReloadedService {
     pub how: String,
 }
 
-/// The answer to `env`.
+/// The response to `env`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvResponse {
     /// By name.
@@ -210,7 +210,7 @@ pub struct EnvVariable {
     pub value: Option<String>,
 }
 
-/// The answer to `timings`; all times in microseconds since the start of PID 1.
+/// The response to `timings`; all times in microseconds since the start of PID 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timings {
     /// What PID 1 did before the services, in its order.
@@ -250,7 +250,7 @@ pub struct ServiceTime {
     /// Its name.
     pub name: String,
     /// When its start was requested.
-    pub asked_us: u64,
+    pub wanted_us: u64,
     /// When its process was started.
     pub started_us: Option<u64>,
     /// When it was up, or done.
@@ -270,7 +270,7 @@ pub struct ChainLink {
     pub outside_us: u64,
 }
 
-/// One answer to `logs`.
+/// One response to `logs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogEvent {
@@ -298,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_read_as_documented() {
+    fn a_response_is_read_as_documented() {
         let text = r#"{"ok":{"mode":"root","identity":{"name":"app","uid":1000,"gid":1000,"groups":[1000]},
             "kept":["NET_BIND_SERVICE"],"reasons":["web binds port 80"],"uptime_ms":123,"stopping":false,"revision":7,
             "services":[
@@ -308,7 +308,7 @@ mod tests {
             {"name":"db","kind":"longrun","state":"failed","wanted":false,"left_out":false,"pid":null,"since_ms":1,"uptime_ms":null,
              "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"finish_said_stop","waits_for":[],"next_run":null,"healthy":null,
              "status_text":null,"log_trouble":"/l/current: no","usage":null}]}}"#;
-        let Ok(Response::<Snapshot>::Ok(snapshot)) = serde_json::from_str(text) else { panic!("it is an answer") };
+        let Ok(Response::<Snapshot>::Ok(snapshot)) = serde_json::from_str(text) else { panic!("it is a response") };
         assert_eq!(snapshot.services[0].last_exit, Some(LastExit::Code(0)));
         assert_eq!(snapshot.services[1].last_exit, Some(LastExit::Signal("SIGTERM".into())));
         let back = serde_json::to_value(Response::Ok(snapshot)).unwrap();

@@ -1,7 +1,7 @@
 //! The server of the control socket, in PID 1. Clients are identified by SO_PEERCRED, never by modes: root, the app user
-//! and the users of services may connect, nobody else may even read (DESIGN §6); which queries a user may send is decided
+//! and the users of services may connect, nobody else may even read (DESIGN §6); which requests a user may send is decided
 //! where they are answered. A client that sends nothing, too much or garbage, or does not read, disturbs no other one;
-//! queries that wait for services have slots of their own, so that they do not block short ones.
+//! requests that wait for services have slots of their own, so that they do not block short ones.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ffi::CString;
@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::protocol::{MAX_REQUEST, Query, SOCKET};
+use super::protocol::{ControlRequest, MAX_REQUEST, SOCKET};
 use super::responses::{LogEvent, LogLine, Response, Snapshot, StepTime};
 use super::timings::Moments;
 use crate::config::values::{ServiceName, Uid};
@@ -32,11 +32,11 @@ use crate::sys::files::socket;
 use crate::text::shown;
 
 /// Most connections of each user at the same time, so that no user blocks another one. For one more, the connection that
-/// has sent no query for longest is closed; if there is none, the new one is rejected.
+/// has sent no request for longest is closed; if there is none, the new one is rejected.
 const MAX_CONNECTIONS: usize = 128;
-/// Most queries of each user that wait for services.
-const MAX_LONG_QUERIES: usize = 128;
-/// A client that has not sent its query, or not read the response, by then is disconnected.
+/// Most requests of each user that wait for services.
+const MAX_LONG_REQUESTS: usize = 128;
+/// A client that has not sent its request, or not read the response, by then is disconnected.
 const IO_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for a follower of logs: longer, because a terminal may be paused for a moment.
 const FOLLOWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -46,9 +46,9 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 /// What responses contain besides the state of the engine.
 #[derive(Debug)]
 pub struct ControlContext {
-    /// The app user, who may send queries, besides root.
+    /// The app user, who may send requests, besides root.
     pub app: Uid,
-    /// The answer to `status`, without the state of the engine.
+    /// The response to `status`, without the state of the engine.
     pub plan_status: Snapshot,
     /// The boot steps before this stage.
     pub steps: Vec<StepTime>,
@@ -57,36 +57,36 @@ pub struct ControlContext {
 }
 
 /// What is sent to the client.
-enum Reply {
+enum Outgoing {
     /// One line, complete.
     Line(Vec<u8>),
     /// The last lines of a service, and new ones.
     Log(Vec<TailLine>, Option<mpsc::Receiver<FollowEvent>>),
 }
 
-/// A query that waits for its response.
+/// A request that waits for its response.
 pub struct PendingRequest {
-    /// The query.
-    pub query: Query,
+    /// The request.
+    pub request: ControlRequest,
     /// The user who sent it.
     pub caller: Uid,
-    reply: oneshot::Sender<Reply>,
+    sender: oneshot::Sender<Outgoing>,
 }
 
 impl PendingRequest {
     /// Sends the response, unless the client has disconnected.
-    pub fn respond<T: Serialize>(self, answer: Response<T>) {
-        let _sent = self.reply.send(Reply::Line(line(&answer)));
+    pub fn respond<T: Serialize>(self, response: Response<T>) {
+        let _sent = self.sender.send(Outgoing::Line(line(&response)));
     }
 
     /// Sends these lines, and then new ones.
     pub fn respond_lines(self, last: Vec<TailLine>, events: Option<mpsc::Receiver<FollowEvent>>) {
-        let _sent = self.reply.send(Reply::Log(last, events));
+        let _sent = self.sender.send(Outgoing::Log(last, events));
     }
 
     /// Returns whether the client has disconnected.
     pub fn is_gone(&self) -> bool {
-        self.reply.is_closed()
+        self.sender.is_closed()
     }
 }
 
@@ -145,24 +145,24 @@ impl AllowedUsers {
 struct ConnectionSlots {
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
-    /// Connections that had not sent a query when last checked, the oldest first.
+    /// Connections that had not sent a request when last checked, the oldest first.
     idle: VecDeque<IdleConnection>,
 }
 
 struct IdleConnection {
     task: AbortHandle,
-    has_queried: Arc<AtomicBool>,
+    has_request: Arc<AtomicBool>,
 }
 
 impl IdleConnection {
     fn is_idle(&self) -> bool {
-        !self.task.is_finished() && !self.has_queried.load(Ordering::Relaxed)
+        !self.task.is_finished() && !self.has_request.load(Ordering::Relaxed)
     }
 }
 
 impl ConnectionSlots {
     fn new() -> Self {
-        let [short, long] = [MAX_CONNECTIONS, MAX_LONG_QUERIES].map(|count| Arc::new(Semaphore::new(count)));
+        let [short, long] = [MAX_CONNECTIONS, MAX_LONG_REQUESTS].map(|count| Arc::new(Semaphore::new(count)));
         Self { short, long, idle: VecDeque::new() }
     }
 
@@ -177,11 +177,11 @@ impl ConnectionSlots {
         Arc::clone(&self.short).acquire_owned().await.ok()
     }
 
-    fn track(&mut self, task: AbortHandle, has_queried: Arc<AtomicBool>) {
+    fn track(&mut self, task: AbortHandle, has_request: Arc<AtomicBool>) {
         if self.idle.len() >= MAX_CONNECTIONS {
             self.idle.retain(IdleConnection::is_idle);
         }
-        self.idle.push_back(IdleConnection { task, has_queried });
+        self.idle.push_back(IdleConnection { task, has_request });
     }
 }
 
@@ -194,7 +194,7 @@ async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<PendingR
         };
         let Ok(caller) = stream.peer_cred().map(|who| Uid(who.uid())) else { continue };
         if !callers.has(caller) {
-            reject(&stream, format!("user {caller} is not allowed to ask; root and user {} are", callers.app));
+            reject(&stream, format!("user {caller} may not send requests; root and user {} may", callers.app));
             continue;
         }
         let slots = slots_of.entry(caller).or_insert_with(ConnectionSlots::new);
@@ -205,12 +205,12 @@ async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<PendingR
             );
             continue;
         };
-        let has_queried = Arc::new(AtomicBool::new(false));
+        let has_request = Arc::new(AtomicBool::new(false));
         let (long, calls) = (Arc::clone(&slots.long), calls.clone());
-        let task = ClientConnection { stream, caller, slot, has_queried: Arc::clone(&has_queried), long, calls };
+        let task = ClientConnection { stream, caller, slot, has_request: Arc::clone(&has_request), long, calls };
         // Errors concern only this client: it has disconnected or is too slow.
         let task = tokio::spawn(async move { task.serve().await.ok() });
-        slots.track(task.abort_handle(), has_queried);
+        slots.track(task.abort_handle(), has_request);
     }
 }
 
@@ -219,8 +219,8 @@ fn reject(stream: &UnixStream, why: String) {
     let _gone = stream.try_write(&line(&Response::<()>::Error(why)));
 }
 
-fn line<T: Serialize>(answer: &Response<T>) -> Vec<u8> {
-    let line = serde_json::to_vec(answer).or_else(|error| {
+fn line<T: Serialize>(response: &Response<T>) -> Vec<u8> {
+    let line = serde_json::to_vec(response).or_else(|error| {
         let why = Response::<()>::Error(error.to_string());
         serde_json::to_vec(&why)
     });
@@ -234,38 +234,38 @@ struct ClientConnection {
     stream: UnixStream,
     caller: Uid,
     slot: OwnedSemaphorePermit,
-    has_queried: Arc<AtomicBool>,
+    has_request: Arc<AtomicBool>,
     long: Arc<Semaphore>,
     calls: mpsc::Sender<PendingRequest>,
 }
 
 impl ClientConnection {
     async fn serve(self) -> io::Result<()> {
-        let Self { mut stream, caller, slot, has_queried, long, calls } = self;
-        let query = match timeout(IO_TIMEOUT, read_query(&mut stream)).await? {
-            Ok(query) => query,
+        let Self { mut stream, caller, slot, has_request, long, calls } = self;
+        let request = match timeout(IO_TIMEOUT, read_request(&mut stream)).await? {
+            Ok(request) => request,
             Err(why) => return write_line(&mut stream, &line(&Response::<()>::Wrong(why)), IO_TIMEOUT).await,
         };
-        has_queried.store(true, Ordering::Relaxed);
-        let is_long = query.is_long();
+        has_request.store(true, Ordering::Relaxed);
+        let is_long = request.is_long();
         let slot = match is_long.then(|| long.try_acquire_owned()).transpose() {
             Ok(Some(other)) => other,
             Ok(None) => slot,
             Err(_) => {
-                let why = format!("user {caller} already has {MAX_LONG_QUERIES} requests waiting; try again later");
+                let why = format!("user {caller} already has {MAX_LONG_REQUESTS} requests waiting; try again later");
                 return write_line(&mut stream, &line(&Response::<()>::Error(why)), IO_TIMEOUT).await;
             }
         };
-        let (reply, answer) = oneshot::channel();
+        let (sender, response) = oneshot::channel();
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-        timeout(IO_TIMEOUT, calls.send(PendingRequest { query, caller, reply })).await?.map_err(|_| gone())?;
-        let answer = tokio::select! {
-            answer = answer => answer.map_err(|_| gone())?,
+        timeout(IO_TIMEOUT, calls.send(PendingRequest { request, caller, sender })).await?.map_err(|_| gone())?;
+        let response = tokio::select! {
+            response = response => response.map_err(|_| gone())?,
             () = closed_by_peer(&mut stream), if is_long => return Ok(()),
         };
-        match answer {
-            Reply::Line(line) => write_line(&mut stream, &line, IO_TIMEOUT).await?,
-            Reply::Log(last, events) => {
+        match response {
+            Outgoing::Line(line) => write_line(&mut stream, &line, IO_TIMEOUT).await?,
+            Outgoing::Log(last, events) => {
                 for kept in last {
                     write_line(&mut stream, &line(&Response::Ok(log_event(FollowEvent::Line(kept)))), IO_TIMEOUT)
                         .await?;
@@ -310,7 +310,7 @@ fn log_event(followed: FollowEvent) -> LogEvent {
     })
 }
 
-/// Returns when the client has closed its end, or sends more than a query.
+/// Returns when the client has closed its end, or sends more than a request.
 async fn closed_by_peer(stream: &mut UnixStream) {
     let mut chunk = [0; 512];
     let mut said = 0;
@@ -323,7 +323,7 @@ async fn closed_by_peer(stream: &mut UnixStream) {
 }
 
 /// Reads one line of JSON.
-async fn read_query(stream: &mut UnixStream) -> Result<Query, String> {
+async fn read_request(stream: &mut UnixStream) -> Result<ControlRequest, String> {
     let mut line = Vec::new();
     let mut chunk = [0; 512];
     while !line.contains(&b'\n') {

@@ -1,4 +1,4 @@
-//! [`ServiceIndex`]: the services by name, and what of them never changes. Resolves names in queries, and refuses commands
+//! [`ServiceIndex`]: the services by name, and what of them never changes. Resolves names in requests, and refuses commands
 //! that cannot be given to a service. Values only.
 
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use crate::config::service::Kind;
 use crate::config::suggest;
 use crate::supervise::{Id, Spec, Start};
 
-/// All services in the order of the engine's ids, and by name, so that a query costs as much as it names.
+/// All services in the order of the engine's ids, and by name, so that a request costs as much as it names.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceIndex {
     entries: Vec<IndexEntry>,

@@ -31,7 +31,7 @@ pub enum Condition {
     Down(DownCause),
     /// It waits for these services.
     WaitsForServices(Vec<String>),
-    /// It waits until something answers at this address (`wait_for`).
+    /// It waits until something responds at this address (`wait_for`).
     WaitsForAddress(String),
     /// Its program runs: a oneshot's is not finished, a longrun is not ready.
     Starting {

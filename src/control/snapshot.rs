@@ -1,4 +1,4 @@
-//! The answer to `status`: the fixed part from the boot plan, and the current state of the engine.
+//! The response to `status`: the fixed part from the boot plan, and the current state of the engine.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

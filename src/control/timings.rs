@@ -1,4 +1,4 @@
-//! How long the boot took, and its critical chain: times noted by the event loop in, the answer to `timings` out. Values
+//! How long the boot took, and its critical chain: times noted by the event loop in, the response to `timings` out. Values
 //! only.
 
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use crate::supervise::{EngineTime, Id};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moments {
     /// Its start was requested.
-    pub asked: Option<EngineTime>,
+    pub wanted: Option<EngineTime>,
     /// It began to probe its `wait_for` targets.
     pub wait_for: Option<EngineTime>,
     /// Its process was started.
@@ -50,16 +50,19 @@ pub fn timings(
     (boot, now): (EngineTime, EngineTime),
     progress: impl Fn(Id) -> Progress,
 ) -> Timings {
-    let mut asked: Vec<(Id, Moments, EngineTime)> =
-        service_index.ids().zip(moments_of).filter_map(|(id, moments)| Some((id, *moments, moments.asked?))).collect();
-    let last = asked.iter().filter(|(_, _, asked)| *asked <= boot).max_by_key(|(_, moments, _)| moments.ready);
+    let mut wanted: Vec<(Id, Moments, EngineTime)> =
+        service_index.ids().zip(moments_of).filter_map(|(id, moments)| Some((id, *moments, moments.wanted?))).collect();
+    let last = wanted.iter().filter(|(_, _, wanted)| *wanted <= boot).max_by_key(|(_, moments, _)| moments.ready);
     let critical_chain = last
         .filter(|(_, moments, _)| moments.ready.is_some())
         .map(|(id, _, _)| critical_chain(service_index, moments_of, *id));
-    asked.sort_by_key(|(id, moments, asked)| (moments.started.unwrap_or(*asked), *id));
+    wanted.sort_by_key(|(id, moments, wanted)| (moments.started.unwrap_or(*wanted), *id));
     Timings {
         steps: Vec::new(),
-        services: asked.iter().map(|(id, moments, asked)| service(service_index.name(*id), moments, *asked)).collect(),
+        services: wanted
+            .iter()
+            .map(|(id, moments, wanted)| service(service_index.name(*id), moments, *wanted))
+            .collect(),
         path: critical_chain.unwrap_or_default(),
         unfinished: unfinished(service_index, moments_of, (boot, now), progress),
     }
@@ -72,7 +75,7 @@ fn unfinished(
     progress: impl Fn(Id) -> Progress,
 ) -> Vec<UnfinishedService> {
     let moments = |id: Id| moments_of.get(id.0).copied().unwrap_or_default();
-    let is_open = |id: &Id| moments(*id).asked.is_some_and(|at| at <= boot) && moments(*id).settled().is_none();
+    let is_open = |id: &Id| moments(*id).wanted.is_some_and(|at| at <= boot) && moments(*id).settled().is_none();
     let mut found = BTreeSet::new();
     for id in service_index.ids().filter(is_open) {
         match progress(id) {
@@ -82,17 +85,17 @@ fn unfinished(
             Progress::WaitsFor(ids) => found.extend(ids.into_iter().filter(|id| progress(*id) == Progress::Working)),
         }
     }
-    let waited = |id: Id| now.since(moments(id).started.or(moments(id).asked).unwrap_or(now));
+    let waited = |id: Id| now.since(moments(id).started.or(moments(id).wanted).unwrap_or(now));
     let unfinished =
         |id: Id| UnfinishedService { name: service_index.name(id).to_owned(), waited_us: microseconds(waited(id)) };
     found.into_iter().map(unfinished).collect()
 }
 
-fn service(name: &str, moments: &Moments, asked: EngineTime) -> ServiceTime {
+fn service(name: &str, moments: &Moments, wanted: EngineTime) -> ServiceTime {
     let since = |moment: Option<EngineTime>| moment.map(|EngineTime(after)| microseconds(after));
     ServiceTime {
         name: name.to_owned(),
-        asked_us: microseconds(asked.0),
+        wanted_us: microseconds(wanted.0),
         started_us: since(moments.started),
         ready_us: since(moments.ready),
         failed_us: since(moments.failed.filter(|_| moments.ready.is_none())),
@@ -107,13 +110,13 @@ fn critical_chain(service_index: &ServiceIndex, moments_of: &[Moments], last: Id
         && links.len() <= moments_of.len()
     {
         let (Some(entry), Some(moments)) = (service_index.get(id), moments_of.get(id.0)) else { break };
-        let asked = moments.asked.unwrap_or_default();
+        let wanted = moments.wanted.unwrap_or_default();
         let settled = |on: &Id| moments_of.get(on.0).and_then(Moments::settled).map(|when| (when, *on));
         let before = entry.requires.iter().chain(&entry.after).filter(|on| **on != id).filter_map(settled);
         // Later than its own start: it did not wait for that one, which has restarted since.
         let in_time = before.filter(|(when, _)| moments.started.is_none_or(|started| *when <= started));
-        let held = in_time.max().filter(|(when, _)| *when > asked);
-        let released_at = held.map_or(asked, |(when, _)| when);
+        let held = in_time.max().filter(|(when, _)| *when > wanted);
+        let released_at = held.map_or(wanted, |(when, _)| when);
         let end = moments.settled().unwrap_or(released_at);
         let wait_for = moments.wait_for.zip(moments.started).map_or(Duration::ZERO, |(from, to)| to.since(from));
         links.push(ChainLink {
@@ -148,8 +151,8 @@ mod tests {
         Some(EngineTime(Duration::from_millis(millis)))
     }
 
-    fn moments(asked: u64, started: u64, ready: u64) -> Moments {
-        Moments { asked: at(asked), started: at(started), ready: at(ready), ..Moments::default() }
+    fn moments(wanted: u64, started: u64, ready: u64) -> Moments {
+        Moments { wanted: at(wanted), started: at(started), ready: at(ready), ..Moments::default() }
     }
 
     fn chain(timings: &Timings) -> Vec<(&str, u64)> {
@@ -186,7 +189,7 @@ mod tests {
         let mut after = spec("web", &[], Start::Wanted);
         after.after = vec![Id(0)];
         let service_index = ServiceIndex::new(&[spec("slow", &[], Start::Wanted), after]);
-        let failed = Moments { asked: at(0), started: at(1), failed: at(500), ..Moments::default() };
+        let failed = Moments { wanted: at(0), started: at(1), failed: at(500), ..Moments::default() };
         let timings = timings(&service_index, &[failed, moments(0, 501, 510)], (EngineTime::default(), BOOT), settled);
         assert_eq!(chain(&timings), [("slow", 500), ("web", 10)]);
         assert_eq!((timings.services[0].ready_us, timings.services[0].failed_us), (None, Some(500_000)));
@@ -218,9 +221,9 @@ mod tests {
     fn what_the_boot_still_waits_for_is_named_without_those_that_only_wait_for_it() {
         let names = ["up", "starts", "waits", "crashed", "app", "late", "failed"];
         let service_index = ServiceIndex::new(&names.map(|name| spec(name, &[], Start::Wanted)));
-        let open = |started| Moments { asked: at(5), started, ..Moments::default() };
+        let open = |started| Moments { wanted: at(5), started, ..Moments::default() };
         let failed = Moments { failed: at(9), ..open(at(6)) };
-        let late = Moments { asked: at(50), started: at(50), ..Moments::default() };
+        let late = Moments { wanted: at(50), started: at(50), ..Moments::default() };
         let moments_of = [moments(5, 5, 13), open(at(20)), open(None), moments(5, 5, 30), open(None), late, failed];
         let progress = |id: Id| match id.0 {
             1 | 3 | 5 => Progress::Working,

@@ -14,9 +14,9 @@ pub enum WaitState {
     NotYet,
 }
 
-/// Returns whether the state is reached. `asked`: the query itself started the service, so that being down again is a
+/// Returns whether the state is reached. `was_started`: the request itself started the service, so that being down again is a
 /// failure; `stopping`: the container is stopping, and nothing starts any more.
-pub fn wait_state(until: Until, phase: Phase, asked: bool, stopping: bool) -> WaitState {
+pub fn wait_state(until: Until, phase: Phase, was_started: bool, stopping: bool) -> WaitState {
     let rising = if stopping { WaitState::Never } else { WaitState::NotYet };
     match (until, phase) {
         // What requires a scheduled oneshot does not wait for its time.
@@ -25,7 +25,7 @@ pub fn wait_state(until: Until, phase: Phase, asked: bool, stopping: bool) -> Wa
         | (Until::Down, Phase::Down | Phase::Failed) => WaitState::Reached,
         (Until::Ready | Until::Done, Phase::Failed) => WaitState::Never,
         // It was started and has exited.
-        (Until::Ready | Until::Done, Phase::Down | Phase::Backoff) if asked => WaitState::Never,
+        (Until::Ready | Until::Done, Phase::Down | Phase::Backoff) if was_started => WaitState::Never,
         (Until::Ready | Until::Done, _) => rising,
         (Until::Down, _) => WaitState::NotYet,
     }

@@ -58,9 +58,9 @@ fn measure(leaders: &[Pid], numbers: Vec<i32>, mut read: impl FnMut(&str) -> Vec
             continue;
         };
         let resident = line.pages.saturating_mul(page);
-        let asks = resident <= MAX_PSS_PER_PROCESS.min(left);
-        left = left.saturating_sub(if asks { resident } else { 0 });
-        let pss = asks.then(|| pss(&read(&format!("/proc/{number}/smaps_rollup")))).flatten();
+        let reads_pss = resident <= MAX_PSS_PER_PROCESS.min(left);
+        left = left.saturating_sub(if reads_pss { resident } else { 0 });
+        let pss = reads_pss.then(|| pss(&read(&format!("/proc/{number}/smaps_rollup")))).flatten();
         let usage = all.entry(leader).or_insert(Usage { is_proportional: true, ..Usage::default() });
         usage.memory += pss.unwrap_or(resident);
         usage.is_proportional &= pss.is_some();

@@ -28,15 +28,15 @@ pub(super) fn bytes(facts: &Facts, file: AccountFile) -> &[u8] {
 pub(super) fn of_app(app: &App, gid: Gid, facts: &Facts, notes: &mut Notes) -> Vec<Gid> {
     let file = bytes(facts, AccountFile::Group);
     let declared = declared(app, gid, file, notes);
-    let asked_zero = gid == Gid::ROOT || declared.contains(&Gid::ROOT);
+    let wants_root_group = gid == Gid::ROOT || declared.contains(&Gid::ROOT);
     let members = group::memberships(file, app.user.as_str());
-    if members.contains(&Gid::ROOT) && !asked_zero {
+    if members.contains(&Gid::ROOT) && !wants_root_group {
         notes.notice(format!(
             "{} is a member of group 0 in /etc/group and does not join it; write `groups = [0]` under [app] if it should",
             app.user
         ));
     }
-    let devices = devices(app, facts, asked_zero, notes);
+    let devices = devices(app, facts, wants_root_group, notes);
     let mut all: BTreeSet<Gid> = members.into_iter().chain(from_runtime(facts, file)).chain(devices).collect();
     all.remove(&Gid::ROOT);
     all.extend(declared);

@@ -44,8 +44,8 @@ pub(super) fn find(
     let is_closed = |home: &Path| facts.homes.get(home).is_some_and(|access| *access != Access::Yes);
     let fix = |_: &str| "mount a volume there that it can write".to_owned();
     let given = given.filter(|home| can_write(home)).map(Path::to_owned);
-    let ask = HomeFacts { can_write: &can_write, is_there: &is_there, is_closed: &is_closed, fix: &fix };
-    given.unwrap_or_else(|| choose(container, identity, accounts, &ask, notes))
+    let places = HomeFacts { can_write: &can_write, is_there: &is_there, is_closed: &is_closed, fix: &fix };
+    given.unwrap_or_else(|| choose(container, identity, accounts, &places, notes))
 }
 
 /// Returns HOME of the app user of a step down, by the same rule. Paths that the boot changes or creates can be used then.
@@ -79,8 +79,8 @@ pub(super) fn of_root(
         )
     };
     let is_closed = |home: &Path| !can_write(home);
-    let ask = HomeFacts { can_write: &can_write, is_there: &is_there, is_closed: &is_closed, fix: &fix };
-    choose(container, identity, of_account(account), &ask, notes)
+    let places = HomeFacts { can_write: &can_write, is_there: &is_there, is_closed: &is_closed, fix: &fix };
+    choose(container, identity, of_account(account), &places, notes)
 }
 
 /// Returns HOME of another user: its own if that exists, else a directory that everybody can write.
@@ -110,10 +110,10 @@ fn choose(
     container: &Container,
     identity: &Identity,
     accounts: Option<&Path>,
-    ask: &HomeFacts<'_>,
+    places: &HomeFacts<'_>,
     notes: &mut Notes,
 ) -> PathBuf {
-    let HomeFacts { can_write, is_there, is_closed, fix } = *ask;
+    let HomeFacts { can_write, is_there, is_closed, fix } = *places;
     let top = Path::new(TOP);
     let who = format!("{}:{}", identity.uid, identity.gid);
     let declared = container.app.home.as_deref();

@@ -38,7 +38,7 @@ pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> Drop
     let default_name = app.group.as_str() == app.user.as_str();
 
     let (uid, uid_at) = match (&app.env_uid, app.uid) {
-        (Some(asked), _) => (asked.value, &asked.at),
+        (Some(requested), _) => (requested.value, &requested.at),
         (None, declared) => {
             let own = account.as_ref().map(|account| account.uid);
             (declared.or(own).unwrap_or(Uid(DEFAULT_ID)), &app.at)
@@ -48,7 +48,7 @@ pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> Drop
     let accounts_own = account.as_ref().map(|account| account.gid);
     let own = if default_name { accounts_own.or(named) } else { named.or(accounts_own) };
     let (gid, gid_at) = match (&app.env_gid, app.gid) {
-        (Some(asked), _) => (asked.value, &asked.at),
+        (Some(requested), _) => (requested.value, &requested.at),
         (None, declared) => (declared.or(own).unwrap_or(Gid(DEFAULT_ID)), &app.at),
     };
     let kept = app.env_gid.is_none() && app.gid.is_none() && default_name && accounts_own == Some(gid);
@@ -85,17 +85,17 @@ pub(super) fn check_fields(app: &App, notes: &mut Notes) {
 pub(super) fn without_switch(container: &Container, facts: &Facts, notes: &mut Notes) -> Identity {
     let app = &container.app;
     let account = passwd::by_uid(bytes(facts, AccountFile::Passwd), facts.uid);
-    let asked: Vec<_> = [app.env_uid.as_ref().map(|it| &it.at), app.env_gid.as_ref().map(|it| &it.at)]
+    let requested: Vec<_> = [app.env_uid.as_ref().map(|it| &it.at), app.env_gid.as_ref().map(|it| &it.at)]
         .into_iter()
         .flatten()
         .map(ToString::to_string)
         .collect();
-    if !asked.is_empty() {
-        let verb = if asked.len() == 1 { "is" } else { "are" };
+    if !requested.is_empty() {
+        let verb = if requested.len() == 1 { "is" } else { "are" };
         let who = format!("{}:{}", facts.uid, facts.gid);
         notes.notice(format!(
             "{} {verb} ignored: this container runs as {who} and cannot change that",
-            asked.join(" and ")
+            requested.join(" and ")
         ));
     }
     let lacking = groups::lacking(app, facts);

@@ -148,7 +148,7 @@ fn no_way_back(service: &Service, notes: &mut Notes) {
 
 fn app_place<'a>(case: &PrivilegeInputs<'a>) -> &'a crate::error::Place {
     let app = &case.config.container.app;
-    app.env_uid.as_ref().map_or(&app.at, |asked| &asked.at)
+    app.env_uid.as_ref().map_or(&app.at, |requested| &requested.at)
 }
 
 /// `drop = "app"` keeps nothing: a service that needs more is a problem, whatever the runtime granted.

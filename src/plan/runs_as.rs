@@ -30,10 +30,10 @@ pub(super) struct Resolver<'a> {
 impl Resolver<'_> {
     /// Returns the user of the service.
     pub(super) fn service(&self, service: &Service, notes: &mut Notes) -> RunsAs {
-        let Some(asked) = self.configured(service, notes) else { return RunsAs::app(self.identity) };
+        let Some(requested) = self.configured(service, notes) else { return RunsAs::app(self.identity) };
         match self.switch_ability {
-            SwitchAbility::Root => asked,
-            SwitchAbility::LimitedRoot | SwitchAbility::User => self.without_switch(service, asked, notes),
+            SwitchAbility::Root => requested,
+            SwitchAbility::LimitedRoot | SwitchAbility::User => self.without_switch(service, requested, notes),
         }
     }
 
@@ -137,16 +137,20 @@ impl Resolver<'_> {
     }
 
     /// The user cannot be changed here: `without_root` says what happens to a service that is configured for another.
-    fn without_switch(&self, service: &Service, asked: RunsAs, notes: &mut Notes) -> RunsAs {
+    fn without_switch(&self, service: &Service, requested: RunsAs, notes: &mut Notes) -> RunsAs {
         let (name, current) = (&service.name, format!("{}:{}", self.facts.uid, self.facts.gid));
         let mut runs = RunsAs::app(self.identity);
-        if asked.uid == self.facts.uid {
+        if requested.uid == self.facts.uid {
             if service.groups.is_some() {
                 notes.notice(format!("`{name}` keeps the groups of PID 1: its own `groups` need root"));
             }
             return runs;
         }
-        let user = if asked.uid == Uid::ROOT { "root".to_owned() } else { format!("{} ({})", asked.user, asked.uid) };
+        let user = if requested.uid == Uid::ROOT {
+            "root".to_owned()
+        } else {
+            format!("{} ({})", requested.user, requested.uid)
+        };
         let fix = match self.switch_ability {
             SwitchAbility::Root | SwitchAbility::User => {
                 Fix::text("start the container as root: without `user:` and `--user`")

@@ -141,7 +141,7 @@ fn service_plan(
 fn secrets(all: &[Secret], service: &Service) -> Vec<String> {
     let by_default = service.user == RunAs::App && !service.clear_environment && service.s6.is_none();
     let gets = |secret: &&Secret| match &service.secrets {
-        Some(asked) => asked.contains(&secret.name),
+        Some(requested) => requested.contains(&secret.name),
         None => by_default && !secret.is_listed,
     };
     all.iter().filter(gets).map(|secret| secret.name.clone()).collect()

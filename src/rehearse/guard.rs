@@ -108,9 +108,9 @@ fn clone_process(user_namespace: bool) -> Result<Option<Pid>, Errno> {
     // SAFETY: without CLONE_VM and with no stack this is fork(2): the child goes on here with a copy of everything, and
     // there is only this thread, so that no lock is held by another. What libc remembers of the thread's id is stale in
     // the child; nothing there raises signals at itself or uses threads.
-    let answer =
+    let result =
         unsafe { libc::syscall(libc::SYS_clone, libc::c_long::from(flags.bits() | libc::SIGCHLD), 0, 0, 0, 0) };
-    let pid = Errno::result(answer)?;
+    let pid = Errno::result(result)?;
     Ok(i32::try_from(pid).ok().filter(|pid| *pid != 0).map(Pid::from_raw))
 }
 

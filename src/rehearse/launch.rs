@@ -248,7 +248,7 @@ mod loopback {
         }
         request.ifr_ifru.ifru_flags = libc::c_short::try_from(libc::IFF_UP | libc::IFF_RUNNING).unwrap_or_default();
         // SAFETY: SIOCSIFFLAGS reads an `ifreq`, which outlives the call.
-        let answer = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
-        Errno::result(answer).map(|_| ()).map_err(refused)
+        let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
+        Errno::result(result).map(|_| ()).map_err(refused)
     }
 }

@@ -136,9 +136,9 @@ mod tests {
     fn a_tmpfs_has_dockers_flags_unless_asked() {
         let plain = Tmpfs::parse("/run").unwrap();
         assert_eq!(plain.flags, MsFlags::MS_NOEXEC | MsFlags::MS_NOSUID | MsFlags::MS_NODEV);
-        let asked = Tmpfs::parse("/run:exec,size=1m,mode=0700,uid=1000").unwrap();
-        assert_eq!(asked.flags, MsFlags::MS_NOSUID | MsFlags::MS_NODEV);
-        assert_eq!(asked.data, "size=1m,mode=0700,uid=1000");
+        let requested = Tmpfs::parse("/run:exec,size=1m,mode=0700,uid=1000").unwrap();
+        assert_eq!(requested.flags, MsFlags::MS_NOSUID | MsFlags::MS_NODEV);
+        assert_eq!(requested.data, "size=1m,mode=0700,uid=1000");
     }
 
     #[test]

@@ -141,7 +141,7 @@ fn set(at: &Path, scope: MountScope, set: u64) -> Result<(), Refused> {
     let attr = MountAttr { set, clear: 0, propagation: 0, user_namespace: 0 };
     let flags = if scope == MountScope::Recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: `path` is a C string and `attr` a mount_attr of the size given; both outlive the call, which keeps neither.
-    let answer = unsafe {
+    let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
             libc::AT_FDCWD,
@@ -151,7 +151,7 @@ fn set(at: &Path, scope: MountScope, set: u64) -> Result<(), Refused> {
             size_of::<MountAttr>(),
         )
     };
-    match Errno::result(answer) {
+    match Errno::result(result) {
         Ok(_) => Ok(()),
         // Before Linux 5.12, or with a seccomp filter that does not know it: remount each one.
         Err(Errno::ENOSYS) => remount_each(at, scope, set).map_err(refused),

@@ -27,12 +27,12 @@ pub(super) struct ProcessUser {
 /// # Errors
 /// When a user or group cannot be found.
 pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) -> Result<ProcessUser, Problem> {
-    let asked = format!("--user {user}");
+    let argument = format!("--user {user}");
     let wrong = |what: String| {
         let fix = "write a name from that file, or numbers such as `--user 1000:1000`";
-        Problem::new(Place::Argument(asked.clone()), what, fix)
+        Problem::new(Place::Argument(argument.clone()), what, fix)
     };
-    let (who, asked_group) = match user.split_once(':') {
+    let (who, own_group) = match user.split_once(':') {
         Some((who, group)) => (who, Some(group)),
         None => (user, None),
     };
@@ -54,7 +54,7 @@ pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) 
     if uid > MAX_ID {
         return Err(wrong(format!("uids end at {MAX_ID}, as in Docker")));
     }
-    let gid = match asked_group {
+    let gid = match own_group {
         Some(wanted) => by_name(wanted)
             .ok_or_else(|| wrong(format!("there is no group `{}` in /etc/group of the container", shown(wanted))))?,
         None => line.as_ref().and_then(|fields| number(fields, 3)).unwrap_or(0),
@@ -63,7 +63,7 @@ pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) 
         return Err(wrong(format!("gids end at {MAX_ID}, as in Docker")));
     }
     let mut groups = vec![gid];
-    if let (None, Some(name)) = (asked_group, &name) {
+    if let (None, Some(name)) = (own_group, &name) {
         let member = |fields: &Vec<String>| field(fields, 3).split(',').any(|member| member == *name);
         groups.extend(lines(group).filter(member).filter_map(|fields| number(&fields, 2)));
     }

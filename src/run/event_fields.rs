@@ -26,8 +26,8 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
         }
         Event::GroupGone { id } => of("group-gone", *id),
         Event::ProbeResult { id, result } => match result {
-            ProbeResult::Pass => format!("{} answer=pass", of("probed", *id)),
-            ProbeResult::Fail(why) => format!("{} answer=fail why={}", of("probed", *id), quoted(why)),
+            ProbeResult::Pass => format!("{} result=pass", of("probed", *id)),
+            ProbeResult::Fail(why) => format!("{} result=fail why={}", of("probed", *id), quoted(why)),
         },
         Event::KeepAlive { id, within } => {
             let mut text = of("alive", *id);
@@ -44,11 +44,11 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
         Event::Tick => "event=tick".to_owned(),
         Event::StopSignal(signal) => format!("event=stop-signal signal={signal}"),
         Event::Forward(signal) => format!("event=forward signal={signal}"),
-        Event::Request(Request::Shutdown { code: None }) => "event=asked request=shutdown".to_owned(),
-        Event::Request(Request::Shutdown { code: Some(code) }) => format!("event=asked request=shutdown code={code}"),
-        Event::Request(Request::Start(id)) => format!("{} request=start", of("asked", *id)),
-        Event::Request(Request::Stop(id)) => format!("{} request=stop", of("asked", *id)),
-        Event::Request(Request::Restart(id)) => format!("{} request=restart", of("asked", *id)),
+        Event::Request(Request::Shutdown { code: None }) => "event=request verb=shutdown".to_owned(),
+        Event::Request(Request::Shutdown { code: Some(code) }) => format!("event=request verb=shutdown code={code}"),
+        Event::Request(Request::Start(id)) => format!("{} verb=start", of("request", *id)),
+        Event::Request(Request::Stop(id)) => format!("{} verb=stop", of("request", *id)),
+        Event::Request(Request::Restart(id)) => format!("{} verb=restart", of("request", *id)),
     }
 }
 
@@ -80,10 +80,10 @@ mod tests {
             ),
             (
                 Event::ProbeResult { id, result: ProbeResult::Fail("status \"500\"".to_owned()) },
-                "event=probed service=web answer=fail why=\"status \\\"500\\\"\"",
+                "event=probed service=web result=fail why=\"status \\\"500\\\"\"",
             ),
             (Event::StopSignal(Signal::TERM), "event=stop-signal signal=SIGTERM"),
-            (Event::Request(Request::Shutdown { code: Some(3) }), "event=asked request=shutdown code=3"),
+            (Event::Request(Request::Shutdown { code: Some(3) }), "event=request verb=shutdown code=3"),
         ] {
             assert_eq!(fields(&event, |_| "web"), expected);
         }

@@ -36,7 +36,7 @@ use crate::sys::signals::Signals;
 /// Exited children reaped in one iteration. Every source has such a bound, so that no iteration is long: a signal, an exit, a
 /// deadline or a caller waits for one iteration at most, even if another source never ends.
 const EXITS_AT_ONCE: usize = 256;
-/// Callers answered in one iteration; one answer may contain thousands of services.
+/// Callers answered in one iteration; one response may contain thousands of services.
 const CALLS_AT_ONCE: usize = 8;
 
 /// The loop's own state.

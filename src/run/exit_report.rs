@@ -34,7 +34,7 @@ pub fn lines(
 ) -> Vec<String> {
     let Some(responsible) = responsible.filter(|_| code != 0) else { return Vec::new() };
     let reason = match (stop_reason, never_ran) {
-        (StopReason::Signal(_) | StopReason::Asked, Some(why)) => why.to_owned(),
+        (StopReason::Signal(_) | StopReason::Requested, Some(why)) => why.to_owned(),
         (_, Some(_)) => format!("{}; the main command never ran", subject(stop_reason, responsible)),
         (_, None) => subject(stop_reason, responsible),
     };
@@ -52,7 +52,7 @@ fn subject(stop_reason: &StopReason, responsible: &ResponsibleService) -> String
     let name = match stop_reason {
         StopReason::Main(_) => "the main command".to_owned(),
         StopReason::Signal(_)
-        | StopReason::Asked
+        | StopReason::Requested
         | StopReason::Essential(..)
         | StopReason::Unhealthy(_)
         | StopReason::NothingLeft => status.name.to_string(),
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_requested_end_has_no_report() {
-        assert!(lines(&StopReason::Asked, 0, Some(&responsible("ended with code 0", 0)), None).is_empty());
+        assert!(lines(&StopReason::Requested, 0, Some(&responsible("ended with code 0", 0)), None).is_empty());
         assert!(lines(&StopReason::NothingLeft, 3, None, None).is_empty());
     }
 }

@@ -46,7 +46,7 @@ impl Journal {
 
     /// Records that it was requested.
     pub fn record_request(&mut self, id: Id, now: EngineTime) {
-        self.record_first(id, |moments| &mut moments.asked, now);
+        self.record_first(id, |moments| &mut moments.wanted, now);
     }
 
     /// Sets the times of an earlier stage.

@@ -228,8 +228,8 @@ impl ProcessManager {
                 let probe_finished = self.probes.exited(pid, exit);
                 self.process_table.detached.reaped(pid);
                 self.reaped += 1;
-                if let Some((owner, answer)) = probe_finished {
-                    self.probe_finished(owner, answer, events);
+                if let Some((owner, result)) = probe_finished {
+                    self.probe_finished(owner, result, events);
                 }
                 continue;
             };

@@ -27,8 +27,8 @@ impl EventLoop<'_> {
                 Ok(bytes) => self.apply_reload_plan(&bytes),
                 Err(why) => Err(why),
             };
-            let (reply, actions) = match applied {
-                Ok((reply, actions)) => (Ok(reply), actions),
+            let (response, actions) = match applied {
+                Ok((response, actions)) => (Ok(response), actions),
                 Err(why) => {
                     if !stops {
                         tracing::error!("{why}");
@@ -36,7 +36,7 @@ impl EventLoop<'_> {
                     (Err(why), Vec::new())
                 }
             };
-            respond(std::mem::take(&mut self.reload_callers), &reply);
+            respond(std::mem::take(&mut self.reload_callers), &response);
             return Some(actions);
         }
         if self.processes.config_reader.is_running() {
@@ -63,8 +63,8 @@ impl EventLoop<'_> {
         self.processes.config_reader.start(&mut self.processes.fd_watcher, || reloader.read_sources())
     }
 
-    /// Plans the reload with what was read, and applies the plan. Returns the reply to the callers, and what the engine does.
-    fn apply_reload_plan(&mut self, read: &[u8]) -> Result<(ReloadReply, Vec<Action>), ReloadError> {
+    /// Plans the reload with what was read, and applies the plan. Returns the response to the callers, and what the engine does.
+    fn apply_reload_plan(&mut self, read: &[u8]) -> Result<(ReloadResponse, Vec<Action>), ReloadError> {
         let reloader = self.reloader.as_mut().ok_or(ReloadError::NotServing)?;
         let plan = reloader.plan_reload(read).map_err(ReloadError::Rejected)?;
         let summary = plan.summary();
@@ -79,7 +79,7 @@ impl EventLoop<'_> {
             }
         }
         self.callers.set(self.allowed_users());
-        Ok((ReloadReply { summary, notices }, actions))
+        Ok((ReloadResponse { summary, notices }, actions))
     }
 }
 
@@ -103,15 +103,15 @@ impl EventLoop<'_> {
 }
 
 /// What the callers of a reload are answered.
-struct ReloadReply {
+struct ReloadResponse {
     summary: String,
     notices: Vec<String>,
 }
 
-fn respond(calls: Vec<PendingRequest>, reply: &Result<ReloadReply, ReloadError>) {
+fn respond(calls: Vec<PendingRequest>, response: &Result<ReloadResponse, ReloadError>) {
     for call in calls {
-        call.respond(match reply {
-            Ok(ReloadReply { summary, notices }) => {
+        call.respond(match response {
+            Ok(ReloadResponse { summary, notices }) => {
                 Response::Ok(Reloaded { tree: Some(summary.clone()), notices: notices.clone(), services: Vec::new() })
             }
             Err(why) => Response::Error(why.to_string()),

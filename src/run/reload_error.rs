@@ -52,7 +52,7 @@ impl fmt::Display for ReloadError {
             Self::TimedOut(limit) => write!(
                 out,
                 "{unchanged}: reading the configuration, and looking at the paths that it names, took longer than {}: a \
-                 disk or network that they lie on does not answer; all goes on as it is: reload again once `stepdown \
+                 disk or network that they lie on does not respond; all goes on as it is: reload again once `stepdown \
                  check` in the container ends",
                 duration_text(*limit)
             ),

@@ -117,8 +117,8 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         }
         Report::ReadyTimedOut { id, after, why } => {
             let not_ready = not_ready(*id, *after, None, supervisor);
-            let answer = why.as_ref().map(|why| format!("; the last answer: {why}")).unwrap_or_default();
-            tracing::warn!("{}: {not_ready}, stopping it{answer}", name(*id));
+            let result = why.as_ref().map(|why| format!("; the last result: {why}")).unwrap_or_default();
+            tracing::warn!("{}: {not_ready}, stopping it{result}", name(*id));
         }
         Report::StillNotReady { id, since, why } => {
             tracing::info!("{}: not ready after {}: {why}{}", name(*id), duration_text(*since), main_waits());
@@ -183,7 +183,7 @@ fn log_stopping(stop_reason: &StopReason, supervisor: &Supervisor, context: &Rep
     match stop_reason {
         StopReason::Signal(signal) if main_only => tracing::debug!("got {signal}"),
         StopReason::Signal(signal) => tracing::info!("got {signal}: stopping"),
-        StopReason::Asked => tracing::info!("asked to shut down: stopping"),
+        StopReason::Requested => tracing::info!("shutdown requested: stopping"),
         StopReason::Main(_) if main_only => tracing::debug!("the main command ended"),
         StopReason::Main(exit) => tracing::info!("the main command ended with {}: stopping", exit_text(*exit)),
         StopReason::Essential(id, FailureReason::Ended(exit)) if has_succeeded(*id, *exit, supervisor) => {

@@ -55,16 +55,16 @@ impl ProcessManager {
 
     /// Ends the probes that are out of time.
     pub fn expire_probes(&mut self, now: Instant, events: &mut VecDeque<Event>) {
-        for (owner, answer) in self.probes.expire(now) {
-            self.probe_finished(owner, answer, events);
+        for (owner, result) in self.probes.expire(now) {
+            self.probe_finished(owner, result, events);
         }
     }
 
     /// Passes the result of a probe to its owner.
-    pub fn probe_finished(&mut self, owner: ProbeOwner, answer: ProbeResult, events: &mut VecDeque<Event>) {
+    pub fn probe_finished(&mut self, owner: ProbeOwner, result: ProbeResult, events: &mut VecDeque<Event>) {
         match owner {
-            ProbeOwner::Engine(id) => events.push_back(Event::ProbeResult { id, result: answer }),
-            ProbeOwner::Caller(id) => self.command_results.push((id, answer)),
+            ProbeOwner::Engine(id) => events.push_back(Event::ProbeResult { id, result }),
+            ProbeOwner::Caller(id) => self.command_results.push((id, result)),
         }
     }
 

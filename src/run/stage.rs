@@ -32,7 +32,7 @@ pub struct Stage<'a> {
     pub signals: &'a mut Signals,
     /// The bound control socket.
     pub control: Option<UnixListener>,
-    /// The fixed part of answers on the control socket.
+    /// The fixed part of responses on the control socket.
     pub control_context: ControlContext,
     /// Whether this is *prepare*.
     pub preparing: bool,

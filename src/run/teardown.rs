@@ -15,7 +15,7 @@ impl EventLoop<'_> {
     /// Stops every service without the engine, which has panicked: the youngest first. Returns the exit code of a refused step.
     /// Should this panic too, [`Self::tear_down`] still finds every process.
     pub(super) fn stop_without_engine(&mut self) -> u8 {
-        self.stop_reason = StopReason::Asked;
+        self.stop_reason = StopReason::Requested;
         let until = self.deadline_before(|shares| shares.leftovers + shares.lines + shares.margin);
         let stop_each = AssertUnwindSafe(|| kill_remaining::stop_each(&mut self.processes, until));
         if std::panic::catch_unwind(stop_each).is_err() {

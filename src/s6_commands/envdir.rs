@@ -83,7 +83,7 @@ pub(super) fn read(directory: &[u8], reading: Reading) -> Result<Vec<(Argument, 
         let value = match value(&[directory, b"/", &name].concat(), reading) {
             // The directory is there, a file in it is not any more: another error than that of a missing directory.
             Err(Errno::ENOENT) => return Err(Errno::EIDRM),
-            answer => answer?,
+            result => result?,
         };
         found.push((name, value));
     }

@@ -90,7 +90,7 @@ pub(super) fn lock(file: &impl AsFd, is_exclusive: bool, waits: bool) -> Result<
         match fcntl(file, if waits { FcntlArg::F_SETLKW(&whole) } else { FcntlArg::F_SETLK(&whole) }) {
             Err(Errno::EINTR) => {}
             Err(Errno::EACCES | Errno::EAGAIN) => return Err(Errno::EBUSY),
-            answer => return answer.map(drop),
+            result => return result.map(drop),
         }
     }
 }
@@ -103,7 +103,7 @@ fn lock_within(file: &OwnedFd, is_exclusive: bool, milliseconds: u64) -> Result<
             Err(Errno::EBUSY) => {
                 waiting::until([], waiting::earlier(Some(end), waiting::after(PAUSE)?)).map(drop)?;
             }
-            answer => return answer,
+            result => return result,
         }
     }
 }

@@ -93,7 +93,7 @@ impl Owner {
             let given = match openat(directory.as_fd(), name, flags, Mode::empty()) {
                 // Gone since.
                 Err(Errno::ENOENT) => Ok(()),
-                answer => answer.and_then(|file| self.give(&file, true)),
+                result => result.and_then(|file| self.give(&file, true)),
             };
             done = done.and(given);
         }

@@ -39,7 +39,7 @@ pub(super) struct StopInProgress {
     /// How long.
     pub(super) budget: Budget,
     /// How many stop signals PID 1 got.
-    pub(super) asked: u32,
+    pub(super) requests: u32,
     /// When the container ends whatever is left; set when everything was killed.
     pub(super) end_at: Option<EngineTime>,
 }
@@ -54,8 +54,8 @@ impl StopInProgress {
 /// What the exit code is made of.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ExitCodeInputs {
-    /// Asked for.
-    pub(super) asked: Option<u8>,
+    /// That of a request.
+    pub(super) requested: Option<u8>,
     /// The main command's.
     pub(super) main: Option<u8>,
     /// The latest failure's.

@@ -70,7 +70,7 @@ impl Supervisor {
     /// Returns whether a stop that was requested without a code has ended: an image made for s6-overlay says the code then.
     pub fn ended_on_request(&self) -> bool {
         let is_request = match &self.container {
-            ContainerState::Over(StopReason::Signal(_) | StopReason::Asked) => true,
+            ContainerState::Over(StopReason::Signal(_) | StopReason::Requested) => true,
             ContainerState::Over(
                 StopReason::Main(_) | StopReason::Essential(..) | StopReason::Unhealthy(_) | StopReason::NothingLeft,
             )
@@ -78,17 +78,17 @@ impl Supervisor {
             | ContainerState::Running
             | ContainerState::Stopping(_) => false,
         };
-        is_request && self.exit_code_inputs.asked.is_none()
+        is_request && self.exit_code_inputs.requested.is_none()
     }
 
     /// Returns the code of the container.
     pub(super) fn exit_code(&self, reason: &StopReason) -> u8 {
-        let ExitCodeInputs { asked, main, failure, .. } = self.exit_code_inputs;
-        asked.unwrap_or_else(|| match reason {
+        let ExitCodeInputs { requested, main, failure, .. } = self.exit_code_inputs;
+        requested.unwrap_or_else(|| match reason {
             StopReason::Essential(id, _) => self.services[*id].code.unwrap_or(FAILURE),
             StopReason::Unhealthy(_) => FAILURE,
             StopReason::Main(exit) => main.unwrap_or_else(|| code(*exit)),
-            StopReason::Signal(_) | StopReason::Asked => main.unwrap_or_else(|| {
+            StopReason::Signal(_) | StopReason::Requested => main.unwrap_or_else(|| {
                 let failing = self.main_blocked().and_then(|blocked| blocked.failing.as_ref());
                 failing.map_or(0, |(_, how)| how.code())
             }),

@@ -205,12 +205,12 @@ impl Supervisor {
             State::StopCommandRunning { .. } => false,
             at_rest!() | pending!() | spawning!() => false,
         };
-        let asked = self.now.plus(by);
+        let requested = self.now.plus(by);
         if may
             && self.container.is_running()
             && let Some(until) = self.timers.get(id, TimerKind::State)
         {
-            self.timers.set(id, TimerKind::State, Some(EngineTime::max(until, asked)));
+            self.timers.set(id, TimerKind::State, Some(EngineTime::max(until, requested)));
         }
     }
 }

@@ -149,7 +149,7 @@ impl Supervisor {
                 self.report(Report::Stopped { id, exit, took: self.now.since(termination.since) });
                 let (ran, up) = (self.now.since(run.started), ready.map(|ready| self.now.since(ready)));
                 let end = End { exit, cause, started: run.started, ran, up };
-                let ended_by_us = self.is_main(id) && self.services[id].wanted && cause != Cause::Asked;
+                let ended_by_us = self.is_main(id) && self.services[id].wanted && cause != Cause::Requested;
                 if ended_by_us {
                     self.services[id].wanted = false;
                 }
@@ -224,8 +224,8 @@ impl Supervisor {
         match self.services[id].state {
             State::Starting { run } => {
                 let probe_state = &mut self.services[id].probe_state;
-                let unanswered = probe_state.open.then(|| "no answer yet".to_owned());
-                let last_result = probe_state.not_ready.take().or(unanswered);
+                let no_result = probe_state.open.then(|| "no result yet".to_owned());
+                let last_result = probe_state.not_ready.take().or(no_result);
                 let after = due.since(run.started);
                 self.report(Report::ReadyTimedOut { id, after, why: last_result.clone() });
                 self.end_run(id, EndedByUs::NotReady { after, last_result });
@@ -309,7 +309,9 @@ impl Supervisor {
         let service = &self.services[id];
         if !service.wanted {
             self.set(id, State::Down);
-        } else if end.cause == Cause::Asked || (service.pending_spec.is_some() && !(succeeded && self.is_oneshot(id))) {
+        } else if end.cause == Cause::Requested
+            || (service.pending_spec.is_some() && !(succeeded && self.is_oneshot(id)))
+        {
             self.set(id, State::Waiting { reported: false });
         } else if finish == Some(FINISH_PERMANENT_FAILURE) {
             self.fail(id, FailureReason::FinishPermanentFailure);
@@ -325,7 +327,7 @@ impl Supervisor {
         match (end.cause, end.exit) {
             (Cause::Itself, Exit::Code(code)) => self.services[id].spec.success_codes.contains(&code),
             (Cause::Itself, Exit::Signal(_)) => false,
-            (Cause::NotReady | Cause::Unhealthy | Cause::Watchdog | Cause::Asked | Cause::Shutdown, _) => false,
+            (Cause::NotReady | Cause::Unhealthy | Cause::Watchdog | Cause::Requested | Cause::Shutdown, _) => false,
         }
     }
 

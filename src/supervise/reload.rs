@@ -127,7 +127,7 @@ impl Supervisor {
         service.wanted = spec.start == Start::Wanted || (service.wanted && spec.start == Start::Down);
         service.pending_spec = Some(Box::new(spec));
         match service.state {
-            State::Starting { .. } | State::Up { .. } if service.wanted => self.terminate(id, Cause::Asked),
+            State::Starting { .. } | State::Up { .. } if service.wanted => self.terminate(id, Cause::Requested),
             State::Unkillable { .. } | at_rest!() | pending!() | spawning!() | running!() | ending!() => {}
         }
     }

@@ -283,7 +283,7 @@ pub enum StopReason {
     /// PID 1 got this signal.
     Signal(Signal),
     /// `stepdown shutdown`.
-    Asked,
+    Requested,
     /// The main command ended.
     Main(Exit),
     /// An essential service ended for good.

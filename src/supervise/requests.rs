@@ -93,7 +93,7 @@ impl Supervisor {
         match self.services[id].state {
             State::Starting { .. } | State::Up { .. } => {
                 self.start_requested(id);
-                self.terminate(id, Cause::Asked);
+                self.terminate(id, Cause::Requested);
             }
             State::Scheduled | State::Resting | State::Done if self.services[id].spec.start != Start::AlreadyDone => {
                 self.start_requested(id);
@@ -129,7 +129,7 @@ impl Supervisor {
         });
         match self.services[id].state {
             State::Starting { .. } | State::Up { .. } | State::Scheduled | State::Resting | State::Done if needed => {}
-            State::Starting { .. } | State::Up { .. } => self.terminate(id, Cause::Asked),
+            State::Starting { .. } | State::Up { .. } => self.terminate(id, Cause::Requested),
             State::Scheduled | State::Resting | State::Done if self.needs_stop_command(id) => self.run_stop_command(id),
             State::Scheduled | State::Resting | State::Done => self.set(id, State::Down),
             State::Waiting { .. } | State::WaitForProbing { .. } | State::Backoff => self.set(id, State::Down),

@@ -23,16 +23,16 @@ impl Supervisor {
             ContainerState::Stopping(_) | ContainerState::Over(_) => {}
         }
         if let ContainerState::Stopping(stop) = &mut self.container {
-            stop.asked = stop.asked.saturating_add(1);
-            if stop.asked > 1 {
+            stop.requests = stop.requests.saturating_add(1);
+            if stop.requests > 1 {
                 self.end_stop_timeout();
             }
         }
     }
 
     pub(super) fn shutdown_requested(&mut self, code: Option<u8>) {
-        self.exit_code_inputs.asked = code.or(self.exit_code_inputs.asked);
-        self.begin_stop(StopReason::Asked);
+        self.exit_code_inputs.requested = code.or(self.exit_code_inputs.requested);
+        self.begin_stop(StopReason::Requested);
     }
 
     /// The main command has ended by itself, or could not be started.
@@ -68,7 +68,7 @@ impl Supervisor {
             .later_layers(&order, |id| self.services[id].state.phase().has_process() || self.needs_stop_command(id));
         let layers = later.iter().max().map_or(0, |most| most.saturating_add(1));
         let budget = Budget::new(self.now, self.stop_timeout, layers);
-        self.container = ContainerState::Stopping(StopInProgress { reason, budget, asked: 0, end_at: None });
+        self.container = ContainerState::Stopping(StopInProgress { reason, budget, requests: 0, end_at: None });
         let mut ordered = IdVec::new(self.services.ids().map(|_| false));
         order.into_iter().for_each(|id| ordered[id] = true);
         for id in self.services.ids() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Role;
 
-/// Why a process could not be started: what was refused, and the kernel's answer.
+/// Why a process could not be started: what was refused, and the kernel's error.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SpawnError {
     /// Which of a service's programs it was to execute.
@@ -13,7 +13,7 @@ pub struct SpawnError {
     pub step: SpawnStep,
     /// The program, directory or file that was refused; `None` where the step is about none, or it is not known.
     pub object: Option<PathBuf>,
-    /// The kernel's answer, or the nearest to it.
+    /// The kernel's error, or the nearest to it.
     pub errno: i32,
     /// What the process found out about that error and the fix, as the end of a sentence; empty where nothing more is
     /// known.

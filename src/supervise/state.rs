@@ -269,7 +269,7 @@ pub(super) enum Cause {
     /// Its watchdog expired, or it notified WATCHDOG=trigger.
     Watchdog,
     /// It was requested.
-    Asked,
+    Requested,
     /// The container stops.
     Shutdown,
 }

@@ -44,7 +44,7 @@ impl Supervisor {
             StopReason::Main(_) => self.main,
             StopReason::Essential(id, _) | StopReason::Unhealthy(id) => Some(*id),
             StopReason::NothingLeft => self.exit_code_inputs.failed,
-            StopReason::Signal(_) | StopReason::Asked => {
+            StopReason::Signal(_) | StopReason::Requested => {
                 self.main_blocked().and_then(|blocked| Some(blocked.failing.as_ref()?.0))
             }
         }

@@ -21,13 +21,13 @@ pub fn check(path: &Path, wanted: AccessFlags) -> Result<(), Errno> {
         // faccessat2 is blocked by seccomp profiles older than it (libc handles ENOSYS by itself, and calls it for any
         // faccessat). access(2) uses the real ids, which equal the effective ones in a process that a runtime started.
         Err(Errno::EPERM) => access(path, wanted),
-        answer => answer,
+        result => result,
     }
 }
 
 /// Returns the access that a result means.
-pub fn access_of(answer: Result<(), Errno>) -> Access {
-    match answer {
+pub fn access_of(result: Result<(), Errno>) -> Access {
+    match result {
         Ok(()) => Access::Yes,
         Err(Errno::EROFS) => Access::ReadOnly,
         Err(Errno::EACCES | Errno::EPERM) => Access::Denied,

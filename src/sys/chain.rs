@@ -73,15 +73,15 @@ pub fn fork_chain(work: impl FnOnce() -> u8) -> Result<i32, Errno> {
 pub fn fork_twice(work: impl FnOnce() -> u8) -> Result<i32, Errno> {
     let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC)?;
     let child = fork_chain(|| {
-        let answer = fork_chain(work).unwrap_or_else(|errno| -(errno as i32));
-        let _told = write(&write_end, &answer.to_ne_bytes());
+        let result = fork_chain(work).unwrap_or_else(|errno| -(errno as i32));
+        let _told = write(&write_end, &result.to_ne_bytes());
         0
     })?;
     let _ended = wait(child, true);
-    let mut answer = [0; 4];
-    let length = read(&read_end, &mut answer)?;
-    match i32::from_ne_bytes(answer) {
-        pid if length == answer.len() && pid > 0 => Ok(pid),
+    let mut result = [0; 4];
+    let length = read(&read_end, &mut result)?;
+    match i32::from_ne_bytes(result) {
+        pid if length == result.len() && pid > 0 => Ok(pid),
         errno => Err(Errno::from_raw(-errno)),
     }
 }

@@ -102,9 +102,9 @@ pub fn standard(fd: i32) -> BorrowedFd<'static> {
 pub fn stat_of(fd: i32) -> Option<libc::stat> {
     let mut buffer = MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: any number may be asked for, and the buffer has the size that the call writes.
-    let answer = unsafe { libc::fstat(fd, buffer.as_mut_ptr()) };
+    let result = unsafe { libc::fstat(fd, buffer.as_mut_ptr()) };
     // SAFETY: every field is a number, so the zeroed buffer is a value.
-    (answer == 0).then(|| unsafe { buffer.assume_init() })
+    (result == 0).then(|| unsafe { buffer.assume_init() })
 }
 
 /// Returns whether a descriptor is a terminal, by its number.

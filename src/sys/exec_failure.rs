@@ -246,7 +246,7 @@ mod tests {
 
     use super::*;
 
-    /// The answers of execve(2) behind which there is something whatever the program is. Those that depend on it are in the
+    /// The errors of execve(2) behind which there is something whatever the program is. Those that depend on it are in the
     /// test below; E2BIG is about its arguments.
     const ERRNOS: [Errno; 14] = [
         Errno::EACCES,

@@ -53,7 +53,7 @@ pub fn lock() -> Result<InstanceLock, Error> {
 fn refused(pid: Option<i32>) -> Error {
     let pid = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
     let what = format!("stepdown is already running in this container{pid}; nothing was changed or started");
-    let fix = "ask it with `stepdown status`; run a command next to it with \
+    let fix = "call `stepdown status`; run a command next to it with \
                   `docker exec CONTAINER stepdown run-as USER COMMAND`, start a service with `stepdown start SERVICE`";
     Error::Wrong(Problem::new(Place::Argument("init".to_owned()), what, fix).into())
 }
@@ -119,13 +119,13 @@ fn owner(name: &[u8]) -> Result<u32, Errno> {
     // A nlmsghdr (netlink(7)) and a unix_diag_req: listeners, with their names and users.
     let header = [bytes_of(&[40]), halves([SOCK_DIAG_BY_FAMILY, is_dump]), bytes_of(&[0, 0])].concat();
     let family = u8::try_from(libc::AF_UNIX).unwrap_or_default();
-    let asked =
+    let requested =
         [vec![family, 0, 0, 0], bytes_of(&[1 << TCP_LISTEN, 0, SHOW_NAME | SHOW_UID, u32::MAX, u32::MAX])].concat();
-    send(socket.as_raw_fd(), &[header, asked].concat(), MsgFlags::empty())?;
-    let mut answer = vec![0; 32 * 1024];
+    send(socket.as_raw_fd(), &[header, requested].concat(), MsgFlags::empty())?;
+    let mut response = vec![0; 32 * 1024];
     loop {
-        let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-        let mut rest = answer.get(..length).unwrap_or_default();
+        let length = recv(socket.as_raw_fd(), &mut response, MsgFlags::empty())?;
+        let mut rest = response.get(..length).unwrap_or_default();
         while let Some((message, behind)) = chunk(rest, u32_at(rest, 0)) {
             match i32::from(u16_at(message, 4).unwrap_or_default()) {
                 libc::NLMSG_DONE => return Err(Errno::ENOENT),

@@ -16,9 +16,9 @@ impl Regex {
         let mut compiled = MaybeUninit::<libc::regex_t>::zeroed();
         let flags = libc::REG_EXTENDED | libc::REG_NOSUB | libc::REG_NEWLINE;
         // SAFETY: the buffer has the size that the call writes, the pattern ends with a NUL.
-        let answer = unsafe { libc::regcomp(compiled.as_mut_ptr(), pattern.as_ptr(), flags) };
+        let result = unsafe { libc::regcomp(compiled.as_mut_ptr(), pattern.as_ptr(), flags) };
         // SAFETY: it was compiled, so the value is whole.
-        (answer == 0).then(|| Self(unsafe { compiled.assume_init() }))
+        (result == 0).then(|| Self(unsafe { compiled.assume_init() }))
     }
 
     /// Returns whether a text contains a match.

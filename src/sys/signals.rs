@@ -96,8 +96,10 @@ impl Signals {
 
     /// Returns the stop signal that came since the start, if any. For the steps before the event loop.
     pub fn stop_requested(&self) -> Option<Signal> {
-        let asked = self.stop.load(Ordering::SeqCst);
-        asked.then(|| i32::try_from(self.last_stop.load(Ordering::SeqCst)).ok().and_then(Signal::from_number)).flatten()
+        let requested = self.stop.load(Ordering::SeqCst);
+        requested
+            .then(|| i32::try_from(self.last_stop.load(Ordering::SeqCst)).ok().and_then(Signal::from_number))
+            .flatten()
     }
 
     /// Returns the flag that long root steps check: true when a stop signal has come.

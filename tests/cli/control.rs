@@ -55,7 +55,7 @@ const FAILED: &str = concat!(
 #[test]
 fn status_prints_a_table_without_colours_off_a_terminal() {
     let (output, request) = FakeServer::new(WELL).run(&["status"]);
-    assert_eq!(request, "{\"ask\":\"status\"}\n");
+    assert_eq!(request, "{\"request\":\"status\"}\n");
     assert_eq!(
         output,
         CommandOutput {
@@ -94,22 +94,22 @@ fn status_as_json_is_the_answer() {
 #[test]
 fn shutdown_hands_its_code_over() {
     let (output, request) = FakeServer::new("{\"ok\":{}}\n").run(&["shutdown", "--code", "3"]);
-    assert_eq!(request, "{\"ask\":\"shutdown\",\"code\":3}\n");
+    assert_eq!(request, "{\"request\":\"shutdown\",\"code\":3}\n");
     assert_eq!(output, CommandOutput { code: 0, out: String::new(), err: String::new() });
     let (_, request) = FakeServer::new("{\"ok\":{}}\n").run(&["shutdown"]);
-    assert_eq!(request, "{\"ask\":\"shutdown\"}\n");
+    assert_eq!(request, "{\"request\":\"shutdown\"}\n");
 }
 
 #[test]
 fn status_asks_for_those_that_are_named() {
     let (_, request) = FakeServer::new(WELL).run(&["status", "web", "db"]);
-    assert_eq!(request, "{\"ask\":\"status\",\"services\":[\"web\",\"db\"]}\n");
+    assert_eq!(request, "{\"request\":\"status\",\"services\":[\"web\",\"db\"]}\n");
 }
 
 #[test]
 fn health_is_silent_or_names_who_is_not_well() {
     let (output, request) = FakeServer::new("{\"ok\":{\"problems\":[]}}\n").run(&["health"]);
-    assert_eq!(request, "{\"ask\":\"health\"}\n");
+    assert_eq!(request, "{\"request\":\"health\"}\n");
     assert_eq!(output, CommandOutput { code: 0, out: String::new(), err: String::new() });
     let problems =
         r#"[{"unhealthy":{"service":"web"}},{"not_as_wanted":{"service":"db","state":"backoff","why":null}}]"#;
@@ -128,7 +128,7 @@ fn a_change_waits_unless_no_wait_is_given() {
     let answer = "{\"ok\":{\"services\":[{\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"reached\":true,\"why\":null},\
                   {\"name\":\"db\",\"state\":\"failed\",\"pid\":null,\"reached\":false,\"why\":\"failed_before\"}]}}\n";
     let (output, request) = FakeServer::new(answer).run(&["restart", "web", "db", "--timeout", "2s"]);
-    assert_eq!(request, "{\"ask\":\"restart\",\"services\":[\"web\",\"db\"],\"wait_ms\":2000}\n");
+    assert_eq!(request, "{\"request\":\"restart\",\"services\":[\"web\",\"db\"],\"wait_ms\":2000}\n");
     assert_eq!(
         output,
         CommandOutput {
@@ -138,7 +138,7 @@ fn a_change_waits_unless_no_wait_is_given() {
         }
     );
     let (output, request) = FakeServer::new(answer).run(&["stop", "web", "--no-wait"]);
-    assert_eq!(request, "{\"ask\":\"stop\",\"services\":[\"web\"]}\n");
+    assert_eq!(request, "{\"request\":\"stop\",\"services\":[\"web\"]}\n");
     assert_eq!(output, CommandOutput { code: 0, out: String::new(), err: String::new() });
 }
 
@@ -177,7 +177,7 @@ fn lines_go_where_the_service_wrote_them() {
     let answer = "{\"ok\":{\"line\":{\"time\":\"T\",\"stream\":\"stdout\",\"text\":\"a\",\"more\":false}}}\n\
                   {\"ok\":{\"line\":{\"time\":\"T\",\"stream\":\"stderr\",\"text\":\"b\",\"more\":false}}}\n";
     let (output, request) = FakeServer::new(answer).run(&["logs", "-n", "2", "web"]);
-    assert_eq!(request, "{\"ask\":\"logs\",\"service\":\"web\",\"lines\":2,\"follow\":false}\n");
+    assert_eq!(request, "{\"request\":\"logs\",\"service\":\"web\",\"lines\":2,\"follow\":false}\n");
     assert_eq!(output, CommandOutput { code: 0, out: "a\n".into(), err: "b\n".into() });
 }
 
@@ -207,7 +207,7 @@ fn without_a_server_every_path_is_printed() {
             CommandOutput {
                 code: 111,
                 out: String::new(),
-                err: "stepdown: no stepdown answers at /run/stepdown/control, /none/of/ours/stepdown/control, \
+                err: "stepdown: no stepdown responds at /run/stepdown/control, /none/of/ours/stepdown/control, \
                       /dev/shm/stepdown/control, /tmp/stepdown/control\n  fix: call it in a container whose PID 1 is stepdown: \
                       docker exec CONTAINER stepdown status\n"
                     .into()

@@ -22,7 +22,7 @@ const LESS: &str = concat!(
 
 fn doctor(checks: &str, path: &Path, arguments: &[&str]) -> CommandOutput {
     let (output, request) = FakeServer::new(answer(checks, path)).run(&[&["doctor"], arguments].concat());
-    assert_eq!(request, "{\"ask\":\"doctor\"}\n");
+    assert_eq!(request, "{\"request\":\"doctor\"}\n");
     output
 }
 

@@ -43,7 +43,7 @@ fn help_names_every_variable_and_every_exit_code() {
 #[test]
 fn each_verb_names_its_own_codes_and_variables_only() {
     let init = run(&["init", "--help"]).out;
-    for (foreign, why) in [("\n  1 ", "status's"), ("did not answer", "status's"), ("NO_COLOR", "status's")] {
+    for (foreign, why) in [("\n  1 ", "status's"), ("did not respond", "status's"), ("NO_COLOR", "status's")] {
         assert!(!init.contains(foreign), "{foreign} is {why}:\n{init}");
     }
     for own in ["0", "100", "111", "126", "127", "128+n", "others"] {

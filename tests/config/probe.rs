@@ -136,7 +136,7 @@ fn impossible_targets_are_refused_with_what_to_write() {
     assert_problems(
         "health",
         "http = \"http://me:secret@web/\"",
-        "`health.http` cannot be \"http://me:secret@web/\"; put no user and password into it: ask with a `command` that \
+        "`health.http` cannot be \"http://me:secret@web/\"; put no user and password into it: use a `command` that \
          has them",
     );
     assert_problems(

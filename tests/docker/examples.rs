@@ -55,7 +55,7 @@ fn nginx_serves_port_80_without_root() {
     must(["exec", "--user", "1000", web.name(), "sh", "-c", stop]);
     let log = web.wait_for_log_times("nginx: up", 2);
     assert!(
-        log.contains("nginx: unhealthy, 3 failures in a row, the last one: connected, but no answer within 2s"),
+        log.contains("nginx: unhealthy, 3 failures in a row, the last one: connected, but no response within 2s"),
         "{log}"
     );
     let answer = wait_for("an answer of the new one", DOCKER_TIMEOUT, || web.logs(), || get(port, "/ping"));

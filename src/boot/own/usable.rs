@@ -1,6 +1,6 @@
 //! Whether the app user can use a path: checked with access(2) by a short-lived child with that user's ids and groups.
 //! Owners and modes are not enough (ACLs, NFS, read-only mounts, a parent that may not be searched); setfsuid(2) has no
-//! supplementary groups. Must not know what the answer decides.
+//! supplementary groups. Must not know what the result decides.
 #![allow(unsafe_code)] // fork(2), and raw calls in the child
 #![allow(clippy::disallowed_methods)] // a child that runs as the app user, and is waited for before anything else is started
 

@@ -1,4 +1,4 @@
-//! `start`, `stop`, `restart`, `reload` and `wait`: sends the query, waits with a line of progress on a terminal, and prints
+//! `start`, `stop`, `restart`, `reload` and `wait`: sends the request, waits with a line of progress on a terminal, and prints
 //! the state that each service reached.
 #![allow(clippy::disallowed_methods)] // prints how long it has waited
 
@@ -9,8 +9,8 @@ use super::super::args::{ChangeArgs, ReloadArgs, WaitArgs};
 use super::super::output;
 use super::client_error::{EXIT_NOT_REACHED, report_client_error};
 use crate::config::units::duration_text;
-use crate::control::client::{ClientError, Incoming, open_query, query};
-use crate::control::protocol::{Query, Until, milliseconds};
+use crate::control::client::{ClientError, Incoming, open_connection, send_request};
+use crate::control::protocol::{ControlRequest, Until, milliseconds};
 use crate::control::responses::{Reloaded, ServiceResult, ServiceStatus, Snapshot, Waited};
 use crate::error::EXIT_REFUSED;
 use crate::supervise::StatusState;
@@ -23,23 +23,23 @@ const CLEAR: &str = "\r\x1b[K";
 
 /// 0 if all are up, or done.
 pub(in crate::cli) fn start(args: &ChangeArgs) -> u8 {
-    change(args, |services, wait_ms| Query::Start { services, wait_ms })
+    change(args, |services, wait_ms| ControlRequest::Start { services, wait_ms })
 }
 
 /// 0 if all are down.
 pub(in crate::cli) fn stop(args: &ChangeArgs) -> u8 {
-    change(args, |services, wait_ms| Query::Stop { services, wait_ms })
+    change(args, |services, wait_ms| ControlRequest::Stop { services, wait_ms })
 }
 
 /// 0 if all are up again.
 pub(in crate::cli) fn restart(args: &ChangeArgs) -> u8 {
-    change(args, |services, wait_ms| Query::Restart { services, wait_ms })
+    change(args, |services, wait_ms| ControlRequest::Restart { services, wait_ms })
 }
 
-fn change(args: &ChangeArgs, request: impl Fn(Vec<String>, Option<u64>) -> Query) -> u8 {
+fn change(args: &ChangeArgs, request: impl Fn(Vec<String>, Option<u64>) -> ControlRequest) -> u8 {
     let services = args.services.clone();
     if args.no_wait {
-        return match query::<Waited>(&request(services, None)) {
+        return match send_request::<Waited>(&request(services, None)) {
             Ok(_) => 0,
             Err(why) => report_client_error(&why),
         };
@@ -55,13 +55,13 @@ pub(in crate::cli) fn wait(args: &WaitArgs) -> u8 {
         (false, false) => Until::Ready,
     };
     let (services, timeout_ms) = (args.services.clone(), Some(milliseconds(args.timeout)));
-    wait_for(&Query::Wait { services, until, timeout_ms }, &args.services)
+    wait_for(&ControlRequest::Wait { services, until, timeout_ms }, &args.services)
 }
 
 /// 0 if all were reloaded.
 pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
     let services = args.services.clone();
-    let tried = match query_with_progress::<Reloaded>(&Query::Reload { services }, &args.services) {
+    let tried = match send_with_progress::<Reloaded>(&ControlRequest::Reload { services }, &args.services) {
         Ok(Some(Reloaded { tree: Some(told), notices, .. })) => {
             output::out(&format!("{}\n", shown(&told)));
             for notice in &notices {
@@ -80,9 +80,9 @@ pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
     if tried.iter().all(|it| it.done) { 0 } else { EXIT_NOT_REACHED }
 }
 
-fn wait_for(request: &Query, names: &[String]) -> u8 {
+fn wait_for(request: &ControlRequest, names: &[String]) -> u8 {
     let began = Instant::now();
-    let services = match query_with_progress::<Waited>(request, names) {
+    let services = match send_with_progress::<Waited>(request, names) {
         Ok(Some(Waited { services })) => services,
         Ok(None) => return EXIT_REFUSED,
         Err(why) => return report_client_error(&why),
@@ -103,18 +103,18 @@ fn print_line(line: &str, all_as_wanted: bool) {
 }
 
 /// Waits for the response, with progress; `None` if PID 1 has closed the connection, which was printed.
-fn query_with_progress<T: serde::de::DeserializeOwned>(
-    request: &Query,
+fn send_with_progress<T: serde::de::DeserializeOwned>(
+    request: &ControlRequest,
     names: &[String],
 ) -> Result<Option<T>, ClientError> {
     let is_screen = std::io::stderr().is_terminal();
     let began = Instant::now();
-    let mut conversation = open_query(request)?;
+    let mut conversation = open_connection(request)?;
     let mut drawn = false;
     let heard = loop {
         match conversation.next(SECOND) {
             Ok(Incoming::TimedOut) if is_screen => {
-                let now = query::<Snapshot>(&Query::Status { services: names.to_owned(), after: None });
+                let now = send_request::<Snapshot>(&ControlRequest::Status { services: names.to_owned(), after: None });
                 if let Ok(snapshot) = now {
                     output::err(&format!("{CLEAR}{}", progress(&snapshot.services, began.elapsed())));
                     drawn = true;
@@ -128,7 +128,7 @@ fn query_with_progress<T: serde::de::DeserializeOwned>(
         output::err(CLEAR);
     }
     match heard? {
-        Incoming::Response(answer) => Ok(Some(answer)),
+        Incoming::Response(response) => Ok(Some(response)),
         Incoming::TimedOut | Incoming::EndOfFile => {
             output::err("stepdown: the container has ended\n");
             Ok(None)

@@ -1,4 +1,4 @@
-//! The messages of client errors. Must not know the query.
+//! The messages of client errors. Must not know the request.
 
 use super::super::output;
 use crate::control::client::ClientError;
@@ -20,7 +20,7 @@ pub(in super::super) fn message(why: &ClientError) -> String {
         ClientError::NoServer(places) => {
             let places: Vec<_> = places.iter().map(shown).collect();
             format!(
-                "no stepdown answers at {}\n  fix: call it in a container whose PID 1 is stepdown: docker exec \
+                "no stepdown responds at {}\n  fix: call it in a container whose PID 1 is stepdown: docker exec \
                  CONTAINER stepdown status",
                 places.join(", ")
             )

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::super::args::LogsArgs;
 use super::super::output;
 use super::client_error::report_client_error;
-use crate::control::client::{Incoming, open_query};
-use crate::control::protocol::Query;
+use crate::control::client::{Incoming, open_connection};
+use crate::control::protocol::ControlRequest;
 use crate::control::responses::{LogEvent, LogLine};
 use crate::log::own_messages::Stream;
 use crate::text::shown;
@@ -18,8 +18,8 @@ const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What the service wrote to its standard error goes to ours.
 pub(in crate::cli) fn logs(args: &LogsArgs) -> u8 {
-    let request = Query::Logs { service: args.service.clone(), lines: args.lines, follow: args.follow };
-    let mut conversation = match open_query(&request) {
+    let request = ControlRequest::Logs { service: args.service.clone(), lines: args.lines, follow: args.follow };
+    let mut conversation = match open_connection(&request) {
         Ok(conversation) => conversation,
         Err(why) => return report_client_error(&why),
     };

@@ -1,4 +1,4 @@
-//! The commands that query the running PID 1: the query, and the exit code for its response.
+//! The commands that send a request to PID 1: the request, and the exit code for its response.
 
 mod change;
 mod client_error;
@@ -9,9 +9,9 @@ mod watch;
 
 use super::args::{EnvArgs, ShutdownArgs, SignalArgs, StatusArgs, TimingsArgs};
 use super::output;
-use crate::control::client::query;
+use crate::control::client::send_request;
 use crate::control::health::HealthReport;
-use crate::control::protocol::Query;
+use crate::control::protocol::ControlRequest;
 use crate::control::responses::{Accepted, EnvResponse, Snapshot, Timings};
 use crate::text::shown;
 
@@ -20,12 +20,12 @@ use client_error::EXIT_NOT_REACHED;
 pub(super) use client_error::{message, report_client_error};
 pub(super) use logs::logs;
 
-/// Prints the services; 0 if all are as wanted, 1 if not, 111 if PID 1 does not answer.
+/// Prints the services; 0 if all are as wanted, 1 if not, 111 if PID 1 does not respond.
 pub(super) fn status(args: &StatusArgs) -> u8 {
     if args.watch {
         return watch::run(args);
     }
-    match query::<Snapshot>(&Query::Status { services: args.services.clone(), after: None }) {
+    match send_request::<Snapshot>(&ControlRequest::Status { services: args.services.clone(), after: None }) {
         Ok(snapshot) => {
             output::out(&printed(&snapshot, args.json));
             if snapshot.all_as_wanted() { 0 } else { EXIT_NOT_REACHED }
@@ -38,9 +38,9 @@ fn printed(snapshot: &Snapshot, as_json: bool) -> String {
     if as_json { output::json(snapshot) } else { table::status(snapshot, output::is_colourful()) }
 }
 
-/// Prints the services with problems; 0 if there are none, 1 if there are any, or if PID 1 does not answer.
+/// Prints the services with problems; 0 if there are none, 1 if there are any, or if PID 1 does not respond.
 pub(super) fn health() -> u8 {
-    match query::<HealthReport>(&Query::Health {}) {
+    match send_request::<HealthReport>(&ControlRequest::Health {}) {
         Ok(HealthReport { problems }) => {
             let lines: String = problems.iter().map(|problem| shown(&problem.to_string()) + "\n").collect();
             output::out(&lines);
@@ -56,17 +56,17 @@ pub(super) fn health() -> u8 {
 
 /// Begins the ordered stop; 0 if it began.
 pub(super) fn shutdown(args: &ShutdownArgs) -> u8 {
-    send_command(&Query::Shutdown { code: args.code })
+    send_command(&ControlRequest::Shutdown { code: args.code })
 }
 
 /// Sends a signal; 0 if it was sent.
 pub(super) fn signal(args: &SignalArgs) -> u8 {
     let SignalArgs { service, signal, group } = args;
-    send_command(&Query::Signal { service: service.clone(), signal: signal.to_string(), group: *group })
+    send_command(&ControlRequest::Signal { service: service.clone(), signal: signal.to_string(), group: *group })
 }
 
-fn send_command(request: &Query) -> u8 {
-    match query::<Accepted>(request) {
+fn send_command(request: &ControlRequest) -> u8 {
+    match send_request::<Accepted>(request) {
         Ok(Accepted {}) => 0,
         Err(why) => report_client_error(&why),
     }
@@ -74,8 +74,8 @@ fn send_command(request: &Query) -> u8 {
 
 /// Prints a service's environment, by name.
 pub(super) fn env(args: &EnvArgs) -> u8 {
-    let request = Query::Env { service: args.service.clone(), show_secrets: args.show_secrets };
-    let EnvResponse { variables } = match query(&request) {
+    let request = ControlRequest::Env { service: args.service.clone(), show_secrets: args.show_secrets };
+    let EnvResponse { variables } = match send_request(&request) {
         Ok(variables) => variables,
         Err(why) => return report_client_error(&why),
     };
@@ -95,7 +95,7 @@ pub(super) fn env(args: &EnvArgs) -> u8 {
 
 /// Prints how long the boot took, and which services it waited for.
 pub(super) fn timings(args: &TimingsArgs) -> u8 {
-    match query::<Timings>(&Query::Timings {}) {
+    match send_request::<Timings>(&ControlRequest::Timings {}) {
         Ok(all) => {
             output::out(&if args.json { output::json(&all) } else { timings::text(&all) });
             0

@@ -1,4 +1,4 @@
-//! The answer of `status` as an aligned table. Text in, text out.
+//! The response of `status` as an aligned table. Text in, text out.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The answer of `timings` as tables. Text in, text out.
+//! The response of `timings` as tables. Text in, text out.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn row(service: &ServiceTime) -> Vec<String> {
         (ready, _) => moment(ready),
     };
     let took = service.ready_us.zip(service.started_us).map(|(ready, started)| ready.saturating_sub(started));
-    vec![shown(&service.name), span(service.asked_us), moment(service.started_us), ready, moment(took)]
+    vec![shown(&service.name), span(service.wanted_us), moment(service.started_us), ready, moment(took)]
 }
 
 fn link(link: &ChainLink) -> String {
@@ -63,7 +63,7 @@ mod tests {
     fn steps_services_and_the_chain_are_told() {
         let service = |name: &str, started_us, ready_us, failed_us| ServiceTime {
             name: name.into(),
-            asked_us: 2_000,
+            wanted_us: 2_000,
             started_us,
             ready_us,
             failed_us,

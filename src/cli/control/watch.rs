@@ -8,8 +8,8 @@ use super::super::args::StatusArgs;
 use super::super::output;
 use super::client_error::report_client_error;
 use super::table;
-use crate::control::client::{ClientError, Incoming, open_query, query};
-use crate::control::protocol::Query;
+use crate::control::client::{ClientError, Incoming, open_connection, send_request};
+use crate::control::protocol::ControlRequest;
 use crate::control::responses::Snapshot;
 use crate::error::EXIT_REFUSED;
 
@@ -20,7 +20,7 @@ const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Moves to the upper left corner and clears the screen.
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
-/// Runs until our output is closed, or PID 1 does not answer any more.
+/// Runs until our output is closed, or PID 1 does not respond any more.
 pub(super) fn run(args: &StatusArgs) -> u8 {
     let is_screen = std::io::stdout().is_terminal() && !args.json;
     let mut seen = None;
@@ -47,11 +47,13 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
 fn next(args: &StatusArgs, seen: Option<u64>, timeout: Duration) -> Result<Option<Snapshot>, ClientError> {
     let services = args.services.clone();
     if let Some(seen) = seen {
-        match open_query(&Query::Status { services: services.clone(), after: Some(seen) })?.next(timeout)? {
+        match open_connection(&ControlRequest::Status { services: services.clone(), after: Some(seen) })?
+            .next(timeout)?
+        {
             Incoming::Response(snapshot) => return Ok(Some(snapshot)),
             Incoming::EndOfFile => return Ok(None),
             Incoming::TimedOut => {}
         }
     }
-    query(&Query::Status { services, after: None }).map(Some)
+    send_request(&ControlRequest::Status { services, after: None }).map(Some)
 }

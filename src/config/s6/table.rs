@@ -60,7 +60,7 @@ const fn refused(scope: Scope, item: &'static str, write: &'static str) -> Row {
 
 const NO_LOCK: &str = "no two processes of a service run at the same time";
 const NO_REMOVAL: &str = "it can be stopped manually as any other";
-const NOT_ASKED: &str = "nothing here asks for it";
+const NOT_NEEDED: &str = "nothing here asks for it";
 const ON_ONESHOT: &str = "it has no effect on a oneshot";
 const NO_NAMESPACE: &str = "remove it: services share the container's process namespace";
 const NO_INSTANCES: &str = "write one directory for each instance";
@@ -93,7 +93,7 @@ pub const TABLE: &[Row] = &[
     ignored(Scope::Longrun, "up", "a longrun has `run`"),
     ignored(Scope::Longrun, "log", "write a consumer and `producer-for`"),
     ignored(Scope::Longrun, "flag-essential", NO_REMOVAL),
-    ignored(Scope::Longrun, "flag-recommended", NOT_ASKED),
+    ignored(Scope::Longrun, "flag-recommended", NOT_NEEDED),
     ignored(Scope::Longrun, "lock-fd", NO_LOCK),
     refused(Scope::Longrun, "flag-newpidns", NO_NAMESPACE),
     refused(Scope::Longrun, "instance", NO_INSTANCES),
@@ -107,7 +107,7 @@ pub const TABLE: &[Row] = &[
     ignored(Scope::Oneshot, "timeout-up", "a oneshot may take as long as it does"),
     ignored(Scope::Oneshot, "reload", "a oneshot is started again instead"),
     ignored(Scope::Oneshot, "flag-essential", NO_REMOVAL),
-    ignored(Scope::Oneshot, "flag-recommended", NOT_ASKED),
+    ignored(Scope::Oneshot, "flag-recommended", NOT_NEEDED),
     ignored(Scope::Oneshot, "consumer-for", ON_ONESHOT),
     ignored(Scope::Oneshot, "down-signal", ON_ONESHOT),
     ignored(Scope::Oneshot, "finish", ON_ONESHOT),
@@ -128,7 +128,7 @@ pub const TABLE: &[Row] = &[
     ignored(Scope::Bundle, "dependencies.d", "a bundle has none: its members do"),
     ignored(Scope::Bundle, "dependencies", "a bundle has none: its members do"),
     ignored(Scope::Bundle, "flag-essential", NO_REMOVAL),
-    ignored(Scope::Bundle, "flag-recommended", NOT_ASKED),
+    ignored(Scope::Bundle, "flag-recommended", NOT_NEEDED),
     honoured(Scope::Legacy, "run"),
     honoured(Scope::Legacy, "finish"),
     honoured(Scope::Legacy, "timeout-finish"),

@@ -101,7 +101,7 @@ pub fn import(files: &[ConfigurationFile], here: &str) -> Result<Imported, Probl
                 imported.omissions.push(omission("no socket is opened for a service: have the program open it itself"))
             }
             "inet_http_server" => {
-                imported.omissions.push(omission("nothing listens on a port: `stepdown status` asks by a unix socket"))
+                imported.omissions.push(omission("nothing listens on a port: `stepdown status` uses a unix socket"))
             }
             _ => imported.omissions.push(omission("it has no equivalent here")),
         }

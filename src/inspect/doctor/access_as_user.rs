@@ -44,14 +44,14 @@ pub(super) fn as_user(
     if same && has_same_groups(user) {
         return (ours(), None);
     }
-    if let Some(answers) = in_child(user, requirements).filter(|answers| answers.len() == requirements.len()) {
-        return (answers, None);
+    if let Some(results) = in_child(user, requirements).filter(|results| results.len() == requirements.len()) {
+        return (results, None);
     }
     let remark = if same {
-        format!("asked as {} with the groups of this call, not with all of PID 1's", user.shown())
+        format!("tested as {} with the groups of this call, not with all of PID 1's", user.shown())
     } else {
         format!(
-            "asked as {uid}:{gid}, who cannot switch to {}: call it as root, or with `docker exec --user {}:{}`",
+            "tested as {uid}:{gid}, who cannot switch to {}: call it as root, or with `docker exec --user {}:{}`",
             user.shown(),
             user.uid,
             user.gid
@@ -83,9 +83,9 @@ fn in_child(user: &ProbedUser, requirements: &[&AccessRequirement]) -> Option<Ve
 }
 
 fn send_observations(user: &ProbedUser, requirements: &[&AccessRequirement], to: OwnedFd) {
-    let answers: Option<Vec<UserObservation>> =
+    let results: Option<Vec<UserObservation>> =
         become_user(user).then(|| requirements.iter().map(|requirement| observe(requirement)).collect());
-    let text = serde_json::to_vec(&answers).unwrap_or_default();
+    let text = serde_json::to_vec(&results).unwrap_or_default();
     // An error means that the parent has exited.
     let _gone = File::from(to).write_all(&text);
 }
@@ -131,7 +131,7 @@ fn check_existing(requirement: &AccessRequirement, meta: &fs::Metadata) -> Acces
     let path = &requirement.path;
     let may = |flags| access(path, flags).map_err(denied);
     let (read, write, search) = (AccessFlags::R_OK, AccessFlags::W_OK, AccessFlags::X_OK);
-    let answer = match requirement.want {
+    let result = match requirement.want {
         AccessKind::Enter if !meta.is_dir() => Err(AccessResult::NotRead(Denial::Other(libc::ENOTDIR))),
         AccessKind::Enter | AccessKind::Execute => may(search).map_err(AccessResult::NotRead),
         AccessKind::Read => may(read).and_then(|()| try_open(path, meta)).map_err(AccessResult::NotRead),
@@ -142,7 +142,7 @@ fn check_existing(requirement: &AccessRequirement, meta: &fs::Metadata) -> Acces
             read.and_then(|()| may(write).and_then(|()| try_create(path, meta)).map_err(AccessResult::NotWritten))
         }
     };
-    match answer {
+    match result {
         Err(access) => access,
         Ok(()) if requirement.recursive && meta.is_dir() => check_contents(path, meta.dev()),
         Ok(()) => AccessResult::Allowed,

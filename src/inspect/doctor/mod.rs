@@ -49,7 +49,7 @@ pub fn host_context() -> HostContext {
     }
 }
 
-/// Returns the ids of PID 1, if it is a stepdown that does not answer: they are readable in `/proc`.
+/// Returns the ids of PID 1, if it is a stepdown that does not respond: they are readable in `/proc`.
 pub fn pid_one() -> Option<(Uid, Gid, Vec<Gid>)> {
     if std::process::id() == 1 || !is_stepdown() {
         return None;
@@ -96,17 +96,17 @@ fn label() -> Option<String> {
 /// Makes the observations of all users in turn.
 fn observe_paths(requirements: &[AccessRequirement], remarks: &mut Vec<String>) -> Vec<PathObservation> {
     let mut observations: Vec<PathObservation> = requirements.iter().map(observe_as_self).collect();
-    let mut asked: Vec<&ProbedUser> = Vec::new();
+    let mut tested: Vec<&ProbedUser> = Vec::new();
     for AccessRequirement { who, .. } in requirements {
-        if asked.contains(&who) {
+        if tested.contains(&who) {
             continue;
         }
-        asked.push(who);
+        tested.push(who);
         let theirs: Vec<_> = requirements.iter().enumerate().filter(|(_, it)| it.who == *who).collect();
         let only: Vec<_> = theirs.iter().map(|(_, requirement)| *requirement).collect();
-        let (answers, remark) = access_as_user::as_user(who, &only);
+        let (results, remark) = access_as_user::as_user(who, &only);
         remarks.extend(remark);
-        for ((at, _), UserObservation { access, found }) in theirs.iter().zip(answers) {
+        for ((at, _), UserObservation { access, found }) in theirs.iter().zip(results) {
             if let Some(observation) = observations.get_mut(*at) {
                 observation.access = access;
                 observation.found = observation.found.or(found);

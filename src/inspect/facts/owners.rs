@@ -56,8 +56,8 @@ fn programs(found: &NamedFiles) -> impl Iterator<Item = &PathBuf> {
 pub(super) fn search(config: &Config, path: &OsStr, uid: Uid) -> SearchPath {
     // An image made for s6-overlay may get its services from a hook of root.
     let has_more = || config.services.iter().chain(&config.main_service()).any(trusted_writers::may_have_more);
-    let asked = uid == Uid::ROOT && (config.s6.is_some() || has_more());
-    let entry = |path: PathBuf| match asked && path.is_absolute() {
+    let is_needed = uid == Uid::ROOT && (config.s6.is_some() || has_more());
+    let entry = |path: PathBuf| match is_needed && path.is_absolute() {
         true => {
             let way = owners::follow(&path);
             PathEntry { path, file_owners: way.found, end: way.end }

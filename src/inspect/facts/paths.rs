@@ -64,8 +64,8 @@ pub(super) fn path_fact(path: &Path) -> PathFact {
 
 /// Returns whether the nearest parent that exists can be written.
 fn nearest_access(path: &Path) -> Access {
-    let answers = path.ancestors().skip(1).map(access::can_create_in);
-    answers.into_iter().find(|answer| *answer != Access::Missing).unwrap_or(Access::Missing)
+    let results = path.ancestors().skip(1).map(access::can_create_in);
+    results.into_iter().find(|result| *result != Access::Missing).unwrap_or(Access::Missing)
 }
 
 #[cfg(test)]

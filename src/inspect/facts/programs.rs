@@ -312,18 +312,18 @@ mod tests {
         let only_closed = put(at("one/data"), "", 0o644);
         let script = put(at("two/old"), "#!/usr/bin/with-contenv-none bash\n", 0o755);
         let path = OsString::from(format!("{}::{}", at("one").display(), at("two").display()));
-        let ask = |name: &str| resolve(OsStr::new(name), &path, dir.path());
+        let result = |name: &str| resolve(OsStr::new(name), &path, dir.path());
 
-        assert_eq!(ask("tool"), ProgramFact::Found(open.clone()));
-        assert_eq!(ask("./two/tool"), ProgramFact::Found(at("./two/tool")));
-        assert_eq!(ask(closed.to_str().unwrap()), ProgramFact::NotExecutable(closed));
-        assert_eq!(ask("data"), ProgramFact::NotExecutable(only_closed));
+        assert_eq!(result("tool"), ProgramFact::Found(open.clone()));
+        assert_eq!(result("./two/tool"), ProgramFact::Found(at("./two/tool")));
+        assert_eq!(result(closed.to_str().unwrap()), ProgramFact::NotExecutable(closed));
+        assert_eq!(result("data"), ProgramFact::NotExecutable(only_closed));
         let folder = ProgramFact::Refused { program: at("one/folder"), why: ExecFailure::Directory };
-        assert_eq!(ask("folder"), folder);
-        assert_eq!(ask("none"), ProgramFact::NotFound);
-        assert_eq!(ask("/none/at/all"), ProgramFact::NotFound);
+        assert_eq!(result("folder"), folder);
+        assert_eq!(result("none"), ProgramFact::NotFound);
+        assert_eq!(result("/none/at/all"), ProgramFact::NotFound);
         let interpreter = "/usr/bin/with-contenv-none".into();
-        assert_eq!(ask("old"), ProgramFact::NoInterpreter { program: script, interpreter });
+        assert_eq!(result("old"), ProgramFact::NoInterpreter { program: script, interpreter });
         assert!(matches!(resolve(OsStr::new("sh"), OsStr::new(DEFAULT_PATH), Path::new("/")), ProgramFact::Found(_)));
     }
 }

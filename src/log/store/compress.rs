@@ -45,7 +45,7 @@ impl Compressor {
     /// Compresses the next chunk. Returns `None` when the compressed file has replaced the original.
     ///
     /// # Errors
-    /// The kernel's answer; the partial file is removed, the original stays.
+    /// The kernel's error; the partial file is removed, the original stays.
     pub fn step(mut self, directory: &StoreDirectory) -> io::Result<Option<Self>> {
         match self.compress_chunk() {
             Ok(true) => Ok(Some(self)),

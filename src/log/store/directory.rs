@@ -105,7 +105,7 @@ impl StoreDirectory {
     /// Creates the file into which a rotated one is compressed; a leftover of the same name is removed.
     ///
     /// # Errors
-    /// The kernel's answer.
+    /// The kernel's error.
     pub fn create_compressed(&self, stamp: Timestamp) -> io::Result<File> {
         let name = name(stamp, FileState::Partial);
         self.remove(stamp, FileState::Partial);
@@ -116,7 +116,7 @@ impl StoreDirectory {
     /// Replaces the original by the compressed file, which is on the disk.
     ///
     /// # Errors
-    /// The kernel's answer.
+    /// The kernel's error.
     pub fn commit_compressed(&self, stamp: Timestamp) -> io::Result<()> {
         let (begun, packed) = (name(stamp, FileState::Partial), name(stamp, FileState::Compressed));
         renameat(&self.handle, begun.as_c_str(), &self.handle, packed.as_c_str())?;
@@ -150,7 +150,7 @@ impl StoreDirectory {
     /// Renames `current` to the current time, or to the next microseconds if that name is taken. Never replaces a file.
     ///
     /// # Errors
-    /// The kernel's answer.
+    /// The kernel's error.
     pub fn rotate(&mut self, now: Timestamp) -> io::Result<()> {
         let first = now.max(Timestamp(self.newest.0.saturating_add(1))).0;
         // The clock was far ahead, or the name was not made by us.

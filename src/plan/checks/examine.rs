@@ -124,7 +124,7 @@ pub fn of_problems(problems: Problems) -> Examination {
 
 /// Returns the examination of a plan.
 pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState) -> Examination {
-    let asker = RequirementBuilder { config, facts, plan, state };
+    let builder = RequirementBuilder { config, facts, plan, state };
     let mut checks = vec![
         Check::ok(Area::Mode, "mode", mode(plan.mode)),
         Check::ok(Area::Identity, "identity", identity(plan)),
@@ -137,15 +137,15 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState
     if !checks.iter().any(|check| check.area == Area::TimeZone) {
         checks.push(Check::ok(Area::TimeZone, "TZ", "known, or not set"));
     }
-    let (requirements, more) = asker.build();
+    let (requirements, more) = builder.build();
     checks.extend(more);
     checks.extend(config.services.iter().flat_map(|service| limits::granted(service, facts)));
     let live = config.services.iter().zip(&plan.services).filter(|(_, how)| how.skipped.is_none());
     let of_service = |(service, how): (&Service, &ServicePlan)| {
-        ports::privileged_ports(service, &how.credentials, &asker.service(how).shown(), plan.privilege.drop)
+        ports::privileged_ports(service, &how.credentials, &builder.service(how).shown(), plan.privilege.drop)
     };
     let ports = live.flat_map(of_service).collect();
-    let app = asker.app();
+    let app = builder.app();
     Examination {
         mode: Some(plan.mode),
         namespace_of: Some((app.uid, app.gid)),

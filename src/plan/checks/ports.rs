@@ -50,8 +50,8 @@ pub(super) fn privileged_ports(service: &Service, credentials: &Credentials, who
         Ready::Probe { probe, .. } => Some(probe),
         Ready::Started | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
     };
-    let asked = ready.into_iter().chain(service.health.as_ref().map(|health| &health.probe));
-    let low: BTreeSet<u16> = asked.filter_map(own_port).filter(|port| *port < PRIVILEGED_BELOW).collect();
+    let probes = ready.into_iter().chain(service.health.as_ref().map(|health| &health.probe));
+    let low: BTreeSet<u16> = probes.filter_map(own_port).filter(|port| *port < PRIVILEGED_BELOW).collect();
     let declared = service.capabilities.has(needed);
     let root = drop != DropLevel::AlreadyUser;
     let has = credentials.ambient.has(needed);

@@ -1,4 +1,4 @@
-//! The queries `reload` and `signal`.
+//! The requests `reload` and `signal`.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The query `doctor`: the result of the boot, and the state of each service.
+//! The request `doctor`: the result of the boot, and the state of each service.
 
 use super::super::event_loop::EventLoop;
 use crate::control::doctor::DoctorReport;

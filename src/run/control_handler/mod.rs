@@ -1,10 +1,10 @@
-//! Queries of the control socket, answered between two iterations of the loop. Callers that wait for services are kept in a
+//! Requests of the control socket, answered between two iterations of the loop. Callers that wait for services are kept in a
 //! list, which is checked when something has changed. Nothing in here blocks.
 
 mod commands;
 mod doctor;
 mod permissions;
-mod replies;
+mod responses;
 mod waiters;
 
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use super::event_loop::EventLoop;
 use crate::config::service::{Kind, Ready};
 use crate::config::values::Uid;
 use crate::control::health::HealthReport;
-use crate::control::protocol::{Query, Until};
+use crate::control::protocol::{ControlRequest, Until};
 use crate::control::reason::Reason;
 use crate::control::responses::{Accepted, Reloaded, Response, ServiceResult, Waited};
 use crate::control::server::PendingRequest;
@@ -25,7 +25,7 @@ use crate::supervise::{Event, Id, Phase, Request};
 pub use waiters::ControlHandler;
 use waiters::{WaitFor, reloaded, response};
 
-/// The pause between two answers to a watcher: changes in between are answered as one.
+/// The pause between two responses to a watcher: changes in between are answered as one.
 const WATCH_PAUSE: Duration = Duration::from_millis(100);
 
 /// A service without a readiness check is up once its program is executed, even if it ends at once. A caller that has
@@ -33,31 +33,33 @@ const WATCH_PAUSE: Duration = Duration::from_millis(100);
 const SETTLE_TIME: Duration = Duration::from_millis(250);
 
 impl EventLoop<'_> {
-    /// Answers a caller, or adds it to those that wait.
+    /// Responses a caller, or adds it to those that wait.
     pub(super) fn handle_call(&mut self, call: PendingRequest) {
-        if let Err(refused) = self.permit(call.caller, &call.query) {
+        if let Err(refused) = self.permit(call.caller, &call.request) {
             return call.respond(response::<()>(Err(refused)));
         }
-        match call.query.clone() {
-            Query::Status { services, after } => self.answer_status(call, &services, after),
-            Query::Health {} => {
+        match call.request.clone() {
+            ControlRequest::Status { services, after } => self.respond_status(call, &services, after),
+            ControlRequest::Health {} => {
                 let health = self.health(call.caller);
                 call.respond(Response::Ok(health));
             }
-            Query::Shutdown { code } => {
+            ControlRequest::Shutdown { code } => {
                 self.queue.push_back(Event::Request(Request::Shutdown { code }));
                 call.respond(Response::Ok(Accepted {}));
             }
-            Query::Start { services, wait_ms } => self.change(call, ManualChange::Start, &services, wait_ms),
-            Query::Stop { services, wait_ms } => self.change(call, ManualChange::Stop, &services, wait_ms),
-            Query::Restart { services, wait_ms } => self.change(call, ManualChange::Restart, &services, wait_ms),
-            Query::Reload { services } if services.is_empty() => self.reload_tree(call),
-            Query::Reload { services } => self.reload_services(call, &services),
-            Query::Signal { service, signal, group } => {
+            ControlRequest::Start { services, wait_ms } => self.change(call, ManualChange::Start, &services, wait_ms),
+            ControlRequest::Stop { services, wait_ms } => self.change(call, ManualChange::Stop, &services, wait_ms),
+            ControlRequest::Restart { services, wait_ms } => {
+                self.change(call, ManualChange::Restart, &services, wait_ms)
+            }
+            ControlRequest::Reload { services } if services.is_empty() => self.reload_tree(call),
+            ControlRequest::Reload { services } => self.reload_services(call, &services),
+            ControlRequest::Signal { service, signal, group } => {
                 let sent = self.send_signal(&service, &signal, group);
                 call.respond(response(sent.map(|()| Accepted {})));
             }
-            Query::Wait { services, until, timeout_ms } => match self.awaitable(&services, until) {
+            ControlRequest::Wait { services, until, timeout_ms } => match self.awaitable(&services, until) {
                 Ok(ids) => self.control_handler.wait(
                     call,
                     timeout_ms,
@@ -65,11 +67,11 @@ impl EventLoop<'_> {
                 ),
                 Err(refused) => call.respond(response::<()>(Err(refused))),
             },
-            Query::Env { service, show_secrets } => {
+            ControlRequest::Env { service, show_secrets } => {
                 let variables = self.variables(&service, call.caller, show_secrets);
                 call.respond(response(variables));
             }
-            Query::Timings {} => {
+            ControlRequest::Timings {} => {
                 let journal = &self.control_handler.journal;
                 let mut all = timings::timings(
                     &self.control_handler.service_index,
@@ -80,11 +82,11 @@ impl EventLoop<'_> {
                 all.steps.clone_from(&self.control_handler.steps);
                 call.respond(Response::Ok(all));
             }
-            Query::Doctor {} => match self.doctor_report() {
+            ControlRequest::Doctor {} => match self.doctor_report() {
                 Some(report) => call.respond(Response::Ok(report)),
-                None => call.respond(Response::<()>::Error("the boot is not over yet; ask again".to_owned())),
+                None => call.respond(Response::<()>::Error("the boot is not over yet; try again".to_owned())),
             },
-            Query::Logs { service, lines, follow } => self.answer_logs(call, service, lines, follow),
+            ControlRequest::Logs { service, lines, follow } => self.respond_logs(call, service, lines, follow),
         }
     }
 
@@ -131,10 +133,10 @@ impl EventLoop<'_> {
                     }
                 }
                 WaitFor::Reload { ids, results } => {
-                    for (id, answer) in command_results.iter().filter(|(id, _)| ids.contains(id)) {
+                    for (id, response) in command_results.iter().filter(|(id, _)| ids.contains(id)) {
                         results
                             .entry(*id)
-                            .or_insert_with(|| reloaded(self.control_handler.service_index.name(*id), answer));
+                            .or_insert_with(|| reloaded(self.control_handler.service_index.name(*id), response));
                     }
                     if results.len() < ids.len() {
                         self.control_handler.waiters.push(waiter);
@@ -147,7 +149,7 @@ impl EventLoop<'_> {
         }
     }
 
-    fn answer_status(&mut self, call: PendingRequest, names: &[String], after: Option<u64>) {
+    fn respond_status(&mut self, call: PendingRequest, names: &[String], after: Option<u64>) {
         let ids = match names {
             [] => Ok(self.visible(call.caller)),
             names => self.control_handler.service_index.resolve(names),

@@ -1,4 +1,4 @@
-//! Which caller may send which query to the control socket: one rule for all verbs.
+//! Which caller may send which request to the control socket: one rule for all verbs.
 //!
 //! - root and the app user: about all services and the container;
 //! - the user of a service: about its own services, unless another user's stop with them;
@@ -7,40 +7,44 @@
 //!   user has not;
 //! - variables are for root and the service's own user.
 //!
-//! Others are refused before they send a query ([`crate::control::server`]).
+//! Others are refused before they send a request ([`crate::control::server`]).
 
 use std::collections::BTreeSet;
 
 use super::super::event_loop::EventLoop;
 use crate::config::service::Reload;
 use crate::config::values::{Signal, Uid};
-use crate::control::protocol::Query;
+use crate::control::protocol::ControlRequest;
 use crate::control::service_index::CommandRefused;
 use crate::supervise::Id;
 
 impl EventLoop<'_> {
-    /// Checks whether a caller may send this query.
+    /// Checks whether a caller may send this request.
     ///
     /// # Errors
     /// The reason why it may not.
-    pub(super) fn permit(&self, caller: Uid, query: &Query) -> Result<(), CommandRefused> {
+    pub(super) fn permit(&self, caller: Uid, request: &ControlRequest) -> Result<(), CommandRefused> {
         if caller == Uid::ROOT {
             return Ok(());
         }
-        if let Query::Signal { service, signal, .. } = query {
+        if let ControlRequest::Signal { service, signal, .. } = request {
             return self.permit_signal(caller, service, signal);
         }
         if caller == self.control_handler.app {
             return Ok(());
         }
-        match query {
-            // The answer is limited to its own services.
-            Query::Status { services, .. } if services.is_empty() => Ok(()),
-            Query::Health {} => Ok(()),
-            Query::Status { services, .. } | Query::Wait { services, .. } => self.permit_own(caller, services),
-            Query::Start { services, .. } | Query::Restart { services, .. } => self.permit_own(caller, services),
-            Query::Reload { services } if !services.is_empty() => self.permit_own(caller, services),
-            Query::Stop { services, .. } => {
+        match request {
+            // The response is limited to its own services.
+            ControlRequest::Status { services, .. } if services.is_empty() => Ok(()),
+            ControlRequest::Health {} => Ok(()),
+            ControlRequest::Status { services, .. } | ControlRequest::Wait { services, .. } => {
+                self.permit_own(caller, services)
+            }
+            ControlRequest::Start { services, .. } | ControlRequest::Restart { services, .. } => {
+                self.permit_own(caller, services)
+            }
+            ControlRequest::Reload { services } if !services.is_empty() => self.permit_own(caller, services),
+            ControlRequest::Stop { services, .. } => {
                 self.permit_own(caller, services)?;
                 let ids = self.control_handler.service_index.resolve(services)?;
                 match self.supervisor.stops_with(&ids).iter().find(|(id, _)| self.owner(*id) != Some(caller)) {
@@ -52,22 +56,23 @@ impl EventLoop<'_> {
                         );
                         Err(CommandRefused::Refused(format!(
                             "user {caller} may not stop `{on}`: `{with}`, which is another user's, requires it; \
-                             `stepdown restart {on}`, or ask as root or user {}",
+                             `stepdown restart {on}`, or call it as root or user {}",
                             self.control_handler.app
                         )))
                     }
                 }
             }
-            Query::Env { service, .. } | Query::Logs { service, .. } => {
+            ControlRequest::Env { service, .. } | ControlRequest::Logs { service, .. } => {
                 self.permit_own(caller, std::slice::from_ref(service))
             }
-            Query::Signal { .. } => Ok(()),
-            Query::Shutdown { .. } | Query::Reload { .. } | Query::Timings {} | Query::Doctor {} => {
-                Err(CommandRefused::Refused(format!(
-                    "user {caller} may ask about its own services only; root and user {} may ask this",
-                    self.control_handler.app
-                )))
-            }
+            ControlRequest::Signal { .. } => Ok(()),
+            ControlRequest::Shutdown { .. }
+            | ControlRequest::Reload { .. }
+            | ControlRequest::Timings {}
+            | ControlRequest::Doctor {} => Err(CommandRefused::Refused(format!(
+                "user {caller} may send requests about its own services only; root and user {} may send this one",
+                self.control_handler.app
+            ))),
         }
     }
 
@@ -97,7 +102,7 @@ impl EventLoop<'_> {
         match names.iter().find(not_own) {
             None => Ok(()),
             Some(name) => Err(CommandRefused::Refused(format!(
-                "`{name}` does not run as user {caller}, who may ask only about its own services; root and user {} may",
+                "`{name}` does not run as user {caller}, who may send requests about its own services only; root and user {} may",
                 self.control_handler.app
             ))),
         }
@@ -116,7 +121,7 @@ impl EventLoop<'_> {
         }
         let owner = owner.map_or_else(|| "another user".to_owned(), |owner| format!("user {owner}"));
         Err(CommandRefused::Refused(format!(
-            "user {caller} may not send {signal} to `{name}`, which runs as {owner}: ask as root or {owner}, or declare it \
+            "user {caller} may not send {signal} to `{name}`, which runs as {owner}: call it as root or {owner}, or declare it \
              in its file: `reload = {{ signal = \"{signal}\" }}`"
         )))
     }

@@ -1,4 +1,4 @@
-//! [`ControlHandler`]: what answers to callers are made of, and the callers that wait. Must not know the loop.
+//! [`ControlHandler`]: what responses to callers are made of, and the callers that wait. Must not know the loop.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,9 +12,9 @@ use crate::control::service_index::{CommandRefused, ServiceIndex};
 use crate::inspect::usage::Usage;
 use crate::supervise::{Id, Pid, ProbeResult};
 
-/// What answers are made of, and the callers that wait.
+/// What responses are made of, and the callers that wait.
 pub struct ControlHandler {
-    /// The answer to `status`, but for the engine's part.
+    /// The response to `status`, but for the engine's part.
     pub fixed: Snapshot,
     /// The app user.
     pub app: Uid,
@@ -95,15 +95,15 @@ impl ControlHandler {
 /// Returns the response to a caller.
 pub fn response<T>(outcome: Result<T, CommandRefused>) -> Response<T> {
     match outcome {
-        Ok(answer) => Response::Ok(answer),
+        Ok(response) => Response::Ok(response),
         Err(CommandRefused::Unknown(what)) => Response::Wrong(what),
         Err(CommandRefused::Refused(why)) => Response::Error(why),
     }
 }
 
 /// Returns the result of a reload command.
-pub fn reloaded(name: &str, answer: &ProbeResult) -> ReloadedService {
-    let (done, how) = match answer {
+pub fn reloaded(name: &str, response: &ProbeResult) -> ReloadedService {
+    let (done, how) = match response {
         ProbeResult::Pass => (true, "its reload command succeeded".to_owned()),
         ProbeResult::Fail(why) => (false, format!("its reload command: {why}")),
     };

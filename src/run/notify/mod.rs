@@ -178,8 +178,8 @@ impl Receiver {
         head.msg_controllen = CREDENTIALS;
         let length = loop {
             // SAFETY: the head and all that it points to outlive the call, with the lengths that it gives.
-            let answer = unsafe { libc::recvmsg(self.socket.as_raw_fd(), &raw mut head, libc::MSG_CMSG_CLOEXEC) };
-            match Errno::result(answer) {
+            let result = unsafe { libc::recvmsg(self.socket.as_raw_fd(), &raw mut head, libc::MSG_CMSG_CLOEXEC) };
+            match Errno::result(result) {
                 Ok(length) => break usize::try_from(length).unwrap_or_default(),
                 Err(Errno::EINTR) => {}
                 Err(_) => return Datagram::None,

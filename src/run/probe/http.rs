@@ -76,8 +76,8 @@ fn status(from: &mut impl Read) -> Result<u16, String> {
         }
         let mut chunk = [0; LINE];
         match from.read(&mut chunk) {
-            Ok(0) if head.is_empty() => return Err("closed the connection without an answer".to_owned()),
-            Ok(0) => return Err("closed the connection in the middle of its answer".to_owned()),
+            Ok(0) if head.is_empty() => return Err("closed the connection without a response".to_owned()),
+            Ok(0) => return Err("closed the connection in the middle of its response".to_owned()),
             Ok(length) => head.extend_from_slice(chunk.get(..length).unwrap_or_default()),
             Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
             Err(cause) => return Err(cause_text(&cause)),
@@ -176,9 +176,9 @@ mod tests {
         let long = [b"HTTP/1.1 200 ".as_slice(), &[b'x'; 5000]].concat();
         let endless = [b"HTTP/1.1 100 Continue\r\n".as_slice(), &b"A: b\r\n".repeat(5000)].concat();
         for (bytes, expected) in [
-            (&b""[..], "closed the connection without an answer"),
-            (b"HTTP/1.1 20", "closed the connection in the middle of its answer"),
-            (b"HT", "closed the connection in the middle of its answer"),
+            (&b""[..], "closed the connection without a response"),
+            (b"HTTP/1.1 20", "closed the connection in the middle of its response"),
+            (b"HT", "closed the connection in the middle of its response"),
             (b"SSH-2.0-OpenSSH_9.2", "answered something that is not HTTP"),
             (b"\x15\x03\x01\x00\x02", "answered something that is not HTTP"),
             (b"HTTP/1.1 2000 OK\n", "answered something that is not HTTP"),
@@ -206,7 +206,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_answer_does_harm(bytes in proptest::collection::vec(any::<u8>(), 0..300), like in any::<bool>()) {
+        fn no_response_does_harm(bytes in proptest::collection::vec(any::<u8>(), 0..300), like in any::<bool>()) {
             let bytes = if like { [b"HTTP/1.1 1".as_slice(), &bytes].concat() } else { bytes };
             if let Ok(status) = answered(&bytes) {
                 prop_assert!((100..=999).contains(&status));

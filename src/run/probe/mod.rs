@@ -1,5 +1,5 @@
 //! Runs a [`Probe`] in a child under the service's own identity, so that nothing it meets (a resolver, a dead mount, a
-//! connection that never answers) can block PID 1, and it has no more rights than the service. Must not know when to probe,
+//! connection that never gets a response) can block PID 1, and it has no more rights than the service. Must not know when to probe,
 //! nor what a result leads to.
 //!
 //! [`Probes`] holds the running probes: at most one for each key, none longer than its timeout, and whatever a probe's
@@ -84,7 +84,7 @@ impl fmt::Display for ProbeStartError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InProgress => out.write_str("the one before it is not over"),
-            Self::NothingToProbe => out.write_str("cannot find what to ask"),
+            Self::NothingToProbe => out.write_str("cannot find what to probe"),
             Self::Spawn(why) => out.write_str(&spawn_message::message(why)),
         }
     }
@@ -305,9 +305,9 @@ impl<K> RunningProbe<K> {
         let timeout = show_duration(self.timeout);
         // The last step that our own code wrote.
         if !self.is_command && self.output.last() == CONNECTED {
-            return ProbeResult::Fail(format!("{CONNECTED}, but no answer within {timeout}"));
+            return ProbeResult::Fail(format!("{CONNECTED}, but no response within {timeout}"));
         }
-        ProbeResult::Fail(self.with_output(format!("no answer in {timeout}")))
+        ProbeResult::Fail(self.with_output(format!("no response in {timeout}")))
     }
 
     fn with_output(&self, what: String) -> String {

@@ -4,8 +4,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::failed;
-use crate::control::client::{ClientError, query};
-use crate::control::protocol::Query;
+use crate::control::client::{ClientError, send_request};
+use crate::control::protocol::ControlRequest;
 use crate::control::responses::Accepted;
 use crate::s6_commands::call::{Call, Outcome};
 
@@ -13,7 +13,7 @@ use crate::s6_commands::call::{Call, Outcome};
 /// rebooted otherwise: all three do the same.
 pub(in crate::s6_commands) fn halt(mut call: Call) -> Outcome {
     call.options("hprnwdfiqm:", "halt [ -h | -p | -r ] [ -n ] [ -d | -w ] [ -f ] [ -i ] [ -q ] [ -m message ]")?;
-    match query::<Accepted>(&Query::Shutdown { code: None }) {
+    match send_request::<Accepted>(&ControlRequest::Shutdown { code: None }) {
         Ok(Accepted {}) => Ok(0),
         // No control socket could be made: PID 1, or the init above it, takes the signal for the same.
         Err(ClientError::NoServer(_)) if kill(Pid::from_raw(1), Signal::SIGTERM).is_ok() => Ok(0),

@@ -19,10 +19,10 @@ use crate::error::{EXIT_REFUSED, EXIT_WRONG};
 use crate::s6_commands::failure::Failure;
 use crate::text::shown;
 
-/// Returns the failure of a query; `what` follows "unable to".
+/// Returns the failure of a request; `what` follows "unable to".
 fn failed(what: &str, error: &ClientError) -> Failure {
     let (code, why) = match error {
-        ClientError::NoServer(_) => (EXIT_WRONG, "stepdown does not answer".to_owned()),
+        ClientError::NoServer(_) => (EXIT_WRONG, "stepdown does not respond".to_owned()),
         ClientError::Untrusted(path) => (EXIT_REFUSED, format!("{} may be another user's", shown(path))),
         ClientError::Foreign(path) => (EXIT_REFUSED, format!("{} is of another container", shown(path))),
         ClientError::Io(path, cause) => (EXIT_REFUSED, format!("{}: {}", shown(path), crate::error::cause_text(cause))),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::failed;
 use super::supervised::is_up;
-use crate::control::client::{ClientError, Incoming, open_query, query};
-use crate::control::protocol::{Query, milliseconds};
+use crate::control::client::{ClientError, Incoming, open_connection, send_request};
+use crate::control::protocol::{ControlRequest, milliseconds};
 use crate::control::responses::{ServiceKind, Snapshot, Waited};
 use crate::s6_commands::call::{Argument, Call, Outcome, number, print};
 use crate::s6_commands::failure::Failure;
@@ -76,8 +76,8 @@ pub(in crate::s6_commands) fn s6_rc(mut call: Call) -> Outcome {
 }
 
 fn select(arguments: &[Argument], takes_live: bool) -> Result<Selection, Failure> {
-    let everything = Query::Status { services: Vec::new(), after: None };
-    let mut all = query::<Snapshot>(&everything).map_err(|error| failed("read the state", &error))?;
+    let everything = ControlRequest::Status { services: Vec::new(), after: None };
+    let mut all = send_request::<Snapshot>(&everything).map_err(|error| failed("read the state", &error))?;
     all.services.retain(|service| service.kind != ServiceKind::Main);
     let mut names = BTreeSet::new();
     for word in arguments {
@@ -172,15 +172,16 @@ fn perform(services: Vec<String>, direction: Direction, limit: Duration) -> Resu
     }
     let wait_ms = Some(milliseconds(limit));
     let (request, what) = match direction {
-        Direction::Up => (Query::Start { services, wait_ms }, "start services"),
-        Direction::Down => (Query::Stop { services, wait_ms }, "stop services"),
+        Direction::Up => (ControlRequest::Start { services, wait_ms }, "start services"),
+        Direction::Down => (ControlRequest::Stop { services, wait_ms }, "stop services"),
     };
-    let answer = open_query(&request).and_then(|mut asked| match asked.next::<Waited>(limit + GRACE)? {
-        Incoming::Response(waited) => Ok(Some(waited)),
-        Incoming::TimedOut => Ok(None),
-        Incoming::EndOfFile => Err(asked.protocol_error("it closed the connection without an answer")),
-    });
-    match answer {
+    let response =
+        open_connection(&request).and_then(|mut connection| match connection.next::<Waited>(limit + GRACE)? {
+            Incoming::Response(waited) => Ok(Some(waited)),
+            Incoming::TimedOut => Ok(None),
+            Incoming::EndOfFile => Err(connection.protocol_error("it closed the connection without a response")),
+        });
+    match response {
         Ok(Some(waited)) if waited.services.iter().all(|it| it.reached) => Ok(0),
         Ok(Some(waited)) => {
             let has_failed = waited.services.iter().any(|it| !it.reached && it.state == StatusState::Failed);
@@ -192,5 +193,5 @@ fn perform(services: Vec<String>, direction: Direction, limit: Duration) -> Resu
     }
 }
 
-/// PID 1 answers at its own deadline, which is not before ours.
+/// PID 1 responds at its own deadline, which is not before ours.
 const GRACE: Duration = Duration::from_secs(5);

@@ -8,8 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::control::client::{ClientError, Incoming, open_query, query};
-use crate::control::protocol::Query;
+use crate::control::client::{ClientError, Incoming, open_connection, send_request};
+use crate::control::protocol::ControlRequest;
 use crate::control::responses::{ServiceStatus, Snapshot};
 use crate::supervise::StatusState;
 
@@ -38,10 +38,10 @@ impl Supervised {
     /// Returns its state.
     ///
     /// # Errors
-    /// No answer, or there is no such service.
+    /// No response, or there is no such service.
     pub(super) fn status(&self) -> Result<ServiceStatus, ClientError> {
         let services = vec![self.name.clone()];
-        let snapshot = query::<Snapshot>(&Query::Status { services, after: None })?;
+        let snapshot = send_request::<Snapshot>(&ControlRequest::Status { services, after: None })?;
         let unknown = || ClientError::BadRequest(format!("there is no service `{}`", self.name));
         snapshot.services.into_iter().next().ok_or_else(unknown)
     }
@@ -70,7 +70,7 @@ pub(super) fn is_up(status: &ServiceStatus) -> bool {
 /// Waits until `reached` is true for the states of these services; `false`: not within the timeout.
 ///
 /// # Errors
-/// No answer, or one of them does not exist.
+/// No response, or one of them does not exist.
 pub(super) fn wait(
     names: &[String],
     timeout: Option<Duration>,
@@ -79,12 +79,12 @@ pub(super) fn wait(
     let end = timeout.map(|timeout| std::time::Instant::now() + timeout);
     let mut after = None;
     loop {
-        let mut asked = open_query(&Query::Status { services: names.to_vec(), after })?;
+        let mut connection = open_connection(&ControlRequest::Status { services: names.to_vec(), after })?;
         let left = end.map_or(FOR_EVER, |end| end.saturating_duration_since(std::time::Instant::now()));
-        let snapshot: Snapshot = match asked.next(left)? {
+        let snapshot: Snapshot = match connection.next(left)? {
             Incoming::Response(snapshot) => snapshot,
             Incoming::TimedOut => return Ok(false),
-            Incoming::EndOfFile => return Err(asked.protocol_error("it closed the connection without an answer")),
+            Incoming::EndOfFile => return Err(connection.protocol_error("it closed the connection without a response")),
         };
         if reached(&snapshot.services) {
             return Ok(true);

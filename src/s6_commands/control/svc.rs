@@ -4,8 +4,8 @@ use super::failed;
 use super::supervised::Supervised;
 use super::svwait::{Goal, Quantity, Restarts, milliseconds, wait_for};
 use crate::config::values::Signal;
-use crate::control::client::{ClientError, query};
-use crate::control::protocol::Query;
+use crate::control::client::{ClientError, send_request};
+use crate::control::protocol::ControlRequest;
 use crate::control::responses::{Accepted, Reloaded, Waited};
 use crate::error::EXIT_WRONG;
 use crate::s6_commands::call::{Call, Outcome, number};
@@ -81,10 +81,11 @@ fn signal_letter(name: &[u8]) -> Result<u8, Failure> {
 
 fn command(call: &Call, service: &Supervised, letter: u8) -> Result<(), ClientError> {
     let services = vec![service.name.clone()];
-    let change = |query: Query| crate::control::client::query::<Waited>(&query).map(drop);
+    let change = |request: ControlRequest| crate::control::client::send_request::<Waited>(&request).map(drop);
     if let Some((_, signal)) = SIGNALS.iter().find(|(known, _)| *known == letter) {
         let signal = (*signal).to_owned();
-        let sent = query::<Accepted>(&Query::Signal { service: service.name.clone(), signal, group: false });
+        let sent =
+            send_request::<Accepted>(&ControlRequest::Signal { service: service.name.clone(), signal, group: false });
         return match sent {
             // It has no process, which the original does not mind.
             Ok(Accepted {}) | Err(ClientError::Refused(_)) => Ok(()),
@@ -92,12 +93,12 @@ fn command(call: &Call, service: &Supervised, letter: u8) -> Result<(), ClientEr
         };
     }
     match letter {
-        b'u' | b'U' => change(Query::Start { services, wait_ms: None }),
-        b'd' | b'D' => change(Query::Stop { services, wait_ms: None }),
-        b'r' => change(Query::Restart { services, wait_ms: None }),
+        b'u' | b'U' => change(ControlRequest::Start { services, wait_ms: None }),
+        b'd' | b'D' => change(ControlRequest::Stop { services, wait_ms: None }),
+        b'r' => change(ControlRequest::Restart { services, wait_ms: None }),
         b'o' => {
             call.warn("-o: the service is started, and again when it ends: its restart policy decides");
-            change(Query::Start { services, wait_ms: None })
+            change(ControlRequest::Start { services, wait_ms: None })
         }
         b'O' | b'Q' => {
             call.warn("-O: the service is started again when it ends: its restart policy decides");
@@ -117,11 +118,12 @@ pub(in crate::s6_commands) fn s6_svscanctl(mut call: Call) -> Outcome {
         match letter {
             b't' | b's' | b'b' | b'i' | b'q' | b'p' | b'r' | b'0' | b'6' | b'7' | b'8' => {
                 let code = None;
-                query::<Accepted>(&Query::Shutdown { code }).map_err(|error| failed("end the container", &error))?;
+                send_request::<Accepted>(&ControlRequest::Shutdown { code })
+                    .map_err(|error| failed("end the container", &error))?;
             }
             b'h' | b'a' => {
-                let reload = Query::Reload { services: Vec::new() };
-                query::<Reloaded>(&reload).map_err(|error| failed("reload the services", &error))?;
+                let reload = ControlRequest::Reload { services: Vec::new() };
+                send_request::<Reloaded>(&reload).map_err(|error| failed("reload the services", &error))?;
             }
             // Zombies are reaped and leftovers ended anyway.
             _ => {}

@@ -53,7 +53,7 @@ pub(in crate::s6_commands) fn redirfd(mut call: Call) -> Outcome {
             let _reader = reader.map_err(|errno| Failure::unable(format!("open_read {shown}"), errno))?;
             file(flags | access)
         }
-        answer => answer,
+        result => result,
     };
     let opened = opened.map_err(|errno| Failure::unable(format!("open {shown}"), errno))?;
     let from = opened.as_raw_fd();

@@ -96,10 +96,10 @@ pub(in crate::s6_commands) fn execlineb(mut call: Call) -> Outcome {
     call.exec_with(&environment)
 }
 
-/// Puts the strictness that is asked for into the environment; returns it, or the one that is there, or that of missing
+/// Puts the strictness that is requested into the environment; returns it, or the one that is there, or that of missing
 /// arguments where nothing is said.
-fn strictness(call: &Call, asked: Option<u32>, environment: &mut Environment) -> u32 {
-    match asked {
+fn strictness(call: &Call, requested: Option<u32>, environment: &mut Environment) -> u32 {
+    match requested {
         Some(0) => {
             environment.unset(STRICT);
             0

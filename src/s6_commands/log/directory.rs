@@ -174,7 +174,7 @@ pub(super) fn archive(settings: &Settings, path: &Path, name: &str, suffix: Suff
     let file = path.join(name);
     let meta = match file.metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        answer => answer?,
+        result => result?,
     };
     if meta.nlink() == 1 {
         let end = match suffix {

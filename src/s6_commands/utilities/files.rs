@@ -212,6 +212,6 @@ fn link(kind: Kind, source: &[u8], at: &[u8], forces: bool) -> io::Result<()> {
             let _gone = fs::remove_file(OsStr::from_bytes(&temporary));
             renamed
         }
-        answer => answer,
+        result => result,
     }
 }

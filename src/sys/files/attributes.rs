@@ -38,7 +38,7 @@ impl Attributes {
                 let size = u64::try_from(plain.st_size).unwrap_or_default();
                 Ok(Self { mode: plain.st_mode, gid: plain.st_gid, size, mount: None, immutable: false })
             }
-            answer => answer,
+            result => result,
         }
     }
 }

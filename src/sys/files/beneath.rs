@@ -120,12 +120,12 @@ pub fn open_by_openat2<P: NixPath + ?Sized>(
     path: &P,
     how: OpenHow,
 ) -> Result<OwnedFd, Errno> {
-    let mut answer = Err(Errno::EAGAIN);
+    let mut result = Err(Errno::EAGAIN);
     for _ in 0..MAX_ATTEMPTS {
-        answer = openat2(directory, path, how);
-        if !matches!(answer, Err(Errno::EAGAIN | Errno::EINTR)) {
+        result = openat2(directory, path, how);
+        if !matches!(result, Err(Errno::EAGAIN | Errno::EINTR)) {
             break;
         }
     }
-    answer
+    result
 }

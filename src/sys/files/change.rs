@@ -69,7 +69,7 @@ pub fn directory(
                 owner(syscalls, handle, stat, to)?;
                 return changed.map(|()| true);
             }
-            answer => answer?,
+            result => result?,
         }
     }
     if wrong_owner {

@@ -62,7 +62,7 @@ pub struct Unreachable {
     pub at: String,
     /// The reason in words, if the errno does not say it.
     pub why: Option<&'static str>,
-    /// The kernel's answer.
+    /// The kernel's error.
     pub cause: io::Error,
 }
 

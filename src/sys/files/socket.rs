@@ -19,7 +19,7 @@ use crate::sys::files::umask::Umask;
 /// by their credentials.
 ///
 /// # Errors
-/// The kernel's answer.
+/// The kernel's error.
 pub fn bind_new(directory: BorrowedFd<'_>, name: &CStr, kind: SockType, flags: SockFlag) -> io::Result<OwnedFd> {
     let socket = socket(AddressFamily::Unix, kind, flags | SockFlag::SOCK_CLOEXEC, None)?;
     bind_at(&socket, directory, name)?;

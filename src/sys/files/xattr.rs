@@ -32,7 +32,7 @@ pub fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), (CString, io
         let kept = get(from, &name).and_then(|value| match set(to, &name, &value) {
             // A label that the new file already has (SELinux, from its directory) need not be set.
             Err(_) if get(to, &name).is_ok_and(|now| now == value) => Ok(()),
-            answer => answer,
+            result => result,
         });
         kept.map_err(|cause| (name, cause.into()))?;
     }
@@ -42,7 +42,7 @@ pub fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), (CString, io
 /// Returns whether an access control list names more users or groups for the file itself (acl(5)); a link is not followed.
 pub fn has_acl(path: &Path) -> bool {
     let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
-    // SAFETY: both are NUL-terminated; null and 0 ask for the size only.
+    // SAFETY: both are NUL-terminated; null and 0 read for the size only.
     let size = unsafe { libc::lgetxattr(path.as_ptr(), c"system.posix_acl_access".as_ptr(), ptr::null_mut(), 0) };
     size > 0
 }
@@ -85,14 +85,14 @@ fn set(file: BorrowedFd<'_>, name: &CStr, value: &[u8]) -> Result<(), Errno> {
 }
 
 /// Reads the size, then the bytes; again if they grew in between.
-fn read_sized(mut ask: impl FnMut(*mut u8, usize) -> isize) -> Result<Vec<u8>, Errno> {
+fn read_sized(mut read: impl FnMut(*mut u8, usize) -> isize) -> Result<Vec<u8>, Errno> {
     loop {
-        let size = usize::try_from(Errno::result(ask(ptr::null_mut(), 0))?).unwrap_or(0);
+        let size = usize::try_from(Errno::result(read(ptr::null_mut(), 0))?).unwrap_or(0);
         if size == 0 {
             return Ok(Vec::new());
         }
         let mut buffer = vec![0; size];
-        match Errno::result(ask(buffer.as_mut_ptr(), size)) {
+        match Errno::result(read(buffer.as_mut_ptr(), size)) {
             Ok(filled) => {
                 buffer.truncate(usize::try_from(filled).unwrap_or(0));
                 return Ok(buffer);

@@ -10,16 +10,16 @@ use nix::sys::signal::SigSet;
 pub(super) fn is_subreaper() -> bool {
     let mut is = 0;
     // SAFETY: `is` outlives the call.
-    let asked = unsafe { libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut is) };
-    asked == 0 && is == 1
+    let result = unsafe { libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut is) };
+    result == 0 && is == 1
 }
 
 pub(super) fn is_ignored(signal: i32) -> bool {
     // SAFETY: nothing is set; zeroes are a valid value of it, which outlives the call.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: as above.
-    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
-    asked == 0 && action.sa_sigaction == libc::SIG_IGN
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
 /// Sets the default; KILL and STOP cannot be set and always have it.
@@ -37,7 +37,7 @@ pub(super) fn name_of(signal: i32) -> String {
 
 pub(super) fn wait_for(signals: &SigSet) -> i32 {
     loop {
-        // SAFETY: the set outlives the call, and no information is asked for.
+        // SAFETY: the set outlives the call, and no information is result for.
         let signal = unsafe { libc::sigwaitinfo(signals.as_ref(), std::ptr::null_mut()) };
         if signal > 0 {
             return signal;

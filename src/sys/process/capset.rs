@@ -28,9 +28,9 @@ pub fn permitted() -> CapSet {
     let mut header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
     let mut words = [CapData::default(); 2];
     // SAFETY: both outlive the call and have the layout that version 3 asks for.
-    let answer = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) };
+    let result = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) };
     let [low, high] = words;
-    if answer == 0 { CapSet(u64::from(high.permitted) << 32 | u64::from(low.permitted)) } else { CapSet::EMPTY }
+    if result == 0 { CapSet(u64::from(high.permitted) << 32 | u64::from(low.permitted)) } else { CapSet::EMPTY }
 }
 
 /// Sets the three sets of this process.
@@ -45,6 +45,6 @@ pub fn capset(effective: CapSet, permitted: CapSet, inheritable: CapSet) -> Resu
     };
     let words = [half(0), half(32)];
     // SAFETY: both outlive the call and have the layout that version 3 asks for.
-    let answer = unsafe { libc::syscall(libc::SYS_capset, &raw const header, words.as_ptr()) };
-    if answer == 0 { Ok(()) } else { Err(Errno::last()) }
+    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, words.as_ptr()) };
+    if result == 0 { Ok(()) } else { Err(Errno::last()) }
 }

@@ -244,8 +244,8 @@ fn resource_number(resource: Resource) -> libc::__rlimit_resource_t {
     kernel_resource(resource) as libc::__rlimit_resource_t
 }
 
-fn check(answer: libc::c_int) -> Result<(), Errno> {
-    if answer < 0 { Err(Errno::last()) } else { Ok(()) }
+fn check(result: libc::c_int) -> Result<(), Errno> {
+    if result < 0 { Err(Errno::last()) } else { Ok(()) }
 }
 
 fn at_step(step: SpawnStep) -> impl Fn(Errno) -> (SpawnStep, Errno) {

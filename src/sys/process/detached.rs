@@ -143,7 +143,7 @@ impl Detached {
     pub fn signal(&self, run: RunTag, signal: Signal) -> Result<(), Errno> {
         let roots = self.roots(run);
         let mut told = HashSet::new();
-        let mut answer = Err(Errno::ESRCH);
+        let mut result = Err(Errno::ESRCH);
         for _ in 0..MAX_ROUNDS {
             let below = roots.iter().flat_map(|root| process_tree(*root));
             let new: Vec<(Pid, Option<Pid>)> = below.filter(|(pid, _)| told.insert(*pid)).collect();
@@ -151,13 +151,13 @@ impl Detached {
                 break;
             }
             for (pid, parent) in new {
-                answer = combine(answer, send(pid, parent, run, signal));
+                result = combine(result, send(pid, parent, run, signal));
             }
             if signal != Signal::KILL {
                 break;
             }
         }
-        answer
+        result
     }
 }
 

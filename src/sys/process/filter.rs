@@ -152,9 +152,9 @@ impl Filter {
         let program = libc::sock_fprog { len: length, filter: self.0.as_ptr().cast_mut() };
         let install = |flags: libc::c_ulong| {
             // SAFETY: the program outlives the call, which only reads it.
-            let answer =
+            let result =
                 unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
-            Errno::result(answer).map(drop)
+            Errno::result(result).map(drop)
         };
         // Before 5.16 a filter enables a slow Spectre v4 mitigation, which is not needed for one that only checks pids.
         match install(libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW) {
@@ -271,22 +271,22 @@ mod tests {
     fn what_changes_pid_1_is_refused_and_nothing_else() {
         let filter = Filter::new(OF);
         for numbers in &ARCHITECTURES {
-            let ask = |nr: u32, arguments: [u64; 3]| run(&filter, numbers.arch, nr, arguments);
+            let decide = |nr: u32, arguments: [u64; 3]| run(&filter, numbers.arch, nr, arguments);
             for nr in numbers.first_is_pid {
-                assert_eq!([0, 1, 2].map(|pid| ask(*nr, [pid, 0, 0])), ["allowed", "refused", "allowed"], "{nr}");
+                assert_eq!([0, 1, 2].map(|pid| decide(*nr, [pid, 0, 0])), ["allowed", "refused", "allowed"], "{nr}");
                 // The kernel takes a pid's 32 bits and no more.
-                assert_eq!(ask(*nr, [1 << 32 | 1, 0, 0]), "refused");
+                assert_eq!(decide(*nr, [1 << 32 | 1, 0, 0]), "refused");
             }
-            let limit = |pid, new| ask(numbers.prlimit64, [pid, 7, new]);
+            let limit = |pid, new| decide(numbers.prlimit64, [pid, 7, new]);
             assert_eq!([limit(1, 0), limit(0, 5), limit(2, 5)], ["allowed"; 3]);
             assert_eq!([limit(1, 5), limit(1, 5 << 32)], ["refused"; 2]);
             for (nr, [process, group, user]) in [(numbers.setpriority, PRIORITY), (numbers.ioprio_set, IO_PRIORITY)] {
-                let of = |which: u32, who: u64| ask(nr, [u64::from(which), who, 0]);
+                let of = |which: u32, who: u64| decide(nr, [u64::from(which), who, 0]);
                 assert_eq!([of(process, 1), of(group, 9), of(user, 0), of(user, 1000)], ["refused"; 4]);
                 assert_eq!([of(process, 0), of(process, 9), of(group, 0), of(group, 1), of(user, 1)], ["allowed"; 5]);
                 assert_eq!(of(7, 1), "allowed");
             }
-            assert_eq!(ask(0, [1, 1, 1]), "allowed");
+            assert_eq!(decide(0, [1, 1, 1]), "allowed");
         }
         assert_eq!(run(&filter, 0x1234, 302, [1, 7, 5]), "allowed", "an architecture that there is not");
     }

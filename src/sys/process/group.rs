@@ -124,8 +124,8 @@ pub fn signal_child(pid: Pid, signal: Signal) -> Result<(), Errno> {
 /// Sends a signal to every process of our PID namespace but ourselves: for its PID 1 alone (kill(2) with -1).
 pub fn signal_everything(signal: Signal) {
     let us = i32::try_from(std::process::id()).unwrap_or(1);
-    // Whoever has a pid by then is meant too. Nobody is left: the answer does not matter.
-    let _answer = permission::to_many(
+    // Whoever has a pid by then is meant too. Nobody is left: the result does not matter.
+    let _result = permission::to_many(
         signal,
         // SAFETY: takes numbers only.
         || Errno::result(unsafe { libc::kill(-1, signal.number()) }).map(drop),

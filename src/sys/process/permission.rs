@@ -58,7 +58,7 @@ pub(super) fn to_many(
         return sent;
     }
     let mut told = BTreeSet::new();
-    let mut answer = sent.or(Err(Errno::ESRCH));
+    let mut result = sent.or(Err(Errno::ESRCH));
     // What a process starts because of a signal does not get that signal too, unless it is KILL.
     for _ in 0..if signal == Signal::KILL { ROUNDS } else { 1 } {
         let refusing: Vec<Pid> =
@@ -67,10 +67,10 @@ pub(super) fn to_many(
             break;
         }
         for pid in refusing {
-            answer = combine(answer, to_one(pid, || send_one(pid)));
+            result = combine(result, to_one(pid, || send_one(pid)));
         }
     }
-    answer
+    result
 }
 
 /// Combines two results: an error other than ESRCH, or success, or ESRCH.

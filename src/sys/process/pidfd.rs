@@ -12,8 +12,8 @@ use crate::supervise::Pid;
 /// Opens a pidfd; `None`: the process is gone, or there are no pidfds (before Linux 5.3, seccomp).
 pub(in crate::sys) fn open(pid: Pid) -> Option<OwnedFd> {
     // SAFETY: takes numbers only.
-    let answer = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.0, 0) };
-    let fd = RawFd::try_from(answer).ok().filter(|fd| *fd >= 0)?;
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.0, 0) };
+    let fd = RawFd::try_from(result).ok().filter(|fd| *fd >= 0)?;
     // SAFETY: the kernel just made it, and nobody else owns it.
     Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }

@@ -42,8 +42,8 @@ fn wait(which: libc::idtype_t, id: libc::id_t, flags: libc::c_int) -> WaitResult
     loop {
         let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
         // SAFETY: `info` outlives the call; zeroed, so that it can be read where the kernel writes nothing.
-        let answer = unsafe { libc::waitid(which, id, info.as_mut_ptr(), libc::WEXITED | libc::WNOHANG | flags) };
-        match Errno::result(answer) {
+        let result = unsafe { libc::waitid(which, id, info.as_mut_ptr(), libc::WEXITED | libc::WNOHANG | flags) };
+        match Errno::result(result) {
             Ok(_) => {}
             Err(Errno::EINTR) => continue,
             Err(Errno::ECHILD) => return WaitResult::NoChild,

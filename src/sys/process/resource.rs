@@ -26,9 +26,9 @@ pub fn kernel_resource(resource: Resource) -> KernelResource {
     }
 }
 
-/// Returns our nice value. The system call answers 20 - nice, so that no answer looks like an error (getpriority(2)).
+/// Returns our nice value. The system call returns 20 - nice, so that no result looks like an error (getpriority(2)).
 pub fn nice() -> i32 {
     // SAFETY: takes numbers only.
-    let answer = unsafe { libc::syscall(libc::SYS_getpriority, libc::PRIO_PROCESS, 0) };
-    i32::try_from(answer).ok().filter(|answer| (1..=40).contains(answer)).map_or(0, |answer| 20 - answer)
+    let result = unsafe { libc::syscall(libc::SYS_getpriority, libc::PRIO_PROCESS, 0) };
+    i32::try_from(result).ok().filter(|result| (1..=40).contains(result)).map_or(0, |result| 20 - result)
 }

@@ -104,8 +104,8 @@ fn parse(limits: &[u8]) -> Option<u64> {
 fn own_hard_limit() -> Option<u64> {
     let mut value = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `value` outlives the call.
-    let answer = unsafe { libc::getrlimit(libc::RLIMIT_LOCKS, &raw mut value) };
-    (answer == 0).then_some(value.rlim_max)
+    let result = unsafe { libc::getrlimit(libc::RLIMIT_LOCKS, &raw mut value) };
+    (result == 0).then_some(value.rlim_max)
 }
 
 /// Sets our own limit. Between fork and exec too: allocates nothing.

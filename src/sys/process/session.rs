@@ -118,7 +118,7 @@ impl ProcessSnapshotCache {
         group
     }
 
-    /// Drops the snapshot, so that the next answer is current.
+    /// Drops the snapshot, so that the next request is current.
     pub fn invalidate(&mut self) {
         self.0 = None;
     }
@@ -134,7 +134,7 @@ impl ProcessSnapshotCache {
     /// ESRCH when there is none, EPERM when one is another user's.
     pub fn signal_others(&mut self, leader: Pid, lives: bool, signal: Signal) -> Result<(), Errno> {
         let mut told = BTreeSet::new();
-        let mut answer = Err(Errno::ESRCH);
+        let mut result = Err(Errno::ESRCH);
         let mut members = self.members(leader, lives);
         for _ in 0..MAX_ROUNDS {
             let new: Vec<Pid> = members.outside_group.iter().copied().filter(|pid| told.insert(*pid)).collect();
@@ -142,14 +142,14 @@ impl ProcessSnapshotCache {
                 break;
             }
             for pid in new {
-                answer = combine(answer, signal_one(pid, leader, signal));
+                result = combine(result, signal_one(pid, leader, signal));
             }
             if signal != Signal::KILL {
                 break;
             }
             members = self.members_now(leader);
         }
-        answer
+        result
     }
 }
 

@@ -25,7 +25,7 @@ impl Oracle {
             }
             Event::Request(Request::Shutdown { code }) => {
                 self.asked_code = code.or(self.asked_code);
-                self.begin_stop(Reason::Asked);
+                self.begin_stop(Reason::Requested);
             }
             Event::Request(Request::Start(id)) => self.start_requested(id),
             Event::Request(Request::Stop(id)) => self.stop_requested(id),

@@ -146,7 +146,7 @@ pub struct RunEnd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     Signal(Signal),
-    Asked,
+    Requested,
     Main,
     Essential(Id),
     Unhealthy(Id),

@@ -195,7 +195,9 @@ impl Oracle {
         let expected = self.stop.as_ref().map(|stop| stop.reason);
         let fits = match (reason, expected) {
             (StopReason::Signal(signal), Some(Reason::Signal(sent))) => *signal == sent,
-            (StopReason::Asked, Some(Reason::Asked)) | (StopReason::NothingLeft, Some(Reason::NothingLeft)) => true,
+            (StopReason::Requested, Some(Reason::Requested)) | (StopReason::NothingLeft, Some(Reason::NothingLeft)) => {
+                true
+            }
             (StopReason::Main(exit), Some(Reason::Main)) => Some(*exit) == self.main_exit,
             (StopReason::Unhealthy(id), Some(Reason::Unhealthy(unhealthy))) => *id == unhealthy,
             (StopReason::Essential(id, _), Some(Reason::Essential(_))) => self.obligations.essentials.contains(id),

@@ -170,7 +170,7 @@ impl Oracle {
         let main = main.or(self.main_code);
         match stop.reason {
             Reason::Main => main.expect("the main command has ended"),
-            Reason::Signal(_) | Reason::Asked => main.or(self.blocked_code).unwrap_or(0),
+            Reason::Signal(_) | Reason::Requested => main.or(self.blocked_code).unwrap_or(0),
             Reason::Essential(id) => self.services[id.0].code.expect("an essential service that ended has a code"),
             Reason::Unhealthy(_) => 1,
             Reason::NothingLeft => self.last_failure.unwrap_or(0),

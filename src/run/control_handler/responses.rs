@@ -1,4 +1,4 @@
-//! The queries `status`, `env` and `logs`.
+//! The requests `status`, `env` and `logs`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -27,7 +27,7 @@ const USAGE_AGE: Duration = Duration::from_millis(500);
 const FOLLOWER_ROOM: usize = 64;
 
 impl EventLoop<'_> {
-    /// Returns the answer to `status`, with resource usage.
+    /// Returns the response to `status`, with resource usage.
     pub(super) fn snapshot(&mut self, mut services: Vec<ServiceStatus>, caller: Uid) -> Snapshot {
         let stopping = self.is_stopping();
         let revision = snapshot::revision(stopping, &services);
@@ -127,7 +127,7 @@ impl EventLoop<'_> {
         Ok(EnvResponse { variables: variables.collect() })
     }
 
-    pub(super) fn answer_logs(&mut self, call: PendingRequest, name: String, lines: Option<usize>, follow: bool) {
+    pub(super) fn respond_logs(&mut self, call: PendingRequest, name: String, lines: Option<usize>, follow: bool) {
         let id = match self.resolve_one(&name) {
             Ok(id) => id,
             Err(refused) => return call.respond(response::<()>(Err(refused))),
