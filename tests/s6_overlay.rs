@@ -315,6 +315,27 @@ fn a_script_without_any_execute_bit_that_an_up_file_names_is_run_and_reported() 
 }
 
 #[test]
+fn a_logger_of_services_d_runs_in_the_directory_log_of_its_service() {
+    if !possible() {
+        return;
+    }
+    let status = "#!/bin/sh\nln -s /usr/bin/stepdown /tmp/s6-svstat\ncd /run/service/old/log && ls\n\
+                  /tmp/s6-svstat -o up,ready .; /tmp/s6-svstat -o up /run/service/old\nexec sleep 1000\n";
+    let container = container()
+        .beside("cont-init.d/01", "#!/bin/sh\n")
+        .script("old/run", "#!/bin/sh\necho said\nexec sleep 1000\n")
+        .script("old/log/run", "#!/bin/sh\necho in $(pwd)\nread line; echo got $line\nexec sleep 1000\n")
+        .script("status/run", status);
+    let running = container.start();
+    running.wait_for_line(|line| line.ends_with("| in /run/s6/legacy-services/old/log"), LIMIT);
+    running.wait_for_line(|line| line.starts_with("old-log") && line.ends_with("| got said"), LIMIT);
+    running.wait_for_line(|line| line.ends_with("| run"), LIMIT);
+    running.wait_for_line(|line| line.ends_with("| true false"), LIMIT);
+    running.wait_for_line(|line| line.ends_with("| true"), LIMIT);
+    stopped(running, 0);
+}
+
+#[test]
 fn s6_setuidgid_goes_on_as_the_user_that_the_whole_container_runs_as() {
     if !possible() {
         return;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::quote::shown_value;
 use super::search_path::{DEFAULT_PATH, directories};
+use super::values::ServiceName;
 
 /// Directories that s6-overlay's `/init` puts before PATH if they are not in it, the first one last.
 const PREFIX: [&str; 3] = ["/bin", "/usr/bin", "/command"];
@@ -78,6 +79,8 @@ pub enum S6Origin {
     Longrun(PathBuf),
     /// A service of `/etc/services.d`, defined in this directory: its working directory is its own below `legacy-services`.
     Legacy(PathBuf),
+    /// What reads the output of such a service, defined in its directory `log`: its working directory is that one's `log`.
+    LegacyLog(ServiceName),
     /// A oneshot or a single script, without a directory of its own at run time.
     Script,
 }

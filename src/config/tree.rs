@@ -192,7 +192,8 @@ fn service_dir(
             draft.notices.push(notice);
         }
     } else if s6::is_one(entries) {
-        let kind = s6_dir(name, image, ServiceDir::new(path.clone(), entries), found, problems);
+        let origin = S6Origin::Legacy(path.clone());
+        let kind = s6_dir(name, (image, origin), ServiceDir::new(path.clone(), entries), found, problems);
         if let (Kind::Longrun, Some(Content::Dir(inner))) = (kind, entries.get(OsStr::new("log"))) {
             logger((name, image), path.join("log"), inner, found, problems);
         }
@@ -204,17 +205,16 @@ fn service_dir(
 
 fn s6_dir(
     name: &ServiceName,
-    image: Option<&Image>,
+    (image, origin): (Option<&Image>, S6Origin),
     dir: ServiceDir<'_>,
     found: &mut TreeContents,
     problems: &mut Problems,
 ) -> Kind {
     let format = image.map_or(DirectoryFormat::Servicedir, |_| DirectoryFormat::LegacyServicedir);
-    let path = dir.itself();
     let (mut draft, wrong) = s6::read_directory(name, dir, format);
     problems.extend(wrong);
     if let Some(image) = image {
-        image.adopt(&mut draft.service, S6Origin::Legacy(path));
+        image.adopt(&mut draft.service, origin);
     }
     let kind = draft.service.kind;
     found.drafts.push(draft);
@@ -238,7 +238,7 @@ fn logger(
     if !declare(&name, &path, found, problems) {
         return;
     }
-    s6_dir(&name, image, ServiceDir::new(path, entries), found, problems);
+    s6_dir(&name, (image, S6Origin::LegacyLog(of.clone())), ServiceDir::new(path, entries), found, problems);
 }
 
 /// Declares a name; a second service with that name is a problem.

@@ -225,6 +225,8 @@ pub struct S6Directory {
     pub kind: S6DirectoryKind,
     /// The directory of its definition.
     pub definition: PathBuf,
+    /// The service in its directory `log`.
+    pub log: Option<ServiceName>,
 }
 
 /// Kinds of services by the place of their directory.

@@ -4,8 +4,8 @@
 
 mod exit_code;
 mod new_tree;
+mod variables;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsString};
 use std::fs;
@@ -20,6 +20,7 @@ use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 
 pub use crate::boot::s6_layout::exit_code::ExitCodeFile;
 use crate::boot::s6_layout::new_tree::{NewTree, name_of};
+use crate::boot::s6_layout::variables::{of_scripts, variables};
 use crate::config::values::ServiceName;
 use crate::control::runtime_dir::RuntimeDir;
 use crate::error::{Refused, cause_text};
@@ -32,7 +33,8 @@ use crate::sys::files::stat::FileKind;
 use crate::sys::files::syscall_support::SyscallSupport;
 use crate::text::shown;
 
-/// Where s6-overlay keeps its state.
+/// Where s6-overlay keeps its state. Its `s6/cmdpid` has only one reader, its own script for S6_CMD_RECEIVE_SIGNALS; PID 1 knows
+/// the main command without it.
 const RUN: &str = "/run";
 /// The helper commands in `s6/basedir/bin`, which are links to this program.
 const COMMANDS: [&CStr; 4] = [c"halt", c"poweroff", c"reboot", c"init"];
@@ -49,6 +51,8 @@ const NOT_COPIED: [&str; 10] = [
     "type",
     "up",
 ];
+/// The directory of a service's logger, in that of the service (s6-svscan).
+const LOG: &str = "log";
 /// Names that s6-rc adds to, such as `s6-rc:s6-rc-init:AbCdEf`.
 const OF_S6_RC: &[u8] = b"s6-rc";
 /// The directory of the exit code.
@@ -57,8 +61,6 @@ const RESULTS: &str = "s6-linux-init-container-results";
 const EXIT_CODE_FILE: &str = "exitcode";
 /// The contents of the exit code file until a script writes another one.
 const EXIT_CODE: &[u8] = b"0\n";
-/// The longest name of a file (NAME_MAX, pathconf(3)).
-const MAX_NAME: usize = 255;
 
 /// The state of s6-overlay in this container.
 #[derive(Clone, Debug)]
@@ -97,7 +99,10 @@ impl S6State {
             }
             let at = self.base.join(service.kind.parent()).join(service.name.as_str());
             match self.handles.create(service, &at) {
-                Ok(()) => drop(self.directories.insert(service.name.clone(), at)),
+                Ok(()) => {
+                    self.directories.extend(service.log.clone().map(|log| (log, at.join(LOG))));
+                    self.directories.insert(service.name.clone(), at);
+                }
                 Err(cause) => tracing::warn!("cannot make {}: {}", shown(&at), cause_text(&cause)),
             }
         }
@@ -136,17 +141,6 @@ pub fn create(
             Err(error) => Err(error),
         },
     }
-}
-
-/// Returns the variables of scripts.
-fn of_scripts<'e>(
-    environment: &'e BTreeMap<OsString, OsString>,
-    layout: &S6Layout,
-) -> Cow<'e, BTreeMap<OsString, OsString>> {
-    let Some(path) = &layout.path else { return Cow::Borrowed(environment) };
-    let mut all = environment.clone();
-    all.insert("PATH".into(), path.clone());
-    Cow::Owned(all)
 }
 
 fn create_in_run(layout: &S6Layout, environment: &BTreeMap<OsString, OsString>) -> Result<S6State, Refused> {
@@ -233,6 +227,10 @@ impl ServiceHandles {
         let made = self.tree.directory(parent.as_fd(), &name)?;
         for entry in fs::read_dir(&service.definition)? {
             let entry = entry?;
+            if service.log.is_some() && entry.file_name() == LOG {
+                self.logger(made.as_fd(), &entry.path())?;
+                continue;
+            }
             let is_of_s6_rc = NOT_COPIED.iter().any(|name| entry.file_name() == *name);
             if service.kind == S6DirectoryKind::Longrun && is_of_s6_rc {
                 continue;
@@ -242,29 +240,16 @@ impl ServiceHandles {
         self.tree.give(made.as_fd())?;
         self.tree.link(self.scandir.as_fd(), &name, path)
     }
-}
 
-/// Writes one file for each variable. Readers cut one final newline, and an empty file unsets a variable: where that would
-/// change the value a newline is added.
-fn variables<'e>(
-    tree: NewTree,
-    directory: BorrowedFd<'_>,
-    environment: impl IntoIterator<Item = (&'e OsString, &'e OsString)>,
-) -> io::Result<()> {
-    for (name, value) in environment {
-        let is_file_name = !name.is_empty() && name != "." && name != ".." && !name.as_bytes().contains(&b'/');
-        if !is_file_name || name.len() > MAX_NAME {
-            tracing::warn!(
-                "the variable {} is not in the container environment: its name is not one of a file",
-                shown(name)
-            );
-            continue;
+    /// Creates the directory of a service's logger in that of the service, as s6-svscan has it.
+    fn logger(&self, service: BorrowedFd<'_>, definition: &Path) -> io::Result<()> {
+        let made = self.tree.directory(service, &name_of(LOG)?)?;
+        for entry in fs::read_dir(definition)? {
+            let entry = entry?;
+            self.tree.link(made.as_fd(), &name_of(entry.file_name())?, &entry.path())?;
         }
-        let is_changed_by_readers = value.is_empty() || value.as_bytes().ends_with(b"\n");
-        let end: &[u8] = if is_changed_by_readers { b"\n" } else { b"" };
-        tree.file(directory, &name_of(name)?, &[value.as_bytes(), end].concat())?;
+        self.tree.give(made.as_fd())
     }
-    tree.give(directory)
 }
 
 /// Returns the names that s6-rc, or an earlier boot, left.
@@ -333,9 +318,14 @@ mod tests {
         fs::create_dir(&base).unwrap();
         fs::write(definition.join("data/check"), "yes").unwrap();
         fs::write(definition.join("notification-fd"), "3\n").unwrap();
+        fs::create_dir(definition.join("log")).unwrap();
+        fs::write(definition.join("log/run"), "logs").unwrap();
         let name = |text: &str| ServiceName::new(text).unwrap();
-        let service = |text: &str, kind| S6Directory { name: name(text), kind, definition: definition.clone() };
-        let services = vec![service("svc-web", S6DirectoryKind::Longrun), service("old", S6DirectoryKind::Legacy)];
+        let log = Some(name("old-log"));
+        let service =
+            |text: &str, kind| S6Directory { name: name(text), kind, definition: definition.clone(), log: log.clone() };
+        let web = S6Directory { log: None, ..service("svc-web", S6DirectoryKind::Longrun) };
+        let services = vec![web, service("old", S6DirectoryKind::Legacy)];
         let state = create(&layout(false, services), &base).unwrap();
         let read = |path: &str| fs::read_to_string(base.join(path)).unwrap();
         assert_eq!(read("s6/container_environment/PLAIN"), "1");
@@ -348,6 +338,9 @@ mod tests {
         assert_eq!(state.directories[&name("svc-web")], base.join("s6-rc/servicedirs/svc-web"));
         assert_eq!(state.directories[&name("old")], base.join("s6/legacy-services/old"));
         assert_eq!(read("s6/legacy-services/old/notification-fd"), "3\n");
+        assert_eq!(state.directories[&name("old-log")], base.join("s6/legacy-services/old/log"));
+        assert_eq!(read("service/old/log/run"), "logs");
+        assert!(!fs::symlink_metadata(base.join("s6/legacy-services/old/log")).unwrap().is_symlink());
         let halt = fs::read_link(base.join("s6/basedir/bin/halt")).unwrap();
         assert_eq!(halt, std::env::current_exe().unwrap());
     }

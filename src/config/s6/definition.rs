@@ -52,11 +52,10 @@ const LATER: [(&str, &str); 6] = [
 ];
 
 /// Files that only an image made for s6-overlay may have, and what to do elsewhere.
-const DEFINITIONS_ONLY: [(&str, &str); 4] = [
+const DEFINITIONS_ONLY: [(&str, &str); 3] = [
     ("bundle", "require the services themselves"),
     ("contents", "require the services themselves"),
     ("contents.d", "require the services themselves"),
-    ("env", "set the variables in `run`, or write a service.toml with `environment`"),
 ];
 
 /// Returns whether a directory without `service.toml` is an s6-style one.

@@ -217,7 +217,8 @@ pub fn make_executable(before: impl Into<String>, path: PathBuf) -> FileCommand 
     FileCommand { before: before.into(), command: "chmod +x", path, after: "" }
 }
 
-/// Returns whether a directory in a service's directory is read: `*.d`, `env` and `log` have a meaning in s6. `data`,
+/// Returns whether a directory in a service's directory is read: `*.d` and `log` have a meaning in s6, and `env` in scripts,
+/// which read its variables by s6-envdir. `data`,
 /// `supervise`, `event` and others may be large, and are the service's own.
 pub fn has_meaning(name: Option<&OsStr>) -> bool {
     name.is_some_and(|name| name == "env" || name == "log" || name.as_bytes().ends_with(b".d"))

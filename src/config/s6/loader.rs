@@ -71,7 +71,7 @@ fn pipelines(found: &mut TreeContents, problems: &mut Problems) {
 fn services_of_tree(found: &mut TreeContents) -> Vec<ServiceName> {
     let mut names = Vec::new();
     for draft in &mut found.drafts {
-        let Some(S6Origin::Legacy(_)) = &draft.service.s6 else { continue };
+        let Some(S6Origin::Legacy(_) | S6Origin::LegacyLog(_)) = &draft.service.s6 else { continue };
         names.push(draft.service.name.clone());
         let link = |to: &str| Link {
             relation: Relation::Requires,

@@ -47,19 +47,22 @@ pub(super) fn step(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Option<Planned
     };
     let take_run = is_possible && others_can_write(&places.run, owner) && take_run(inputs, places, notes);
     let link_var_run = is_possible && link_var_run(places.var_run, notes);
-    let services = inputs.config.services.iter().filter_map(directory).collect();
+    let all = &inputs.config.services;
+    let services = all.iter().filter_map(|service| directory(service, all)).collect();
     let (keep_env, path) = (s6.keep_env, inputs.trust.path_of_scripts(inputs.resolver));
     let layout = S6Layout { base, owner, take_run, link_var_run, keep_env, path, services };
     Some(PlannedStep { step: Step::S6Layout(layout), decision })
 }
 
-fn directory(service: &Service) -> Option<S6Directory> {
+fn directory(service: &Service, all: &[Service]) -> Option<S6Directory> {
     let (kind, definition) = match service.s6.as_ref()? {
         S6Origin::Longrun(definition) => (S6DirectoryKind::Longrun, definition),
         S6Origin::Legacy(definition) => (S6DirectoryKind::Legacy, definition),
-        S6Origin::Script => return None,
+        S6Origin::LegacyLog(_) | S6Origin::Script => return None,
     };
-    Some(S6Directory { name: service.name.clone(), kind, definition: definition.clone() })
+    let is_its_log = |other: &&Service| matches!(&other.s6, Some(S6Origin::LegacyLog(of)) if *of == service.name);
+    let log = all.iter().find(is_its_log).map(|log| log.name.clone());
+    Some(S6Directory { name: service.name.clone(), kind, definition: definition.clone(), log })
 }
 
 /// The user of the scripts: ourselves, or with `drop = "app"` the app user, as which all of them run then.
