@@ -200,13 +200,15 @@ pub fn names_code(name: &OsStr, value: &OsStr) -> bool {
     value.as_bytes().starts_with(b"()") || NAME_CODE.iter().flat_map(|(_, names)| *names).any(is)
 }
 
-/// Directories of PATH and variables that were removed for services.
+/// Directories of PATH and variables that were removed for services, or passed on although they name code.
 #[derive(Debug, Default)]
 pub(super) struct RemovedVariables {
     /// Names of services, by the description of a directory and the fix.
     directories: BTreeMap<(String, String), Vec<String>>,
     /// Names of services, by the variables.
     variables: BTreeMap<Vec<String>, Vec<String>>,
+    /// The same for services of s6-overlay, which get them.
+    passed_on: BTreeMap<Vec<String>, Vec<String>>,
 }
 
 impl<'a> TrustCheck<'a> {
@@ -229,7 +231,9 @@ impl<'a> TrustCheck<'a> {
             let declared = |variable: &&String| !service.environment.contains_key(*variable);
             let variables: Vec<_> = self.facts.variables.iter().filter(declared).cloned().collect();
             if !variables.is_empty() {
-                taken.variables.entry(variables).or_default().push(name);
+                // Scripts of s6-overlay read the same with `with-contenv`: an image whose programs need it must find it.
+                let all = if service.s6.is_some() { &mut taken.passed_on } else { &mut taken.variables };
+                all.entry(variables).or_default().push(name);
             }
         }
         Inherited::Safe { path }
@@ -349,6 +353,14 @@ impl RemovedVariables {
                 "{names} {have} more rights than the app user: what can name code to run is not passed on from the \
                  container's environment ({}); what is needed goes into the service's file: `environment = {{ {first} = \
                  \"…\" }}`",
+                variables.join(", ")
+            ));
+        }
+        for (variables, services) in self.passed_on {
+            let (names, have) = (listed(&services), if services.len() == 1 { "has" } else { "have" });
+            notes.notice(format!(
+                "{names} {have} more rights than the app user, and {} of the container's environment, as under s6-overlay: \
+                 the app user must not be able to write what is named there",
                 variables.join(", ")
             ));
         }

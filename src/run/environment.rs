@@ -89,7 +89,6 @@ impl Environment {
     fn of_s6(&self, service: &Service, plan: &ServicePlan) -> Variables {
         let mut before = self.of_s6.clone();
         if let Inherited::Safe { path } = &plan.inherited {
-            before.retain(|name, value| !names_code(name, value));
             before.insert("PATH".into(), path.clone());
         }
         Variables { before, own: own(service) }
@@ -190,6 +189,19 @@ mod tests {
         let s6 = S6Overlay { keep_env: true, ..S6Overlay::default() };
         let kept = names(&Environment::new(given(), Some(&s6)), Some(S6Origin::Script));
         assert_eq!(kept, ["PATH=/command:/usr/bin:/bin", "PUID=1", "RC_NAME=web", "XDG_RUNTIME_DIR=/tmp/1"]);
+    }
+
+    #[test]
+    fn with_s6_keep_env_a_root_service_gets_what_names_code_too() {
+        let s6 = S6Overlay { keep_env: true, ..S6Overlay::default() };
+        let given =
+            [("PATH", "/data/bin:/bin"), ("PYTHONPATH", "/app")].map(|(name, value)| (name.into(), value.into()));
+        let environment = Environment::new(given.into(), Some(&s6));
+        let (service, plan) = service(Some(S6Origin::Script));
+        let plan = ServicePlan { inherited: Inherited::Safe { path: "/bin".into() }, ..plan };
+        let all = environment.of(&service, &plan).with_file(Vec::new());
+        assert_eq!(all.get(OsStr::new("PYTHONPATH")), Some(&"/app".into()));
+        assert_eq!(all.get(OsStr::new("PATH")), Some(&"/bin".into()));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use stepdown::config::Config;
 use stepdown::config::container::*;
+use stepdown::config::s6_overlay::{S6Origin, S6Overlay};
 use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::plan::facts::*;
@@ -349,6 +350,21 @@ fn variables_that_name_code_are_not_passed_on_and_reported_once_unless_the_file_
     assert!(notices[0].contains("environment (LD_PRELOAD);"), "{notices:?}");
     let cleared = Service { clear_environment: true, ..root("a") };
     assert!(inherited(&config(vec![cleared]), &facts).1.is_empty());
+}
+
+/// dsmr-reader has PYTHONPATH in its image and `S6_KEEP_ENV=1`: its services would not find their modules.
+#[test]
+fn a_service_of_s6_overlay_gets_variables_that_name_code_and_is_named() {
+    let facts = Facts { variables: vec!["PYTHONPATH".to_owned()], ..docker() };
+    let of_s6 = |keep_env| {
+        let service = Service { s6: Some(S6Origin::Script), ..root("a") };
+        let s6 = Some(S6Overlay { keep_env, ..S6Overlay::default() });
+        inherited(&Config { services: vec![service], s6, ..config() }, &facts).1
+    };
+    let told = "`a` has more rights than the app user, and PYTHONPATH of the container's environment, as under \
+                s6-overlay: the app user must not be able to write what is named there";
+    assert!(of_s6(true).iter().any(|notice| notice == told), "{:?}", of_s6(true));
+    assert!(!of_s6(false).iter().any(|notice| notice.contains("PYTHONPATH")), "{:?}", of_s6(false));
 }
 
 #[test]
