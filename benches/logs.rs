@@ -23,7 +23,7 @@ use stepdown::config::service::LogDirectory;
 use stepdown::config::values::{Gid, Uid};
 use stepdown::log::logs::{Logs, OutputKind};
 use stepdown::log::own_messages::{Stream, with_outputs};
-use stepdown::log::source::LogRoute;
+use stepdown::log::service_log::LogRoute;
 use stepdown::supervise::Id;
 use stepdown::sys::privilege::FileUser;
 

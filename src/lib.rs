@@ -54,7 +54,7 @@
 //! | access test of `[[own]]` | `boot/own/usable.rs` | access(2) as the app user |
 //! | access test of `doctor` | `inspect/doctor/access_as_user.rs` | forked by the client, not by PID 1: the same as any user |
 //! | guard and tiny init of `try` | `rehearse/guard.rs` | PID 1 of the outer PID namespace, which ends everything below |
-//! | program of a helper command | `sys/chain.rs` | forked by the helper command: `foreground`, `if`, `backtick` |
+//! | program of a helper command | `sys/exec_chain.rs` | forked by the helper command: `foreground`, `if`, `backtick` |
 //! | the one child of a replaced init | `sys/plain_init` | stepdown under the name of tini, dumb-init or catatonit |
 //!
 //! # Where is …

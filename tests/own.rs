@@ -17,7 +17,7 @@ use nix::sys::stat::{Mode, SFlag, lstat, makedev, mknod};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, mkfifo, pipe};
 use stepdown::boot::chown_policy::ChownPolicy;
-use stepdown::boot::own::{OwnReport, Progress, UnchangedCause, Usability, apply};
+use stepdown::boot::own::{OwnReport, UnchangedCause, Usability, WalkProgress, apply};
 use stepdown::config::container::{HardLinks, OwnOptions, OwnWhen};
 use stepdown::config::values::Gid;
 use stepdown::plan::OwnTree;
@@ -266,7 +266,7 @@ fn memory_does_not_grow_with_the_tree() {
         fs::write("/proc/self/clear_refs", "5").unwrap(); // forgets the peak so far
         let before = field("VmRSS");
         let mut message = Vec::new();
-        let mut tell = |progress: &Progress| message.push(progress.entries);
+        let mut tell = |progress: &WalkProgress| message.push(progress.entries);
         let report = apply(
             root,
             &tree(here("data"), 1000),

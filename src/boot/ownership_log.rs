@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use crate::boot::chown_policy::ChownPolicy;
-use crate::boot::own::{self, OwnReport, Progress, Usability};
+use crate::boot::own::{self, OwnReport, Usability, WalkProgress};
 use crate::error::Refused;
 use crate::inspect::doctor;
 use crate::plan::checks::located;
@@ -102,7 +102,7 @@ impl<'a> ProgressReporter<'a> {
         Self { path, bar: None, reported_at: Duration::ZERO }
     }
 
-    fn report(&mut self, progress: &Progress) {
+    fn report(&mut self, progress: &WalkProgress) {
         if progress.elapsed < self.reported_at + INTERVAL && self.bar.is_none() {
             return;
         }

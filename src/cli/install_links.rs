@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::args::InstallLinksArgs;
 use super::output::Printed;
 use crate::error::{Error, Place, Problem, Refused};
-use crate::s6_commands::links::{self, Found, Image, Link};
+use crate::s6_commands::links::{self, Existing, Link, LinkTarget};
 use crate::text::shown;
 
 /// A name that scripts call is another program's.
@@ -19,7 +19,7 @@ const USUAL: [&str; 4] = ["/usr/bin/stepdown", "/usr/local/bin/stepdown", "/bin/
 pub(super) fn run(args: &InstallLinksArgs) -> Result<Printed, Error> {
     let prefix = args.prefix.as_deref().unwrap_or(Path::new("/"));
     let program = program_in(prefix)?;
-    let made = links::install(&Image { prefix, program: &program, forces: args.force }).map_err(Error::Refused)?;
+    let made = links::install(&LinkTarget { prefix, program: &program, forces: args.force }).map_err(Error::Refused)?;
     Ok(Printed { text: summary(&made, &program), code: if is_complete(&made) { 0 } else { EXIT_KEPT } })
 }
 
@@ -52,12 +52,12 @@ fn is_complete(made: &[Link]) -> bool {
 /// LinuxServer's scripts call the command in `/command`, and execline's words have other meanings in `/usr/bin`.
 fn is_wanted(link: &Link) -> bool {
     match link.found {
-        Found::LinuxServer => false,
-        Found::Other | Found::Directory | Found::Link(_) => {
+        Existing::LinuxServer => false,
+        Existing::Other | Existing::Directory | Existing::Link(_) => {
             !link.path.starts_with("/usr/bin")
                 || link.path.file_name().is_some_and(|name| is_unmistakable(&name.to_string_lossy()))
         }
-        Found::Nothing | Found::Ours | Found::Original => true,
+        Existing::Nothing | Existing::Ours | Existing::Original => true,
     }
 }
 
@@ -68,8 +68,8 @@ fn is_unmistakable(name: &str) -> bool {
 
 fn summary(made: &[Link], program: &Path) -> String {
     let mut text = String::new();
-    let is_new = |link: &&Link| link.is_made && link.found == Found::Nothing;
-    let is_same = |link: &&Link| link.is_made && link.found == Found::Ours;
+    let is_new = |link: &&Link| link.is_made && link.found == Existing::Nothing;
+    let is_same = |link: &&Link| link.is_made && link.found == Existing::Ours;
     let (new, same) = (made.iter().filter(is_new).count(), made.iter().filter(is_same).count());
     let _ = writeln!(text, "links to {}: {new} made, {same} there already", shown(program));
     for (is_made, verb) in [(true, "replaced"), (false, "kept")] {
@@ -92,17 +92,17 @@ fn summary(made: &[Link], program: &Path) -> String {
     text
 }
 
-fn description(found: &Found) -> String {
+fn description(found: &Existing) -> String {
     match found {
-        Found::Nothing => "nothing".to_owned(),
-        Found::Ours => "links to this program".to_owned(),
-        Found::Link(target) => {
+        Existing::Nothing => "nothing".to_owned(),
+        Existing::Ours => "links to this program".to_owned(),
+        Existing::Link(target) => {
             let place = target.parent().filter(|place| !place.as_os_str().is_empty());
             format!("links to {}", shown(place.unwrap_or(target)))
         }
-        Found::Original => "programs of s6, execline or s6-overlay".to_owned(),
-        Found::LinuxServer => "LinuxServer's scripts, which call /command".to_owned(),
-        Found::Other => "other programs".to_owned(),
-        Found::Directory => "directories".to_owned(),
+        Existing::Original => "programs of s6, execline or s6-overlay".to_owned(),
+        Existing::LinuxServer => "LinuxServer's scripts, which call /command".to_owned(),
+        Existing::Other => "other programs".to_owned(),
+        Existing::Directory => "directories".to_owned(),
     }
 }

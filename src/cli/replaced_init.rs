@@ -63,7 +63,7 @@ fn permutes(environment: &BTreeMap<OsString, OsString>) -> bool {
 
 /// Parses options as getopt(3), and the operands after them; `Err`: its error message. `permutes`: options may also follow
 /// the first operand, up to `--`.
-struct Options<'a> {
+struct InitOptions<'a> {
     called: &'a OsStr,
     flags: &'a [u8],
     with_value: &'a [u8],
@@ -71,7 +71,7 @@ struct Options<'a> {
     permutes: bool,
 }
 
-impl Options<'_> {
+impl InitOptions<'_> {
     fn read(&self, words: &[OsString]) -> Result<(Vec<ParsedOption>, Vec<OsString>), String> {
         let called = self.called.to_string_lossy();
         let (mut found, mut operands) = (Vec::new(), Vec::new());
@@ -140,7 +140,7 @@ fn tini(
     let usage = TINI_USAGE.replace("{name}", &name).replace("{version}", version);
     let fatal = |what: String| wrong(format!("[FATAL tini ({})] {what}\n", std::process::id()));
     let permutes = permutes(environment);
-    let options = Options { called, flags: b"hvwgls", with_value: b"pe", long: &[], permutes };
+    let options = InitOptions { called, flags: b"hvwgls", with_value: b"pe", long: &[], permutes };
     let mistaken = |said: String| wrong(format!("{said}{usage}"));
     let (found, command) = options.read(words).map_err(mistaken)?;
     let mut init = PlainInit { verbosity: 1, ..PlainInit::of(Flavor::Tini) };
@@ -183,7 +183,7 @@ fn dumb_init(
 ) -> Result<ReplacedAction, ReplacedAction> {
     let long =
         [("help", b'h'), ("single-child", b'c'), ("rewrite", b'r'), ("verbose", b'v'), ("version", b'V')].as_slice();
-    let options = Options { called, flags: b"hvVc", with_value: b"r", long, permutes: false };
+    let options = InitOptions { called, flags: b"hvVc", with_value: b"r", long, permutes: false };
     let (found, command) = options.read(words).map_err(wrong)?;
     let mut init = PlainInit::of(Flavor::DumbInit);
     init.to_group = true;
@@ -237,7 +237,7 @@ fn catatonit(
         return Err(wrong(error("CATATONIT_LOG is reserved for future use")));
     }
     let permutes = permutes(environment);
-    let options = Options { called, flags: b"ghLPV", with_value: b"", long: &[("version", b'V')], permutes };
+    let options = InitOptions { called, flags: b"ghLPV", with_value: b"", long: &[("version", b'V')], permutes };
     let (found, command) = options.read(words).map_err(|said| wrong(format!("{said}{CATATONIT_USAGE}")))?;
     let mut init = PlainInit::of(Flavor::Catatonit);
     init.subreaper = std::process::id() != 1;

@@ -13,12 +13,12 @@ use super::values::ServiceName;
 use crate::error::{Problem, Problems};
 use crate::text::shown;
 
-/// Checks both ends of each pipe; links are resolved already.
+/// Checks both ends of each pipe; dependencies are resolved already.
 pub fn pipes(drafts: &[Draft], problems: &mut Problems) {
     let services = by_name(drafts);
     for draft in drafts {
         let name = &draft.service.name;
-        for link in &draft.links {
+        for link in &draft.dependencies {
             let Some(other) = services.get(link.to.as_str()) else { continue };
             let wrong = match link.relation {
                 Relation::Requires | Relation::After => None,
@@ -43,7 +43,7 @@ pub fn pipes(drafts: &[Draft], problems: &mut Problems) {
 /// Checks that no service requires one that runs at calendar times: it could wait for days.
 pub fn calendars(drafts: &[Draft], problems: &mut Problems) {
     let services = by_name(drafts);
-    for link in drafts.iter().flat_map(|draft| &draft.links).filter(|link| link.relation == Relation::Requires) {
+    for link in drafts.iter().flat_map(|draft| &draft.dependencies).filter(|link| link.relation == Relation::Requires) {
         let Some(calendar) = services.get(link.to.as_str()).and_then(|service| service.calendar.as_ref()) else {
             continue;
         };

@@ -4,13 +4,13 @@ use super::s6::table::Row;
 use super::service::Service;
 use crate::error::Place;
 
-/// A service whose links to others are not resolved yet.
+/// A service whose dependencies on others are not resolved yet.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// The service without its links.
+    /// The service without its dependencies.
     pub service: Service,
     /// Its `requires`, `after` and `pipe_to`, as written.
-    pub links: Vec<Link>,
+    pub dependencies: Vec<Dependency>,
     /// The place of `stop.timeout` in a TOML file; `None` for an s6 directory, whose times were written for another budget.
     pub stop_timeout_at: Option<Place>,
     /// Notices.
@@ -18,12 +18,12 @@ pub struct Draft {
     /// The rows of s6-overlay's table that its files are about.
     pub rows: Vec<&'static Row>,
     /// Where it comes from.
-    pub origin: Origin,
+    pub source: DraftSource,
 }
 
 /// Where a draft comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum DraftSource {
     /// A services tree: it is started, unless it says otherwise.
     Tree,
     /// The s6-rc definitions of an image made for s6-overlay: it is started if a bundle says so.
@@ -32,7 +32,7 @@ pub enum Origin {
 
 /// One name in `requires`, `after` or `pipe_to`.
 #[derive(Clone, Debug)]
-pub struct Link {
+pub struct Dependency {
     /// The relation.
     pub relation: Relation,
     /// The other service.

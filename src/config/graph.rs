@@ -1,9 +1,9 @@
-//! Resolves the links between services: every name exists, none is the service's own, no cycle. Names in, names out; must
+//! Resolves the dependencies between services: every name exists, none is the service's own, no cycle. Names in, names out; must
 //! not know file formats.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::{Draft, Link, Relation};
+use super::draft::{Dependency, Draft, Relation};
 use super::quote::ticked;
 use super::service::Service;
 use super::values::ServiceName;
@@ -18,14 +18,14 @@ const MAX_COMPARED: usize = 100;
 const MAX_SHOWN: usize = 40;
 
 /// Fills `requires`, `after` and `pipe_to` of every draft; `declared` are all names, also those whose files are broken.
-pub fn link(drafts: &mut [Draft], declared: &BTreeSet<ServiceName>, problems: &mut Problems) {
+pub fn dependency(drafts: &mut [Draft], declared: &BTreeSet<ServiceName>, problems: &mut Problems) {
     let mut unknowns = 0;
     for draft in drafts.iter_mut() {
         let mut seen = BTreeSet::new();
-        draft.links.retain(|link| seen.insert((link.relation, link.to.clone())));
-        for link in &draft.links {
-            let Some(to) = target(&draft.service.name, link, declared, &mut unknowns, problems) else { continue };
-            match link.relation {
+        draft.dependencies.retain(|dependency| seen.insert((dependency.relation, dependency.to.clone())));
+        for dependency in &draft.dependencies {
+            let Some(to) = target(&draft.service.name, dependency, declared, &mut unknowns, problems) else { continue };
+            match dependency.relation {
                 Relation::Requires => draft.service.requires.push(to),
                 Relation::After => draft.service.after.push(to),
                 Relation::PipesTo => draft.service.pipe_to = Some(to),
@@ -41,26 +41,26 @@ pub fn link(drafts: &mut [Draft], declared: &BTreeSet<ServiceName>, problems: &m
 
 fn target(
     from: &ServiceName,
-    link: &Link,
+    dependency: &Dependency,
     declared: &BTreeSet<ServiceName>,
     unknowns: &mut usize,
     problems: &mut Problems,
 ) -> Option<ServiceName> {
-    if link.to == from.as_str() {
-        let what = format!("{}: {} names itself", link.written, ticked(&link.to));
-        problems.push(Problem::new(link.at.clone(), what, "remove it"));
+    if dependency.to == from.as_str() {
+        let what = format!("{}: {} names itself", dependency.written, ticked(&dependency.to));
+        problems.push(Problem::new(dependency.at.clone(), what, "remove it"));
         return None;
     }
-    let found = ServiceName::new(&link.to).filter(|name| declared.contains(name));
+    let found = ServiceName::new(&dependency.to).filter(|name| declared.contains(name));
     if found.is_none() {
         *unknowns += 1;
-        let fix = match link.to.as_str() {
+        let fix = match dependency.to.as_str() {
             ServiceName::MAIN => "the main command starts after all services by itself: remove it".to_owned(),
             _ if declared.len() < 2 => "there is no other service: remove it, or add that service".to_owned(),
-            _ => unknown(&link.to, Some(from), declared, *unknowns <= MAX_COMPARED),
+            _ => unknown(&dependency.to, Some(from), declared, *unknowns <= MAX_COMPARED),
         };
-        let what = format!("{}: there is no service {}", link.written, ticked(&link.to));
-        problems.push(Problem::new(link.at.clone(), what, fix));
+        let what = format!("{}: there is no service {}", dependency.written, ticked(&dependency.to));
+        problems.push(Problem::new(dependency.at.clone(), what, fix));
     }
     found
 }
@@ -75,7 +75,7 @@ pub fn unknown(to: &str, from: Option<&ServiceName>, declared: &BTreeSet<Service
     }
 }
 
-/// A link between two services, by index.
+/// A dependency between two services, by index.
 struct Edge<'d> {
     relation: Relation,
     to: usize,
@@ -95,11 +95,14 @@ fn edges(drafts: &[Draft]) -> Vec<Vec<Edge<'_>>> {
         drafts.iter().enumerate().map(|(at, draft)| (draft.service.name.as_str(), at)).collect();
     let mut all = Vec::with_capacity(drafts.len());
     for (from, draft) in drafts.iter().enumerate() {
-        let links = draft.links.iter().filter(|link| link.relation != Relation::ConsumesFrom).filter_map(|link| {
-            let to = *index.get(link.to.as_str()).filter(|to| **to != from)?;
-            Some(Edge { relation: link.relation, to, at: &link.at })
-        });
-        all.push(links.collect());
+        let dependencies =
+            draft.dependencies.iter().filter(|dependency| dependency.relation != Relation::ConsumesFrom).filter_map(
+                |dependency| {
+                    let to = *index.get(dependency.to.as_str()).filter(|to| **to != from)?;
+                    Some(Edge { relation: dependency.relation, to, at: &dependency.at })
+                },
+            );
+        all.push(dependencies.collect());
     }
     all
 }

@@ -62,7 +62,7 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
         notices.extend(s6::ignored_notices(&drafts, &s6_bundle_rows));
         notices.extend(s6::ignored_variables(&sources.env));
     }
-    graph::link(&mut drafts, &declared, &mut problems);
+    graph::dependency(&mut drafts, &declared, &mut problems);
     cross_checks::pipes(&drafts, &mut problems);
     cross_checks::calendars(&drafts, &mut problems);
     cross_checks::log_directories(&drafts, &mut problems);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::calendar::Calendar;
 use super::cron::Cron;
-use super::draft::{Draft, Link, Origin, Relation};
+use super::draft::{Dependency, Draft, DraftSource, Relation};
 use super::file_report::FileReport;
 use super::probe_toml::{self, HealthKeys};
 use super::quote::{escaped, quoted, ticked};
@@ -39,11 +39,11 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
         }
     }
     refuse_on_the_other_kind(table, kind, report);
-    let mut links = links(table, "requires", Relation::Requires, report);
-    links.extend(self::links(table, "after", Relation::After, report));
-    links.extend(pipe(table, report));
+    let mut dependencies = dependencies(table, "requires", Relation::Requires, report);
+    dependencies.extend(self::dependencies(table, "after", Relation::After, report));
+    dependencies.extend(pipe(table, report));
     let log = log_toml::read(table, report);
-    notice_log(name, &log, &links, &mut notices);
+    notice_log(name, &log, &dependencies, &mut notices);
     let every = every(table, report);
     let calendar = calendar(table, report);
     let comes_again = every.is_some() || table.get("at").is_some();
@@ -94,7 +94,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
         enabled,
     };
     let stop_timeout_at = table.get("stop").map(|field| Place::line(report.path(), field.line()));
-    Draft { service, links, stop_timeout_at, notices, rows: Vec::new(), origin: Origin::Tree }
+    Draft { service, dependencies, stop_timeout_at, notices, rows: Vec::new(), source: DraftSource::Tree }
 }
 
 /// Reports keys that have no effect for this kind of service.
@@ -160,14 +160,14 @@ fn calendar(table: &Table<'_>, report: &mut FileReport<'_>) -> Option<Calendar> 
     Calendar::parse(text).map_err(|fix| field.refuse(fix_for(fix), report)).ok()
 }
 
-fn notice_log(name: &ServiceName, log: &Log, links: &[Link], notices: &mut Vec<String>) {
+fn notice_log(name: &ServiceName, log: &Log, dependencies: &[Dependency], notices: &mut Vec<String>) {
     if log.directory.is_none() {
         return;
     }
     if log.format.is_some() {
         notices.push(format!("{name}: `log.format` has no effect with `log.directory`"));
     }
-    if let Some(pipe) = links.iter().find(|link| link.relation == Relation::PipesTo) {
+    if let Some(pipe) = dependencies.iter().find(|dependency| dependency.relation == Relation::PipesTo) {
         let to = escaped(&pipe.to);
         notices.push(format!("{name}: `log.directory` gets its standard error only: its output goes to {to}"));
     }
@@ -211,20 +211,20 @@ fn command(table: &Table<'_>, report: &mut FileReport<'_>) -> Command {
     }
 }
 
-fn links(table: &Table<'_>, key: &str, relation: Relation, report: &mut FileReport<'_>) -> Vec<Link> {
+fn dependencies(table: &Table<'_>, key: &str, relation: Relation, report: &mut FileReport<'_>) -> Vec<Dependency> {
     let Some(names) = table.get(key).and_then(|field| field.strings(report)) else { return Vec::new() };
-    let link = |(field, name): (Field<'_>, &str)| Link {
+    let dependency = |(field, name): (Field<'_>, &str)| Dependency {
         relation,
         to: name.to_owned(),
         at: Place::line(report.path(), field.line()),
         written: format!("`{key}`"),
     };
-    names.into_iter().map(link).collect()
+    names.into_iter().map(dependency).collect()
 }
 
-fn pipe(table: &Table<'_>, report: &mut FileReport<'_>) -> Option<Link> {
+fn pipe(table: &Table<'_>, report: &mut FileReport<'_>) -> Option<Dependency> {
     let field = table.get("pipe_to")?;
-    Some(Link {
+    Some(Dependency {
         relation: Relation::PipesTo,
         to: field.string(report)?.to_owned(),
         at: Place::line(report.path(), field.line()),

@@ -4,18 +4,18 @@
 use super::quote::{quoted, ticked};
 
 /// A syntax error.
-pub struct SyntaxError {
+pub struct TomlError {
     /// The fault.
     pub what: String,
     /// The fix.
     pub fix: String,
     /// What it affects.
-    pub scope: Scope,
+    pub scope: ErrorScope,
 }
 
 /// What a syntax error affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum ErrorScope {
     /// Its line: the parser continued with the next one.
     Line,
     /// The rest of the file: it may be misread.
@@ -34,80 +34,80 @@ const TEXT: &str = "close it; a text of several lines stands between `'''` and `
 const ESCAPE: &str = r"write `\\` for a backslash, or put the whole text in single quotes";
 
 /// By the beginning of the parser's message, more specific ones first.
-const STRUCTURE: [(&str, &str, &str, Scope); 38] = [
-    ("unclosed array table", "a `[[table]]` line is not closed", "close it with `]]`", Scope::Rest),
-    ("unclosed array", "a list is not closed", "close it with `]`", Scope::Rest),
-    ("unclosed inline table", "a table in `{ }` is not closed", "close it with `}`", Scope::Rest),
-    ("unclosed table", "a `[table]` line is not closed", "close it with `]`", Scope::Rest),
+const STRUCTURE: [(&str, &str, &str, ErrorScope); 38] = [
+    ("unclosed array table", "a `[[table]]` line is not closed", "close it with `]]`", ErrorScope::Rest),
+    ("unclosed array", "a list is not closed", "close it with `]`", ErrorScope::Rest),
+    ("unclosed inline table", "a table in `{ }` is not closed", "close it with `}`", ErrorScope::Rest),
+    ("unclosed table", "a `[table]` line is not closed", "close it with `]`", ErrorScope::Rest),
     (
         "missing comma between array elements",
         "a list is not closed, or lacks a comma",
         "write lists as `[\"a\", \"b\"]`",
-        Scope::Rest,
+        ErrorScope::Rest,
     ),
     (
         "missing comma between key-value pairs",
         "a table in `{ }` is not closed, or lacks a comma",
         "write such tables as `{ a = 1, b = 2 }`",
-        Scope::Rest,
+        ErrorScope::Rest,
     ),
-    ("missing key", "a value has no key", HOW, Scope::Rest),
-    ("unexpected `=` in array", "a list contains `=`", "write a table in a list as `{ a = 1 }`", Scope::Rest),
-    ("extra comma", "there is one comma too many", "remove it", Scope::Rest),
-    ("extra", "there is one `=` too many", "remove it", Scope::Rest),
-    ("key with no value", "a key has no `=` and no value", HOW, Scope::Rest),
-    ("missing assignment", "a key has no `=` and no value", HOW, Scope::Line),
-    ("missing value", "a key has no value", "write one after the `=`", Scope::Line),
+    ("missing key", "a value has no key", HOW, ErrorScope::Rest),
+    ("unexpected `=` in array", "a list contains `=`", "write a table in a list as `{ a = 1 }`", ErrorScope::Rest),
+    ("extra comma", "there is one comma too many", "remove it", ErrorScope::Rest),
+    ("extra", "there is one `=` too many", "remove it", ErrorScope::Rest),
+    ("key with no value", "a key has no `=` and no value", HOW, ErrorScope::Rest),
+    ("missing assignment", "a key has no `=` and no value", HOW, ErrorScope::Line),
+    ("missing value", "a key has no value", "write one after the `=`", ErrorScope::Line),
     (
         "invalid basic string",
         "a string in `\"` is not closed on its line, or has a control character",
         TEXT,
-        Scope::Line,
+        ErrorScope::Line,
     ),
     (
         "invalid literal string",
         "a string in `'` is not closed on its line, or has a control character",
         TEXT,
-        Scope::Line,
+        ErrorScope::Line,
     ),
     (
         "invalid multi-line basic string",
         "a text in `\"\"\"` is not closed, or has a control character",
         "close it with `\"\"\"`",
-        Scope::Line,
+        ErrorScope::Line,
     ),
     (
         "invalid multi-line literal string",
         "a text in `'''` is not closed, or has a control character",
         "close it with `'''`",
-        Scope::Line,
+        ErrorScope::Line,
     ),
-    ("missing escaped value", "a string has a `\\` that does not begin an escape", ESCAPE, Scope::Line),
-    ("too few unicode value digits", "a string has a `\\u` or `\\x` with too few digits", ESCAPE, Scope::Line),
-    ("invalid value", "a string has a `\\u` or `\\x` that is not a character", ESCAPE, Scope::Line),
-    ("keys cannot be multi-line", "a key stands in triple quotes", KEYS, Scope::Line),
-    ("invalid unquoted key", "a key has a character that needs quotes", KEYS, Scope::Line),
-    ("invalid key-value pair", "a line is neither `key = value` nor `[table]`", HOW, Scope::Line),
-    ("invalid key", "a key is empty or incomplete", KEYS, Scope::Line),
-    ("invalid table", "a `[table]` line has no name, or an incomplete one", KEYS, Scope::Line),
-    ("invalid inline table element", "a table in `{ }` has a value without a key", HOW, Scope::Line),
-    ("cannot extend value", "a key is set both as a value and as a table", "keep one of them", Scope::Line),
+    ("missing escaped value", "a string has a `\\` that does not begin an escape", ESCAPE, ErrorScope::Line),
+    ("too few unicode value digits", "a string has a `\\u` or `\\x` with too few digits", ESCAPE, ErrorScope::Line),
+    ("invalid value", "a string has a `\\u` or `\\x` that is not a character", ESCAPE, ErrorScope::Line),
+    ("keys cannot be multi-line", "a key stands in triple quotes", KEYS, ErrorScope::Line),
+    ("invalid unquoted key", "a key has a character that needs quotes", KEYS, ErrorScope::Line),
+    ("invalid key-value pair", "a line is neither `key = value` nor `[table]`", HOW, ErrorScope::Line),
+    ("invalid key", "a key is empty or incomplete", KEYS, ErrorScope::Line),
+    ("invalid table", "a `[table]` line has no name, or an incomplete one", KEYS, ErrorScope::Line),
+    ("invalid inline table element", "a table in `{ }` has a value without a key", HOW, ErrorScope::Line),
+    ("cannot extend value", "a key is set both as a value and as a table", "keep one of them", ErrorScope::Line),
     (
         "carriage return",
         "a carriage return is not followed by a line feed",
         "save it with Unix line endings",
-        Scope::Line,
+        ErrorScope::Line,
     ),
-    ("invalid comment character", "a comment has a control character", "remove it", Scope::Line),
-    ("unexpected content", "a line continues after its end", "write one key on each line", Scope::Line),
-    ("unexpected key or value", "a line has more than one value", "write one key on each line", Scope::Line),
-    ("cannot recurse", TOO_DEEP, FLATTER, Scope::Rest),
-    ("recursion", TOO_DEEP, FLATTER, Scope::Rest),
-    ("unquoted keys cannot be empty", "a key is empty", KEYS, Scope::Line),
-    ("missing array opening", "a `]` does not close a list", "remove it, or write the `[`", Scope::Line),
-    ("missing inline table opening", "a `}` does not close a table", "remove it, or write the `{`", Scope::Line),
-    ("missing table open", "a line ends a table that has not begun", HOW, Scope::Line),
-    ("missing opening quote", "a string is not opened", "put it in quotes", Scope::Line),
+    ("invalid comment character", "a comment has a control character", "remove it", ErrorScope::Line),
+    ("unexpected content", "a line continues after its end", "write one key on each line", ErrorScope::Line),
+    ("unexpected key or value", "a line has more than one value", "write one key on each line", ErrorScope::Line),
+    ("cannot recurse", TOO_DEEP, FLATTER, ErrorScope::Rest),
+    ("recursion", TOO_DEEP, FLATTER, ErrorScope::Rest),
+    ("unquoted keys cannot be empty", "a key is empty", KEYS, ErrorScope::Line),
+    ("missing array opening", "a `]` does not close a list", "remove it, or write the `[`", ErrorScope::Line),
+    ("missing inline table opening", "a `}` does not close a table", "remove it, or write the `{`", ErrorScope::Line),
+    ("missing table open", "a line ends a table that has not begun", HOW, ErrorScope::Line),
+    ("missing opening quote", "a string is not opened", "put it in quotes", ErrorScope::Line),
 ];
 
 const TOO_DEEP: &str = "tables nest deeper than any key of ours";
@@ -140,31 +140,31 @@ const VALUES: [&str; 21] = [
 
 /// Returns the error for one of the parser's messages; `at`: its position in `text`, `around`: the key whose value began
 /// above.
-pub fn explain(message: &str, text: &str, at: std::ops::Range<usize>, around: &str) -> SyntaxError {
+pub fn explain(message: &str, text: &str, at: std::ops::Range<usize>, around: &str) -> TomlError {
     let pointed = text.get(at.clone()).unwrap_or_default();
     if message == "duplicate key" {
         let what = format!("{} is set twice", ticked(pointed));
-        return SyntaxError { what, fix: "keep one of them".to_owned(), scope: Scope::Line };
+        return TomlError { what, fix: "keep one of them".to_owned(), scope: ErrorScope::Line };
     }
     if VALUES.iter().any(|start| message.starts_with(start)) {
         let value = value_at(text, at.start);
         return match value.trim_matches(TYPOGRAPHIC_QUOTES) {
-            "" => SyntaxError {
+            "" => TomlError {
                 what: "a key has no value".to_owned(),
                 fix: "write one after the `=`".to_owned(),
-                scope: Scope::Line,
+                scope: ErrorScope::Line,
             },
-            inner => SyntaxError {
+            inner => TomlError {
                 what: format!("{} is not a TOML value", ticked(value)),
                 fix: format!("strings need quotes: {}", quoted(inner)),
-                scope: Scope::Line,
+                scope: ErrorScope::Line,
             },
         };
     }
     let known = STRUCTURE.iter().find(|(start, ..)| message.starts_with(start));
     let (what, fix, scope) =
-        known.map_or(("this cannot be read", HOW, Scope::Line), |(_, what, fix, scope)| (*what, *fix, *scope));
-    SyntaxError { what: format!("invalid TOML: {what}{around}"), fix: fix.to_owned(), scope }
+        known.map_or(("this cannot be read", HOW, ErrorScope::Line), |(_, what, fix, scope)| (*what, *fix, *scope));
+    TomlError { what: format!("invalid TOML: {what}{around}"), fix: fix.to_owned(), scope }
 }
 
 /// Returns the whole value at `at`: the parser may point to its middle.

@@ -8,7 +8,7 @@ use super::file_report::{FileReport, Lines};
 use super::keys::TableDoc;
 use super::line_endings;
 use super::quote::ticked;
-use super::toml_error::{self, Scope, SyntaxError};
+use super::toml_error::{self, ErrorScope, TomlError};
 use super::toml_table::Table;
 
 /// For a larger file only the first syntax error is reported: nobody writes it manually, and the parser would keep an error
@@ -95,10 +95,10 @@ impl<'t> Document<'t> {
                 report.line(line, "", "");
                 continue;
             }
-            let SyntaxError { what, fix, scope } = self.explain(error);
+            let TomlError { what, fix, scope } = self.explain(error);
             match scope {
-                Scope::Line => report.line(line, what, fix),
-                Scope::Rest => {
+                ErrorScope::Line => report.line(line, what, fix),
+                ErrorScope::Rest => {
                     let from = self.value_around(error).map_or(line, |(_, begins)| begins);
                     report.line(line, what, fix);
                     return Some(from);
@@ -112,7 +112,7 @@ impl<'t> Document<'t> {
         self.lines.at(error.span().map_or(0, |span| span.start))
     }
 
-    fn explain(&self, error: &Error) -> SyntaxError {
+    fn explain(&self, error: &Error) -> TomlError {
         let around = match self.value_around(error) {
             Some((key, line)) => format!(" (in the value of {} that begins on line {line})", ticked(key)),
             None => String::new(),

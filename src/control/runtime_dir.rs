@@ -20,7 +20,7 @@ use nix::unistd::{UnlinkatFlags, geteuid, symlinkat, unlinkat, write};
 use crate::config::values::Uid;
 use crate::error::cause_text;
 use crate::inspect::facts::alternatives;
-use crate::sys::files::beneath::{Beneath, Mounts};
+use crate::sys::files::beneath::{Beneath, MountPolicy};
 use crate::sys::files::listing::Listing;
 use crate::sys::files::placed_by::PlacedBy;
 use crate::sys::files::resolve::{self, Resolved, ResolvedFile};
@@ -95,7 +95,7 @@ impl RuntimeDir {
     /// Removes it with its contents, as far as the app user may: where it is shared it outlives this container. The name is
     /// removed only if the directory is empty, because another one may have taken its place meanwhile.
     pub fn remove(self) {
-        let beneath = Beneath { syscalls: SyscallSupport::probe(), mounts: Mounts::Stay };
+        let beneath = Beneath { syscalls: SyscallSupport::probe(), mounts: MountPolicy::Stay };
         // What only root may remove stays; the next boot removes it.
         let _left = remove_contents(beneath, &self.lock);
         let _left = unlinkat(&self.parent, self.name.as_c_str(), UnlinkatFlags::RemoveDir);
@@ -138,7 +138,7 @@ fn create_at(syscalls: SyscallSupport, path: &Path) -> Result<RuntimeDir, String
             return Err(format!("{}: {why}", lost.at));
         }
     };
-    let beneath = Beneath { syscalls, mounts: Mounts::Stay };
+    let beneath = Beneath { syscalls, mounts: MountPolicy::Stay };
     let location = Location { beneath, parent, name };
     let lock = match location.create() {
         Ok(handle) => location.lock(handle)?,

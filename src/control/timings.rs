@@ -32,7 +32,7 @@ impl Moments {
 
 /// What a service does now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum BootProgress {
     /// Nothing more is to come of it: it is up, done, failed or not wanted.
     Settled,
     /// It waits for other services.
@@ -48,7 +48,7 @@ pub fn timings(
     service_index: &ServiceIndex,
     moments_of: &[Moments],
     (boot, now): (EngineTime, EngineTime),
-    progress: impl Fn(Id) -> Progress,
+    progress: impl Fn(Id) -> BootProgress,
 ) -> Timings {
     let mut wanted: Vec<(Id, Moments, EngineTime)> =
         service_index.ids().zip(moments_of).filter_map(|(id, moments)| Some((id, *moments, moments.wanted?))).collect();
@@ -72,17 +72,19 @@ fn unfinished(
     service_index: &ServiceIndex,
     moments_of: &[Moments],
     (boot, now): (EngineTime, EngineTime),
-    progress: impl Fn(Id) -> Progress,
+    progress: impl Fn(Id) -> BootProgress,
 ) -> Vec<UnfinishedService> {
     let moments = |id: Id| moments_of.get(id.0).copied().unwrap_or_default();
     let is_open = |id: &Id| moments(*id).wanted.is_some_and(|at| at <= boot) && moments(*id).settled().is_none();
     let mut found = BTreeSet::new();
     for id in service_index.ids().filter(is_open) {
         match progress(id) {
-            Progress::Settled => {}
-            Progress::Working => drop(found.insert(id)),
+            BootProgress::Settled => {}
+            BootProgress::Working => drop(found.insert(id)),
             // One that was ready before and has crashed since keeps it waiting, too.
-            Progress::WaitsFor(ids) => found.extend(ids.into_iter().filter(|id| progress(*id) == Progress::Working)),
+            BootProgress::WaitsFor(ids) => {
+                found.extend(ids.into_iter().filter(|id| progress(*id) == BootProgress::Working))
+            }
         }
     }
     let waited = |id: Id| now.since(moments(id).started.or(moments(id).wanted).unwrap_or(now));
@@ -143,8 +145,8 @@ mod tests {
 
     const BOOT: EngineTime = EngineTime(Duration::from_millis(5));
 
-    fn settled(_: Id) -> Progress {
-        Progress::Settled
+    fn settled(_: Id) -> BootProgress {
+        BootProgress::Settled
     }
 
     fn at(millis: u64) -> Option<EngineTime> {
@@ -226,10 +228,10 @@ mod tests {
         let late = Moments { wanted: at(50), started: at(50), ..Moments::default() };
         let moments_of = [moments(5, 5, 13), open(at(20)), open(None), moments(5, 5, 30), open(None), late, failed];
         let progress = |id: Id| match id.0 {
-            1 | 3 | 5 => Progress::Working,
-            2 => Progress::WaitsFor(vec![Id(1)]),
-            4 => Progress::WaitsFor(vec![Id(1), Id(2), Id(3)]),
-            _ => Progress::Settled,
+            1 | 3 | 5 => BootProgress::Working,
+            2 => BootProgress::WaitsFor(vec![Id(1)]),
+            4 => BootProgress::WaitsFor(vec![Id(1), Id(2), Id(3)]),
+            _ => BootProgress::Settled,
         };
         let now = EngineTime(Duration::from_millis(1_020));
         let unfinished = timings(&service_index, &moments_of, (BOOT, now), progress).unfinished;

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// Why a script is not one, and the line (from 1) where that is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
+pub struct LexError {
     /// For a brace or a quote that is not closed the line where it is opened.
     pub line: usize,
     /// What is wrong.
@@ -54,7 +54,7 @@ impl fmt::Display for SyntaxErrorKind {
     }
 }
 
-impl fmt::Display for SyntaxError {
+impl fmt::Display for LexError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "line {}: {}", self.line, self.kind)
     }
@@ -62,7 +62,7 @@ impl fmt::Display for SyntaxError {
 
 /// Where the lexer is.
 #[derive(Clone, Copy)]
-enum State {
+enum LexerState {
     Between,
     Comment,
     /// After a `{` that began a word.
@@ -93,9 +93,9 @@ enum State {
 ///
 /// # Errors
 /// The text is no script.
-pub fn lex(script: &[u8]) -> Result<Vec<Vec<u8>>, SyntaxError> {
+pub fn lex(script: &[u8]) -> Result<Vec<Vec<u8>>, LexError> {
     let mut lexer =
-        Lexer { words: Vec::new(), word: Vec::new(), open: Vec::new(), state: State::Between, line: 1, quote: 1 };
+        Lexer { words: Vec::new(), word: Vec::new(), open: Vec::new(), state: LexerState::Between, line: 1, quote: 1 };
     let text = script.iter().take_while(|byte| **byte != 0);
     for byte in text {
         lexer.step(*byte)?;
@@ -109,72 +109,72 @@ struct Lexer {
     word: Vec<u8>,
     /// The line of each block that is open.
     open: Vec<usize>,
-    state: State,
+    state: LexerState,
     line: usize,
     /// The line of the last quote that was opened.
     quote: usize,
 }
 
 impl Lexer {
-    fn step(&mut self, byte: u8) -> Result<(), SyntaxError> {
+    fn step(&mut self, byte: u8) -> Result<(), LexError> {
         self.state = match self.state {
-            State::Between => self.between(byte),
-            State::Comment if byte == b'\n' => State::Between,
-            State::Comment => State::Comment,
+            LexerState::Between => self.between(byte),
+            LexerState::Comment if byte == b'\n' => LexerState::Between,
+            LexerState::Comment => LexerState::Comment,
             // One blank for each level and the brace itself were written.
-            State::AfterOpen if is_blank(byte) => {
+            LexerState::AfterOpen if is_blank(byte) => {
                 self.word.truncate(self.word.len().saturating_sub(self.open.len() + 1));
                 self.open.push(self.line);
-                State::Between
+                LexerState::Between
             }
-            State::AfterClose if is_blank(byte) => {
+            LexerState::AfterClose if is_blank(byte) => {
                 self.close_block()?;
-                State::Between
+                LexerState::Between
             }
-            State::AfterOpen | State::AfterClose => self.after_brace(byte),
-            State::Word if is_blank(byte) => {
+            LexerState::AfterOpen | LexerState::AfterClose => self.after_brace(byte),
+            LexerState::Word if is_blank(byte) => {
                 self.end_word();
-                State::Between
+                LexerState::Between
             }
-            State::Word => match byte {
+            LexerState::Word => match byte {
                 b'"' => self.open_quote(),
-                b'\\' => State::WordEscape,
-                byte => self.push(byte, State::Word),
+                b'\\' => LexerState::WordEscape,
+                byte => self.push(byte, LexerState::Word),
             },
-            State::WordEscape => self.push(byte, State::Word),
-            State::StartEscape if byte == b'\n' => State::Between,
-            State::StartEscape => {
+            LexerState::WordEscape => self.push(byte, LexerState::Word),
+            LexerState::StartEscape if byte == b'\n' => LexerState::Between,
+            LexerState::StartEscape => {
                 self.indent();
-                self.push(byte, State::Word)
+                self.push(byte, LexerState::Word)
             }
-            State::Quoted => self.quoted(byte),
-            State::QuotedEscape => self.quoted_escape(byte),
-            State::Zero => match byte {
-                b'0'..=b'7' => State::Number { value: u32::from(byte - b'0'), radix: 8, room: 2 },
-                b'x' => State::Hexadecimal,
+            LexerState::Quoted => self.quoted(byte),
+            LexerState::QuotedEscape => self.quoted_escape(byte),
+            LexerState::Zero => match byte {
+                b'0'..=b'7' => LexerState::Number { value: u32::from(byte - b'0'), radix: 8, room: 2 },
+                b'x' => LexerState::Hexadecimal,
                 _ => return Err(self.error(SyntaxErrorKind::NoNumber)),
             },
-            State::Hexadecimal => match char::from(byte).to_digit(16) {
-                Some(value) => State::Number { value, radix: 16, room: 1 },
+            LexerState::Hexadecimal => match char::from(byte).to_digit(16) {
+                Some(value) => LexerState::Number { value, radix: 16, room: 1 },
                 None => return Err(self.error(SyntaxErrorKind::NoNumber)),
             },
-            State::Number { value, radix, room } => match char::from(byte).to_digit(radix) {
-                Some(digit) if room > 0 => State::Number { value: value * radix + digit, radix, room: room - 1 },
+            LexerState::Number { value, radix, room } => match char::from(byte).to_digit(radix) {
+                Some(digit) if room > 0 => LexerState::Number { value: value * radix + digit, radix, room: room - 1 },
                 Some(_) | None => {
                     self.end_number(value)?;
                     self.quoted(byte)
                 }
             },
-            State::Done => State::Done,
+            LexerState::Done => LexerState::Done,
         };
         Ok(())
     }
 
-    fn between(&mut self, byte: u8) -> State {
+    fn between(&mut self, byte: u8) -> LexerState {
         match byte {
-            byte if is_blank(byte) => State::Between,
-            b'#' => State::Comment,
-            b'\\' => State::StartEscape,
+            byte if is_blank(byte) => LexerState::Between,
+            b'#' => LexerState::Comment,
+            b'\\' => LexerState::StartEscape,
             b'"' => {
                 self.indent();
                 self.open_quote()
@@ -182,9 +182,9 @@ impl Lexer {
             byte => {
                 self.indent();
                 let state = match byte {
-                    b'{' => State::AfterOpen,
-                    b'}' => State::AfterClose,
-                    _ => State::Word,
+                    b'{' => LexerState::AfterOpen,
+                    b'}' => LexerState::AfterClose,
+                    _ => LexerState::Word,
                 };
                 self.push(byte, state)
             }
@@ -193,27 +193,27 @@ impl Lexer {
 
     /// After a brace that is the first character of a longer word. A backslash there begins as at the start of a word, so
     /// that the level's spaces are written a second time: execlineb does that.
-    fn after_brace(&mut self, byte: u8) -> State {
+    fn after_brace(&mut self, byte: u8) -> LexerState {
         match byte {
             b'"' => self.open_quote(),
-            b'\\' => State::StartEscape,
-            byte => self.push(byte, State::Word),
+            b'\\' => LexerState::StartEscape,
+            byte => self.push(byte, LexerState::Word),
         }
     }
 
-    fn quoted(&mut self, byte: u8) -> State {
+    fn quoted(&mut self, byte: u8) -> LexerState {
         match byte {
-            b'"' => State::Word,
-            b'\\' => State::QuotedEscape,
-            byte => self.push(byte, State::Quoted),
+            b'"' => LexerState::Word,
+            b'\\' => LexerState::QuotedEscape,
+            byte => self.push(byte, LexerState::Quoted),
         }
     }
 
-    fn quoted_escape(&mut self, byte: u8) -> State {
+    fn quoted_escape(&mut self, byte: u8) -> LexerState {
         let letter = match byte {
-            b'\n' => return State::Quoted,
-            b'0' => return State::Zero,
-            b'1'..=b'9' => return State::Number { value: u32::from(byte - b'0'), radix: 10, room: 2 },
+            b'\n' => return LexerState::Quoted,
+            b'0' => return LexerState::Zero,
+            b'1'..=b'9' => return LexerState::Number { value: u32::from(byte - b'0'), radix: 10, room: 2 },
             b'a' => 7,
             b'b' => 8,
             b't' => b'\t',
@@ -223,10 +223,10 @@ impl Lexer {
             b'r' => b'\r',
             other => other,
         };
-        self.push(letter, State::Quoted)
+        self.push(letter, LexerState::Quoted)
     }
 
-    fn end_number(&mut self, value: u32) -> Result<(), SyntaxError> {
+    fn end_number(&mut self, value: u32) -> Result<(), LexError> {
         match u8::try_from(value) {
             Ok(byte) if byte != 0 => {
                 self.word.push(byte);
@@ -237,28 +237,28 @@ impl Lexer {
     }
 
     /// At the end of the text. A number that ends there also ends the quotes around it: execlineb does that.
-    fn end(mut self) -> Result<Vec<Vec<u8>>, SyntaxError> {
-        match std::mem::replace(&mut self.state, State::Done) {
-            State::Between | State::Comment | State::StartEscape | State::Done => {}
-            State::AfterClose => self.close_block()?,
-            State::Word => self.end_word(),
-            State::Number { value, .. } => {
+    fn end(mut self) -> Result<Vec<Vec<u8>>, LexError> {
+        match std::mem::replace(&mut self.state, LexerState::Done) {
+            LexerState::Between | LexerState::Comment | LexerState::StartEscape | LexerState::Done => {}
+            LexerState::AfterClose => self.close_block()?,
+            LexerState::Word => self.end_word(),
+            LexerState::Number { value, .. } => {
                 self.end_number(value)?;
                 self.end_word();
             }
-            State::Quoted | State::QuotedEscape => {
-                return Err(SyntaxError { line: self.quote, kind: SyntaxErrorKind::OpenQuote });
+            LexerState::Quoted | LexerState::QuotedEscape => {
+                return Err(LexError { line: self.quote, kind: SyntaxErrorKind::OpenQuote });
             }
-            State::AfterOpen | State::WordEscape => return Err(self.error(SyntaxErrorKind::EndsEarly)),
-            State::Zero | State::Hexadecimal => return Err(self.error(SyntaxErrorKind::NoNumber)),
+            LexerState::AfterOpen | LexerState::WordEscape => return Err(self.error(SyntaxErrorKind::EndsEarly)),
+            LexerState::Zero | LexerState::Hexadecimal => return Err(self.error(SyntaxErrorKind::NoNumber)),
         }
         match self.open.last() {
-            Some(line) => Err(SyntaxError { line: *line, kind: SyntaxErrorKind::UnmatchedOpen }),
+            Some(line) => Err(LexError { line: *line, kind: SyntaxErrorKind::UnmatchedOpen }),
             None => Ok(self.words),
         }
     }
 
-    fn close_block(&mut self) -> Result<(), SyntaxError> {
+    fn close_block(&mut self) -> Result<(), LexError> {
         if self.open.pop().is_none() {
             return Err(self.error(SyntaxErrorKind::UnmatchedClose));
         }
@@ -268,12 +268,12 @@ impl Lexer {
         Ok(())
     }
 
-    fn open_quote(&mut self) -> State {
+    fn open_quote(&mut self) -> LexerState {
         self.quote = self.line;
-        State::Quoted
+        LexerState::Quoted
     }
 
-    fn push(&mut self, byte: u8, state: State) -> State {
+    fn push(&mut self, byte: u8, state: LexerState) -> LexerState {
         self.word.push(byte);
         state
     }
@@ -286,8 +286,8 @@ impl Lexer {
         self.words.push(std::mem::take(&mut self.word));
     }
 
-    fn error(&self, kind: SyntaxErrorKind) -> SyntaxError {
-        SyntaxError { line: self.line, kind }
+    fn error(&self, kind: SyntaxErrorKind) -> LexError {
+        LexError { line: self.line, kind }
     }
 }
 

@@ -15,4 +15,4 @@ pub mod positional;
 pub mod substitute;
 pub mod transform;
 
-pub use lexer::{SyntaxError, lex};
+pub use lexer::{LexError, lex};

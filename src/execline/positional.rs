@@ -7,7 +7,7 @@ pub const ARGUMENTS: [&[u8]; 11] = [b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"
 
 /// Moves every variable whose name begins with one of these one level away: `X` becomes `X:1`, and `X:1` becomes `X:2`.
 pub fn push(environment: &[Vec<u8>], beginnings: &[&[u8]]) -> Vec<Vec<u8>> {
-    let moved = |entry: &Vec<u8>| match Level::of(entry, beginnings) {
+    let moved = |entry: &Vec<u8>| match ArgumentLevel::of(entry, beginnings) {
         Some(level) => level.entry(level.number.checked_add(1).unwrap_or(level.number)),
         None => entry.clone(),
     };
@@ -16,16 +16,16 @@ pub fn push(environment: &[Vec<u8>], beginnings: &[&[u8]]) -> Vec<Vec<u8>> {
 
 /// Moves every such variable one level back; what has none is removed.
 pub fn pop(environment: &[Vec<u8>], beginnings: &[&[u8]]) -> Vec<Vec<u8>> {
-    let moved = |entry: &Vec<u8>| match Level::of(entry, beginnings) {
-        Some(Level { number: 0, is_written: false, .. }) => None,
+    let moved = |entry: &Vec<u8>| match ArgumentLevel::of(entry, beginnings) {
+        Some(ArgumentLevel { number: 0, is_written: false, .. }) => None,
         // `X:0` is no level that this module writes.
-        Some(Level { number: 0, .. }) | None => Some(entry.clone()),
+        Some(ArgumentLevel { number: 0, .. }) | None => Some(entry.clone()),
         Some(level) => Some(level.entry(level.number - 1)),
     };
     environment.iter().filter_map(moved).collect()
 }
 
-struct Level<'a> {
+struct ArgumentLevel<'a> {
     name: &'a [u8],
     number: u32,
     is_written: bool,
@@ -33,7 +33,7 @@ struct Level<'a> {
     value: &'a [u8],
 }
 
-impl<'a> Level<'a> {
+impl<'a> ArgumentLevel<'a> {
     /// `None` for a variable of another kind, or with something else behind its colon.
     fn of(entry: &'a [u8], beginnings: &[&[u8]]) -> Option<Self> {
         if !beginnings.iter().any(|beginning| entry.starts_with(beginning)) {

@@ -4,7 +4,7 @@
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variable {
+pub struct Substitution {
     /// Its name.
     pub name: Vec<u8>,
     /// Its values.
@@ -12,7 +12,7 @@ pub struct Variable {
 }
 
 /// Returns the vector with every variable replaced by its values. Values are not substituted again.
-pub fn substitute(argv: &[Vec<u8>], variables: &[Variable]) -> Vec<Vec<u8>> {
+pub fn substitute(argv: &[Vec<u8>], variables: &[Substitution]) -> Vec<Vec<u8>> {
     argv.iter().flat_map(|word| expand(&parse(word, variables))).collect()
 }
 
@@ -41,7 +41,7 @@ fn expand(parts: &[Part<'_>]) -> Vec<Vec<u8>> {
 
 /// Where the parser is in a word.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ScanState {
     Text,
     /// Behind a `$`.
     Dollar,
@@ -54,31 +54,31 @@ enum State {
     },
 }
 
-struct Parser<'a> {
+struct WordParser<'a> {
     parts: Vec<Part<'a>>,
     /// The part that is not ended, with all characters of the name that is being read.
     text: Vec<u8>,
     /// Backslashes just before the present character or the `$` of the present name.
     backslashes: usize,
-    state: State,
+    state: ScanState,
 }
 
-fn parse<'a>(word: &[u8], variables: &'a [Variable]) -> Vec<Part<'a>> {
-    let mut parser = Parser { parts: Vec::new(), text: Vec::new(), backslashes: 0, state: State::Text };
+fn parse<'a>(word: &[u8], variables: &'a [Substitution]) -> Vec<Part<'a>> {
+    let mut parser = WordParser { parts: Vec::new(), text: Vec::new(), backslashes: 0, state: ScanState::Text };
     for (at, byte) in word.iter().enumerate() {
         parser.step(word, at, *byte, variables);
     }
-    if let State::Name { start, braced: false } = parser.state {
+    if let ScanState::Name { start, braced: false } = parser.state {
         parser.end_name(&word[start..], false, variables);
     }
     parser.parts.push(Part::Text(parser.text));
     parser.parts
 }
 
-impl<'a> Parser<'a> {
-    fn step(&mut self, word: &[u8], at: usize, byte: u8, variables: &'a [Variable]) {
+impl<'a> WordParser<'a> {
+    fn step(&mut self, word: &[u8], at: usize, byte: u8, variables: &'a [Substitution]) {
         let mut is_written = true;
-        if let State::Name { start, braced } = self.state
+        if let ScanState::Name { start, braced } = self.state
             && if braced { byte == b'}' } else { b"\\${}".contains(&byte) }
         {
             let is_value = self.end_name(&word[start..at], braced, variables);
@@ -90,29 +90,29 @@ impl<'a> Parser<'a> {
         let before = self.backslashes;
         self.backslashes = 0;
         self.state = match (self.state, byte) {
-            (State::Text, b'\\') => {
+            (ScanState::Text, b'\\') => {
                 self.backslashes = before + 1;
-                State::Text
+                ScanState::Text
             }
             (_, b'\\') => {
                 self.backslashes = 1;
-                State::Text
+                ScanState::Text
             }
-            (State::Text, b'$') => {
+            (ScanState::Text, b'$') => {
                 self.backslashes = before;
-                State::Dollar
+                ScanState::Dollar
             }
-            (_, b'$') => State::Dollar,
-            (State::Dollar, b'{') => {
+            (_, b'$') => ScanState::Dollar,
+            (ScanState::Dollar, b'{') => {
                 self.backslashes = before;
-                State::Brace
+                ScanState::Brace
             }
-            (_, b'{' | b'}') | (State::Text, _) => State::Text,
-            (State::Dollar | State::Brace, _) => {
+            (_, b'{' | b'}') | (ScanState::Text, _) => ScanState::Text,
+            (ScanState::Dollar | ScanState::Brace, _) => {
                 self.backslashes = before;
-                State::Name { start: at, braced: self.state == State::Brace }
+                ScanState::Name { start: at, braced: self.state == ScanState::Brace }
             }
-            (State::Name { .. }, _) => {
+            (ScanState::Name { .. }, _) => {
                 self.backslashes = before;
                 self.state
             }
@@ -121,7 +121,7 @@ impl<'a> Parser<'a> {
 
     /// Replaces the name at the end of the text, its `$` and its opening brace, if it is a variable's; returns whether the
     /// value stands there now.
-    fn end_name(&mut self, name: &[u8], braced: bool, variables: &'a [Variable]) -> bool {
+    fn end_name(&mut self, name: &[u8], braced: bool, variables: &'a [Substitution]) -> bool {
         let Some(variable) = variables.iter().find(|variable| variable.name == name) else { return false };
         let dollar = self.text.len() - name.len() - 1 - usize::from(braced);
         let kept = dollar - self.backslashes.div_ceil(2);
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     fn substituted(word: &str) -> String {
-        let variable = |name: &str, values: &[&str]| Variable {
+        let variable = |name: &str, values: &[&str]| Substitution {
             name: name.into(),
             values: values.iter().map(|value| value.as_bytes().to_vec()).collect(),
         };

@@ -29,7 +29,7 @@ pub struct TranslatedScript {
 }
 
 /// The first line of a script.
-struct Interpreter {
+struct ScriptInterpreter {
     /// The program and its options.
     argv: Vec<String>,
     wants_variables: bool,
@@ -88,7 +88,7 @@ pub fn translate(text: &str, name: &str, arguments: &[OsString], role: ScriptRol
 
 /// Reads `#!/bin/sh -e`, `#!/usr/bin/env bash`, `#!/command/with-contenv bash`. The kernel makes one argument of what follows
 /// the program. `None`: it is no shell.
-fn interpreter(line: &str) -> Option<Interpreter> {
+fn interpreter(line: &str) -> Option<ScriptInterpreter> {
     let line = line.strip_prefix("#!")?.trim();
     let (program, argument) = line.split_once([' ', '\t']).unwrap_or((line, ""));
     let argument = argument.trim();
@@ -103,7 +103,7 @@ fn interpreter(line: &str) -> Option<Interpreter> {
     };
     let shell = argv.first().filter(|word| line_endings::is_shell(word) && !word.ends_with("busybox"))?;
     let options_are_letters = argv.get(1).is_none_or(|option| option.starts_with('-') && !option.starts_with("--"));
-    (options_are_letters && shell.as_str() != WITH_CONTENV).then_some(Interpreter { argv, wants_variables })
+    (options_are_letters && shell.as_str() != WITH_CONTENV).then_some(ScriptInterpreter { argv, wants_variables })
 }
 
 /// Takes away what only prepares the process as a service's keys do.

@@ -17,7 +17,7 @@ use crate::config::service::{
 use crate::config::values::{LogFormat, ServiceName, Signal};
 
 /// The keys and values of a table.
-type Entries = Vec<(&'static str, String)>;
+type InlineEntries = Vec<(&'static str, String)>;
 
 /// Returns the text of its file.
 pub fn text(service: &Service) -> String {
@@ -83,7 +83,7 @@ impl File {
     }
 
     /// Writes a table if it has any key.
-    fn table(&mut self, key: &str, entries: &Entries) {
+    fn table(&mut self, key: &str, entries: &InlineEntries) {
         if !entries.is_empty() {
             self.key(key, &values::table(entries));
         }
@@ -197,7 +197,7 @@ fn restart(restart: &Restart, file: &mut File) {
         RestartPolicy::OnFailure => Some(values::string("on-failure")),
         RestartPolicy::Never => Some(values::string("never")),
     };
-    let mut entries: Entries = Vec::new();
+    let mut entries: InlineEntries = Vec::new();
     let mut pause = |key, value, default| {
         if value != default {
             entries.push((key, values::duration(value)));
@@ -219,7 +219,7 @@ fn restart(restart: &Restart, file: &mut File) {
     }
 }
 
-fn ready(ready: &Ready) -> Entries {
+fn ready(ready: &Ready) -> InlineEntries {
     let limit = |timeout: &Option<std::time::Duration>| timeout.map(|it| ("timeout", values::duration(it)));
     match ready {
         Ready::Started => Vec::new(),
@@ -236,7 +236,7 @@ fn ready(ready: &Ready) -> Entries {
     }
 }
 
-fn health(health: &Health) -> Entries {
+fn health(health: &Health) -> InlineEntries {
     let mut entries = check(&health.probe);
     if health.interval != HEALTH_INTERVAL {
         entries.push(("interval", values::duration(health.interval)));
@@ -259,7 +259,7 @@ fn health(health: &Health) -> Entries {
 }
 
 /// The keys of a check.
-fn check(probe: &Probe) -> Entries {
+fn check(probe: &Probe) -> InlineEntries {
     match probe {
         Probe::Tcp(to) => vec![("tcp", values::string(&to.to_string()))],
         Probe::Http(http) => {
@@ -295,7 +295,7 @@ fn target(probe: &Probe) -> String {
     }
 }
 
-fn stop(stop: &Stop) -> Entries {
+fn stop(stop: &Stop) -> InlineEntries {
     let mut entries = Vec::new();
     if stop.signal != Signal::TERM {
         entries.push(("signal", values::signal(stop.signal)));
@@ -333,7 +333,7 @@ fn output_and_limits(service: &Service, file: &mut File) {
     file.flag("no_new_privileges", service.no_new_privileges, true);
 }
 
-fn log(log: &Log) -> Entries {
+fn log(log: &Log) -> InlineEntries {
     let mut entries = Vec::new();
     let format = log.format.and_then(|format| match format {
         LogFormat::Auto => None,

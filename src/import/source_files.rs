@@ -21,7 +21,7 @@ pub struct SourceFiles<'s> {
 }
 
 /// A script that a command executes.
-pub struct Script {
+pub struct ScriptFile {
     /// Its text, which begins with `#!`.
     pub text: String,
     /// Its file's name.
@@ -69,12 +69,12 @@ impl<'s> SourceFiles<'s> {
 
     /// Returns the script that a service's command executes, if its text is known: by itself, by its own interpreter, or, if it
     /// names none, by the shell.
-    pub fn script_of(&self, command: &Command, service: &ServiceName) -> Option<Script> {
+    pub fn script_of(&self, command: &Command, service: &ServiceName) -> Option<ScriptFile> {
         match command {
             Command::File(path) => {
                 let text = self.texts.get(path).filter(|text| text.starts_with(MARK))?;
                 let arguments = vec![service.as_str().into()];
-                Some(Script { text: (*text).to_owned(), name: name_of(path)?, arguments })
+                Some(ScriptFile { text: (*text).to_owned(), name: name_of(path)?, arguments })
             }
             Command::Argv(arguments) => {
                 let at = arguments.iter().position(|word| self.texts.contains_key(Path::new(word)))?;
@@ -88,7 +88,11 @@ impl<'s> SourceFiles<'s> {
                     None if !before.is_empty() => format!("{MARK}{before}\n{text}"),
                     Some(_) | None => return None,
                 };
-                Some(Script { text, name: name_of(path)?, arguments: arguments.iter().skip(at + 1).cloned().collect() })
+                Some(ScriptFile {
+                    text,
+                    name: name_of(path)?,
+                    arguments: arguments.iter().skip(at + 1).cloned().collect(),
+                })
             }
             Command::Script(_) | Command::Nothing => None,
         }

@@ -12,7 +12,7 @@ use super::clock::Now;
 use super::files::{FileLog, WriterEvent};
 use super::own_messages::{Stream, with_outputs};
 use super::pipe_group::{PipeGroup, ReadResult};
-use super::source::{ActiveRoute, LogRoute, Source};
+use super::service_log::{ActiveRoute, LogRoute, ServiceLog};
 use super::split::{MAX_FILE_LINE, MAX_LINE};
 use super::tail::{FollowEvent, TailLine};
 use crate::supervise::Id;
@@ -49,7 +49,7 @@ pub struct Logs {
     stdout: PipeGroup,
     stderr: PipeGroup,
     pub(super) files: PipeGroup,
-    sources: Vec<Source>,
+    service_logs: Vec<ServiceLog>,
     /// Services with log files.
     pub(super) stores: Vec<Id>,
     /// Files that are no longer used, until their writers have exited.
@@ -68,7 +68,7 @@ impl Logs {
             stdout: PipeGroup::new()?,
             stderr: PipeGroup::new()?,
             files: PipeGroup::new()?,
-            sources: Vec::new(),
+            service_logs: Vec::new(),
             stores: Vec::new(),
             closing_files: HashMap::new(),
             next_closing_key: CLOSING_KEYS,
@@ -96,42 +96,42 @@ impl Logs {
     /// Removes a service that has no pipes any more: drops its last lines and closes its files.
     pub fn remove(&mut self, id: Id) {
         self.close_store(id);
-        if let Some(source) = self.sources.get_mut(id.0) {
+        if let Some(service_log) = self.service_logs.get_mut(id.0) {
             // Not `Inherit`: it does not write to the container's outputs.
-            *source = Source { route: LogRoute::Plain, active: ActiveRoute::Plain, ..Source::default() };
+            *service_log = ServiceLog { route: LogRoute::Plain, active: ActiveRoute::Plain, ..ServiceLog::default() };
         }
         self.update_sinks();
     }
 
     /// Returns whether the route was changed.
     fn replace_route(&mut self, id: Id, route: LogRoute) -> bool {
-        let is_longer = self.sources.len() <= id.0;
-        while self.sources.len() <= id.0 {
-            self.sources.push(Source::default());
+        let is_longer = self.service_logs.len() <= id.0;
+        while self.service_logs.len() <= id.0 {
+            self.service_logs.push(ServiceLog::default());
         }
-        if !is_longer && self.sources.get(id.0).is_some_and(|source| source.route == route) {
+        if !is_longer && self.service_logs.get(id.0).is_some_and(|service_log| service_log.route == route) {
             return false;
         }
         self.close_store(id);
         if matches!(route, LogRoute::Files { .. }) {
             self.stores.push(id);
         }
-        if let Some(source) = self.sources.get_mut(id.0) {
-            source.set_route(route);
+        if let Some(service_log) = self.service_logs.get_mut(id.0) {
+            service_log.set_route(route);
         }
         true
     }
 
     fn update_sinks(&self) {
-        let exclusive = self.sources.iter().all(|source| !matches!(source.active, ActiveRoute::Inherit));
+        let exclusive = self.service_logs.iter().all(|service_log| !matches!(service_log.active, ActiveRoute::Inherit));
         with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.set_exclusive(exclusive)));
     }
 
     /// Closes a service's files; their writer writes what waits and exits.
     fn close_store(&mut self, id: Id) {
         self.stores.retain(|known| *known != id);
-        let Some(source) = self.sources.get_mut(id.0) else { return };
-        if let ActiveRoute::Files(files) = std::mem::take(&mut source.active) {
+        let Some(service_log) = self.service_logs.get_mut(id.0) else { return };
+        if let ActiveRoute::Files(files) = std::mem::take(&mut service_log.active) {
             self.close_files(*files);
         }
         let keys = self.files.keys_of(id);
@@ -154,7 +154,7 @@ impl Logs {
 
     /// Returns whether a service writes to pipes that PID 1 reads.
     pub fn captures(&self, id: Id) -> bool {
-        self.sources.get(id.0).is_some_and(|source| !matches!(source.active, ActiveRoute::Inherit))
+        self.service_logs.get(id.0).is_some_and(|service_log| !matches!(service_log.active, ActiveRoute::Inherit))
     }
 
     /// Adds the read end (O_NONBLOCK) of a pipe that a service writes to.
@@ -163,8 +163,8 @@ impl Logs {
     /// When it cannot be watched.
     pub fn add_pipe(&mut self, id: Id, stream: Stream, pipe: OwnedFd) -> Result<(), Errno> {
         self.start_writer(id);
-        let Some(source) = self.sources.get_mut(id.0) else { return Err(Errno::EINVAL) };
-        match (&mut source.active, stream) {
+        let Some(service_log) = self.service_logs.get_mut(id.0) else { return Err(Errno::EINVAL) };
+        match (&mut service_log.active, stream) {
             (ActiveRoute::Files(_), _) => self.files.add(pipe, id, stream, MAX_FILE_LINE),
             (
                 ActiveRoute::Inherit | ActiveRoute::Plain | ActiveRoute::Tagged(_) | ActiveRoute::Json(_),
@@ -180,12 +180,12 @@ impl Logs {
     /// Starts the writer that opens a service's files, at each start of the service. If the files cannot be written at all
     /// (`--user` with a directory of root's), the fallback is used instead of blocking the service for ever.
     pub(super) fn start_writer(&mut self, id: Id) {
-        let Some(source) = self.sources.get_mut(id.0) else { return };
-        if source.is_diverted() {
-            source.set_route(source.route.clone());
+        let Some(service_log) = self.service_logs.get_mut(id.0) else { return };
+        if service_log.is_diverted() {
+            service_log.set_route(service_log.route.clone());
             self.stores.push(id);
         }
-        let started = source.files_mut().is_some_and(|files| files.start_writer(Now::read()));
+        let started = service_log.files_mut().is_some_and(|files| files.start_writer(Now::read()));
         self.watch_writer(id, started);
     }
 
@@ -226,16 +226,16 @@ impl Logs {
     /// Switches a service to its fallback: its files cannot be written.
     fn divert(&mut self, id: Id, why: &str) {
         self.stores.retain(|known| *known != id);
-        let Some(source) = self.sources.get_mut(id.0) else { return };
-        if let (LogRoute::Files { name, to, user, .. }, false) = (&source.route, source.fallback_reported) {
+        let Some(service_log) = self.service_logs.get_mut(id.0) else { return };
+        if let (LogRoute::Files { name, to, user, .. }, false) = (&service_log.route, service_log.fallback_reported) {
             let (at, (uid, gid)) = (shown(&to.path), user.ids());
             tracing::warn!(
                 "{name}: {why}; its lines go to the container's output instead. Mount something there that \
                 {uid}:{gid} can write, such as `tmpfs: [\"{at}:uid={uid},gid={gid}\"]` or a volume"
             );
         }
-        source.fallback_reported = true;
-        if let Some(mut files) = source.divert() {
+        service_log.fallback_reported = true;
+        if let Some(mut files) = service_log.divert() {
             files.close();
             files.discard();
         }
@@ -312,14 +312,15 @@ impl Logs {
     /// Returns the last `most` lines of a service, the oldest first; `None` if it inherits the container's outputs, so
     /// that its lines were not read.
     pub fn last_lines(&self, id: Id, most: usize) -> Option<Vec<TailLine>> {
-        self.captures(id).then(|| self.sources.get(id.0).map(|source| source.tail.last(most)).unwrap_or_default())
+        self.captures(id)
+            .then(|| self.service_logs.get(id.0).map(|service_log| service_log.tail.last(most)).unwrap_or_default())
     }
 
     /// Returns a service's lines from now on, of which at most `room` wait: see [`super::tail::Tail::follow`]. `None` as
     /// above.
     pub fn follow(&mut self, id: Id, room: usize) -> Option<Receiver<FollowEvent>> {
         let taken = self.captures(id);
-        self.sources.get_mut(id.0).filter(|_| taken).map(|source| source.tail.follow(room))
+        self.service_logs.get_mut(id.0).filter(|_| taken).map(|service_log| service_log.tail.follow(room))
     }
 
     /// Returns when [`Self::on_deadline`] has something to do.
@@ -345,11 +346,11 @@ impl Logs {
     }
 
     pub(super) fn files_of(&self, id: Id) -> Option<&FileLog> {
-        self.sources.get(id.0)?.files()
+        self.service_logs.get(id.0)?.files()
     }
 
     pub(super) fn files_mut(&mut self, id: Id) -> Option<&mut FileLog> {
-        self.sources.get_mut(id.0)?.files_mut()
+        self.service_logs.get_mut(id.0)?.files_mut()
     }
 
     /// Reads a pipe once, unless its files have no room.
@@ -386,15 +387,15 @@ impl Logs {
     /// Passes bytes of a pipe, or its end of file (`None`), on to its service's route.
     fn pass(&mut self, output: OutputKind, key: u64, bytes: Option<&[u8]>) {
         let now = Now::read();
-        let Self { stdout, stderr, files, sources, .. } = self;
+        let Self { stdout, stderr, files, service_logs, .. } = self;
         let pipe_group = match output {
             OutputKind::Stdout => stdout,
             OutputKind::Stderr => stderr,
             OutputKind::Files => files,
         };
         let Some(pipe) = pipe_group.pipe(key) else { return };
-        if let Some(source) = sources.get_mut(pipe.service.0) {
-            source.pass(key, pipe, bytes, now);
+        if let Some(service_log) = service_logs.get_mut(pipe.service.0) {
+            service_log.pass(key, pipe, bytes, now);
         }
     }
 }

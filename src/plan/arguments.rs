@@ -12,7 +12,7 @@ use crate::config::service::Command;
 const MAX_NESTED: usize = 8;
 
 /// An interpreter, by the beginning of its name: a version may follow.
-struct Interpreter {
+struct InterpreterOptions {
     names: &'static [&'static str],
     /// Option letters for inline code.
     inline: &'static str,
@@ -24,23 +24,28 @@ struct Interpreter {
 }
 
 /// bash(1), dash(1), zsh(1); python(1), perlrun(1), ruby(1), node(1), php(1), lua(1).
-const INTERPRETERS: [Interpreter; 6] = [
-    Interpreter {
+const INTERPRETERS: [InterpreterOptions; 6] = [
+    InterpreterOptions {
         names: &["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh"],
         inline: "c",
         anywhere: true,
         valued: &["-o", "+o", "-O", "+O", "--rcfile", "--init-file"],
     },
-    Interpreter { names: &["python", "pypy"], inline: "cm", anywhere: false, valued: &["-W", "-X"] },
-    Interpreter { names: &["perl", "lua", "ruby"], inline: "eE", anywhere: false, valued: &["-I", "-l", "-r", "-C"] },
-    Interpreter {
+    InterpreterOptions { names: &["python", "pypy"], inline: "cm", anywhere: false, valued: &["-W", "-X"] },
+    InterpreterOptions {
+        names: &["perl", "lua", "ruby"],
+        inline: "eE",
+        anywhere: false,
+        valued: &["-I", "-l", "-r", "-C"],
+    },
+    InterpreterOptions {
         names: &["node", "nodejs"],
         inline: "ep",
         anywhere: false,
         valued: &["-r", "--require", "--import", "--loader"],
     },
-    Interpreter { names: &["php"], inline: "r", anywhere: false, valued: &["-c", "-d"] },
-    Interpreter { names: &["tclsh", "Rscript", "escript"], inline: "", anywhere: false, valued: &["-e"] },
+    InterpreterOptions { names: &["php"], inline: "r", anywhere: false, valued: &["-c", "-d"] },
+    InterpreterOptions { names: &["tclsh", "Rscript", "escript"], inline: "", anywhere: false, valued: &["-e"] },
 ];
 
 /// A program that executes the rest of its arguments.
@@ -90,7 +95,7 @@ pub fn programs(command: &Command, directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-impl Interpreter {
+impl InterpreterOptions {
     fn is(&self, name: &str) -> bool {
         let is_version = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
         self.names.iter().any(|known| name.strip_prefix(known).is_some_and(is_version))

@@ -9,7 +9,7 @@ use super::notes::{Blockers, Notes};
 use super::notice::Restriction;
 use super::prepare::PrepareStage;
 use super::privilege::PrivilegeInputs;
-use super::runs_as::Resolver;
+use super::runs_as::UserResolver;
 use super::services::{RunStage, ServiceInputs};
 use super::steps::{PlanInputs, accounts::AccountFiles};
 use super::switch::{self, PlannedAccounts, RunsAs, SwitchAbility};
@@ -65,7 +65,7 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Blockers) {
     };
     names.app = Some((app.user.clone(), app.group.clone()));
 
-    let resolver = Resolver { facts, identity: &identity, names: &names, switch_ability };
+    let resolver = UserResolver { facts, identity: &identity, names: &names, switch_ability };
     let main = config.main_service();
     // The main command is the last one.
     let runs = config.services.iter().chain(&main).map(|service| resolver.service(service, &mut notes));

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::facts::{PathEntry, ProgramFact};
 use super::notes::Notes;
 use super::printable;
-use super::runs_as::Resolver;
+use super::runs_as::UserResolver;
 use super::switch::RunsAs;
 use super::trust_check::{TrustCheck, UntrustedWriter};
 use crate::config::s6_overlay::S6Origin;
@@ -240,7 +240,7 @@ impl<'a> TrustCheck<'a> {
     }
 
     /// Returns the PATH of scripts of an image made for s6-overlay; `None`: the container's.
-    pub(super) fn path_of_scripts(&self, resolver: &Resolver<'_>) -> Option<OsString> {
+    pub(super) fn path_of_scripts(&self, resolver: &UserResolver<'_>) -> Option<OsString> {
         let script = Service {
             user: self.config.container.drop.s6_user(),
             no_new_privileges: false,

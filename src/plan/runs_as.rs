@@ -16,7 +16,7 @@ use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
 use crate::config::values::{Gid, GroupName, Uid, UserName};
 
 /// Resolves the users of services.
-pub(super) struct Resolver<'a> {
+pub(super) struct UserResolver<'a> {
     /// The machine.
     pub facts: &'a Facts,
     /// The app user.
@@ -27,7 +27,7 @@ pub(super) struct Resolver<'a> {
     pub switch_ability: SwitchAbility,
 }
 
-impl Resolver<'_> {
+impl UserResolver<'_> {
     /// Returns the user of the service.
     pub(super) fn service(&self, service: &Service, notes: &mut Notes) -> RunsAs {
         let Some(requested) = self.configured(service, notes) else { return RunsAs::app(self.identity) };

@@ -11,7 +11,7 @@ use crate::config::search_path::DEFAULT_PATH;
 use crate::config::service::Service;
 use crate::plan::ServicePlan;
 use crate::plan::inherited::{Inherited, names_code};
-use crate::sys::process::environment_file::Variable;
+use crate::sys::process::environment_file::Assignment;
 
 /// Variables for PID 1 only: podman's socket for the container's readiness.
 const OWN_VARIABLES: [&str; 1] = ["NOTIFY_SOCKET"];
@@ -110,7 +110,7 @@ pub struct Variables {
 
 impl Variables {
     /// Returns all of them, with those that were read from a file.
-    pub fn with_file(self, file: Vec<Variable>) -> BTreeMap<OsString, OsString> {
+    pub fn with_file(self, file: Vec<Assignment>) -> BTreeMap<OsString, OsString> {
         let mut all = self.before;
         all.extend(file);
         all.extend(self.own);

@@ -15,7 +15,7 @@ use crate::config::container::LogFormat;
 use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, ServiceName, Uid};
 use crate::config::zone::Zone;
-use crate::log::source::LogRoute;
+use crate::log::service_log::LogRoute;
 use crate::plan::{SHELL, ServicePlan, TrustedWriters};
 use crate::supervise::{Exit, Pid, Role, SpawnError, SpawnStep};
 use crate::sys::privilege::FileUser;

@@ -12,14 +12,14 @@ use crate::sys::{descriptors, stdio_at_start};
 use crate::text::shown_bytes;
 
 /// The exit code of a command that ended without executing another program.
-pub type Outcome = Result<u8, Failure>;
+pub type CommandResult = Result<u8, Failure>;
 
 /// One argument of a vector.
 pub type Argument = Vec<u8>;
 
 /// Whose command it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum Package {
     /// s6
     S6,
     /// execline
@@ -38,7 +38,7 @@ pub enum Origin {
     LinuxServer,
 }
 
-impl Origin {
+impl Package {
     /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
@@ -65,17 +65,17 @@ pub enum Presence {
 
 /// A command.
 #[derive(Debug)]
-pub struct Command {
+pub struct HelperCommand {
     /// The name by which it is called.
     pub name: &'static str,
     /// Whose command it is.
-    pub origin: Origin,
+    pub origin: Package,
     /// What it does, in one line.
     pub summary: &'static str,
     /// How long it is there.
     pub presence: Presence,
     /// Does it.
-    pub(super) run: fn(Call) -> Outcome,
+    pub(super) run: fn(Call) -> CommandResult,
 }
 
 /// One call of a command.
@@ -90,7 +90,7 @@ pub struct Call {
     /// The environment.
     pub environment: Environment,
     /// All commands, for those that are called in a chain and are no files.
-    pub commands: &'static [Command],
+    pub commands: &'static [HelperCommand],
     /// How many blocks were read, for messages.
     blocks: usize,
 }
@@ -101,7 +101,7 @@ impl Call {
         name: &'static str,
         mut argv: Vec<Argument>,
         environment: Environment,
-        commands: &'static [Command],
+        commands: &'static [HelperCommand],
     ) -> Self {
         let arguments = argv.split_off(argv.len().min(1));
         Self { name, called: argv.pop().unwrap_or_default(), arguments, environment, commands, blocks: 0 }

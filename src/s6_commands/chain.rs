@@ -13,10 +13,10 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::stat;
 use nix::unistd::{pipe2, read, write};
 
-use crate::s6_commands::call::{Argument, Call, Command, Outcome, Presence, print_error};
+use crate::s6_commands::call::{Argument, Call, CommandResult, HelperCommand, Presence, print_error};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
-use crate::sys::chain::{self, Ended, fork_chain};
+use crate::sys::exec_chain::{self, Ended, fork_chain};
 use crate::sys::executable::{ChildSetup, Executable};
 
 /// Where programs are looked for without a PATH, as skalibs has it.
@@ -27,7 +27,7 @@ impl Call {
     ///
     /// # Errors
     /// The program cannot be executed.
-    pub fn exec(self) -> Outcome {
+    pub fn exec(self) -> CommandResult {
         self.execute(&self.arguments, &self.environment)
     }
 
@@ -35,7 +35,7 @@ impl Call {
     ///
     /// # Errors
     /// As above.
-    pub fn exec_with(self, environment: &Environment) -> Outcome {
+    pub fn exec_with(self, environment: &Environment) -> CommandResult {
         self.execute(&self.arguments, environment)
     }
 
@@ -43,7 +43,7 @@ impl Call {
     ///
     /// # Errors
     /// As above.
-    pub fn execute(&self, argv: &[Argument], environment: &Environment) -> Outcome {
+    pub fn execute(&self, argv: &[Argument], environment: &Environment) -> CommandResult {
         let Some(program) = argv.first() else { return Ok(0) };
         self.execute_as(program, argv, environment)
     }
@@ -52,9 +52,9 @@ impl Call {
     ///
     /// # Errors
     /// As above.
-    pub fn execute_as(&self, program: &[u8], argv: &[Argument], environment: &Environment) -> Outcome {
+    pub fn execute_as(&self, program: &[u8], argv: &[Argument], environment: &Environment) -> CommandResult {
         let command = match self.find(program) {
-            Next::Command(command) => command,
+            Next::HelperCommand(command) => command,
             Next::Files(files) => match (execute(files, argv, environment), self.command(program)) {
                 (Errno::ENOENT, Some(command)) => command,
                 (errno, _) => return Err(Failure::exec(program, errno)),
@@ -70,7 +70,7 @@ impl Call {
     pub fn spawn(&self, argv: &[Argument], environment: &Environment, setup: ChildSetup<'_>) -> Result<i32, Errno> {
         let Some(program) = argv.first() else { return fork_chain(|| 0) };
         let command = match self.find(program) {
-            Next::Command(command) => command,
+            Next::HelperCommand(command) => command,
             Next::Files(files) => {
                 let started = Executable::new(files, argv, environment.entries())?.start(setup);
                 match (started, self.command(program)) {
@@ -85,7 +85,7 @@ impl Call {
     /// Runs a command in a child that is a copy of this process.
     fn fork(
         &self,
-        command: &'static Command,
+        command: &'static HelperCommand,
         argv: &[Argument],
         environment: &Environment,
         setup: ChildSetup<'_>,
@@ -93,19 +93,19 @@ impl Call {
         let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC)?;
         let reader = read_end.as_raw_fd();
         let pid = fork_chain(|| {
-            chain::close_fd(reader);
+            exec_chain::close_fd(reader);
             if let Err(errno) = setup.apply() {
                 let _reported = write(&write_end, &(errno as i32).to_ne_bytes());
                 return 0;
             }
-            chain::close_fd(write_end.as_raw_fd());
+            exec_chain::close_fd(write_end.as_raw_fd());
             run(command, argv.to_vec(), environment.clone(), self.commands)
         })?;
         drop(write_end);
         let mut report = [0; 4];
         match read_report(&read_end, &mut report) {
             4 => {
-                let _gone = chain::wait(pid, true);
+                let _gone = exec_chain::wait(pid, true);
                 Err(Errno::from_raw(i32::from_ne_bytes(report)))
             }
             _ => Ok(pid),
@@ -117,7 +117,7 @@ impl Call {
         if program.contains(&b'/') {
             let name = Path::new(OsStr::from_bytes(program)).file_name().unwrap_or_default();
             return match self.command(name.as_bytes()).filter(|command| command.presence == Presence::Passing) {
-                Some(command) if is_this_program(program) == Some(true) => Next::Command(command),
+                Some(command) if is_this_program(program) == Some(true) => Next::HelperCommand(command),
                 Some(_) | None => Next::Files(vec![program.to_vec()]),
             };
         }
@@ -127,12 +127,12 @@ impl Call {
         if let Some(command) = self.command(program).filter(|command| command.presence == Presence::Passing)
             && files.iter().find_map(|file| is_this_program(file)) == Some(true)
         {
-            return Next::Command(command);
+            return Next::HelperCommand(command);
         }
         Next::Files(files)
     }
 
-    fn command(&self, name: &[u8]) -> Option<&'static Command> {
+    fn command(&self, name: &[u8]) -> Option<&'static HelperCommand> {
         find(self.commands, std::str::from_utf8(name).ok()?)
     }
 }
@@ -140,7 +140,7 @@ impl Call {
 /// What a program of a chain is.
 enum Next {
     /// A command of ours.
-    Command(&'static Command),
+    HelperCommand(&'static HelperCommand),
     /// The first of these files that can be executed.
     Files(Vec<Argument>),
 }
@@ -167,12 +167,17 @@ fn is_this_program(file: &[u8]) -> Option<bool> {
 }
 
 /// Returns the command of that name.
-pub fn find(commands: &'static [Command], name: &str) -> Option<&'static Command> {
+pub fn find(commands: &'static [HelperCommand], name: &str) -> Option<&'static HelperCommand> {
     commands.iter().find(|command| command.name == name)
 }
 
 /// Runs a command; returns its exit code if it executes no other program.
-pub fn run(command: &Command, argv: Vec<Argument>, environment: Environment, commands: &'static [Command]) -> u8 {
+pub fn run(
+    command: &HelperCommand,
+    argv: Vec<Argument>,
+    environment: Environment,
+    commands: &'static [HelperCommand],
+) -> u8 {
     let name = match command.name {
         // The originals print these two so.
         "cd" => "execline-cd",
@@ -203,7 +208,7 @@ fn read_report(from: &OwnedFd, report: &mut [u8; 4]) -> usize {
 /// # Errors
 /// There is no such child.
 pub fn wait_for(pid: i32) -> Result<Ended, Errno> {
-    match chain::wait(pid, true)? {
+    match exec_chain::wait(pid, true)? {
         Some((_, ended)) => Ok(ended),
         None => Err(Errno::ECHILD),
     }

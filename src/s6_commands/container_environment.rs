@@ -5,8 +5,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use crate::control::locate;
-use crate::s6_commands::call::{Argument, Call, Outcome, print};
-use crate::s6_commands::envdir::{self, Reading};
+use crate::s6_commands::call::{Argument, Call, CommandResult, print};
+use crate::s6_commands::envdir::{self, ReadOptions};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
 
@@ -17,7 +17,7 @@ const BELOW_RUNTIME: &str = "s6/container_environment";
 
 /// Executes a program with the container environment, and PATH where that has none; with S6_KEEP_ENV, or where there is
 /// no such directory, with the present one.
-pub(super) fn with_contenv(mut call: Call) -> Outcome {
+pub(super) fn with_contenv(mut call: Call) -> CommandResult {
     if keeps_environment(&call.environment) {
         return call.exec();
     }
@@ -25,7 +25,7 @@ pub(super) fn with_contenv(mut call: Call) -> Outcome {
     let path = call.environment.get(b"PATH").map(<[u8]>::to_vec);
     let mut environment = Environment::default();
     environment.put(b"PATH", path.as_deref());
-    let variables = envdir::read(directory.as_os_str().as_bytes(), Reading::CONTAINER).map_err(|errno| {
+    let variables = envdir::read(directory.as_os_str().as_bytes(), ReadOptions::CONTAINER).map_err(|errno| {
         // As the original, which is a script that calls it.
         Failure::unable(format!("envdir {}", crate::text::shown(&directory)), errno)
     })?;
@@ -41,7 +41,7 @@ pub(super) fn with_contenv(mut call: Call) -> Outcome {
 }
 
 /// Prints the value of one variable of the container environment; exit 1 if it has none.
-pub(super) fn printcontenv(call: Call) -> Outcome {
+pub(super) fn printcontenv(call: Call) -> CommandResult {
     let Some(name) = call.arguments.first() else { return Err(Failure::wrong("too few arguments")) };
     match value_of(&call.environment, name) {
         Some(value) => print(&[value.as_slice(), b"\n"].concat()).map(|()| 0),
@@ -55,7 +55,7 @@ pub(super) fn value_of(environment: &Environment, name: &[u8]) -> Option<Argumen
         None => environment.get(name).filter(|value| !value.is_empty()).map(<[u8]>::to_vec),
         Some(directory) => {
             let path = [directory.into_os_string().into_vec().as_slice(), b"/", name].concat();
-            envdir::value(&path, Reading::CONTAINER).ok().flatten()
+            envdir::value(&path, ReadOptions::CONTAINER).ok().flatten()
         }
     }
 }

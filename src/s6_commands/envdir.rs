@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
 
-use crate::s6_commands::call::{Argument, Call, Outcome};
+use crate::s6_commands::call::{Argument, Call, CommandResult};
 use crate::s6_commands::failure::Failure;
 use crate::text::shown_bytes;
 
@@ -17,7 +17,7 @@ const CLAMPED: usize = 4095;
 
 /// How the files are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reading {
+pub(super) struct ReadOptions {
     /// The whole file, not the first line alone.
     pub is_whole: bool,
     /// The newline at the end is cut; of a line all blanks at the end.
@@ -28,7 +28,7 @@ pub(super) struct Reading {
     pub nul: u8,
 }
 
-impl Reading {
+impl ReadOptions {
     /// As s6-envdir reads without options.
     const DEFAULT: Self = Self { is_whole: false, is_cut: true, is_clamped: true, nul: b'\n' };
     /// As s6-overlay 3.2.2 reads the container environment.
@@ -36,10 +36,10 @@ impl Reading {
 }
 
 /// Executes a program with the variables of a directory.
-pub(super) fn s6_envdir(mut call: Call) -> Outcome {
+pub(super) fn s6_envdir(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-envdir [ -I | -i ] [ -n ] [ -f ] [ -L ] [ -c nullchar ] dir prog...";
     let mut insists = true;
-    let mut reading = Reading::DEFAULT;
+    let mut reading = ReadOptions::DEFAULT;
     for (letter, value) in call.options("IinfFLc:", SYNOPSIS)? {
         match letter {
             b'I' => insists = false,
@@ -70,7 +70,7 @@ pub(super) fn s6_envdir(mut call: Call) -> Outcome {
 ///
 /// # Errors
 /// The directory or one of its files cannot be read.
-pub(super) fn read(directory: &[u8], reading: Reading) -> Result<Vec<(Argument, Option<Argument>)>, Errno> {
+pub(super) fn read(directory: &[u8], reading: ReadOptions) -> Result<Vec<(Argument, Option<Argument>)>, Errno> {
     if reading.nul == 0 {
         return Err(Errno::EINVAL);
     }
@@ -94,7 +94,7 @@ pub(super) fn read(directory: &[u8], reading: Reading) -> Result<Vec<(Argument, 
 ///
 /// # Errors
 /// It cannot be read.
-pub(super) fn value(path: &[u8], reading: Reading) -> Result<Option<Argument>, Errno> {
+pub(super) fn value(path: &[u8], reading: ReadOptions) -> Result<Option<Argument>, Errno> {
     let mut file = File::open(OsStr::from_bytes(path)).map_err(errno)?;
     let mut bytes = Vec::new();
     match reading.is_clamped {
@@ -104,7 +104,7 @@ pub(super) fn value(path: &[u8], reading: Reading) -> Result<Option<Argument>, E
     Ok(value_of(bytes, reading))
 }
 
-fn value_of(mut bytes: Vec<u8>, reading: Reading) -> Option<Argument> {
+fn value_of(mut bytes: Vec<u8>, reading: ReadOptions) -> Option<Argument> {
     if bytes.is_empty() {
         return None;
     }
@@ -131,20 +131,20 @@ fn errno(error: io::Error) -> Errno {
 mod tests {
     use super::*;
 
-    fn value(text: &str, reading: Reading) -> Option<String> {
+    fn value(text: &str, reading: ReadOptions) -> Option<String> {
         value_of(text.as_bytes().to_vec(), reading).map(|value| String::from_utf8(value).unwrap())
     }
 
     #[test]
     fn of_a_file_the_first_line_counts_or_all_of_it() {
         let some = |text: &str| Some(text.to_owned());
-        assert_eq!(value("a b \t\r\nc\n", Reading::DEFAULT), some("a b"));
-        assert_eq!(value("a b \nc\n", Reading { is_cut: false, ..Reading::DEFAULT }), some("a b "));
-        assert_eq!(value("a\n\n", Reading::CONTAINER), some("a\n"));
-        assert_eq!(value("a\n", Reading { is_cut: false, ..Reading::CONTAINER }), some("a\n"));
-        assert_eq!(value("\n", Reading::CONTAINER), some(""));
-        assert_eq!(value("a\0b", Reading::CONTAINER), some("a\nb"));
-        assert_eq!(value("a\0b", Reading { nul: b'x', ..Reading::CONTAINER }), some("axb"));
-        assert_eq!(value("", Reading::CONTAINER), None);
+        assert_eq!(value("a b \t\r\nc\n", ReadOptions::DEFAULT), some("a b"));
+        assert_eq!(value("a b \nc\n", ReadOptions { is_cut: false, ..ReadOptions::DEFAULT }), some("a b "));
+        assert_eq!(value("a\n\n", ReadOptions::CONTAINER), some("a\n"));
+        assert_eq!(value("a\n", ReadOptions { is_cut: false, ..ReadOptions::CONTAINER }), some("a\n"));
+        assert_eq!(value("\n", ReadOptions::CONTAINER), some(""));
+        assert_eq!(value("a\0b", ReadOptions::CONTAINER), some("a\nb"));
+        assert_eq!(value("a\0b", ReadOptions { nul: b'x', ..ReadOptions::CONTAINER }), some("axb"));
+        assert_eq!(value("", ReadOptions::CONTAINER), None);
     }
 }

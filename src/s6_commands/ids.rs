@@ -11,7 +11,7 @@ use crate::control::locate;
 use crate::inspect::facts::account_bytes;
 use crate::plan::accounts::{group as group_file, passwd};
 use crate::plan::facts::AccountFile;
-use crate::s6_commands::call::{Call, Outcome, number};
+use crate::s6_commands::call::{Call, CommandResult, number};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
 use crate::s6_commands::notice::{self, IdsStay};
@@ -34,7 +34,7 @@ struct Ids {
 }
 
 /// Executes a program as another user: an account, or `uid:gid` in numbers.
-pub(super) fn s6_setuidgid(mut call: Call) -> Outcome {
+pub(super) fn s6_setuidgid(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-setuidgid username prog...";
     if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
@@ -66,7 +66,7 @@ pub(super) fn become_account(call: &Call, name: &[u8]) -> Result<(), Failure> {
 }
 
 /// Puts the ids of an account into the environment.
-pub(super) fn s6_envuidgid(mut call: Call) -> Outcome {
+pub(super) fn s6_envuidgid(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str =
         "s6-envuidgid [ -i | -D defaultuid:defaultgid:defaultgidlist ] [ -u | -g | -B ] [ -n ] account prog...";
     let wrong = || Failure::usage(SYNOPSIS);
@@ -150,7 +150,7 @@ enum Wants {
 }
 
 /// Takes ids from its options or from the environment.
-pub(super) fn s6_applyuidgid(mut call: Call) -> Outcome {
+pub(super) fn s6_applyuidgid(mut call: Call) -> CommandResult {
     let wrong = || Failure::usage(APPLY_SYNOPSIS);
     let mut ids = Ids::default();
     let mut removes = false;

@@ -8,13 +8,13 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::error::Refused;
-use crate::s6_commands::call::{Command, Origin};
+use crate::s6_commands::call::{HelperCommand, Package};
 use crate::s6_commands::table::COMMANDS;
 use crate::text::shown;
 
 /// What was found in the place of a link.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Found {
+pub enum Existing {
     /// Nothing.
     Nothing,
     /// A link to this program.
@@ -37,14 +37,14 @@ pub struct Link {
     /// Its path in the image.
     pub path: PathBuf,
     /// What was there.
-    pub found: Found,
+    pub found: Existing,
     /// Whether it is a link to this program now.
     pub is_made: bool,
 }
 
 /// Where the links are made.
 #[derive(Clone, Debug)]
-pub struct Image<'a> {
+pub struct LinkTarget<'a> {
     /// The directory that is the image's root.
     pub prefix: &'a Path,
     /// The program in the image, which the links name.
@@ -66,32 +66,32 @@ enum Claim {
 ///
 /// # Errors
 /// The system refused one; those before it are made.
-pub fn install(image: &Image<'_>) -> Result<Vec<Link>, Refused> {
-    let command = |command: &'static Command| (Path::new("/command").join(command.name), Claim::Needed);
-    let usr = |command: &'static Command| {
-        let is_word = command.origin == Origin::Execline && command.name != "execlineb";
+pub fn install(image: &LinkTarget<'_>) -> Result<Vec<Link>, Refused> {
+    let command = |command: &'static HelperCommand| (Path::new("/command").join(command.name), Claim::Needed);
+    let usr = |command: &'static HelperCommand| {
+        let is_word = command.origin == Package::Execline && command.name != "execlineb";
         (Path::new("/usr/bin").join(command.name), if is_word { Claim::IfFree } else { Claim::Needed })
     };
     let init = (PathBuf::from("/init"), Claim::Needed);
-    let linked = || COMMANDS.iter().filter(|command| command.origin != Origin::S6LinuxInit);
+    let linked = || COMMANDS.iter().filter(|command| command.origin != Package::S6LinuxInit);
     let all = [init].into_iter().chain(linked().map(command)).chain(linked().map(usr));
     all.map(|(path, claim)| make(image, path, claim)).collect()
 }
 
-fn make(image: &Image<'_>, path: PathBuf, claim: Claim) -> Result<Link, Refused> {
+fn make(image: &LinkTarget<'_>, path: PathBuf, claim: Claim) -> Result<Link, Refused> {
     let refused = |cause| Refused::new(format!("cannot make the link {}", shown(&path)), cause);
     let below = path.strip_prefix("/").unwrap_or(&path);
     let place = directory(image.prefix, below.parent().unwrap_or(below)).map_err(refused)?;
     let file = place.join(path.file_name().unwrap_or_default());
     let found = what_is(&file, image.program).map_err(refused)?;
     let is_replaced = match (&found, claim) {
-        (Found::Nothing | Found::Ours | Found::Original, _) => true,
-        (Found::Link(target), Claim::IfFree) => is_of_s6_overlay(target) || image.forces,
-        (Found::Link(_), Claim::Needed) => true,
-        (Found::Other | Found::LinuxServer, Claim::Needed) => image.forces,
-        (Found::Other | Found::LinuxServer, Claim::IfFree) | (Found::Directory, _) => false,
+        (Existing::Nothing | Existing::Ours | Existing::Original, _) => true,
+        (Existing::Link(target), Claim::IfFree) => is_of_s6_overlay(target) || image.forces,
+        (Existing::Link(_), Claim::Needed) => true,
+        (Existing::Other | Existing::LinuxServer, Claim::Needed) => image.forces,
+        (Existing::Other | Existing::LinuxServer, Claim::IfFree) | (Existing::Directory, _) => false,
     };
-    if is_replaced && found != Found::Ours {
+    if is_replaced && found != Existing::Ours {
         put(&place, &file, image.program).map_err(refused)?;
     }
     Ok(Link { path, found, is_made: is_replaced })
@@ -117,20 +117,20 @@ fn put(place: &Path, file: &Path, program: &Path) -> io::Result<()> {
     })
 }
 
-fn what_is(file: &Path, program: &Path) -> io::Result<Found> {
+fn what_is(file: &Path, program: &Path) -> io::Result<Existing> {
     let kind = match file.symlink_metadata() {
         Ok(meta) => meta.file_type(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Existing::Nothing),
         Err(error) => return Err(error),
     };
     if kind.is_symlink() {
         let target = file.read_link()?;
-        return Ok(if target == program { Found::Ours } else { Found::Link(target) });
+        return Ok(if target == program { Existing::Ours } else { Existing::Link(target) });
     }
     match (kind.is_dir(), kind.is_file()) {
-        (true, _) => Ok(Found::Directory),
+        (true, _) => Ok(Existing::Directory),
         (false, true) => Ok(kind_of_file(file, &contents(file)?)),
-        (false, false) => Ok(Found::Other),
+        (false, false) => Ok(Existing::Other),
     }
 }
 
@@ -143,21 +143,21 @@ fn contents(file: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn kind_of_file(file: &Path, bytes: &[u8]) -> Found {
+fn kind_of_file(file: &Path, bytes: &[u8]) -> Existing {
     let name = file.file_name().unwrap_or_default().as_encoded_bytes();
     let has = |text: &[u8]| !text.is_empty() && bytes.windows(text.len()).any(|window| window == text);
     if bytes.starts_with(b"#!") {
         let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let is_execline = line.windows(9).any(|window| window == b"execlineb");
         return match (is_execline || (name == b"init" && has(b"s6-overlay")), name) {
-            (true, _) => Found::Original,
-            (false, b"with-contenv" | b"lsiown") => Found::LinuxServer,
-            (false, _) => Found::Other,
+            (true, _) => Existing::Original,
+            (false, b"with-contenv" | b"lsiown") => Existing::LinuxServer,
+            (false, _) => Existing::Other,
         };
     }
     // What they print begins with their name, and says "unable to".
     let is_original = bytes.starts_with(b"\x7fELF") && has(name) && has(b"unable to ") && name != b"init";
-    if is_original { Found::Original } else { Found::Other }
+    if is_original { Existing::Original } else { Existing::Other }
 }
 
 /// Whether a link is one of those that s6-overlay puts into `/usr/bin`.

@@ -10,7 +10,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::libc;
 use nix::sys::stat::Mode;
 
-use crate::s6_commands::call::{Call, Outcome, number};
+use crate::s6_commands::call::{Call, CommandResult, number};
 use crate::s6_commands::failure::Failure;
 use crate::s6_commands::waiting;
 use crate::text::shown_bytes;
@@ -27,7 +27,7 @@ enum Patience {
 }
 
 /// Executes a program with a lock.
-pub(super) fn s6_setlock(mut call: Call) -> Outcome {
+pub(super) fn s6_setlock(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-setlock [ -r | -w ] [ -n | -N | -t timeout ] lockfile prog...";
     let (mut is_exclusive, mut patience) = (true, Patience::Endless);
     for (letter, value) in call.options("nNrwt:", SYNOPSIS)? {

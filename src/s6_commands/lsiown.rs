@@ -12,7 +12,7 @@ use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::unistd::{Gid, Uid, fchownat};
 
-use crate::s6_commands::call::{Call, Outcome, print};
+use crate::s6_commands::call::{Call, CommandResult, print};
 use crate::s6_commands::ids;
 
 const WITHOUT_GROUP: &str =
@@ -21,7 +21,7 @@ const REFUSED: &str = "**** Permissions could not be set. This is probably becau
                        read-only. ****\n**** The app may not work properly and we will not provide support for it. ****\n";
 
 /// Gives away each path, with `-R` all that is below it.
-pub(super) fn lsiown(mut call: Call) -> Outcome {
+pub(super) fn lsiown(mut call: Call) -> CommandResult {
     // The script lets unknown options pass.
     let options = call.options("RcfvhHLP", "lsiown [-RcfvhHLP] user:group path...").unwrap_or_default();
     let is_deep = options.iter().any(|(letter, _)| *letter == b'R');
@@ -33,7 +33,7 @@ pub(super) fn lsiown(mut call: Call) -> Outcome {
         return print(WITHOUT_GROUP.as_bytes()).map(|()| 0);
     };
     let to = match (ids::user(&owner[..colon]), ids::group(&owner[colon + 1..])) {
-        (Some(uid), Some(gid)) => Owner { uid, gid },
+        (Some(uid), Some(gid)) => NewOwner { uid, gid },
         (None, _) | (_, None) => return print(REFUSED.as_bytes()).map(|()| 0),
     };
     let mut is_refused = false;
@@ -50,12 +50,12 @@ pub(super) fn lsiown(mut call: Call) -> Outcome {
 
 /// Who gets the files.
 #[derive(Clone, Copy)]
-struct Owner {
+struct NewOwner {
     uid: u32,
     gid: u32,
 }
 
-impl Owner {
+impl NewOwner {
     /// Gives one file away, and what is below it. Goes on after a refusal, and returns the first one.
     fn give(self, file: &OwnedFd, is_deep: bool) -> Result<(), Errno> {
         let stat = fstat(file)?;

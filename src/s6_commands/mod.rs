@@ -28,18 +28,18 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-pub use call::{Command, Origin};
+pub use call::{HelperCommand, Package};
 use environment::Environment;
 pub use table::COMMANDS;
 
 /// Returns the command that is called by the first word of an argument vector.
-pub fn called_as(argv0: &OsStr) -> Option<&'static Command> {
+pub fn called_as(argv0: &OsStr) -> Option<&'static HelperCommand> {
     chain::find(COMMANDS, Path::new(argv0).file_name()?.to_str()?)
 }
 
 /// Runs a command with its argument vector; returns its exit code if it executes no other program.
-pub fn main(command: &'static Command, argv: Vec<OsString>) -> u8 {
-    crate::sys::chain::close_placeholders_on_exec();
+pub fn main(command: &'static HelperCommand, argv: Vec<OsString>) -> u8 {
+    crate::sys::exec_chain::close_placeholders_on_exec();
     let argv = argv.into_iter().map(OsString::into_vec).collect();
     chain::run(command, argv, Environment::inherited(), COMMANDS)
 }

@@ -11,11 +11,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid, pipe2, read, write};
 
 use crate::error::{EXIT_REFUSED, EXIT_WRONG};
-use crate::s6_commands::call::{Argument, Call, Outcome, number};
+use crate::s6_commands::call::{Argument, Call, CommandResult, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::failure::{Failure, errno_text};
-use crate::s6_commands::waiting::{self, Moment, Signals};
-use crate::sys::chain::{Ended, close_fd, end_of, fork_chain, fork_twice, inherited, wait};
+use crate::s6_commands::waiting::{self, BlockedSignals, Moment};
+use crate::sys::exec_chain::{Ended, close_fd, end_of, fork_chain, fork_twice, inherited, wait};
 use crate::sys::executable::ChildSetup;
 
 const SYNOPSIS: &str = "s6-notifyoncheck [ -d ] [ -3 fd ] [ -s initialsleep ] [ -T globaltimeout ] [ -t localtimeout ] [ -w \
@@ -40,7 +40,7 @@ struct Schedule {
 }
 
 /// Executes the service.
-pub(super) fn s6_notifyoncheck(mut call: Call) -> Outcome {
+pub(super) fn s6_notifyoncheck(mut call: Call) -> CommandResult {
     let mut schedule = Schedule { first: 10, pause: 1000, total: 0, each: 0, tries: Some(7) };
     let (mut is_double, mut fd, mut check) = (false, None, vec![CHECK.into()]);
     for (letter, value) in call.options("d3:s:T:t:w:n:c:", SYNOPSIS)? {
@@ -105,7 +105,7 @@ fn declared() -> Result<u32, Failure> {
 
 /// In the child: what is known of the service and of the check that runs.
 struct Watch<'a> {
-    signals: Signals,
+    signals: BlockedSignals,
     /// `None`: the kernel has none, and the service is looked for by its number.
     service: Option<OwnedFd>,
     pid: Pid,
@@ -114,7 +114,7 @@ struct Watch<'a> {
 
 /// What came first.
 #[derive(PartialEq, Eq)]
-enum Event {
+enum CheckEvent {
     ServiceEnded,
     CheckEnded(Ended),
     Time,
@@ -130,7 +130,7 @@ fn run_checks(
     tell: &OwnedFd,
 ) -> Result<u8, Failure> {
     let refused = |errno| Failure::unable("wait", errno);
-    let signals = Signals::block(&[Signal::SIGCHLD]).map_err(refused)?;
+    let signals = BlockedSignals::block(&[Signal::SIGCHLD]).map_err(refused)?;
     let watch = Watch { signals, service: end_of(service.as_raw()), pid: service, call };
     write(tell, b"\n").map_err(|errno| Failure::unable("synchronize with parent", errno))?;
     let end = moment_after(schedule.total).map_err(refused)?;
@@ -139,21 +139,21 @@ fn run_checks(
     while tries != Some(0) {
         tries = tries.map(|tries| tries - 1);
         match watch.until(None, waiting::earlier(pause, end)).map_err(refused)? {
-            Event::ServiceEnded => return Ok(2),
-            Event::CheckEnded(_) | Event::Time if is_over(end) => return Ok(3),
-            Event::CheckEnded(_) | Event::Time => {}
+            CheckEvent::ServiceEnded => return Ok(2),
+            CheckEvent::CheckEnded(_) | CheckEvent::Time if is_over(end) => return Ok(3),
+            CheckEvent::CheckEnded(_) | CheckEvent::Time => {}
         }
         if let Some(pid) = watch.start(check) {
             let limit = waiting::earlier(moment_after(schedule.each).map_err(refused)?, end);
             let event = watch.until(Some(pid), limit).map_err(refused)?;
-            if event == Event::CheckEnded(Ended::Exited(0)) {
+            if event == CheckEvent::CheckEnded(Ended::Exited(0)) {
                 let _closed = write(inherited(fd), b"\n");
                 return Ok(0);
             }
-            if event == Event::ServiceEnded || event == Event::Time {
+            if event == CheckEvent::ServiceEnded || event == CheckEvent::Time {
                 let _gone = kill(Pid::from_raw(pid), Signal::SIGTERM);
             }
-            if event == Event::ServiceEnded {
+            if event == CheckEvent::ServiceEnded {
                 return Ok(2);
             }
             if is_over(end) {
@@ -200,16 +200,16 @@ impl Watch<'_> {
     }
 
     /// Waits for the end of the service, for that of the check, or for a moment.
-    fn until(&self, check: Option<i32>, moment: Moment) -> Result<Event, Errno> {
+    fn until(&self, check: Option<i32>, moment: Moment) -> Result<CheckEvent, Errno> {
         loop {
             while self.signals.next()?.is_some() {}
             while let Ok(Some((pid, ended))) = wait(-1, false) {
                 if Some(pid) == check {
-                    return Ok(Event::CheckEnded(ended));
+                    return Ok(CheckEvent::CheckEnded(ended));
                 }
             }
             if is_over(moment) {
-                return Ok(Event::Time);
+                return Ok(CheckEvent::Time);
             }
             let signals = (self.signals.descriptor(), PollFlags::POLLIN);
             let is_gone = match &self.service {
@@ -220,7 +220,7 @@ impl Watch<'_> {
                 }
             };
             if is_gone {
-                return Ok(Event::ServiceEnded);
+                return Ok(CheckEvent::ServiceEnded);
             }
         }
     }

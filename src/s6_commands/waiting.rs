@@ -9,12 +9,12 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::time::{ClockId, clock_gettime};
 
 /// Signals that are blocked and read from a descriptor, until this is dropped.
-pub struct Signals {
+pub struct BlockedSignals {
     descriptor: SignalFd,
     before: SigSet,
 }
 
-impl Signals {
+impl BlockedSignals {
     /// Blocks these signals.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Signals {
     }
 }
 
-impl Drop for Signals {
+impl Drop for BlockedSignals {
     fn drop(&mut self) {
         let _restored = self.restore();
     }

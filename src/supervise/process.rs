@@ -24,7 +24,7 @@ const LEFTOVER_SIGNAL: Signal = Signal::TERM;
 
 /// What a run came to.
 #[derive(Clone, Debug)]
-pub(super) enum Outcome {
+pub(super) enum RunOutcome {
     /// It ended by itself with a success code.
     Success(End),
     /// It ended in any other way.
@@ -41,7 +41,7 @@ struct LeftoverGroup {
     signalled: bool,
 }
 
-impl Outcome {
+impl RunOutcome {
     /// Returns what the restart rule needs to know.
     pub(super) fn ended(&self) -> RunResult {
         match self {
@@ -318,7 +318,7 @@ impl Supervisor {
         } else if succeeded && self.is_oneshot(id) {
             self.done(id, end);
         } else {
-            self.restart_or_fail(id, if succeeded { Outcome::Success(end) } else { Outcome::Failure(end) });
+            self.restart_or_fail(id, if succeeded { RunOutcome::Success(end) } else { RunOutcome::Failure(end) });
         }
     }
 
@@ -344,7 +344,7 @@ impl Supervisor {
         } else if self.services[id].wanted && self.services[id].pending_spec.is_some() {
             self.set(id, State::Waiting { reported: false });
         } else if self.services[id].wanted {
-            self.restart_or_fail(id, Outcome::CannotStart(why));
+            self.restart_or_fail(id, RunOutcome::CannotStart(why));
         } else {
             self.set(id, State::Down);
         }

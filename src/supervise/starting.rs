@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::process::Outcome;
+use super::process::RunOutcome;
 use super::restart::RestartDecision;
 use super::state::{Cause, End, ServiceRuntime, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
@@ -92,8 +92,8 @@ impl Supervisor {
     }
 
     /// Starts it again, after its pause, or not.
-    pub(super) fn restart_or_fail(&mut self, id: Id, outcome: Outcome) {
-        let failed = !matches!(outcome, Outcome::Success(_));
+    pub(super) fn restart_or_fail(&mut self, id: Id, outcome: RunOutcome) {
+        let failed = !matches!(outcome, RunOutcome::Success(_));
         self.note_failing(id, &outcome, failed);
         if failed && !self.services[id].spec.essential && self.services[id].spec.scheduled {
             return self.set(id, State::Backoff);
@@ -122,9 +122,9 @@ impl Supervisor {
             }
             RestartDecision::Limit(times) => self.fail(id, FailureReason::Limit(times)),
             RestartDecision::Never => match outcome {
-                Outcome::Success(end) => self.end_without_failure(id, FailureReason::Ended(end.exit)),
-                Outcome::Failure(end) => self.fail(id, FailureReason::Ended(end.exit)),
-                Outcome::CannotStart(why) => self.fail(id, FailureReason::CannotStart(why)),
+                RunOutcome::Success(end) => self.end_without_failure(id, FailureReason::Ended(end.exit)),
+                RunOutcome::Failure(end) => self.fail(id, FailureReason::Ended(end.exit)),
+                RunOutcome::CannotStart(why) => self.fail(id, FailureReason::CannotStart(why)),
             },
         }
     }

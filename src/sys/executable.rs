@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::SigSet;
 
-use crate::sys::chain::{close_fd, copy_fd, wait};
+use crate::sys::exec_chain::{close_fd, copy_fd, wait};
 
 /// What the child needs of a stack: a few system calls, in an unoptimised build.
 const STACK: usize = 64 * 1024;

@@ -3,10 +3,10 @@
 
 pub mod access;
 pub mod arguments;
-pub mod chain;
 pub mod descriptors;
 pub mod dev_null;
 mod effective_user;
+pub mod exec_chain;
 pub mod exec_failure;
 pub mod executable;
 pub mod files;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use stepdown::s6_commands::{Command, Origin};
+use stepdown::s6_commands::{HelperCommand, Package};
 
 use super::*;
 
@@ -35,7 +35,7 @@ fn every_command_gets_its_links_and_a_second_run_changes_nothing() {
     let output = install(image.path(), &[]);
     assert_eq!((output.code, output.err.as_str()), (0, ""));
     // The boot makes the links of those of s6-linux-init.
-    let is_linked = |command: &&Command| command.origin != Origin::S6LinuxInit;
+    let is_linked = |command: &&HelperCommand| command.origin != Package::S6LinuxInit;
     let commands: Vec<_> = stepdown::s6_commands::COMMANDS.iter().filter(is_linked).collect();
     let count = 1 + 2 * commands.len();
     assert_eq!(output.out, format!("links to /usr/bin/stepdown: {count} made, 0 there already\n"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use stepdown::config::s6::table::{self, Row, Scope, TABLE, Treatment};
+use stepdown::config::s6::table::{self, ItemScope, Row, TABLE, Treatment};
 use stepdown::config::{Content, read, s6_overlay};
 
 use super::sources_builder::{SourcesBuilder, definition, dir, file, longrun, names, program, s6_image};
@@ -46,14 +46,14 @@ fn image(row: &Row) -> SourcesBuilder {
     };
     let sources = s6_image().started("other", other);
     match row.scope {
-        Scope::Longrun => sources.started("web", content("longrun", &["run"])),
-        Scope::Oneshot if matches!(row.item, "producer-for" | "consumer-for" | "pipeline-name") => {
+        ItemScope::Longrun => sources.started("web", content("longrun", &["run"])),
+        ItemScope::Oneshot if matches!(row.item, "producer-for" | "consumer-for" | "pipeline-name") => {
             s6_image().started("web", definition("oneshot", [("up", sample("up")), (row.item, file("other\n"))]))
         }
-        Scope::Oneshot => sources.started("web", content("oneshot", &["up"])),
-        Scope::Bundle => sources.definition("all", content("bundle", &["contents.d"])),
-        Scope::Legacy => sources.entry("old", dir([("run", sample("run")), (row.item, sample(row.item))])),
-        Scope::Variable => sources.env(row.item, "7"),
+        ItemScope::Oneshot => sources.started("web", content("oneshot", &["up"])),
+        ItemScope::Bundle => sources.definition("all", content("bundle", &["contents.d"])),
+        ItemScope::Legacy => sources.entry("old", dir([("run", sample("run")), (row.item, sample(row.item))])),
+        ItemScope::Variable => sources.env(row.item, "7"),
     }
 }
 
@@ -80,7 +80,7 @@ fn every_row_is_what_the_loader_does() {
             // Longruns without `notification-fd` have a notice of their own.
             Treatment::Honoured if row.item == "timeout-up" => (false, true, false),
             // A bundle is not a service.
-            Treatment::Honoured if row.scope == Scope::Bundle => (printed.0, false, false),
+            Treatment::Honoured if row.scope == ItemScope::Bundle => (printed.0, false, false),
             Treatment::Honoured => (true, false, false),
             Treatment::Ignored { .. } => (printed.0, true, false),
             Treatment::Refused { .. } => (false, false, true),
@@ -91,8 +91,10 @@ fn every_row_is_what_the_loader_does() {
 
 #[test]
 fn every_variable_that_is_read_is_in_the_table_and_the_reverse() {
-    let honoured: BTreeSet<&str> =
-        table::rows(Scope::Variable).filter(|row| row.treatment == Treatment::Honoured).map(|row| row.item).collect();
+    let honoured: BTreeSet<&str> = table::rows(ItemScope::Variable)
+        .filter(|row| row.treatment == Treatment::Honoured)
+        .map(|row| row.item)
+        .collect();
     let read: BTreeSet<&str> = s6_overlay::VARIABLES.into_iter().chain(READ_ELSEWHERE).collect();
     assert_eq!(honoured, read);
 }

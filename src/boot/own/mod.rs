@@ -28,13 +28,13 @@ use std::sync::atomic::AtomicBool;
 use nix::errno::Errno;
 use nix::libc;
 
-pub use report::{Operation, OwnReport, Paths, Progress, Summary, UnchangedCause, Usability};
+pub use report::{Operation, OwnReport, Paths, Summary, UnchangedCause, Usability, WalkProgress};
 
 use crate::boot::chown_policy::ChownPolicy;
 use crate::config::container::OwnWhen;
 use crate::error::Refused;
 use crate::plan::{Identity, OwnTree};
-use crate::sys::files::beneath::{Beneath, Mounts};
+use crate::sys::files::beneath::{Beneath, MountPolicy};
 use crate::sys::files::name::components;
 use crate::sys::files::resolve::ResolvedFile;
 use crate::sys::files::stat::FileKind;
@@ -60,7 +60,7 @@ pub fn apply(
     app: &Identity,
     chown_policy: &ChownPolicy,
     stop: &AtomicBool,
-    progress: &mut dyn FnMut(&Progress),
+    progress: &mut dyn FnMut(&WalkProgress),
 ) -> Result<OwnReport, Refused> {
     let shown = shown(&tree.path);
     if !tree.options.when.may_change() {
@@ -104,7 +104,7 @@ fn walk_tree(
     shown: &str,
     found: ResolvedFile,
     stop: &AtomicBool,
-    progress: &mut dyn FnMut(&Progress),
+    progress: &mut dyn FnMut(&WalkProgress),
 ) -> OwnReport {
     let ResolvedFile { handle, stat, .. } = found;
     let rules = Rules::of(tree, &stat);
@@ -126,7 +126,7 @@ fn walk_tree(
         }
         return OwnReport { entries: 1, ..tally.into_report(shown, tree.owner) };
     }
-    let mounts = if tree.options.cross_mounts { Mounts::Cross } else { Mounts::Stay };
+    let mounts = if tree.options.cross_mounts { MountPolicy::Cross } else { MountPolicy::Stay };
     let excludes = tree.options.exclude.iter().filter_map(|path| components(&Path::new("/").join(path)).ok()).collect();
     let walk = Walk::new(Beneath { syscalls, mounts }, rules, shown, excludes, stop);
     let WalkOutcome { tally, entries, interrupted } = walk.run(&handle, stat, progress);

@@ -16,7 +16,7 @@ use super::walk::{Job, MAX_DEPTH};
 use super::worker::{Worker, moved_or};
 use crate::config::values::Uid;
 use crate::plan::Owner;
-use crate::sys::files::beneath::{Beneath, Mounts};
+use crate::sys::files::beneath::{Beneath, MountPolicy};
 use crate::sys::files::listing::Listing;
 use crate::sys::files::stat::{FileKind, Stat, mount_of};
 use crate::sys::files::syscall_support::SyscallSupport;
@@ -192,7 +192,7 @@ impl Worker<'_, '_, '_> {
     /// Returns whether another mount that was entered is a kernel file system. Older kernels do not show where a mount
     /// begins: there each directory is checked.
     fn is_kernel_filesystem(&self, stat: &Stat, handle: &OwnedFd) -> bool {
-        self.walk.beneath.mounts == Mounts::Cross
+        self.walk.beneath.mounts == MountPolicy::Cross
             && (stat.mount_root || stat.mount.is_none())
             && pseudo::is_kernel_filesystem(handle)
     }

@@ -3,20 +3,20 @@
 
 use std::time::{Duration, Instant};
 
-use super::report::Progress;
+use super::report::WalkProgress;
 
 /// How often progress is reported.
 pub(super) const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Reports progress from the calling thread.
 pub(super) struct ProgressTimer<'p> {
-    progress: &'p mut dyn FnMut(&Progress),
+    progress: &'p mut dyn FnMut(&WalkProgress),
     started: Instant,
     next: Instant,
 }
 
 impl<'p> ProgressTimer<'p> {
-    pub fn new(progress: &'p mut dyn FnMut(&Progress)) -> Self {
+    pub fn new(progress: &'p mut dyn FnMut(&WalkProgress)) -> Self {
         let now = Instant::now();
         Self { progress, started: now, next: now + INTERVAL }
     }
@@ -25,7 +25,7 @@ impl<'p> ProgressTimer<'p> {
         let now = Instant::now();
         if now >= self.next {
             self.next = now + INTERVAL;
-            (self.progress)(&Progress { entries, elapsed: now - self.started });
+            (self.progress)(&WalkProgress { entries, elapsed: now - self.started });
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::plan::Owner;
 
 /// The progress of a walk. Reported a few times a second; printed less often.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress {
+pub struct WalkProgress {
     /// Entries checked so far.
     pub entries: u64,
     /// Time since the walk began.

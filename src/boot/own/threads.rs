@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use super::progress_timer::ProgressTimer;
-use super::report::{Progress, Tally};
+use super::report::{Tally, WalkProgress};
 use super::walk::Walk;
 use super::worker::{RemainingWork, Worker};
 use crate::sys::files::listing::Listing;
@@ -26,7 +26,7 @@ pub(super) struct WalkOutcome {
 
 impl Walk<'_> {
     /// Walks everything below a pinned directory and changes it last. All threads are joined when it returns.
-    pub fn run(&self, pin: &OwnedFd, stat: Stat, progress: &mut dyn FnMut(&Progress)) -> WalkOutcome {
+    pub fn run(&self, pin: &OwnedFd, stat: Stat, progress: &mut dyn FnMut(&WalkProgress)) -> WalkOutcome {
         let mut worker = Worker::new(self, Some(ProgressTimer::new(progress)));
         let mut listing = Listing::new();
         worker.begin(pin, stat);

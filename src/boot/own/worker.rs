@@ -16,7 +16,7 @@ use super::report::{Operation, Tally, UnchangedCause};
 use super::rules::EntryAction;
 use super::walk::{Job, Walk};
 use crate::config::values::Uid;
-use crate::sys::files::beneath::Mounts;
+use crate::sys::files::beneath::MountPolicy;
 use crate::sys::files::change;
 use crate::sys::files::listing::{Listing, TypeHint};
 use crate::sys::files::stat::{FileKind, Stat};
@@ -170,7 +170,7 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
         match outcome {
             Ok(()) => self.tally.changed += 1,
             Err((attempt, error)) => {
-                if error.raw_os_error() == Some(libc::EROFS) && self.walk.beneath.mounts == Mounts::Stay {
+                if error.raw_os_error() == Some(libc::EROFS) && self.walk.beneath.mounts == MountPolicy::Stay {
                     self.walk.stop_read_only();
                 }
                 self.record(UnchangedCause::Refused(attempt, errno(&error)), dir, name);

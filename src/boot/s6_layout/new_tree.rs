@@ -15,7 +15,7 @@ use nix::unistd::{UnlinkatFlags, getegid, geteuid, symlinkat, unlinkat};
 
 use crate::config::values::{Gid, Uid};
 use crate::plan::Owner;
-use crate::sys::files::beneath::{Beneath, Mounts};
+use crate::sys::files::beneath::{Beneath, MountPolicy};
 use crate::sys::files::stat::{FileKind, Stat, mount_of};
 use crate::sys::files::syscall_support::SyscallSupport;
 use crate::sys::files::umask::Umask;
@@ -37,7 +37,7 @@ impl NewTree {
     /// Returns one for that owner.
     pub(super) fn new(syscalls: SyscallSupport, owner: Owner) -> Self {
         let ours = Owner { uid: Uid(geteuid().as_raw()), gid: Gid(getegid().as_raw()) };
-        Self { beneath: Beneath { syscalls, mounts: Mounts::Stay }, owner: (owner != ours).then_some(owner) }
+        Self { beneath: Beneath { syscalls, mounts: MountPolicy::Stay }, owner: (owner != ours).then_some(owner) }
     }
 
     /// Creates a directory in one that others may be able to write, after removing what an earlier boot left there.

@@ -1,10 +1,10 @@
-//! [`Bundles`]: names that stand for several services (s6-rc). Links to them become links to their members. Must not know
+//! [`Bundles`]: names that stand for several services (s6-rc). Dependencies on them become dependencies on their members. Must not know
 //! files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::config::draft::{Draft, Link, Relation};
+use crate::config::draft::{Dependency, Draft, Relation};
 use crate::config::quote::ticked;
 use crate::config::values::ServiceName;
 use crate::config::{suggest, topology};
@@ -98,23 +98,23 @@ impl Bundles {
         self.services = resolved;
     }
 
-    /// Replaces the links to bundles by links to the services in them; once resolved.
+    /// Replaces the dependencies on bundles by dependencies on the services in them; once resolved.
     pub fn expand(&self, drafts: &mut [Draft]) {
         for draft in drafts {
-            let mut links = Vec::with_capacity(draft.links.len());
-            for link in std::mem::take(&mut draft.links) {
-                match self.services.get(&link.to).filter(|_| may_be_bundle(link.relation)) {
-                    Some(services) => links.extend(services.iter().map(|(name, relation)| Link {
+            let mut dependencies = Vec::with_capacity(draft.dependencies.len());
+            for dependency in std::mem::take(&mut draft.dependencies) {
+                match self.services.get(&dependency.to).filter(|_| may_be_bundle(dependency.relation)) {
+                    Some(services) => dependencies.extend(services.iter().map(|(name, relation)| Dependency {
                         to: name.to_string(),
                         // An order stays one.
-                        relation: link.relation.max(*relation),
-                        written: format!("{}: bundle {}", link.written, ticked(&link.to)),
-                        at: link.at.clone(),
+                        relation: dependency.relation.max(*relation),
+                        written: format!("{}: bundle {}", dependency.written, ticked(&dependency.to)),
+                        at: dependency.at.clone(),
                     })),
-                    None => links.push(link),
+                    None => dependencies.push(dependency),
                 }
             }
-            draft.links = links;
+            draft.dependencies = dependencies;
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 
-use super::table::{self, Row, Scope, Treatment};
+use super::table::{self, ItemScope, Row, Treatment};
 use crate::config::draft::Draft;
 use crate::config::quote::shown_value;
 use crate::config::suggest;
@@ -36,7 +36,7 @@ pub fn variables(env: &BTreeMap<OsString, OsString>) -> Vec<String> {
     let mut notices = Vec::new();
     for (name, value) in env {
         let Some(text) = name.to_str().filter(|text| text.starts_with(PREFIX)) else { continue };
-        let known = table::rows(Scope::Variable).find(|row| row.item == text);
+        let known = table::rows(ItemScope::Variable).find(|row| row.item == text);
         match known.map(|row| row.treatment) {
             Some(Treatment::Ignored { reason }) if !is_unset(value) => {
                 notices.push(format!("{text}={} is ignored: {reason}", shown_value(value)));
@@ -44,7 +44,7 @@ pub fn variables(env: &BTreeMap<OsString, OsString>) -> Vec<String> {
             Some(Treatment::Ignored { .. } | Treatment::Honoured | Treatment::Refused { .. }) => {}
             None if text.starts_with(OF_BUILD) => {}
             None => {
-                let meant = suggest::nearest(text, table::rows(Scope::Variable).map(|row| row.item));
+                let meant = suggest::nearest(text, table::rows(ItemScope::Variable).map(|row| row.item));
                 let hint = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
                 notices.push(format!("{} is no variable of s6-overlay: ignored{hint}", shown(name)));
             }
@@ -55,7 +55,7 @@ pub fn variables(env: &BTreeMap<OsString, OsString>) -> Vec<String> {
 
 /// Returns what an image has of the table that is honoured.
 pub fn honoured(drafts: &[Draft], env: &BTreeMap<OsString, OsString>) -> Vec<&'static str> {
-    let set = table::rows(Scope::Variable).filter(|row| env.contains_key(OsStr::new(row.item)));
+    let set = table::rows(ItemScope::Variable).filter(|row| env.contains_key(OsStr::new(row.item)));
     let rows = drafts.iter().flat_map(|draft| draft.rows.iter().copied()).chain(set);
     let items: BTreeSet<_> = rows.filter(|row| row.treatment == Treatment::Honoured).map(|row| row.item).collect();
     items.into_iter().collect()

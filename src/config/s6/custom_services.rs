@@ -3,7 +3,7 @@
 use super::format::START_INTERVAL;
 use super::image::Image;
 use super::scripts;
-use crate::config::draft::{Draft, Link, Origin, Relation};
+use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
 use crate::config::quote::quoted_os;
 use crate::config::s6_overlay::S6Origin;
 use crate::config::service::{Command, Kind, Restart, RestartPolicy, Service};
@@ -59,8 +59,9 @@ fn add(image: &Image, mut service: Service, origin: S6Origin, found: &mut TreeCo
     let has_init = ServiceName::new(LAST_INIT).is_some_and(|name| found.declared.contains_key(&name));
     let to = if has_init { LAST_INIT } else { "base" };
     let at = service.at.clone();
-    let links = vec![Link { relation: Relation::Requires, to: to.to_owned(), at, written: "order".to_owned() }];
+    let dependencies =
+        vec![Dependency { relation: Relation::Requires, to: to.to_owned(), at, written: "order".to_owned() }];
     found.anything = true;
     let (notices, rows) = (Vec::new(), Vec::new());
-    found.drafts.push(Draft { service, links, stop_timeout_at: None, notices, rows, origin: Origin::Tree });
+    found.drafts.push(Draft { service, dependencies, stop_timeout_at: None, notices, rows, source: DraftSource::Tree });
 }

@@ -7,9 +7,9 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::files::{self, ServiceDir};
 use super::format::{DirectoryFormat, START_INTERVAL};
-use super::table::{self, Row, Scope, Treatment};
+use super::table::{self, ItemScope, Row, Treatment};
 use super::{pipes, slips};
-use crate::config::draft::{Draft, Link, Origin, Relation};
+use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
 use crate::config::quote::quoted;
 use crate::config::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Reload, Restart, RestartPolicy, Service};
 use crate::config::service_parts::SIGNALS;
@@ -17,7 +17,7 @@ use crate::config::values::{ServiceName, Signal};
 use crate::config::{Content, shebang};
 use crate::error::{Place, Problems};
 use crate::execline;
-use crate::execline::lexer::SyntaxError;
+use crate::execline::lexer::LexError;
 use crate::text::shown;
 
 /// The most deaths that s6-supervise records.
@@ -66,9 +66,9 @@ pub fn is_one(entries: &BTreeMap<OsString, Content>) -> bool {
 /// Reads one directory.
 pub fn read(name: &ServiceName, dir: ServiceDir<'_>, format: DirectoryFormat) -> (Draft, Problems) {
     let mut reader = Reader { name, dir, format, notices: Vec::new(), rows: Vec::new() };
-    let (service, links) = reader.service();
+    let (service, dependencies) = reader.service();
     let Reader { dir, notices, rows, .. } = reader;
-    let draft = Draft { service, links, stop_timeout_at: None, notices, rows, origin: Origin::Tree };
+    let draft = Draft { service, dependencies, stop_timeout_at: None, notices, rows, source: DraftSource::Tree };
     (draft, dir.finish())
 }
 
@@ -82,25 +82,25 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
-    fn service(&mut self) -> (Service, Vec<Link>) {
+    fn service(&mut self) -> (Service, Vec<Dependency>) {
         let (kind, sure) = self.kind();
         self.look_up(kind);
         let later = LATER.iter().chain(&DEFINITIONS_ONLY).map(|(name, _)| *name);
         self.notices.extend(slips::notices(self.name, self.dir.names(), later));
-        let mut links = self.links();
+        let mut dependencies = self.dependencies();
         let mut service = self.defaults(kind);
         service.essential |= self.format == DirectoryFormat::Servicedir && self.dir.has("flag-essential");
         match kind {
             Kind::Longrun => {
                 self.longrun(&mut service);
                 self.start_timeout(&mut service);
-                links.extend(pipes::links(self.name, &mut self.dir, self.format, &mut self.notices));
+                dependencies.extend(pipes::dependencies(self.name, &mut self.dir, self.format, &mut self.notices));
             }
             // With an invalid `type` no file is reported as missing.
             Kind::Oneshot if sure => self.oneshot(&mut service),
             Kind::Oneshot => {}
         }
-        (service, links)
+        (service, dependencies)
     }
 
     fn is_definition(&self) -> bool {
@@ -111,9 +111,9 @@ impl Reader<'_> {
     fn look_up(&mut self, kind: Kind) {
         let scope = match (self.format, kind) {
             (DirectoryFormat::Servicedir, _) => return self.refuse_later(),
-            (DirectoryFormat::LegacyServicedir, _) => Scope::Legacy,
-            (DirectoryFormat::Definition, Kind::Longrun) => Scope::Longrun,
-            (DirectoryFormat::Definition, Kind::Oneshot) => Scope::Oneshot,
+            (DirectoryFormat::LegacyServicedir, _) => ItemScope::Legacy,
+            (DirectoryFormat::Definition, Kind::Longrun) => ItemScope::Longrun,
+            (DirectoryFormat::Definition, Kind::Oneshot) => ItemScope::Oneshot,
         };
         for row in table::rows(scope).filter(|row| self.dir.has(row.item)).collect::<Vec<_>>() {
             match row.treatment {
@@ -279,7 +279,7 @@ impl Reader<'_> {
         }
         let mut words = match execline::lex(dir.text(name)?.as_bytes()) {
             Ok(words) => words,
-            Err(SyntaxError { line, kind }) => {
+            Err(LexError { line, kind }) => {
                 let at = Place::line(dir.path(name), line);
                 dir.problem_at(at, kind.to_string(), "correct it: s6-rc reads execline here, not a shell script");
                 return None;
@@ -294,11 +294,11 @@ impl Reader<'_> {
     }
 
     /// `dependencies.d/NAME`, else the lines of `dependencies`.
-    fn links(&mut self) -> Vec<Link> {
+    fn dependencies(&mut self) -> Vec<Dependency> {
         let listed = self.dir.list("dependencies").unwrap_or_default();
         let written = if self.dir.has("dependencies.d") { "dependencies.d" } else { "dependencies" };
-        let link = |(to, at)| Link { relation: Relation::Requires, to, at, written: written.to_owned() };
-        listed.into_iter().map(link).collect()
+        let dependency = |(to, at)| Dependency { relation: Relation::Requires, to, at, written: written.to_owned() };
+        listed.into_iter().map(dependency).collect()
     }
 
     fn refuse_later(&mut self) {

@@ -10,8 +10,8 @@ use super::files::ServiceDir;
 use super::format::DirectoryFormat;
 use super::image::Image;
 use super::reachable::STARTED;
-use super::table::{self, Scope};
-use crate::config::draft::{Draft, Origin, Relation};
+use super::table::{self, ItemScope};
+use crate::config::draft::{Draft, DraftSource, Relation};
 use crate::config::quote::{quoted, quoted_os};
 use crate::config::s6_overlay::S6Origin;
 use crate::config::service::Kind;
@@ -130,12 +130,12 @@ fn entry(
         };
         image.adopt(&mut draft.service, origin);
         found.s6_pipelines.extend(pipeline(name, &draft, entries, &at));
-        draft.origin = Origin::Definitions;
+        draft.source = DraftSource::Definitions;
         found.drafts.push(draft);
         return;
     }
     let members = members(name, &mut dir);
-    let rows = table::rows(Scope::Bundle).filter(|row| dir.has(row.item));
+    let rows = table::rows(ItemScope::Bundle).filter(|row| dir.has(row.item));
     found.s6_bundle_rows.extend(rows.map(|row| (name.to_string(), row)));
     problems.extend(dir.finish());
     let first = found.declared.get(name).cloned().map_or(Ok(()), Err);
@@ -152,7 +152,7 @@ fn pipeline(
     entries: &BTreeMap<OsString, Content>,
     path: &Path,
 ) -> Option<(ServiceName, String, Place)> {
-    let has = |relation| draft.links.iter().any(|link| link.relation == relation);
+    let has = |relation| draft.dependencies.iter().any(|dependency| dependency.relation == relation);
     let mut dir = ServiceDir::new(path.to_owned(), entries);
     let pipeline = dir.word("pipeline-name").filter(|_| has(Relation::ConsumesFrom) && !has(Relation::PipesTo))?;
     Some((name.clone(), pipeline.to_owned(), Place::file(dir.path("pipeline-name"))))

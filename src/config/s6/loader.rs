@@ -9,7 +9,7 @@ use super::image::Image;
 use super::{custom_services, definitions, fix_attrs, scripts};
 use crate::config::S6Sources;
 use crate::config::container::Container;
-use crate::config::draft::{Link, Relation};
+use crate::config::draft::{Dependency, Relation};
 use crate::config::quote::ticked;
 use crate::config::s6_overlay::{OnFailure, S6Origin};
 use crate::config::tree::TreeContents;
@@ -51,9 +51,12 @@ fn pipelines(found: &mut TreeContents, problems: &mut Problems) {
         while let Some(name) = members.get(next).cloned() {
             next += 1;
             let draft = found.drafts.iter().find(|draft| draft.service.name.as_str() == name);
-            let fed =
-                draft.into_iter().flat_map(|draft| &draft.links).filter(|link| link.relation == Relation::ConsumesFrom);
-            let fresh: Vec<_> = fed.map(|link| link.to.clone()).filter(|name| !members.contains(name)).collect();
+            let fed = draft
+                .into_iter()
+                .flat_map(|draft| &draft.dependencies)
+                .filter(|dependency| dependency.relation == Relation::ConsumesFrom);
+            let fresh: Vec<_> =
+                fed.map(|dependency| dependency.to.clone()).filter(|name| !members.contains(name)).collect();
             members.extend(fresh);
         }
         let member = |name| Member { name, at: at.clone() };
@@ -73,13 +76,13 @@ fn services_of_tree(found: &mut TreeContents) -> Vec<ServiceName> {
     for draft in &mut found.drafts {
         let Some(S6Origin::Legacy(_) | S6Origin::LegacyLog(_)) = &draft.service.s6 else { continue };
         names.push(draft.service.name.clone());
-        let link = |to: &str| Link {
+        let dependency = |to: &str| Dependency {
             relation: Relation::Requires,
             to: to.to_owned(),
             at: draft.service.at.clone(),
             written: "legacy-services".to_owned(),
         };
-        draft.links.extend(["base", "user"].map(link));
+        draft.dependencies.extend(["base", "user"].map(dependency));
     }
     names
 }
@@ -111,6 +114,6 @@ fn stop_before(scripts: &[ServiceName], found: &mut TreeContents) {
     let Some(first) = scripts.last() else { return };
     for draft in found.drafts.iter_mut().filter(|draft| !scripts.contains(&draft.service.name)) {
         let (relation, at, written) = (Relation::After, draft.service.at.clone(), "order".to_owned());
-        draft.links.push(Link { relation, to: first.to_string(), at, written });
+        draft.dependencies.push(Dependency { relation, to: first.to_string(), at, written });
     }
 }

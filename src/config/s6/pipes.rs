@@ -4,7 +4,7 @@
 use super::files::ServiceDir;
 use super::format::DirectoryFormat;
 use crate::config::Content;
-use crate::config::draft::{Link, Relation};
+use crate::config::draft::{Dependency, Relation};
 use crate::config::values::ServiceName;
 use crate::error::Place;
 use crate::text::shown;
@@ -14,22 +14,22 @@ pub fn logger(name: &ServiceName) -> String {
     format!("{name}-log")
 }
 
-/// Returns the links of a longrun's pipes, in both directions.
-pub fn links(
+/// Returns the dependencies of a longrun's pipes, in both directions.
+pub fn dependencies(
     name: &ServiceName,
     dir: &mut ServiceDir<'_>,
     format: DirectoryFormat,
     notices: &mut Vec<String>,
-) -> Vec<Link> {
-    let mut links = Vec::new();
-    let mut link = |relation, to: &str, at: Place, written: &str| {
-        links.push(Link { relation, to: to.to_owned(), at, written: written.to_owned() });
+) -> Vec<Dependency> {
+    let mut dependencies = Vec::new();
+    let mut dependency = |relation, to: &str, at: Place, written: &str| {
+        dependencies.push(Dependency { relation, to: to.to_owned(), at, written: written.to_owned() });
     };
     let has_logger = match dir.entry("log") {
         // s6-rc has none.
         Some(_) if format == DirectoryFormat::Definition => false,
         Some(Content::Dir(_)) => {
-            link(Relation::PipesTo, &logger(name), Place::file(dir.path("log")), "log");
+            dependency(Relation::PipesTo, &logger(name), Place::file(dir.path("log")), "log");
             true
         }
         Some(_) => {
@@ -46,7 +46,7 @@ pub fn links(
         Some(_) if has_logger => {
             dir.problem("producer-for", "there is a `log` too, and it has one output", "remove one of them");
         }
-        Some([(at, to)]) => link(Relation::PipesTo, to, Place::line(&path, *at), "producer-for"),
+        Some([(at, to)]) => dependency(Relation::PipesTo, to, Place::line(&path, *at), "producer-for"),
         Some([_, (at, _), ..]) => {
             let what = format!("names another one on line {at}");
             dir.problem("producer-for", what, "name one service: it has one output");
@@ -54,11 +54,11 @@ pub fn links(
     }
     let path = dir.path("consumer-for");
     for (at, from) in dir.names_in("consumer-for").unwrap_or_default() {
-        link(Relation::ConsumesFrom, from, Place::line(&path, at), "consumer-for");
+        dependency(Relation::ConsumesFrom, from, Place::line(&path, at), "consumer-for");
     }
     if format != DirectoryFormat::Definition && dir.has("pipeline-name") {
         let path = dir.path("pipeline-name");
         notices.push(format!("{name}: {} is ignored: require the services themselves", shown(&path)));
     }
-    links
+    dependencies
 }

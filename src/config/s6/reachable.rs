@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bundles::Bundles;
-use crate::config::draft::{Draft, Origin, Relation};
+use crate::config::draft::{Draft, DraftSource, Relation};
 use crate::config::suggest;
 use crate::config::values::ServiceName;
 
@@ -16,19 +16,21 @@ pub fn stop_unreachable(drafts: &mut [Draft], bundles: &Bundles, notices: &mut V
     let index: BTreeMap<&str, usize> =
         drafts.iter().enumerate().map(|(at, draft)| (draft.service.name.as_str(), at)).collect();
     let named = STARTED.iter().flat_map(|bundle| bundles.services(bundle)).map(ServiceName::as_str);
-    let native = drafts.iter().filter(|draft| draft.origin == Origin::Tree).map(|draft| draft.service.name.as_str());
+    let native =
+        drafts.iter().filter(|draft| draft.source == DraftSource::Tree).map(|draft| draft.service.name.as_str());
     let mut queue: Vec<&str> = named.chain(native).collect();
     let mut reached = BTreeSet::new();
     while let Some(name) = queue.pop() {
         let Some(at) = index.get(name).filter(|at| reached.insert(**at)) else { continue };
-        let links = drafts.get(*at).into_iter().flat_map(|draft| &draft.links);
+        let dependencies = drafts.get(*at).into_iter().flat_map(|draft| &draft.dependencies);
         // s6-rc makes a producer depend on its consumer.
-        let needs = links.filter(|link| matches!(link.relation, Relation::Requires | Relation::PipesTo));
-        queue.extend(needs.map(|link| link.to.as_str()));
+        let needs =
+            dependencies.filter(|dependency| matches!(dependency.relation, Relation::Requires | Relation::PipesTo));
+        queue.extend(needs.map(|dependency| dependency.to.as_str()));
     }
     let mut left = Vec::new();
     for (at, draft) in drafts.iter_mut().enumerate() {
-        if draft.origin == Origin::Definitions && !reached.contains(&at) {
+        if draft.source == DraftSource::Definitions && !reached.contains(&at) {
             draft.service.enabled = false;
             left.push(draft.service.name.to_string());
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::files::ServiceDir;
 use super::image::Image;
-use crate::config::draft::{Draft, Link, Origin, Relation};
+use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
 use crate::config::quote::quoted_os;
 use crate::config::s6_overlay::{OnFailure, S6Origin};
 use crate::config::service::{Command, Kind, Service};
@@ -31,7 +31,7 @@ pub fn init(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &mut
     for (file, command) in commands(image, tree, SHELL, found, problems) {
         let Some(mut draft) = draft(image, tree, "cont-init-", &file, found, problems) else { continue };
         draft.service.command = command;
-        draft.links.extend(names.last().map(|before| after(before, &draft.service)));
+        draft.dependencies.extend(names.last().map(|before| after(before, &draft.service)));
         names.push(draft.service.name.clone());
         adopt(image, draft, found);
     }
@@ -48,7 +48,7 @@ pub fn finish(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &m
         let Some(mut draft) = draft(image, tree, "cont-finish-", &file, found, problems) else { continue };
         draft.service.stop_command = Some(command);
         draft.service.stop.timeout = image.overlay.finish_timeout;
-        draft.links.extend(names.last().map(|next| after(next, &draft.service)));
+        draft.dependencies.extend(names.last().map(|next| after(next, &draft.service)));
         names.push(draft.service.name.clone());
         adopt(image, draft, found);
     }
@@ -74,7 +74,7 @@ pub fn custom(
         };
         let Some(mut draft) = draft(image, tree, "custom-cont-init-", file, found, problems) else { continue };
         draft.service.command = command;
-        draft.links.extend(names.last().or(before).map(|before| after(before, &draft.service)));
+        draft.dependencies.extend(names.last().or(before).map(|before| after(before, &draft.service)));
         names.push(draft.service.name.clone());
         adopt(image, draft, found);
     }
@@ -147,8 +147,8 @@ fn draft(
         ..Service::plain(name, Command::Nothing)
     };
     service.environment.insert("RC_NAME".to_owned(), LEGACY.to_owned());
-    let (links, notices, rows) = (Vec::new(), Vec::new(), Vec::new());
-    Some(Draft { service, links, stop_timeout_at: None, notices, rows, origin: Origin::Tree })
+    let (dependencies, notices, rows) = (Vec::new(), Vec::new(), Vec::new());
+    Some(Draft { service, dependencies, stop_timeout_at: None, notices, rows, source: DraftSource::Tree })
 }
 
 fn adopt(image: &Image, mut draft: Draft, found: &mut TreeContents) {
@@ -157,8 +157,8 @@ fn adopt(image: &Image, mut draft: Draft, found: &mut TreeContents) {
     found.drafts.push(draft);
 }
 
-fn after(name: &ServiceName, service: &Service) -> Link {
-    Link { relation: Relation::After, to: name.to_string(), at: service.at.clone(), written: "order".to_owned() }
+fn after(name: &ServiceName, service: &Service) -> Dependency {
+    Dependency { relation: Relation::After, to: name.to_string(), at: service.at.clone(), written: "order".to_owned() }
 }
 
 /// Returns a service's name for a file: letters that it cannot have become `_`.

@@ -14,7 +14,7 @@ pub type Names<'n> = BTreeMap<&'n str, String>;
 
 /// A word of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Argument(String);
+pub struct ExpandedArgument(String);
 
 /// Returns the text with every name replaced.
 ///
@@ -75,13 +75,13 @@ pub fn is_only(text: &str, name: &str) -> bool {
 }
 
 /// Splits an expanded text into arguments, as `shlex.split` does. `None`: a quote is not closed.
-pub fn arguments(text: &str) -> Option<Vec<Argument>> {
+pub fn arguments(text: &str) -> Option<Vec<ExpandedArgument>> {
     let mut arguments = Vec::new();
     let mut word: Option<String> = None;
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
         match letter {
-            ' ' | '\t' | '\n' | '\r' => arguments.extend(word.take().map(Argument)),
+            ' ' | '\t' | '\n' | '\r' => arguments.extend(word.take().map(ExpandedArgument)),
             '\\' => word.get_or_insert_default().push(letters.next()?),
             quote @ ('\'' | '"') => {
                 let word = word.get_or_insert_default();
@@ -100,11 +100,11 @@ pub fn arguments(text: &str) -> Option<Vec<Argument>> {
             other => word.get_or_insert_default().push(other),
         }
     }
-    arguments.extend(word.map(Argument));
+    arguments.extend(word.map(ExpandedArgument));
     Some(arguments)
 }
 
-impl Argument {
+impl ExpandedArgument {
     /// Returns its text, if it names no variable.
     pub fn plain(&self) -> Option<&str> {
         Some(self.0.as_str()).filter(|text| variable(text).is_none())
@@ -172,7 +172,7 @@ mod tests {
     fn a_variable_is_one_of_the_shells() {
         let text = expanded("web --port=%(ENV_PORT)s \"%(ENV_A)s b\" 'it' $x");
         assert_eq!(variable(&text), Some("PORT"));
-        let shell: Vec<_> = arguments(&text).unwrap().iter().map(Argument::shell).collect();
+        let shell: Vec<_> = arguments(&text).unwrap().iter().map(ExpandedArgument::shell).collect();
         assert_eq!(shell, ["web", "--port=${PORT?}", "\"${A?}\"' b'", "it", "'$x'"]);
         assert!(is_only(&expanded("%(ENV_X)s"), "X") && !is_only(&expanded("%(ENV_X)s/"), "X"));
     }

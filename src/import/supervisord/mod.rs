@@ -14,7 +14,7 @@ use crate::config::service::RunAs;
 use crate::config::values::{ServiceName, UserName};
 use crate::error::{Problem, Problems};
 use ini::Section;
-use program::{Defaults, PRIORITY, Process};
+use program::{ImportedProcess, PRIORITY, ProgramDefaults};
 use reader::SectionReader;
 
 /// A file of the configuration.
@@ -156,8 +156,8 @@ fn groups(sections: &[Section], here: &str, problems: &mut Problems) -> Vec<Grou
     groups
 }
 
-fn defaults(sections: &[Section], here: &str, imported: &mut Imported, problems: &mut Problems) -> Defaults {
-    let mut defaults = Defaults { user: RunAs::Root, environment: BTreeMap::new(), here: here.to_owned() };
+fn defaults(sections: &[Section], here: &str, imported: &mut Imported, problems: &mut Problems) -> ProgramDefaults {
+    let mut defaults = ProgramDefaults { user: RunAs::Root, environment: BTreeMap::new(), here: here.to_owned() };
     let Some(section) = sections.iter().find(|section| section.name == "supervisord") else { return defaults };
     let mut reader = SectionReader::new(section, BTreeMap::from([("here", here.to_owned())]));
     defaults.environment = reader.pairs("environment");
@@ -176,9 +176,9 @@ fn defaults(sections: &[Section], here: &str, imported: &mut Imported, problems:
     defaults
 }
 
-fn twice(processes: &[Process], problems: &mut Problems) {
+fn twice(processes: &[ImportedProcess], problems: &mut Problems) {
     let mut names = BTreeSet::new();
-    for Process { imported, .. } in processes {
+    for ImportedProcess { imported, .. } in processes {
         let name = &imported.service.name;
         if !names.insert(name) {
             let what = format!("there are two processes `{name}`");
@@ -188,12 +188,12 @@ fn twice(processes: &[Process], problems: &mut Problems) {
 }
 
 /// Each process comes after those of the next lower priority that are started at all.
-fn order(processes: &mut [Process]) {
+fn order(processes: &mut [ImportedProcess]) {
     let mut levels: BTreeMap<(i64, i64), Vec<ServiceName>> = BTreeMap::new();
-    for Process { imported, order } in processes.iter().filter(|process| process.imported.service.enabled) {
+    for ImportedProcess { imported, order } in processes.iter().filter(|process| process.imported.service.enabled) {
         levels.entry(*order).or_default().push(imported.service.name.clone());
     }
-    for Process { imported, order } in processes {
+    for ImportedProcess { imported, order } in processes {
         let before = levels.range(..*order).next_back().map(|(_, names)| names.clone());
         imported.service.after = before.unwrap_or_default();
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::expand::{Argument, Names};
+use super::expand::{ExpandedArgument, Names};
 use super::ini::Section;
 use super::reader::SectionReader;
 use crate::config::service::{
@@ -62,7 +62,7 @@ const KNOWN: [&str; 20] = [
 ];
 
 /// What all programs have.
-pub struct Defaults {
+pub struct ProgramDefaults {
     /// supervisord's own user, as which a program runs that names none.
     pub user: RunAs,
     /// supervisord's own variables.
@@ -72,7 +72,7 @@ pub struct Defaults {
 }
 
 /// One process of a program.
-pub struct Process {
+pub struct ImportedProcess {
     /// Its service.
     pub imported: ImportedService,
     /// When it is started: by the priority of its group, then its own.
@@ -84,9 +84,9 @@ pub fn processes(
     section: &Section,
     program: &str,
     group: Option<(&str, i64)>,
-    defaults: &Defaults,
+    defaults: &ProgramDefaults,
     problems: &mut Problems,
-) -> Vec<Process> {
+) -> Vec<ImportedProcess> {
     let mut names: Names<'_> = BTreeMap::new();
     names.insert("program_name", program.to_owned());
     names.insert("group_name", group.map_or(program, |(name, _)| name).to_owned());
@@ -114,7 +114,7 @@ pub fn processes(
         all.extend(process.map(|(service, order)| {
             let mut imported = ImportedService::new(service);
             imported.omissions.extend(reader.omissions);
-            Process { imported, order }
+            ImportedProcess { imported, order }
         }));
         // The next one would have the same mistakes.
         if is_wrong {
@@ -129,7 +129,7 @@ fn process(
     program: &str,
     section: &Section,
     group: Option<(&str, i64)>,
-    defaults: &Defaults,
+    defaults: &ProgramDefaults,
 ) -> Option<(Service, (i64, i64))> {
     let process = if reader.has("process_name") { reader.text("process_name") } else { Some(program.to_owned()) };
     let name = process.as_deref().and_then(ServiceName::new);
@@ -178,12 +178,12 @@ fn is_known(key: &str) -> bool {
 }
 
 /// A command with a variable needs a shell, which splits what is not in quotes, as supervisord does.
-fn command(arguments: &[Argument]) -> Command {
+fn command(arguments: &[ExpandedArgument]) -> Command {
     let plain: Option<Vec<OsString>> = arguments.iter().map(|word| word.plain().map(OsString::from)).collect();
     match plain {
         Some(arguments) => Command::Argv(arguments),
         None => {
-            let line: Vec<_> = arguments.iter().map(Argument::shell).collect();
+            let line: Vec<_> = arguments.iter().map(ExpandedArgument::shell).collect();
             Command::Script(format!("set -f\nexec {}\n", line.join(" ")))
         }
     }

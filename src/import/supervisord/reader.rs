@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::expand::{self, Argument, Names};
+use super::expand::{self, ExpandedArgument, Names};
 use super::ini::{IniValue, Section};
 use crate::config::quote::quoted;
 use crate::error::{Problem, Problems};
@@ -77,7 +77,7 @@ impl<'s> SectionReader<'s> {
     }
 
     /// Returns the arguments of a command, the program first.
-    pub fn arguments(&mut self, key: &str) -> Option<Vec<Argument>> {
+    pub fn arguments(&mut self, key: &str) -> Option<Vec<ExpandedArgument>> {
         let arguments = expand::arguments(&self.expanded(key)?).filter(|arguments| !arguments.is_empty());
         if arguments.is_none() {
             self.refuse(key, "write a program and its arguments, and close each quote");

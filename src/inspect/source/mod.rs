@@ -168,8 +168,8 @@ fn trees_of(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Vec<Path
     trees
 }
 
-fn image_paths(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> s6::ImagePaths {
-    s6::ImagePaths::new(beside(place), env, place.is_installed())
+fn image_paths(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> s6::S6Paths {
+    s6::S6Paths::new(beside(place), env, place.is_installed())
 }
 
 /// Returns the directory that contains the services tree: `/etc` in an image.

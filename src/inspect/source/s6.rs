@@ -20,10 +20,10 @@ const PROFILE: &str = "S6_RUNTIME_PROFILE";
 /// Names another directory of user bundles.
 const BUNDLES: &str = "S6_RUNTIME_BUNDLEDIR";
 
-type Environment = BTreeMap<OsString, OsString>;
+type Variables = BTreeMap<OsString, OsString>;
 
 /// Where such an image has its files.
-pub(super) struct ImagePaths {
+pub(super) struct S6Paths {
     /// The directory that contains the services tree: `/etc`.
     beside: PathBuf,
     /// The same, of the profile if there is one.
@@ -47,14 +47,14 @@ pub(super) fn is_image(directory: &Path) -> bool {
 }
 
 /// Returns the directory of the profile that the environment names, as s6-overlay forms it.
-pub(super) fn profile(beside: &Path, env: &Environment) -> Option<PathBuf> {
+pub(super) fn profile(beside: &Path, env: &Variables) -> Option<PathBuf> {
     let name = env.get(OsStr::new(PROFILE)).filter(|name| !name.is_empty() && !name.as_bytes().contains(&b'/'))?;
     Some(beside.join("cont-profile.d").join(name))
 }
 
-impl ImagePaths {
+impl S6Paths {
     /// Returns them; `is_installed`: whether this is the configuration of the present image.
-    pub(super) fn new(beside: &Path, env: &Environment, is_installed: bool) -> Self {
+    pub(super) fn new(beside: &Path, env: &Variables, is_installed: bool) -> Self {
         let etc = profile(beside, env).unwrap_or_else(|| beside.to_owned());
         let bundles = env.get(OsStr::new(BUNDLES)).filter(|path| !path.is_empty()).map(PathBuf::from);
         Self {

@@ -100,7 +100,7 @@ fn s6_layout(layout: &S6Layout) -> String {
 }
 
 /// Steps of one kind with the same decision: `/etc/group, /etc/passwd`.
-pub(in crate::plan) struct Bundle<'a> {
+pub(in crate::plan) struct StepGroup<'a> {
     /// The first of them.
     pub step: &'a Step,
     pub subjects: Vec<String>,
@@ -109,22 +109,22 @@ pub(in crate::plan) struct Bundle<'a> {
 }
 
 /// Returns the steps; adjacent ones of the same part and decision are combined if no information is lost.
-pub(in crate::plan) fn bundles(steps: &[PlannedStep]) -> Vec<Bundle<'_>> {
-    let mut all: Vec<(&'static str, Bundle<'_>)> = Vec::new();
+pub(in crate::plan) fn step_groups(steps: &[PlannedStep]) -> Vec<StepGroup<'_>> {
+    let mut all: Vec<(&'static str, StepGroup<'_>)> = Vec::new();
     for planned in steps {
         let part = planned.step.part();
         match all.last_mut() {
-            Some((last, bundle)) if *last == part && joins(&planned.step, bundle.decision, &planned.decision) => {
-                bundle.subjects.push(subject(&planned.step));
-                bundle.details.push(detail(&planned.step));
+            Some((last, group)) if *last == part && joins(&planned.step, group.decision, &planned.decision) => {
+                group.subjects.push(subject(&planned.step));
+                group.details.push(detail(&planned.step));
             }
             Some(_) | None => {
                 let (subjects, details) = (vec![subject(&planned.step)], vec![detail(&planned.step)]);
-                all.push((part, Bundle { step: &planned.step, subjects, details, decision: &planned.decision }));
+                all.push((part, StepGroup { step: &planned.step, subjects, details, decision: &planned.decision }));
             }
         }
     }
-    all.into_iter().map(|(_, bundle)| bundle).collect()
+    all.into_iter().map(|(_, group)| group).collect()
 }
 
 fn joins(step: &Step, one: &Decision, other: &Decision) -> bool {

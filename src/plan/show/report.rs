@@ -91,7 +91,7 @@ fn kept(plan: &BootPlan) -> String {
 
 fn skipped(plan: &BootPlan) -> Vec<(String, &Issue)> {
     let mut all = Vec::new();
-    for bundle in labels::bundles(&plan.steps) {
+    for bundle in labels::step_groups(&plan.steps) {
         match bundle.decision {
             Decision::Skip(why) => all.push((bundle.subjects.join(", "), why)),
             Decision::Perform | Decision::AlreadyDone(_) => {}

@@ -106,7 +106,7 @@ fn headline(plan: &BootPlan) -> String {
 }
 
 fn steps(page: &mut PlanPage, plan: &BootPlan) {
-    for bundle in labels::bundles(&plan.steps) {
+    for bundle in labels::step_groups(&plan.steps) {
         let subjects = bundle.subjects.join(", ");
         match bundle.decision {
             Decision::Perform => {

@@ -12,7 +12,7 @@ use crate::plan::fix::Fix;
 use crate::plan::identity::ranges;
 use crate::plan::notes::Notes;
 use crate::plan::owner::Owner;
-use crate::plan::runs_as::Resolver;
+use crate::plan::runs_as::UserResolver;
 use crate::plan::switch::SwitchAbility;
 use crate::plan::trust_check::TrustCheck;
 
@@ -21,7 +21,7 @@ pub(in crate::plan) struct PlanInputs<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
     pub identity: &'a Identity,
-    pub resolver: &'a Resolver<'a>,
+    pub resolver: &'a UserResolver<'a>,
     pub trust: &'a TrustCheck<'a>,
 }
 

@@ -19,7 +19,7 @@ use crate::control::responses::{Accepted, Reloaded, Response, ServiceResult, Wai
 use crate::control::server::PendingRequest;
 use crate::control::service_index::{CommandRefused, ManualChange};
 use crate::control::snapshot;
-use crate::control::timings::{self, Progress};
+use crate::control::timings::{self, BootProgress};
 use crate::control::wait_condition::{WaitState, wait_state};
 use crate::supervise::{Event, Id, Phase, Request};
 pub use waiters::ControlHandler;
@@ -218,20 +218,20 @@ impl EventLoop<'_> {
         }
     }
 
-    fn progress(&self, id: Id) -> Progress {
+    fn progress(&self, id: Id) -> BootProgress {
         match self.supervisor.phase(id) {
             Some(Phase::Waiting) => {
-                Progress::WaitsFor(snapshot::blockers(id, &self.control_handler.service_index, &self.supervisor))
+                BootProgress::WaitsFor(snapshot::blockers(id, &self.control_handler.service_index, &self.supervisor))
             }
-            Some(Phase::WaitForProbing | Phase::Spawning | Phase::Starting | Phase::Backoff) => Progress::Working,
+            Some(Phase::WaitForProbing | Phase::Spawning | Phase::Starting | Phase::Backoff) => BootProgress::Working,
             Some(Phase::Stopping | Phase::StoppingGroup | Phase::FinishSpawning | Phase::Finishing) => {
-                Progress::Working
+                BootProgress::Working
             }
             Some(Phase::Down | Phase::Up | Phase::Failed | Phase::Scheduled | Phase::Resting | Phase::Done) => {
-                Progress::Settled
+                BootProgress::Settled
             }
             Some(Phase::Unkillable | Phase::StopCommandSpawning | Phase::StopCommandRunning) | None => {
-                Progress::Settled
+                BootProgress::Settled
             }
         }
     }

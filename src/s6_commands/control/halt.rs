@@ -7,11 +7,11 @@ use super::failed;
 use crate::control::client::{ClientError, send_request};
 use crate::control::protocol::ControlRequest;
 use crate::control::responses::Accepted;
-use crate::s6_commands::call::{Call, Outcome};
+use crate::s6_commands::call::{Call, CommandResult};
 
 /// Requests an orderly stop, with the exit code that scripts have written. A container cannot be halted, powered off or
 /// rebooted otherwise: all three do the same.
-pub(in crate::s6_commands) fn halt(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn halt(mut call: Call) -> CommandResult {
     call.options("hprnwdfiqm:", "halt [ -h | -p | -r ] [ -n ] [ -d | -w ] [ -f ] [ -i ] [ -q ] [ -m message ]")?;
     match send_request::<Accepted>(&ControlRequest::Shutdown { code: None }) {
         Ok(Accepted {}) => Ok(0),

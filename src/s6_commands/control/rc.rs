@@ -10,7 +10,7 @@ use super::supervised::is_up;
 use crate::control::client::{ClientError, Incoming, open_connection, send_request};
 use crate::control::protocol::{ControlRequest, milliseconds};
 use crate::control::responses::{ServiceKind, Snapshot, Waited};
-use crate::s6_commands::call::{Argument, Call, Outcome, number, print};
+use crate::s6_commands::call::{Argument, Call, CommandResult, number, print};
 use crate::s6_commands::failure::Failure;
 use crate::supervise::StatusState;
 
@@ -35,13 +35,13 @@ enum Direction {
 }
 
 /// The services that are selected, in the order of PID 1.
-struct Selection {
+struct ServiceSelection {
     all: Snapshot,
     names: BTreeSet<String>,
 }
 
 /// Lists or changes services.
-pub(in crate::s6_commands) fn s6_rc(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_rc(mut call: Call) -> CommandResult {
     let (mut direction, mut takes_live, mut prunes, mut is_dry, mut timeout) =
         (Direction::Up, false, false, false, None);
     for (letter, value) in call.options("v:n:t:l:budDpaeX", SYNOPSIS)? {
@@ -75,7 +75,7 @@ pub(in crate::s6_commands) fn s6_rc(mut call: Call) -> Outcome {
     }
 }
 
-fn select(arguments: &[Argument], takes_live: bool) -> Result<Selection, Failure> {
+fn select(arguments: &[Argument], takes_live: bool) -> Result<ServiceSelection, Failure> {
     let everything = ControlRequest::Status { services: Vec::new(), after: None };
     let mut all = send_request::<Snapshot>(&everything).map_err(|error| failed("read the state", &error))?;
     all.services.retain(|service| service.kind != ServiceKind::Main);
@@ -92,7 +92,7 @@ fn select(arguments: &[Argument], takes_live: bool) -> Result<Selection, Failure
     if takes_live {
         names.extend(all.services.iter().filter(|service| is_up(service)).map(|service| service.name.clone()));
     }
-    Ok(Selection { all, names })
+    Ok(ServiceSelection { all, names })
 }
 
 /// Adds a service, or the members of a bundle; returns whether there is one of that name.
@@ -125,7 +125,7 @@ fn contents(bundle: &Path) -> Option<Vec<String>> {
     Some(lines.map(str::to_owned).collect())
 }
 
-impl Selection {
+impl ServiceSelection {
     /// With `-d` the others are listed.
     fn printed(self, direction: Direction) -> BTreeSet<String> {
         match direction {
@@ -138,12 +138,12 @@ impl Selection {
     }
 }
 
-fn list(names: BTreeSet<String>) -> Outcome {
+fn list(names: BTreeSet<String>) -> CommandResult {
     let text: String = names.into_iter().map(|name| name + "\n").collect();
     print(text.as_bytes()).map(|()| 0)
 }
 
-fn change(selection: &Selection, direction: Direction, prunes: bool, timeout: Option<u32>) -> Outcome {
+fn change(selection: &ServiceSelection, direction: Direction, prunes: bool, timeout: Option<u32>) -> CommandResult {
     let limit = timeout.filter(|timeout| *timeout > 0).map_or(FOR_EVER, |it| Duration::from_millis(it.into()));
     let named: Vec<_> = selection.names.iter().cloned().collect();
     let others = selection.all.services.iter().filter(|it| is_up(it) && !selection.names.contains(&it.name));

@@ -8,7 +8,7 @@ use crate::control::client::{ClientError, send_request};
 use crate::control::protocol::ControlRequest;
 use crate::control::responses::{Accepted, Reloaded, Waited};
 use crate::error::EXIT_WRONG;
-use crate::s6_commands::call::{Call, Outcome, number};
+use crate::s6_commands::call::{Call, CommandResult, number};
 use crate::s6_commands::failure::Failure;
 use crate::text::shown_bytes;
 
@@ -31,7 +31,7 @@ const SIGNALS: [(u8, &str); 12] = [
 const MAX_COMMANDS: usize = 63;
 
 /// Sends commands to the supervisor of a service, in their order, and waits for what `-w` names.
-pub(in crate::s6_commands) fn s6_svc(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_svc(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-svc [ -wu | -wU | -wd | -wD | -wr | -wR ] [ -T timeout ] [ -s signal | -abqhkti12pcy ] [ \
                             -roduDUxOQ ] servicedir";
     let (mut letters, mut goal, mut timeout) = (Vec::new(), None, None);
@@ -110,7 +110,7 @@ fn command(call: &Call, service: &Supervised, letter: u8) -> Result<(), ClientEr
 }
 
 /// Sends commands to the supervisor as a whole. It has one for each service directory in the original; here it is PID 1.
-pub(in crate::s6_commands) fn s6_svscanctl(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_svscanctl(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-svscanctl [ -zabhitqnN ] svscandir";
     let letters = call.options("phratszbnNiq0678", SYNOPSIS)?;
     call.argument(SYNOPSIS)?;

@@ -9,7 +9,7 @@ use crate::config::values::Signal;
 use crate::control::client::ClientError;
 use crate::control::reason::LastExit;
 use crate::control::responses::ServiceStatus;
-use crate::s6_commands::call::{Call, Outcome, print};
+use crate::s6_commands::call::{Call, CommandResult, print};
 use crate::s6_commands::failure::Failure;
 use crate::supervise::StatusState;
 use crate::text::{shown, shown_bytes};
@@ -23,7 +23,7 @@ const TAI: u64 = (1 << 62) + 10;
 
 /// A field of `-o`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
+enum StatusField {
     Up,
     WantedUp,
     NormallyUp,
@@ -40,26 +40,26 @@ enum Field {
     ReadyFor,
 }
 
-const FIELDS: [(&str, Field); 14] = [
-    ("up", Field::Up),
-    ("wantedup", Field::WantedUp),
-    ("normallyup", Field::NormallyUp),
-    ("ready", Field::Ready),
-    ("paused", Field::Paused),
-    ("pid", Field::Pid),
-    ("pgid", Field::Pgid),
-    ("exitcode", Field::ExitCode),
-    ("signal", Field::Signal),
-    ("signum", Field::SigNum),
-    ("updownsince", Field::UpDownSince),
-    ("readysince", Field::ReadySince),
-    ("updownfor", Field::UpDownFor),
-    ("readyfor", Field::ReadyFor),
+const FIELDS: [(&str, StatusField); 14] = [
+    ("up", StatusField::Up),
+    ("wantedup", StatusField::WantedUp),
+    ("normallyup", StatusField::NormallyUp),
+    ("ready", StatusField::Ready),
+    ("paused", StatusField::Paused),
+    ("pid", StatusField::Pid),
+    ("pgid", StatusField::Pgid),
+    ("exitcode", StatusField::ExitCode),
+    ("signal", StatusField::Signal),
+    ("signum", StatusField::SigNum),
+    ("updownsince", StatusField::UpDownSince),
+    ("readysince", StatusField::ReadySince),
+    ("updownfor", StatusField::UpDownFor),
+    ("readyfor", StatusField::ReadyFor),
 ];
 
 /// What is printed of a service.
 #[derive(Clone, Debug)]
-struct State {
+struct PrintedState {
     /// Its process, while it is up.
     pid: Option<i32>,
     is_wanted: bool,
@@ -73,7 +73,7 @@ struct State {
 }
 
 /// Exits with 0 if the service is supervised, else with 1.
-pub(in crate::s6_commands) fn s6_svok(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_svok(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-svok servicedir";
     call.options("", SYNOPSIS)?;
     let service = Supervised::of(&call.argument(SYNOPSIS)?);
@@ -85,7 +85,7 @@ pub(in crate::s6_commands) fn s6_svok(mut call: Call) -> Outcome {
 }
 
 /// Prints the state of a service: one line for people, or the wanted fields.
-pub(in crate::s6_commands) fn s6_svstat(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_svstat(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-svstat [ -uwNrpgest | -o \
                             up,wantedup,normallyup,ready,paused,pid,pgid,exitcode,signal,signum,updownsince,readysince,\
                             updownfor,readyfor ] [ -n ] servicedir";
@@ -94,15 +94,15 @@ pub(in crate::s6_commands) fn s6_svstat(mut call: Call) -> Outcome {
         match letter {
             b'n' => in_numbers = true,
             b'o' => fields.extend(named(&value)?),
-            b'u' => fields.push(Field::Up),
-            b'w' => fields.push(Field::WantedUp),
-            b'N' => fields.push(Field::NormallyUp),
-            b'r' => fields.push(Field::Ready),
-            b'p' => fields.push(Field::Pid),
-            b'g' => fields.push(Field::Pgid),
-            b'e' => fields.push(Field::ExitCode),
-            b's' => fields.push(Field::Signal),
-            _ => fields.push(Field::UpDownFor),
+            b'u' => fields.push(StatusField::Up),
+            b'w' => fields.push(StatusField::WantedUp),
+            b'N' => fields.push(StatusField::NormallyUp),
+            b'r' => fields.push(StatusField::Ready),
+            b'p' => fields.push(StatusField::Pid),
+            b'g' => fields.push(StatusField::Pgid),
+            b'e' => fields.push(StatusField::ExitCode),
+            b's' => fields.push(StatusField::Signal),
+            _ => fields.push(StatusField::UpDownFor),
         }
         if fields.len() > MAX_FIELDS {
             return Err(Failure::wrong("too many option fields"));
@@ -117,7 +117,7 @@ pub(in crate::s6_commands) fn s6_svstat(mut call: Call) -> Outcome {
         }
         error => failed(&format!("read status for {}", shown_bytes(&word)), &error),
     })?;
-    let state = State::of(&service, &status);
+    let state = PrintedState::of(&service, &status);
     let line = match fields.is_empty() {
         true => state.line(in_numbers),
         false => {
@@ -129,14 +129,14 @@ pub(in crate::s6_commands) fn s6_svstat(mut call: Call) -> Outcome {
 }
 
 /// Returns the fields of a list.
-fn named(list: &[u8]) -> Result<Vec<Field>, Failure> {
+fn named(list: &[u8]) -> Result<Vec<StatusField>, Failure> {
     let fields = list.split(|byte| *byte == b',').filter(|word| !word.is_empty());
     let field = |word: &[u8]| FIELDS.iter().find(|(name, _)| name.as_bytes() == word).map(|(_, field)| *field);
     let wrong = |word: &[u8]| Failure::wrong(format!("invalid option field: {}", shown_bytes(word)));
     fields.map(|word| field(word).ok_or_else(|| wrong(word))).collect()
 }
 
-impl State {
+impl PrintedState {
     fn of(service: &Supervised, status: &ServiceStatus) -> Self {
         let since = Duration::from_millis(status.since_ms);
         let is_up = is_up(status);
@@ -177,26 +177,26 @@ impl State {
         line
     }
 
-    fn field(&self, field: Field, now: Duration) -> String {
+    fn field(&self, field: StatusField, now: Duration) -> String {
         match field {
-            Field::Up => self.pid.is_some().to_string(),
-            Field::WantedUp => self.is_wanted.to_string(),
-            Field::NormallyUp => self.is_normally_up.to_string(),
-            Field::Ready => (self.pid.is_some() && self.is_ready).to_string(),
+            StatusField::Up => self.pid.is_some().to_string(),
+            StatusField::WantedUp => self.is_wanted.to_string(),
+            StatusField::NormallyUp => self.is_normally_up.to_string(),
+            StatusField::Ready => (self.pid.is_some() && self.is_ready).to_string(),
             // A stopped process is not told apart.
-            Field::Paused => false.to_string(),
-            Field::Pid | Field::Pgid => self.pid.unwrap_or(-1).to_string(),
-            Field::ExitCode => match (self.pid, &self.last_exit) {
+            StatusField::Paused => false.to_string(),
+            StatusField::Pid | StatusField::Pgid => self.pid.unwrap_or(-1).to_string(),
+            StatusField::ExitCode => match (self.pid, &self.last_exit) {
                 (None, Some(LastExit::Code(code))) => code.to_string(),
                 (None, None) => "0".to_owned(),
                 (Some(_), _) | (None, Some(LastExit::Signal(_))) => "-1".to_owned(),
             },
-            Field::Signal => self.signal(false),
-            Field::SigNum => self.signal(true),
-            Field::UpDownSince => label(now.saturating_sub(self.lasts)),
-            Field::ReadySince => label(now.saturating_sub(self.ready_for)),
-            Field::UpDownFor => self.lasts.as_secs().to_string(),
-            Field::ReadyFor => self.ready_for.as_secs().to_string(),
+            StatusField::Signal => self.signal(false),
+            StatusField::SigNum => self.signal(true),
+            StatusField::UpDownSince => label(now.saturating_sub(self.lasts)),
+            StatusField::ReadySince => label(now.saturating_sub(self.ready_for)),
+            StatusField::UpDownFor => self.lasts.as_secs().to_string(),
+            StatusField::ReadyFor => self.ready_for.as_secs().to_string(),
         }
     }
 
@@ -221,8 +221,8 @@ fn label(time: Duration) -> String {
 mod tests {
     use super::*;
 
-    fn up() -> State {
-        State {
+    fn up() -> PrintedState {
+        PrintedState {
             pid: Some(42),
             is_wanted: true,
             is_normally_up: true,
@@ -233,7 +233,7 @@ mod tests {
         }
     }
 
-    fn fields(state: &State, list: &str) -> String {
+    fn fields(state: &PrintedState, list: &str) -> String {
         let now = Duration::new(1_000_000_000, 5);
         named(list.as_bytes()).unwrap().into_iter().map(|field| state.field(field, now) + " ").collect()
     }
@@ -241,11 +241,11 @@ mod tests {
     #[test]
     fn the_line_is_the_originals() {
         assert_eq!(up().line(false), "up (pid 42 pgid 42) 7 seconds, ready 6 seconds");
-        let unwanted = State { is_wanted: false, is_normally_up: false, is_ready: false, ..up() };
+        let unwanted = PrintedState { is_wanted: false, is_normally_up: false, is_ready: false, ..up() };
         assert_eq!(unwanted.line(false), "up (pid 42 pgid 42) 7 seconds, normally down, want down");
-        let down = State { pid: None, is_ready: false, ..up() };
+        let down = PrintedState { pid: None, is_ready: false, ..up() };
         assert_eq!(down.line(false), "down (exitcode 3) 7 seconds, normally up, want up");
-        let killed = State { last_exit: Some(LastExit::Signal("SIGKILL".into())), is_wanted: false, ..down };
+        let killed = PrintedState { last_exit: Some(LastExit::Signal("SIGKILL".into())), is_wanted: false, ..down };
         assert_eq!(killed.line(false), "down (signal SIGKILL) 7 seconds, normally up");
         assert_eq!(killed.line(true), "down (signal 9) 7 seconds, normally up");
     }
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn fields_are_printed_in_their_order() {
         assert_eq!(fields(&up(), "pid,up,ready,wantedup,exitcode,signal,signum"), "42 true true true -1 NA -1 ");
-        let down = State { pid: None, last_exit: Some(LastExit::Signal("SIGTERM".into())), ..up() };
+        let down = PrintedState { pid: None, last_exit: Some(LastExit::Signal("SIGTERM".into())), ..up() };
         assert_eq!(fields(&down, "signum,signal,,exitcode,pid,updownfor,"), "15 SIGTERM -1 -1 7 ");
         assert_eq!(fields(&up(), "readysince"), "@400000003b9aca0400000005 ");
         assert_eq!(named(b"up,upp").unwrap_err(), Failure::wrong("invalid option field: upp"));

@@ -7,7 +7,7 @@ use super::failed;
 use super::supervised::{Supervised, is_up, wait};
 use crate::control::client::ClientError;
 use crate::control::responses::ServiceStatus;
-use crate::s6_commands::call::{Call, Outcome, number};
+use crate::s6_commands::call::{Call, CommandResult, number};
 use crate::s6_commands::failure::Failure;
 use crate::supervise::StatusState;
 
@@ -85,7 +85,7 @@ pub(super) fn wait_for(
     quantity: Quantity,
     timeout: Option<Duration>,
     mut restarts: Restarts,
-) -> Outcome {
+) -> CommandResult {
     let names: Vec<_> = services.iter().map(|service| service.name.clone()).collect();
     let mut has_failed = false;
     let reached = wait(&names, timeout, |statuses| {
@@ -108,7 +108,7 @@ pub(super) fn wait_for(
 }
 
 /// Waits until services are in a state.
-pub(in crate::s6_commands) fn s6_svwait(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_svwait(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-svwait [ -U | -u | -d | -D | -r | -R ] [ -a | -o ] [ -t timeout ] servicedir...";
     let (mut goal, mut quantity, mut timeout) = (Goal::Up, Quantity::All, None);
     for (letter, value) in call.options("UudDrRaot:", SYNOPSIS)? {

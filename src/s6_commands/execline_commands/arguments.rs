@@ -6,12 +6,12 @@ use crate::config::values::UserName;
 use crate::inspect::facts::account_bytes;
 use crate::plan::accounts::passwd;
 use crate::plan::facts::AccountFile;
-use crate::s6_commands::call::{Call, Outcome, number, print};
+use crate::s6_commands::call::{Call, CommandResult, number, print};
 use crate::s6_commands::failure::Failure;
 use crate::text::shown_bytes;
 
 /// Executes the rest without the first arguments of the script, or the first blocks among them.
-pub(in crate::s6_commands) fn shift(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn shift(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "shift [ -n arg# ] [ -b block# ] prog...";
     let (mut arguments, mut blocks) = (None, None);
     for (letter, value) in call.options("n:b:", SYNOPSIS)? {
@@ -57,7 +57,7 @@ pub(in crate::s6_commands) fn shift(mut call: Call) -> Outcome {
 }
 
 /// Prints the home of an account.
-pub(in crate::s6_commands) fn homeof(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn homeof(mut call: Call) -> CommandResult {
     let name = call.argument("homeof user")?;
     let user = std::str::from_utf8(&name).ok().and_then(UserName::new);
     let account = user.and_then(|user| passwd::by_name(&account_bytes(AccountFile::Passwd), &user));

@@ -3,14 +3,14 @@
 use nix::errno::Errno;
 
 use super::sequence::{name_of, run_before};
-use crate::s6_commands::call::{Argument, Call, Outcome, number};
+use crate::s6_commands::call::{Argument, Call, CommandResult, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::failure::Failure;
-use crate::sys::chain::Ended;
+use crate::sys::exec_chain::Ended;
 use crate::sys::executable::ChildSetup;
 
 /// Executes the rest if a program succeeds, else ends with its exit code.
-pub(in crate::s6_commands) fn if_(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn if_(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "if [ -n ] [ -X ] [ -t | -x exitcode ] { command... }";
     let (mut is_negated, mut lets_crash, mut fixed) = (false, false, None);
     for (letter, value) in call.options("nXtx:", SYNOPSIS)? {
@@ -31,9 +31,12 @@ pub(in crate::s6_commands) fn if_(mut call: Call) -> Outcome {
 }
 
 /// Executes one program if another one succeeds, else the rest.
-pub(in crate::s6_commands) fn ifelse(mut call: Call) -> Outcome {
-    let options =
-        Options::read(&mut call, "nX", "ifelse [ -n ] [ -X ] { command-if } { command-then... } command-else...")?;
+pub(in crate::s6_commands) fn ifelse(mut call: Call) -> CommandResult {
+    let options = ConditionOptions::read(
+        &mut call,
+        "nX",
+        "ifelse [ -n ] [ -X ] { command-if } { command-then... } command-else...",
+    )?;
     let condition = call.ended_block("if block")?;
     if call.arguments.is_empty() {
         return Err(Failure::wrong("then block required"));
@@ -46,9 +49,12 @@ pub(in crate::s6_commands) fn ifelse(mut call: Call) -> Outcome {
 }
 
 /// Executes one program if the rest succeeds, else another one.
-pub(in crate::s6_commands) fn ifte(mut call: Call) -> Outcome {
-    let options =
-        Options::read(&mut call, "Xn", "ifte [ -X ] [ -n ] { command-then... } { command-else... } command-if...")?;
+pub(in crate::s6_commands) fn ifte(mut call: Call) -> CommandResult {
+    let options = ConditionOptions::read(
+        &mut call,
+        "Xn",
+        "ifte [ -X ] [ -n ] { command-then... } { command-else... } command-if...",
+    )?;
     let then = call.ended_block("then block")?;
     if call.arguments.is_empty() {
         return Err(Failure::wrong("else block required"));
@@ -64,9 +70,9 @@ pub(in crate::s6_commands) fn ifte(mut call: Call) -> Outcome {
 }
 
 /// Runs one of two programs, and then the rest.
-pub(in crate::s6_commands) fn ifthenelse(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn ifthenelse(mut call: Call) -> CommandResult {
     let synopsis = "ifthenelse [ -X ] { command-if... } { command-then... } { command-else... } [ remainder... ]";
-    let options = Options::read(&mut call, "Xs", synopsis)?;
+    let options = ConditionOptions::read(&mut call, "Xs", synopsis)?;
     let condition = call.ended_block("if block")?;
     if call.arguments.is_empty() {
         return Err(Failure::wrong("then block required"));
@@ -81,13 +87,13 @@ pub(in crate::s6_commands) fn ifthenelse(mut call: Call) -> Outcome {
     run_before(call, &chosen)
 }
 
-struct Options {
+struct ConditionOptions {
     is_negated: bool,
     lets_crash: bool,
     is_one_scope: bool,
 }
 
-impl Options {
+impl ConditionOptions {
     fn read(call: &mut Call, known: &str, synopsis: &str) -> Result<Self, Failure> {
         let found = call.options(known, synopsis)?;
         let has = |letter| found.iter().any(|(one, _)| *one == letter);

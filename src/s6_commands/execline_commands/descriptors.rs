@@ -10,13 +10,13 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::Mode;
 
 use super::pipes::descriptor;
-use crate::s6_commands::call::{Call, Outcome, number};
+use crate::s6_commands::call::{Call, CommandResult, number};
 use crate::s6_commands::failure::Failure;
-use crate::sys::chain::{close_fd, copy_fd, duplicate, inherited, place};
+use crate::sys::exec_chain::{close_fd, copy_fd, duplicate, inherited, place};
 use crate::text::shown_bytes;
 
 /// Executes the rest with a file at a descriptor.
-pub(in crate::s6_commands) fn redirfd(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn redirfd(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "redirfd -[ r | w | u | a | x ] [ -n ] [ -b ] fd file prog...";
     let wrong = || Failure::usage(SYNOPSIS);
     let changed = OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_EXCL;
@@ -81,7 +81,7 @@ fn set_blocking(fd: i32, blocks: bool) -> Result<(), Errno> {
 }
 
 /// Executes the rest with one descriptor moved or copied to another.
-pub(in crate::s6_commands) fn fdmove(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn fdmove(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "fdmove [ -c ] to from prog...";
     let wrong = || Failure::usage(SYNOPSIS);
     let is_copied = !call.options("c", SYNOPSIS)?.is_empty();
@@ -95,7 +95,7 @@ pub(in crate::s6_commands) fn fdmove(mut call: Call) -> Outcome {
 }
 
 /// Executes the rest without a descriptor.
-pub(in crate::s6_commands) fn fdclose(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn fdclose(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "fdclose fd prog...";
     if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
@@ -106,7 +106,7 @@ pub(in crate::s6_commands) fn fdclose(mut call: Call) -> Outcome {
 }
 
 /// Executes the rest with two descriptors exchanged.
-pub(in crate::s6_commands) fn fdswap(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn fdswap(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "fdswap fd1 fd2 prog...";
     let wrong = || Failure::usage(SYNOPSIS);
     if call.arguments.len() < 3 {
@@ -124,7 +124,7 @@ pub(in crate::s6_commands) fn fdswap(mut call: Call) -> Outcome {
 }
 
 /// Executes the rest with a descriptor in blocking or non-blocking mode.
-pub(in crate::s6_commands) fn fdblock(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn fdblock(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "fdblock [ -n ] fd prog...";
     let blocks = call.options("n", SYNOPSIS)?.is_empty();
     if call.arguments.len() < 2 {
@@ -136,7 +136,7 @@ pub(in crate::s6_commands) fn fdblock(mut call: Call) -> Outcome {
 }
 
 /// Executes the rest with the numbers of free descriptors in `FD0`, `FD1` …
-pub(in crate::s6_commands) fn fdreserve(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn fdreserve(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "fdreserve n prog...";
     if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));

@@ -8,12 +8,12 @@ use nix::sys::stat::{Mode, umask as set_umask};
 use nix::unistd::chdir;
 
 use super::variables::errno;
-use crate::s6_commands::call::{Call, Outcome, octal, print};
+use crate::s6_commands::call::{Call, CommandResult, octal, print};
 use crate::s6_commands::failure::Failure;
 use crate::text::{shown, shown_bytes};
 
 /// Executes the rest in another directory.
-pub(in crate::s6_commands) fn cd(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn cd(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "cd path prog...";
     if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
@@ -25,7 +25,7 @@ pub(in crate::s6_commands) fn cd(mut call: Call) -> Outcome {
 }
 
 /// Executes the rest with another umask.
-pub(in crate::s6_commands) fn umask(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn umask(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "umask value prog...";
     if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
@@ -39,7 +39,7 @@ pub(in crate::s6_commands) fn umask(mut call: Call) -> Outcome {
 }
 
 /// cd(1) as POSIX has it, with CDPATH, PWD and OLDPWD; then executes the rest.
-pub(in crate::s6_commands) fn posix_cd(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn posix_cd(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "posix-cd [ -L | -P ] [ - | path ] [ prog... ]";
     let is_physical = call.options("LP", SYNOPSIS)?.last().is_some_and(|(letter, _)| *letter == b'P');
     let value = |name: &[u8]| call.environment.get(name).map(<[u8]>::to_vec);
@@ -107,7 +107,7 @@ fn canonical(path: &Path) -> Option<PathBuf> {
 }
 
 /// umask(1) as POSIX has it: prints or sets the mask; then executes the rest.
-pub(in crate::s6_commands) fn posix_umask(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn posix_umask(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "posix-umask [ -S ] [ mask ] [ prog... ]";
     let is_symbolic = !call.options("S", SYNOPSIS)?.is_empty();
     let present = set_umask(Mode::empty());

@@ -8,11 +8,11 @@ use nix::errno::Errno;
 use super::pipes;
 use super::sequence::name_of;
 use super::variables::errno;
-use crate::s6_commands::call::{Argument, Call, Outcome};
+use crate::s6_commands::call::{Argument, Call, CommandResult};
 use crate::s6_commands::chain;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
-use crate::sys::chain::{Ended, wait};
+use crate::sys::exec_chain::{Ended, wait};
 use crate::sys::executable::ChildSetup;
 
 /// Which exit codes end a loop.
@@ -84,7 +84,7 @@ fn variable(call: &mut Call, synopsis: &str) -> Result<Argument, Failure> {
 }
 
 /// Runs the rest once for each word of a block.
-pub(in crate::s6_commands) fn forx(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn forx(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str =
         "forx [ -E | -e ] [ -p ] [ -o okcode,okcode,... | -x breakcode,breakcode,... ] var { values... } command...";
     let mut body = Body::default();
@@ -143,7 +143,7 @@ impl Default for Records {
 }
 
 /// Runs the rest once for each line that a program prints.
-pub(in crate::s6_commands) fn forbacktickx(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn forbacktickx(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "forbacktickx [ -p | -o okcode,okcode,... | -x breakcode,breakcode,... ] [ -E | -e ] [ -N | \
                             -n ] [ -C | -c ] [ -0 | -d delim ] var { backtickcmd... } command...";
     let (mut body, mut records) = (Body::default(), Records::default());
@@ -162,7 +162,7 @@ pub(in crate::s6_commands) fn forbacktickx(mut call: Call) -> Outcome {
 }
 
 /// Runs the rest once for each line of standard input.
-pub(in crate::s6_commands) fn forstdin(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn forstdin(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "forstdin [ -E | -e ] [ -p | -o okcode,okcode,... | -x breakcode,breakcode,... ] [ -N | -n ] [ \
                             -C | -c ] [ -0 | -d delim ] var command...";
     let (mut body, mut records) = (Body::default(), Records::default());
@@ -176,7 +176,7 @@ pub(in crate::s6_commands) fn forstdin(mut call: Call) -> Outcome {
 }
 
 /// Exit code 1 if there was no value at all. A value is run as soon as it is there.
-fn run_each(call: &Call, body: &Body, records: &Records, name: &[u8], mut from: impl Read) -> Outcome {
+fn run_each(call: &Call, body: &Body, records: &Records, name: &[u8], mut from: impl Read) -> CommandResult {
     let (mut code, mut running, mut line) = (1, Vec::new(), Argument::new());
     let mut byte = [0];
     loop {
@@ -220,7 +220,7 @@ fn run_each(call: &Call, body: &Body, records: &Records, name: &[u8], mut from: 
 }
 
 /// Runs the rest again and again while it succeeds.
-pub(in crate::s6_commands) fn loopwhilex(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn loopwhilex(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "loopwhilex [ -n ] [ -o okcode,okcode,... | -x exitcode,exitcode,... ] prog...";
     let (mut is_negated, mut codes) = (false, Codes::default());
     for (letter, value) in call.options("no:x:", SYNOPSIS)? {

@@ -7,10 +7,10 @@ use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, write};
 
 use super::sequence::{name_of, start_twice};
-use crate::s6_commands::call::{Argument, Call, Outcome, number};
+use crate::s6_commands::call::{Argument, Call, CommandResult, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::failure::Failure;
-use crate::sys::chain::{fork_chain, place};
+use crate::sys::exec_chain::{fork_chain, place};
 use crate::sys::executable::ChildSetup;
 
 /// Starts a program whose standard output is returned.
@@ -29,7 +29,7 @@ fn new_pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
 }
 
 /// Runs a program whose standard output is read by the rest, or the reverse.
-pub(in crate::s6_commands) fn pipeline(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn pipeline(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "pipeline [ -d ] [ -r | -w ] { command... } command...";
     let (mut is_double, mut rest_writes) = (false, false);
     for (letter, _) in call.options("drw", SYNOPSIS)? {
@@ -64,7 +64,7 @@ pub(in crate::s6_commands) fn pipeline(mut call: Call) -> Outcome {
 }
 
 /// Executes the rest with a new pipe at two descriptors.
-pub(in crate::s6_commands) fn piperw(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn piperw(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "piperw fdr fdw prog...";
     let wrong = || Failure::usage(SYNOPSIS);
     if call.arguments.len() < 3 {
@@ -79,8 +79,8 @@ pub(in crate::s6_commands) fn piperw(mut call: Call) -> Outcome {
     let (read_end, write_end) = new_pipe().map_err(|errno| Failure::unable("create pipe", errno))?;
     // The place of one may be where the other one is now.
     let above = to_read.max(to_write).saturating_add(1);
-    let high_read = crate::sys::chain::duplicate(read_end.as_raw_fd(), above).map_err(refused)?;
-    let high_write = crate::sys::chain::duplicate(write_end.as_raw_fd(), above).map_err(refused)?;
+    let high_read = crate::sys::exec_chain::duplicate(read_end.as_raw_fd(), above).map_err(refused)?;
+    let high_write = crate::sys::exec_chain::duplicate(write_end.as_raw_fd(), above).map_err(refused)?;
     drop((read_end, write_end));
     place(high_read, to_read).map_err(refused)?;
     place(high_write, to_write).map_err(refused)?;
@@ -88,7 +88,7 @@ pub(in crate::s6_commands) fn piperw(mut call: Call) -> Outcome {
 }
 
 /// Executes the rest with a text to be read from a descriptor.
-pub(in crate::s6_commands) fn heredoc(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn heredoc(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "heredoc [ -d ] fd string command...";
     let is_double = !call.options("d", SYNOPSIS)?.is_empty();
     if call.arguments.len() < 3 {
@@ -101,7 +101,7 @@ pub(in crate::s6_commands) fn heredoc(mut call: Call) -> Outcome {
     let reader = read_end.as_raw_fd();
     let print = || {
         // A reader that ends early must end the writer.
-        crate::sys::chain::close_fd(reader);
+        crate::sys::exec_chain::close_fd(reader);
         let mut left = text.as_slice();
         while !left.is_empty() {
             match write(&write_end, left) {

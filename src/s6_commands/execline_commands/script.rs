@@ -7,8 +7,8 @@ use nix::errno::Errno;
 
 use crate::execline::lex;
 use crate::execline::positional::{self, ARGUMENTS};
-use crate::execline::substitute::{Variable, substitute};
-use crate::s6_commands::call::{Argument, Call, Outcome, number};
+use crate::execline::substitute::{Substitution, substitute};
+use crate::s6_commands::call::{Argument, Call, CommandResult, number};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
 use crate::text::shown_bytes;
@@ -32,7 +32,7 @@ enum Arguments {
 }
 
 /// Executes a script.
-pub(in crate::s6_commands) fn execlineb(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn execlineb(mut call: Call) -> CommandResult {
     let mut strict = None;
     let mut line = None;
     let mut arguments = Arguments::Pushed;
@@ -129,8 +129,8 @@ fn publish(zero: &[u8], given: &[Argument], environment: &mut Environment) {
 }
 
 /// `$#`, `$0`, `$1` … and `$@`; those up to `least` are empty where nothing is given.
-fn parameters(zero: Argument, given: Vec<Argument>, least: usize, shifted: bool) -> Vec<Variable> {
-    let variable = |name: String, values: Vec<Argument>| Variable { name: name.into_bytes(), values };
+fn parameters(zero: Argument, given: Vec<Argument>, least: usize, shifted: bool) -> Vec<Substitution> {
+    let variable = |name: String, values: Vec<Argument>| Substitution { name: name.into_bytes(), values };
     let rest = if shifted { given.get(least..).unwrap_or_default().to_vec() } else { given.clone() };
     let mut all = vec![
         variable("#".into(), vec![given.len().to_string().into_bytes()]),

@@ -1,10 +1,10 @@
 //! Commands that order programs: `exec`, `foreground`, `background`, `exit`, `tryexec`.
 
-use crate::s6_commands::call::{Argument, Call, Outcome, number};
+use crate::s6_commands::call::{Argument, Call, CommandResult, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::{Failure, errno_text};
-use crate::sys::chain::fork_twice;
+use crate::sys::exec_chain::fork_twice;
 use crate::sys::executable::ChildSetup;
 use crate::text::shown_bytes;
 
@@ -12,7 +12,7 @@ use crate::text::shown_bytes;
 const NOT_STARTED: u32 = 127;
 
 /// Executes the rest, with another first word or without an environment.
-pub(in crate::s6_commands) fn exec(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn exec(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "exec [ -c ] [ -l ] [ -a argv0 ] prog...";
     let (mut environment, mut is_login, mut zero) = (call.environment.clone(), false, None);
     for (letter, value) in call.options("cla:", SYNOPSIS)? {
@@ -32,7 +32,7 @@ pub(in crate::s6_commands) fn exec(mut call: Call) -> Outcome {
 }
 
 /// Executes a program if that is possible, else the rest.
-pub(in crate::s6_commands) fn tryexec(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn tryexec(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "tryexec [ -n ] [ -c ] [ -l ] [ -a argv0 ] { command... } remainder...";
     let (mut environment, mut is_login, mut zero, mut is_swapped) = (call.environment.clone(), false, None, false);
     for (letter, value) in call.options("ncla:", SYNOPSIS)? {
@@ -66,13 +66,13 @@ pub(in crate::s6_commands) fn tryexec(mut call: Call) -> Outcome {
 }
 
 /// Runs a program, and then the rest, which finds its exit code in `?`.
-pub(in crate::s6_commands) fn foreground(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn foreground(mut call: Call) -> CommandResult {
     let block = call.ended_block("block")?;
     run_before(call, &block)
 }
 
 /// Runs a program, and then the rest of the call, which finds its exit code in `?`.
-pub(super) fn run_before(call: Call, block: &[Argument]) -> Outcome {
+pub(super) fn run_before(call: Call, block: &[Argument]) -> CommandResult {
     let mut environment = call.environment.clone();
     let number = match call.spawn(block, &environment, ChildSetup::Unchanged) {
         Ok(pid) => chain::wait_for(pid)
@@ -88,7 +88,7 @@ pub(super) fn run_before(call: Call, block: &[Argument]) -> Outcome {
 }
 
 /// Starts a program, and executes the rest at once, which finds its process id in `!`.
-pub(in crate::s6_commands) fn background(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn background(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "background [ -d ] { command... }";
     let is_double = !call.options("d", SYNOPSIS)?.is_empty();
     let Some(block) = call.block()? else { return Err(Failure::wrong("unterminated block")) };
@@ -107,7 +107,7 @@ pub(in crate::s6_commands) fn background(mut call: Call) -> Outcome {
 }
 
 /// Does `work` in a child of init; returns its process id.
-pub(super) fn start_twice(name: &'static str, work: impl FnOnce() -> Outcome) -> Result<i32, Failure> {
+pub(super) fn start_twice(name: &'static str, work: impl FnOnce() -> CommandResult) -> Result<i32, Failure> {
     let work = || match work() {
         Ok(code) => code,
         Err(failure) => {
@@ -119,7 +119,7 @@ pub(super) fn start_twice(name: &'static str, work: impl FnOnce() -> Outcome) ->
 }
 
 /// Ends with an exit code.
-pub(in crate::s6_commands) fn exit(call: Call) -> Outcome {
+pub(in crate::s6_commands) fn exit(call: Call) -> CommandResult {
     let Some(code) = call.arguments.first() else { return Ok(0) };
     let code = number(code).ok_or_else(|| Failure::usage("exit [ exitcode ]"))?;
     Ok(u8::try_from(code & 0xff).unwrap_or_default())

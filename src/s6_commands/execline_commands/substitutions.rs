@@ -1,16 +1,16 @@
 //! Commands that replace variables in the rest of the vector: `define`, `importas`, `import`, `multidefine`,
 //! `elgetpositionals`, and several at once with `multisubstitute`.
 
-use crate::execline::substitute::{Variable, substitute};
+use crate::execline::substitute::{Substitution, substitute};
 use crate::execline::transform::Transform;
-use crate::s6_commands::call::{Argument, Call, Outcome, number};
+use crate::s6_commands::call::{Argument, Call, CommandResult, number};
 use crate::s6_commands::failure::Failure;
 use crate::text::shown_bytes;
 
 /// What directives have come to.
 #[derive(Default)]
-struct Found {
-    variables: Vec<Variable>,
+struct Substitutions {
+    variables: Vec<Substitution>,
     /// Names to be removed from the environment.
     removed: Vec<Argument>,
 }
@@ -32,7 +32,7 @@ impl From<Failure> for Wrong {
     }
 }
 
-type Directive = fn(&mut Call, &mut Found) -> Result<(), Wrong>;
+type Directive = fn(&mut Call, &mut Substitutions) -> Result<(), Wrong>;
 
 const DIRECTIVES: [(&str, Directive); 5] = [
     ("define", read_define),
@@ -42,31 +42,31 @@ const DIRECTIVES: [(&str, Directive); 5] = [
     ("import", read_import),
 ];
 
-pub(in crate::s6_commands) fn define(call: Call) -> Outcome {
+pub(in crate::s6_commands) fn define(call: Call) -> CommandResult {
     alone(call, read_define, "define [ -N | -n ] [ -s ] [ -C | -c ] [ -d delim ] key value prog...")
 }
 
-pub(in crate::s6_commands) fn importas(call: Call) -> Outcome {
+pub(in crate::s6_commands) fn importas(call: Call) -> CommandResult {
     let synopsis = "importas [ -i | -D default ] [ -u ] [ -N | -n ] [ -s ] [ -C | -c ] [ -d delim ] key var prog...";
     alone(call, read_importas, synopsis)
 }
 
-pub(in crate::s6_commands) fn import(call: Call) -> Outcome {
+pub(in crate::s6_commands) fn import(call: Call) -> CommandResult {
     let synopsis = "import [ -i | -D default ] [ -u ] [ -N | -n ] [ -s ] [ -C | -c ] [ -d delim ] var prog...";
     alone(call, read_import, synopsis)
 }
 
-pub(in crate::s6_commands) fn multidefine(call: Call) -> Outcome {
+pub(in crate::s6_commands) fn multidefine(call: Call) -> CommandResult {
     let synopsis = "multidefine [ -0 ] [ -r ] [ -N | -n ] [ -C | -c ] [ -d delim ] value { vars... } prog...";
     alone(call, read_multidefine, synopsis)
 }
 
-pub(in crate::s6_commands) fn elgetpositionals(call: Call) -> Outcome {
+pub(in crate::s6_commands) fn elgetpositionals(call: Call) -> CommandResult {
     alone(call, read_positionals, "elgetpositionals [ -P num ] prog...")
 }
 
-fn alone(mut call: Call, directive: Directive, synopsis: &str) -> Outcome {
-    let mut found = Found::default();
+fn alone(mut call: Call, directive: Directive, synopsis: &str) -> CommandResult {
+    let mut found = Substitutions::default();
     directive(&mut call, &mut found).map_err(|wrong| match wrong {
         Wrong::Syntax => Failure::usage(synopsis),
         Wrong::Key => Failure::fatal(111, "bad substitution key"),
@@ -78,7 +78,7 @@ fn alone(mut call: Call, directive: Directive, synopsis: &str) -> Outcome {
 }
 
 /// Replaces the variables of all directives of a block at once, so that no value is substituted again.
-pub(in crate::s6_commands) fn multisubstitute(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn multisubstitute(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "see http://skarnet.org/software/execline/multisubstitute.html";
     if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
@@ -87,7 +87,7 @@ pub(in crate::s6_commands) fn multisubstitute(mut call: Call) -> Outcome {
     if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let mut found = Found::default();
+    let mut found = Substitutions::default();
     let mut inner = call.next(call.name, block, call.environment.clone());
     while !inner.arguments.is_empty() {
         let word = inner.arguments.remove(0);
@@ -106,20 +106,20 @@ pub(in crate::s6_commands) fn multisubstitute(mut call: Call) -> Outcome {
     run(call, &found)
 }
 
-fn run(mut call: Call, found: &Found) -> Outcome {
+fn run(mut call: Call, found: &Substitutions) -> CommandResult {
     let mut environment = call.environment.clone();
     found.removed.iter().for_each(|name| environment.unset(name));
     call.arguments = substitute(&call.arguments, &found.variables);
     call.exec_with(&environment)
 }
 
-impl Found {
+impl Substitutions {
     /// Adds a variable.
     fn add(&mut self, name: Argument, values: Vec<Argument>) -> Result<(), Wrong> {
         if name.is_empty() || self.variables.iter().any(|variable| variable.name == name) {
             return Err(Wrong::Key);
         }
-        self.variables.push(Variable { name, values });
+        self.variables.push(Substitution { name, values });
         Ok(())
     }
 }
@@ -149,7 +149,7 @@ fn take_arguments<const N: usize>(call: &mut Call) -> Result<[Argument; N], Wron
     taken.try_into().map_err(|_| Wrong::Syntax)
 }
 
-fn read_define(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
+fn read_define(call: &mut Call, found: &mut Substitutions) -> Result<(), Wrong> {
     let mut transform = Transform::default();
     options(call, "NnsCcd:", &mut transform)?;
     let [key, value] = take_arguments(call)?;
@@ -157,14 +157,14 @@ fn read_define(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
     found.add(key, values)
 }
 
-fn read_importas(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
+fn read_importas(call: &mut Call, found: &mut Substitutions) -> Result<(), Wrong> {
     let (transform, import) = import_options(call)?;
     let [key, variable] = take_arguments(call)?;
     read_variable(call, found, &transform, import, (key, variable))
 }
 
 /// Of execline before 2.9: the variable is known by its own name.
-fn read_import(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
+fn read_import(call: &mut Call, found: &mut Substitutions) -> Result<(), Wrong> {
     let (transform, import) = import_options(call)?;
     let [variable] = take_arguments(call)?;
     read_variable(call, found, &transform, import, (variable.clone(), variable))
@@ -191,7 +191,7 @@ fn import_options(call: &mut Call) -> Result<(Transform, Import), Wrong> {
 
 fn read_variable(
     call: &Call,
-    found: &mut Found,
+    found: &mut Substitutions,
     transform: &Transform,
     import: Import,
     (key, variable): (Argument, Argument),
@@ -211,7 +211,7 @@ fn read_variable(
 }
 
 /// Splits a value into several variables.
-fn read_multidefine(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
+fn read_multidefine(call: &mut Call, found: &mut Substitutions) -> Result<(), Wrong> {
     let mut transform = Transform { split: true, ..Transform::default() };
     let others = options(call, "0rNnCcd:", &mut transform)?;
     let has = |letter| others.iter().any(|(one, _)| *one == letter);
@@ -241,7 +241,7 @@ fn read_multidefine(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
 }
 
 /// `$#`, `$0`, `$1` … and `$@` from the environment.
-fn read_positionals(call: &mut Call, found: &mut Found) -> Result<(), Wrong> {
+fn read_positionals(call: &mut Call, found: &mut Substitutions) -> Result<(), Wrong> {
     let mut least = 0;
     for (_, value) in call.options("P:", "").map_err(|_| Wrong::Syntax)? {
         least = number(&value).ok_or(Wrong::Syntax)?;

@@ -9,15 +9,15 @@ use nix::unistd::{getpid as process_id, getppid};
 use super::pipes;
 use super::sequence::name_of;
 use crate::execline::positional::{self, ARGUMENTS};
-use crate::s6_commands::call::{Argument, Call, Outcome};
+use crate::s6_commands::call::{Argument, Call, CommandResult};
 use crate::s6_commands::chain;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
-use crate::sys::chain::Ended;
+use crate::sys::exec_chain::Ended;
 use crate::text::shown_bytes;
 
 /// Executes the rest with one more variable.
-pub(in crate::s6_commands) fn export(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn export(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "export variable value prog...";
     if call.arguments.len() < 3 {
         return Err(Failure::usage(SYNOPSIS));
@@ -30,7 +30,7 @@ pub(in crate::s6_commands) fn export(mut call: Call) -> Outcome {
 }
 
 /// Executes the rest without a variable.
-pub(in crate::s6_commands) fn unexport(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn unexport(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "unexport variable prog...";
     if call.arguments.len() < 2 {
         return Err(Failure::usage(SYNOPSIS));
@@ -57,7 +57,7 @@ fn own_name(name: Argument) -> Result<Argument, Failure> {
 }
 
 /// Executes the rest with an empty environment, or without the variables of execline.
-pub(in crate::s6_commands) fn emptyenv(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn emptyenv(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "emptyenv [ -p | -c | -o | -P ] prog...";
     let found = call.options("pcoP", SYNOPSIS)?;
     let has = |letter| found.iter().any(|(one, _)| *one == letter);
@@ -100,7 +100,7 @@ enum Fallback {
 }
 
 /// Executes the rest with what a program prints as the value of a variable.
-pub(in crate::s6_commands) fn backtick(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn backtick(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str =
         "backtick [ -i | -I | -x | -D default ] [ -N | -n ] [ -E | -e ] var { prog... } remainder...";
     let (mut fallback, mut chomps, mut imports) = (Fallback::Fail, true, false);
@@ -169,7 +169,7 @@ fn read_value(
 }
 
 /// Executes the rest with standard input's content as the value of a variable.
-pub(in crate::s6_commands) fn withstdinas(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn withstdinas(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "withstdinas [ -i | -I | -D default ] [ -N | -n ] [ -E | -e ] var remainder...";
     let (mut fallback, mut chomps, mut imports) = (Fallback::Ignore, true, false);
     for (letter, value) in call.options("iINnD:Ee", SYNOPSIS)? {
@@ -203,7 +203,7 @@ pub(in crate::s6_commands) fn withstdinas(mut call: Call) -> Outcome {
 }
 
 /// Executes the rest with our process id as the value of a variable.
-pub(in crate::s6_commands) fn getpid(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn getpid(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "getpid [ -E | -e ] [ -P | -p ] variable prog...";
     let (mut imports, mut is_parents) = (false, false);
     for (letter, _) in call.options("EePp", SYNOPSIS)? {
@@ -221,7 +221,7 @@ pub(in crate::s6_commands) fn getpid(mut call: Call) -> Outcome {
 }
 
 /// Executes the rest with the working directory as the value of a variable.
-pub(in crate::s6_commands) fn getcwd(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn getcwd(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "getcwd [ -E | -e ] variable prog...";
     let imports = call.options("Ee", SYNOPSIS)?.last().is_some_and(|(letter, _)| *letter == b'E');
     if call.arguments.len() < 2 {
@@ -233,7 +233,7 @@ pub(in crate::s6_commands) fn getcwd(mut call: Call) -> Outcome {
 }
 
 /// Executes the rest with this variable; if it is imported, replaced in the rest and not in the environment.
-pub(super) fn with_variable(mut call: Call, name: &[u8], value: Option<&[u8]>, imports: bool) -> Outcome {
+pub(super) fn with_variable(mut call: Call, name: &[u8], value: Option<&[u8]>, imports: bool) -> CommandResult {
     let mut environment = call.environment.clone();
     environment.put(name, value);
     if imports {

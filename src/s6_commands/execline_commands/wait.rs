@@ -4,10 +4,10 @@ use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::signal::Signal;
 
-use crate::s6_commands::call::{Call, Outcome, number};
+use crate::s6_commands::call::{Call, CommandResult, number};
 use crate::s6_commands::failure::Failure;
-use crate::s6_commands::waiting::{self, Moment, Signals};
-use crate::sys::chain;
+use crate::s6_commands::waiting::{self, BlockedSignals, Moment};
+use crate::sys::exec_chain;
 
 const SYNOPSIS: &str = "wait [ -I | -i ] [ -a | -o ] [ -r | -t timeout ] { pids... } [ prog... ]";
 /// The exit code if there was nothing to wait for.
@@ -23,10 +23,10 @@ struct Wanted {
 }
 
 /// A child that ended: its process id and exit code.
-type Found = Option<(i32, u8)>;
+type Exited = Option<(i32, u8)>;
 
 /// Waits for children, then executes the rest.
-pub(in crate::s6_commands) fn wait(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn wait(mut call: Call) -> CommandResult {
     let wrong = || Failure::usage(SYNOPSIS);
     let (mut insists, mut is_one_enough, mut timeout) = (false, false, None);
     for (letter, value) in call.options("iIaort:", SYNOPSIS)? {
@@ -56,15 +56,15 @@ pub(in crate::s6_commands) fn wait(mut call: Call) -> Outcome {
 }
 
 /// Returns the child that ended: of several that are all waited for the last one named.
-fn wait_for(wanted: &Wanted, insists: bool) -> Result<Found, Failure> {
+fn wait_for(wanted: &Wanted, insists: bool) -> Result<Exited, Failure> {
     let refused = |errno| Failure::unable("wait", errno);
     let end = wanted.timeout.map(waiting::after).transpose().map_err(refused)?.flatten();
-    let signals = Signals::block(&[Signal::SIGCHLD]).map_err(refused)?;
+    let signals = BlockedSignals::block(&[Signal::SIGCHLD]).map_err(refused)?;
     let mut left = wanted.pids.clone();
     // Waiting for all children always succeeds.
     let mut last = if wanted.pids.is_empty() && !wanted.is_one_enough { Some((0, 0)) } else { None };
     loop {
-        match chain::wait(-1, wanted.timeout.is_none()) {
+        match exec_chain::wait(-1, wanted.timeout.is_none()) {
             Err(Errno::ECHILD) => return Ok(last),
             Err(errno) => return Err(refused(errno)),
             Ok(None) => match sleep(&signals, end).map_err(refused)? {
@@ -87,7 +87,7 @@ fn wait_for(wanted: &Wanted, insists: bool) -> Result<Found, Failure> {
 }
 
 /// Sleeps until a child ends; returns `false` when the time is over.
-fn sleep(signals: &Signals, end: Moment) -> Result<bool, Errno> {
+fn sleep(signals: &BlockedSignals, end: Moment) -> Result<bool, Errno> {
     while signals.next()?.is_some() {}
     let [is_ended] = waiting::until([(signals.descriptor(), PollFlags::POLLIN)], end)?;
     Ok(is_ended || end.is_none_or(|end| waiting::now().is_ok_and(|now| now < end)))

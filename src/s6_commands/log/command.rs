@@ -12,16 +12,16 @@ use nix::sys::signal::Signal;
 use nix::unistd::{read, write};
 
 use super::directory::errno;
-use super::rotation::LogDirectory;
-use super::script::{Action, Script, Target};
+use super::rotation::RotatedDirectory;
+use super::script::{LogAction, LogScript, LogTarget};
 use super::stamp::{Stamp, zone};
 use crate::config::zone::Zone;
 use crate::error::EXIT_WRONG;
-use crate::s6_commands::call::{Argument, Call, Outcome, number, print_error};
+use crate::s6_commands::call::{Argument, Call, CommandResult, number, print_error};
 use crate::s6_commands::failure::{Failure, errno_text};
-use crate::s6_commands::waiting::{self, Signals};
-use crate::sys::chain::{close_fd, inherited, wait};
+use crate::s6_commands::waiting::{self, BlockedSignals};
 use crate::sys::descriptors::standard;
+use crate::sys::exec_chain::{close_fd, inherited, wait};
 use crate::text::shown_bytes;
 
 const SYNOPSIS: &str = "s6-log [ -d notif ] [ -q | -v ] [ -b ] [ -p ] [ -l linelimit ] [ -- ] logging_script";
@@ -30,8 +30,8 @@ const MIN_LIMIT: usize = 48;
 const CHUNK: usize = 4096;
 
 struct Logger {
-    script: Script,
-    directories: Vec<LogDirectory>,
+    script: LogScript,
+    directories: Vec<RotatedDirectory>,
     zone: Option<Zone>,
     /// For standard output; `None` after it could not be written.
     output: Option<Vec<u8>>,
@@ -39,12 +39,12 @@ struct Logger {
     line: Vec<u8>,
     line_limit: usize,
     is_quiet: bool,
-    reading: Reading,
+    reading: InputState,
 }
 
 /// How far the input is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
+enum InputState {
     On,
     /// To the end of the present line.
     LastLine,
@@ -52,7 +52,7 @@ enum Reading {
 }
 
 /// Reads lines until there are none.
-pub(in crate::s6_commands) fn s6_log(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_log(mut call: Call) -> CommandResult {
     let (mut verbosity, mut is_blocking, mut is_protected, mut line_limit, mut notify) =
         (1_u32, false, false, 8192, None);
     for (letter, value) in call.options("qvbpl:d:", SYNOPSIS)? {
@@ -73,11 +73,11 @@ pub(in crate::s6_commands) fn s6_log(mut call: Call) -> Outcome {
         line_limit = line_limit.max(MIN_LIMIT);
     }
     let is_quiet = verbosity == 0;
-    let script = Script::read(&call.arguments, is_quiet)?;
-    let open = |settings: &super::script::Settings| LogDirectory::open(settings.clone(), is_quiet);
+    let script = LogScript::read(&call.arguments, is_quiet)?;
+    let open = |settings: &super::script::LogSettings| RotatedDirectory::open(settings.clone(), is_quiet);
     let directories = script.directories.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let waits = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGALRM, Signal::SIGCHLD, Signal::SIGPIPE];
-    let signals = Signals::block(&waits).map_err(|errno| Failure::unable("selfpipe_trapset", errno))?;
+    let signals = BlockedSignals::block(&waits).map_err(|errno| Failure::unable("selfpipe_trapset", errno))?;
     if let Some(fd) = notify {
         let _closed = write(inherited(fd), b"\n");
         close_fd(fd);
@@ -91,7 +91,7 @@ pub(in crate::s6_commands) fn s6_log(mut call: Call) -> Outcome {
         line: Vec::new(),
         line_limit,
         is_quiet,
-        reading: Reading::On,
+        reading: InputState::On,
     };
     logger.run(&call, &signals, is_blocking, is_protected).map_err(|errno| Failure::unable("iopause", errno))?;
     logger.finish().map_err(|errno| Failure::unable("iopause", errno))?;
@@ -110,14 +110,20 @@ fn notification(number: u32) -> Result<i32, Failure> {
 }
 
 impl Logger {
-    fn run(&mut self, call: &Call, signals: &Signals, is_blocking: bool, is_protected: bool) -> Result<(), Errno> {
+    fn run(
+        &mut self,
+        call: &Call,
+        signals: &BlockedSignals,
+        is_blocking: bool,
+        is_protected: bool,
+    ) -> Result<(), Errno> {
         loop {
             self.directories.iter_mut().for_each(|directory| directory.advance(call, signals));
-            let is_busy = self.directories.iter().any(LogDirectory::is_busy) || self.has_output();
-            if self.reading == Reading::Over && !is_busy {
+            let is_busy = self.directories.iter().any(RotatedDirectory::is_busy) || self.has_output();
+            if self.reading == InputState::Over && !is_busy {
                 return Ok(());
             }
-            let reads = self.reading != Reading::Over && !(is_blocking && is_busy);
+            let reads = self.reading != InputState::Over && !(is_blocking && is_busy);
             let retries =
                 self.directories.iter().filter(|directory| directory.is_busy()).map(|directory| directory.retry);
             let moment = retries.fold(None, |one, other| waiting::earlier(one, other.filter(|moment| *moment > 0)));
@@ -138,7 +144,7 @@ impl Logger {
             if takes_output {
                 self.write_output();
             }
-            if has_input && self.reading != Reading::Over {
+            if has_input && self.reading != InputState::Over {
                 self.read_input();
             }
         }
@@ -148,13 +154,13 @@ impl Logger {
         self.output.as_ref().is_some_and(|output| !output.is_empty())
     }
 
-    fn take_signals(&mut self, signals: &Signals, is_protected: bool) -> Result<(), Errno> {
+    fn take_signals(&mut self, signals: &BlockedSignals, is_protected: bool) -> Result<(), Errno> {
         while let Some(signal) = signals.next()? {
             match signal {
-                Signal::SIGALRM => self.directories.iter_mut().for_each(LogDirectory::force_rotation),
+                Signal::SIGALRM => self.directories.iter_mut().for_each(RotatedDirectory::force_rotation),
                 Signal::SIGTERM if is_protected => {}
-                Signal::SIGTERM | Signal::SIGHUP if self.reading == Reading::On => {
-                    self.reading = if self.line.is_empty() { Reading::Over } else { Reading::LastLine };
+                Signal::SIGTERM | Signal::SIGHUP if self.reading == InputState::On => {
+                    self.reading = if self.line.is_empty() { InputState::Over } else { InputState::LastLine };
                 }
                 // SIGCHLD, and SIGPIPE, which the failed write reports.
                 _ => {}
@@ -184,7 +190,7 @@ impl Logger {
     fn read_input(&mut self) {
         let mut chunk = [0; 2 * CHUNK];
         // After the last line nothing is taken that another reader may want.
-        let room = if self.reading == Reading::LastLine { 1 } else { chunk.len() };
+        let room = if self.reading == InputState::LastLine { 1 } else { chunk.len() };
         let length = match read(standard(0), &mut chunk[..room]) {
             Err(Errno::EAGAIN | Errno::EINTR) => return,
             Err(errno) => {
@@ -194,7 +200,7 @@ impl Logger {
             Ok(length) => length,
         };
         if length == 0 {
-            self.reading = Reading::Over;
+            self.reading = InputState::Over;
             if !self.line.is_empty() {
                 self.end_line();
             }
@@ -206,7 +212,7 @@ impl Logger {
                 continue;
             }
             if self.line_limit > 0 && self.line.len() >= self.line_limit {
-                if self.reading == Reading::LastLine {
+                if self.reading == InputState::LastLine {
                     self.warn("input line too long, stopping before the end");
                 }
                 self.end_line();
@@ -218,16 +224,16 @@ impl Logger {
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         let now = Stamp::now();
-        let actions: Vec<Action> = self.script.actions(&line).into_iter().cloned().collect();
+        let actions: Vec<LogAction> = self.script.actions(&line).into_iter().cloned().collect();
         for action in actions {
             self.act(&action, &line, now);
         }
-        if self.reading == Reading::LastLine {
-            self.reading = Reading::Over;
+        if self.reading == InputState::LastLine {
+            self.reading = InputState::Over;
         }
     }
 
-    fn act(&mut self, action: &Action, line: &[u8], now: Stamp) {
+    fn act(&mut self, action: &LogAction, line: &[u8], now: Stamp) {
         let mut text = Argument::new();
         if action.has_label {
             text.extend(now.label().into_bytes());
@@ -242,23 +248,23 @@ impl Logger {
             text.push(b' ');
         }
         match &action.target {
-            Target::Output => {
+            LogTarget::Output => {
                 if let Some(output) = &mut self.output {
                     output.extend([&text, line, b"\n"].concat());
                 }
             }
-            Target::Directory(index) => {
+            LogTarget::Directory(index) => {
                 if let Some(directory) = self.directories.get_mut(*index) {
                     directory.put(&[&text, line, b"\n"].concat());
                 }
             }
-            Target::Alert(limit) => {
+            LogTarget::Alert(limit) => {
                 let is_cut = *limit > 0 && limit.saturating_add(3) < line.len();
                 let (shown, end) =
                     if is_cut { (line.get(..*limit).unwrap_or(line), &b"...\n"[..]) } else { (line, &b"\n"[..]) };
                 let _closed = write(standard(2), &[b"s6-log: alert: ", text.as_slice(), shown, end].concat());
             }
-            Target::Status(file, size) => self.write_status(file, &[&text, line, b"\n"].concat(), *size),
+            LogTarget::Status(file, size) => self.write_status(file, &[&text, line, b"\n"].concat(), *size),
         }
     }
 
@@ -278,7 +284,7 @@ impl Logger {
 
     /// Marks every `current` as whole; what is refused is tried again.
     fn finish(&mut self) -> Result<(), Errno> {
-        let mut left: Vec<&mut LogDirectory> = self.directories.iter_mut().collect();
+        let mut left: Vec<&mut RotatedDirectory> = self.directories.iter_mut().collect();
         loop {
             left.retain_mut(|directory| !directory.finish());
             if left.is_empty() {

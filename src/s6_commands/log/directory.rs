@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, fchmod, umask};
 
-use super::script::Settings;
+use super::script::LogSettings;
 use super::stamp::{Stamp, is_archive};
 use crate::s6_commands::failure::Failure;
 use crate::s6_commands::lock::lock;
@@ -20,8 +20,8 @@ use crate::text::shown;
 const FINISHED: u32 = 0o100;
 
 /// The place and the files of one directory.
-pub(super) struct Directory {
-    pub settings: Settings,
+pub(super) struct OpenDirectory {
+    pub settings: LogSettings,
     pub path: PathBuf,
     /// `current`.
     pub file: File,
@@ -41,12 +41,12 @@ pub(super) enum Suffix {
     Interrupted,
 }
 
-impl Directory {
+impl OpenDirectory {
     /// Opens a directory, which is created, and archives what an interrupted process has left.
     ///
     /// # Errors
     /// The system refused it, or another process has its lock.
-    pub fn open(settings: Settings) -> Result<Self, Failure> {
+    pub fn open(settings: LogSettings) -> Result<Self, Failure> {
         let path = PathBuf::from(OsStr::from_bytes(&settings.path));
         let place = shown(&path);
         let refused = |what: String| move |error: io::Error| Failure::unable(what, errno(&error));
@@ -145,7 +145,7 @@ fn state_of(path: &Path) -> io::Result<Option<bool>> {
 }
 
 /// Archives what a process has left that was interrupted, perhaps in a rotation.
-fn recover(settings: &Settings, path: &Path) -> Result<(), Failure> {
+fn recover(settings: &LogSettings, path: &Path) -> Result<(), Failure> {
     let place = shown(path);
     let refused = |what: &'static str| {
         let place = place.clone();
@@ -170,7 +170,7 @@ fn recover(settings: &Settings, path: &Path) -> Result<(), Failure> {
 ///
 /// # Errors
 /// The system's.
-pub(super) fn archive(settings: &Settings, path: &Path, name: &str, suffix: Suffix) -> io::Result<()> {
+pub(super) fn archive(settings: &LogSettings, path: &Path, name: &str, suffix: Suffix) -> io::Result<()> {
     let file = path.join(name);
     let meta = match file.metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -187,7 +187,7 @@ pub(super) fn archive(settings: &Settings, path: &Path, name: &str, suffix: Suff
     trim(settings, path)
 }
 
-fn trim(settings: &Settings, path: &Path) -> io::Result<()> {
+fn trim(settings: &LogSettings, path: &Path) -> io::Result<()> {
     let mut archives = Vec::new();
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();

@@ -5,18 +5,18 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 
-use super::directory::{Directory, Suffix, archive, errno};
-use super::script::{Processor, Settings};
+use super::directory::{OpenDirectory, Suffix, archive, errno};
+use super::script::{LogSettings, Processor};
 use crate::s6_commands::call::{Call, print_error};
 use crate::s6_commands::chain;
 use crate::s6_commands::failure::{Failure, errno_text};
-use crate::s6_commands::waiting::{self, Moment, Signals};
-use crate::sys::chain::{Ended, fork_chain, place};
+use crate::s6_commands::waiting::{self, BlockedSignals, Moment};
+use crate::sys::exec_chain::{Ended, fork_chain, place};
 use crate::text::shown;
 
 /// How far a rotation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum RotationStep {
     /// There is none.
     Writable,
     Sync,
@@ -34,23 +34,23 @@ enum Step {
 }
 
 /// A directory that lines are written to, with those that wait.
-pub(super) struct LogDirectory {
-    directory: Directory,
+pub(super) struct RotatedDirectory {
+    directory: OpenDirectory,
     pending: Vec<u8>,
-    step: Step,
+    step: RotationStep,
     /// When what failed is tried again.
     pub retry: Moment,
     is_quiet: bool,
 }
 
-impl LogDirectory {
+impl RotatedDirectory {
     /// Opens one.
     ///
     /// # Errors
-    /// As [`Directory::open`].
-    pub fn open(settings: Settings, is_quiet: bool) -> Result<Self, Failure> {
-        let directory = Directory::open(settings)?;
-        Ok(Self { directory, pending: Vec::new(), step: Step::Writable, retry: Some(0), is_quiet })
+    /// As [`OpenDirectory::open`].
+    pub fn open(settings: LogSettings, is_quiet: bool) -> Result<Self, Failure> {
+        let directory = OpenDirectory::open(settings)?;
+        Ok(Self { directory, pending: Vec::new(), step: RotationStep::Writable, retry: Some(0), is_quiet })
     }
 
     /// Adds a line to those that wait.
@@ -60,14 +60,14 @@ impl LogDirectory {
 
     /// Returns whether lines wait, or a rotation.
     pub fn is_busy(&self) -> bool {
-        !self.pending.is_empty() || self.step != Step::Writable
+        !self.pending.is_empty() || self.step != RotationStep::Writable
     }
 
     /// Goes on with the rotation and writes what waits, as far as that is possible now.
-    pub fn advance(&mut self, call: &Call, signals: &Signals) {
+    pub fn advance(&mut self, call: &Call, signals: &BlockedSignals) {
         while self.is_busy() && !self.is_paused() {
-            if self.step != Step::Writable {
-                if let Step::Processing(_) = self.step {
+            if self.step != RotationStep::Writable {
+                if let RotationStep::Processing(_) = self.step {
                     return;
                 }
                 if let Err((what, error)) = self.rotate(call, signals) {
@@ -79,9 +79,9 @@ impl LogDirectory {
                 Ok(written) => {
                     let ended = self.pending.get(written.wrapping_sub(1)) == Some(&b'\n');
                     self.pending.drain(..written);
-                    let Settings { size, tolerance, .. } = self.directory.settings;
+                    let LogSettings { size, tolerance, .. } = self.directory.settings;
                     if ended && self.directory.size + tolerance >= size {
-                        self.step = Step::Sync;
+                        self.step = RotationStep::Sync;
                     }
                 }
                 Err(error) => self.fail(&format!("write to {}", shown(&self.directory.file("current"))), &error),
@@ -95,27 +95,27 @@ impl LogDirectory {
 
     /// Begins a rotation, if there is anything in `current`.
     pub fn force_rotation(&mut self) {
-        if self.step == Step::Writable && self.directory.size > 0 {
-            self.step = Step::Sync;
+        if self.step == RotationStep::Writable && self.directory.size > 0 {
+            self.step = RotationStep::Sync;
         }
     }
 
     /// A child has ended: the processor perhaps.
     pub fn child_ended(&mut self, pid: i32, ended: Ended) {
-        if self.step != Step::Processing(pid) {
+        if self.step != RotationStep::Processing(pid) {
             return;
         }
         let place = shown(&self.directory.path);
         match ended {
             Ended::Exited(0) => {
-                self.step = Step::FinishProcessed;
+                self.step = RotationStep::FinishProcessed;
                 self.retry = Some(0);
                 return;
             }
             Ended::Exited(_) => self.warn(&format!("processor failed in {place}")),
             Ended::Killed(_) => self.warn(&format!("processor crashed in {place}")),
         }
-        self.step = Step::RunProcessor;
+        self.step = RotationStep::RunProcessor;
         self.pause();
     }
 
@@ -129,7 +129,7 @@ impl LogDirectory {
         is_done
     }
 
-    fn rotate(&mut self, call: &Call, signals: &Signals) -> Result<(), (String, io::Error)> {
+    fn rotate(&mut self, call: &Call, signals: &BlockedSignals) -> Result<(), (String, io::Error)> {
         let path = |name: &str| shown(&self.directory.file(name));
         let at = |what: String| move |error: io::Error| (what, error);
         let rename = |from: &str, to: &str| {
@@ -141,54 +141,58 @@ impl LogDirectory {
             archive(&self.directory.settings, &self.directory.path, name, Suffix::Rotated).map_err(at(what))
         };
         self.step = match self.step {
-            Step::Writable | Step::Processing(_) => self.step,
-            Step::Sync => {
+            RotationStep::Writable | RotationStep::Processing(_) => self.step,
+            RotationStep::Sync => {
                 self.directory.file.sync_all().map_err(at(format!("fd_sync {}", path("current"))))?;
-                Step::Rename
+                RotationStep::Rename
             }
-            Step::Rename => {
+            RotationStep::Rename => {
                 rename("current", "previous")?;
-                Step::NewCurrent
+                RotationStep::NewCurrent
             }
-            Step::NewCurrent => {
+            RotationStep::NewCurrent => {
                 let what = format!("open_append {}", path("current"));
                 self.directory.reopen().map_err(at(what))?;
-                Step::FinishPrevious
+                RotationStep::FinishPrevious
             }
-            Step::FinishPrevious => {
+            RotationStep::FinishPrevious => {
                 self.directory.finish_file("previous").map_err(at(format!("chmod {}", path("previous"))))?;
-                if self.directory.settings.processor.is_some() { Step::RunProcessor } else { Step::ArchivePrevious }
+                if self.directory.settings.processor.is_some() {
+                    RotationStep::RunProcessor
+                } else {
+                    RotationStep::ArchivePrevious
+                }
             }
-            Step::ArchivePrevious => {
+            RotationStep::ArchivePrevious => {
                 archived("previous")?;
-                Step::Writable
+                RotationStep::Writable
             }
-            Step::RunProcessor => Step::Processing(self.process(call, signals)?),
-            Step::FinishProcessed => {
+            RotationStep::RunProcessor => RotationStep::Processing(self.process(call, signals)?),
+            RotationStep::FinishProcessed => {
                 self.directory.finish_file("processed").map_err(at(format!("fd_chmod {}", path("processed"))))?;
-                Step::SyncState
+                RotationStep::SyncState
             }
-            Step::SyncState => {
+            RotationStep::SyncState => {
                 let synced = File::open(self.directory.file("newstate")).and_then(|file| file.sync_all());
                 synced.map_err(at(format!("fd_sync {}", path("newstate"))))?;
-                Step::RemovePrevious
+                RotationStep::RemovePrevious
             }
-            Step::RemovePrevious => {
+            RotationStep::RemovePrevious => {
                 match fs::remove_file(self.directory.file("previous")) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
                         return Err((format!("unlink {}", path("previous")), error));
                     }
                     Ok(()) | Err(_) => {}
                 }
-                Step::RenameState
+                RotationStep::RenameState
             }
-            Step::RenameState => {
+            RotationStep::RenameState => {
                 rename("newstate", "state")?;
-                Step::ArchiveProcessed
+                RotationStep::ArchiveProcessed
             }
-            Step::ArchiveProcessed => {
+            RotationStep::ArchiveProcessed => {
                 archived("processed")?;
-                Step::Writable
+                RotationStep::Writable
             }
         };
         Ok(())
@@ -196,7 +200,7 @@ impl LogDirectory {
 
     /// Starts the processor: `previous` is its standard input, `processed` its output, `state` and `newstate` are at
     /// descriptors 4 and 5, and the directory is its own.
-    fn process(&self, call: &Call, signals: &Signals) -> Result<i32, (String, io::Error)> {
+    fn process(&self, call: &Call, signals: &BlockedSignals) -> Result<i32, (String, io::Error)> {
         let argv: Vec<Vec<u8>> = match &self.directory.settings.processor {
             Some(Processor::Execline(script)) => vec!["execlineb".into(), "-Pc".into(), script.clone()],
             Some(Processor::Shell(script)) => vec!["/bin/sh".into(), "-c".into(), script.clone()],
@@ -218,7 +222,7 @@ impl LogDirectory {
                     .map_err(|errno| Failure::unable("fd_move", errno))?;
             }
             signals.restore().map_err(|errno| Failure::unable("restore signals", errno))?;
-            crate::sys::chain::close_placeholders_on_exec();
+            crate::sys::exec_chain::close_placeholders_on_exec();
             call.execute(&argv, &call.environment)
         };
         let child = fork_chain(|| match run() {
@@ -249,5 +253,5 @@ impl LogDirectory {
 
 fn high(file: OwnedFd) -> Result<OwnedFd, nix::errno::Errno> {
     use std::os::fd::AsRawFd;
-    crate::sys::chain::duplicate(file.as_raw_fd(), 10)
+    crate::sys::exec_chain::duplicate(file.as_raw_fd(), 10)
 }

@@ -13,20 +13,20 @@ const MAX_FILE_SIZE: u64 = 268_435_455;
 
 /// A script.
 #[derive(Default)]
-pub(super) struct Script {
+pub(super) struct LogScript {
     elements: Vec<Element>,
     /// The directories, in the order of the script.
-    pub directories: Vec<Settings>,
+    pub directories: Vec<LogSettings>,
 }
 
 /// Selections, and what is done with the lines that they leave.
 #[derive(Default)]
 struct Element {
-    selections: Vec<Selection>,
-    actions: Vec<Action>,
+    selections: Vec<LineSelection>,
+    actions: Vec<LogAction>,
 }
 
-enum Selection {
+enum LineSelection {
     /// Lines for which nothing was done yet.
     Unused,
     Select(Regex),
@@ -35,8 +35,8 @@ enum Selection {
 
 /// Something to do with a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Action {
-    pub target: Target,
+pub(super) struct LogAction {
+    pub target: LogTarget,
     /// Whether a TAI64N label is in front.
     pub has_label: bool,
     /// Whether local time is in front.
@@ -46,7 +46,7 @@ pub(super) struct Action {
 
 /// Where a line goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum LogTarget {
     Output,
     /// Standard error, at most so many bytes of it; 0: all.
     Alert(usize),
@@ -58,7 +58,7 @@ pub(super) enum Target {
 
 /// What is asked for a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Settings {
+pub(super) struct LogSettings {
     pub path: Argument,
     /// Archived files that are kept.
     pub archives: usize,
@@ -81,8 +81,8 @@ pub(super) enum Processor {
 }
 
 /// Directives that hold for those after them.
-struct Defaults {
-    settings: Settings,
+struct ActionDefaults {
+    settings: LogSettings,
     alert: usize,
     status: usize,
     prefix: Option<Argument>,
@@ -90,7 +90,7 @@ struct Defaults {
     has_local_time: bool,
 }
 
-impl Script {
+impl LogScript {
     /// Reads a script.
     ///
     /// # Errors
@@ -98,8 +98,8 @@ impl Script {
     pub fn read(arguments: &[Argument], is_quiet: bool) -> Result<Self, Failure> {
         let mut script = Self::default();
         let mut element = Element::default();
-        let mut defaults = Defaults {
-            settings: Settings {
+        let mut defaults = ActionDefaults {
+            settings: LogSettings {
                 path: Argument::new(),
                 archives: 10,
                 size: 99_999,
@@ -121,10 +121,10 @@ impl Script {
                 }
                 element.selections.push(selection);
             } else if let Some(target) = target(word, &defaults, script.directories.len())? {
-                if let Target::Directory(_) = target {
-                    script.directories.push(Settings { path: word.clone(), ..defaults.settings.clone() });
+                if let LogTarget::Directory(_) = target {
+                    script.directories.push(LogSettings { path: word.clone(), ..defaults.settings.clone() });
                 }
-                element.actions.push(Action {
+                element.actions.push(LogAction {
                     target,
                     has_label: std::mem::take(&mut defaults.has_label),
                     has_local_time: std::mem::take(&mut defaults.has_local_time),
@@ -146,7 +146,7 @@ impl Script {
     }
 
     /// Returns what is to be done with a line, in order.
-    pub fn actions(&self, line: &[u8]) -> Vec<&Action> {
+    pub fn actions(&self, line: &[u8]) -> Vec<&LogAction> {
         // As the C library sees it.
         let end = line.iter().position(|byte| *byte == 0).unwrap_or(line.len());
         let text = CString::new(&line[..end]).unwrap_or_default();
@@ -154,9 +154,9 @@ impl Script {
         for element in &self.elements {
             for selection in &element.selections {
                 is_selected = match selection {
-                    Selection::Unused => found.is_empty(),
-                    Selection::Select(regex) => is_selected || regex.matches(&text),
-                    Selection::Deselect(regex) => is_selected && !regex.matches(&text),
+                    LineSelection::Unused => found.is_empty(),
+                    LineSelection::Select(regex) => is_selected || regex.matches(&text),
+                    LineSelection::Deselect(regex) => is_selected && !regex.matches(&text),
                 };
             }
             if is_selected {
@@ -175,32 +175,32 @@ fn syntax(word: &[u8]) -> Failure {
     Failure::fatal(EXIT_WRONG, format!("syntax error at directive: {}", shown_bytes(word)))
 }
 
-fn selection(word: &[u8]) -> Result<Option<Selection>, Failure> {
+fn selection(word: &[u8]) -> Result<Option<LineSelection>, Failure> {
     let regex = |pattern: &[u8]| {
         let pattern = CString::new(pattern).ok();
         pattern.and_then(|pattern| Regex::new(&pattern)).ok_or_else(|| unrecognized(word))
     };
     match word {
-        [b'f'] => Ok(Some(Selection::Unused)),
+        [b'f'] => Ok(Some(LineSelection::Unused)),
         [b'f', ..] => Err(syntax(word)),
-        [b'+', pattern @ ..] => regex(pattern).map(|regex| Some(Selection::Select(regex))),
-        [b'-', pattern @ ..] => regex(pattern).map(|regex| Some(Selection::Deselect(regex))),
+        [b'+', pattern @ ..] => regex(pattern).map(|regex| Some(LineSelection::Select(regex))),
+        [b'-', pattern @ ..] => regex(pattern).map(|regex| Some(LineSelection::Deselect(regex))),
         _ => Ok(None),
     }
 }
 
-fn target(word: &[u8], defaults: &Defaults, index: usize) -> Result<Option<Target>, Failure> {
+fn target(word: &[u8], defaults: &ActionDefaults, index: usize) -> Result<Option<LogTarget>, Failure> {
     match word {
-        [b'1'] => Ok(Some(Target::Output)),
-        [b'2'] => Ok(Some(Target::Alert(defaults.alert))),
+        [b'1'] => Ok(Some(LogTarget::Output)),
+        [b'2'] => Ok(Some(LogTarget::Alert(defaults.alert))),
         [b'1' | b'2', ..] | [b'='] => Err(syntax(word)),
-        [b'=', file @ ..] => Ok(Some(Target::Status(file.to_vec(), defaults.status))),
-        [b'.' | b'/', ..] => Ok(Some(Target::Directory(index))),
+        [b'=', file @ ..] => Ok(Some(LogTarget::Status(file.to_vec(), defaults.status))),
+        [b'.' | b'/', ..] => Ok(Some(LogTarget::Directory(index))),
         _ => Ok(None),
     }
 }
 
-impl Defaults {
+impl ActionDefaults {
     fn take(&mut self, word: &[u8]) -> Result<(), Failure> {
         let Some((letter, rest)) = word.split_first() else { return Err(unrecognized(word)) };
         let value = || number(rest).map(u64::from).ok_or_else(|| unrecognized(word));
@@ -239,12 +239,12 @@ impl Defaults {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Script, String> {
+    fn read(text: &str) -> Result<LogScript, String> {
         let arguments: Vec<Argument> = text.split(' ').map(|word| word.as_bytes().to_vec()).collect();
-        Script::read(&arguments, true).map_err(|failure| failure.text)
+        LogScript::read(&arguments, true).map_err(|failure| failure.text)
     }
 
-    fn targets(script: &str, line: &str) -> Vec<Target> {
+    fn targets(script: &str, line: &str) -> Vec<LogTarget> {
         let script = read(script).unwrap_or_else(|text| panic!("{text}"));
         script.actions(line.as_bytes()).into_iter().map(|action| action.target.clone()).collect()
     }
@@ -252,11 +252,11 @@ mod tests {
     #[test]
     fn a_line_goes_where_it_is_selected() {
         let script = "- +fatal: 2 - +^STAT =status f /dir";
-        assert_eq!(targets(script, "a fatal: b"), [Target::Alert(200)]);
-        assert_eq!(targets(script, "STAT a"), [Target::Status(b"status".to_vec(), 1001)]);
-        assert_eq!(targets(script, "other"), [Target::Directory(0)]);
-        assert_eq!(targets("1 -a 2", "a"), [Target::Output]);
-        assert_eq!(targets("+.* 1", "a"), [Target::Output]);
+        assert_eq!(targets(script, "a fatal: b"), [LogTarget::Alert(200)]);
+        assert_eq!(targets(script, "STAT a"), [LogTarget::Status(b"status".to_vec(), 1001)]);
+        assert_eq!(targets(script, "other"), [LogTarget::Directory(0)]);
+        assert_eq!(targets("1 -a 2", "a"), [LogTarget::Output]);
+        assert_eq!(targets("+.* 1", "a"), [LogTarget::Output]);
     }
 
     #[test]

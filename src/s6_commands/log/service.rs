@@ -4,7 +4,7 @@ use nix::unistd::geteuid;
 
 use super::command::s6_log;
 use crate::execline::transform::Transform;
-use crate::s6_commands::call::{Argument, Call, Outcome};
+use crate::s6_commands::call::{Argument, Call, CommandResult};
 use crate::s6_commands::container_environment::value_of;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
@@ -15,7 +15,7 @@ const SCRIPT: &[u8] = b"n20 s1000000 T";
 const SCRIPT_VARIABLE: &[u8] = b"S6_LOGGING_SCRIPT";
 
 /// Logs standard input, or a FIFO, into a directory.
-pub(in crate::s6_commands) fn logutil_service(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn logutil_service(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "logutil-service [ -f fifo ] dir";
     let fifo = call.options("f:", SYNOPSIS)?.pop().map(|(_, fifo)| fifo).filter(|fifo| !fifo.is_empty());
     let directory = call.argument(SYNOPSIS)?;

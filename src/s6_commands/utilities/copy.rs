@@ -9,12 +9,12 @@ use std::path::Path;
 
 use nix::sys::stat::{Mode, SFlag, mknod, umask};
 
-use crate::s6_commands::call::{Call, Outcome};
+use crate::s6_commands::call::{Call, CommandResult};
 use crate::s6_commands::failure::Failure;
 use crate::text::shown;
 
 /// Copies a file or a tree.
-pub(in crate::s6_commands) fn s6_hiercopy(call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_hiercopy(call: Call) -> CommandResult {
     let [from, to, ..] = call.arguments.as_slice() else { return Err(Failure::usage("s6-hiercopy src dst")) };
     let (from, to) = (Path::new(std::ffi::OsStr::from_bytes(from)), Path::new(std::ffi::OsStr::from_bytes(to)));
     umask(Mode::empty());

@@ -9,10 +9,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use nix::unistd::{AccessFlags, access, getegid, geteuid, isatty};
 
-use crate::s6_commands::call::{Argument, Call, Outcome, number};
+use crate::s6_commands::call::{Argument, Call, CommandResult, number};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
-use crate::sys::chain::inherited;
+use crate::sys::exec_chain::inherited;
 use crate::sys::regex::Regex;
 use crate::text::shown_bytes;
 
@@ -25,11 +25,11 @@ const BINARY: &[&str] =
 const OTHERS: &[&str] = &["-a", "-o", "!", "(", ")"];
 
 /// Exit code 0 if the expression is true, 1 if not; no expression is not.
-pub(in crate::s6_commands) fn eltest(call: Call) -> Outcome {
+pub(in crate::s6_commands) fn eltest(call: Call) -> CommandResult {
     if call.arguments.is_empty() {
         return Ok(1);
     }
-    let mut parser = Parser { arguments: &call.arguments, at: 0, open: 0 };
+    let mut parser = ExpressionParser { arguments: &call.arguments, at: 0, open: 0 };
     let expression = parser.any()?;
     if parser.at < parser.arguments.len() {
         return Err(parser.unexpected());
@@ -47,13 +47,13 @@ enum Expression<'a> {
     Binary(&'static str, &'a [u8], &'a [u8]),
 }
 
-struct Parser<'a> {
+struct ExpressionParser<'a> {
     arguments: &'a [Argument],
     at: usize,
     open: usize,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> ExpressionParser<'a> {
     fn operator(&self, known: &[&'static str]) -> Option<&'static str> {
         let word = self.arguments.get(self.at)?;
         known.iter().copied().find(|operator| operator.as_bytes() == word.as_slice())

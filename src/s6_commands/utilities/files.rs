@@ -14,7 +14,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chown, linkat, mkdir, mkfifo};
 
 use super::text::base_name;
-use crate::s6_commands::call::{Call, Outcome, number, octal, print_error};
+use crate::s6_commands::call::{Call, CommandResult, number, octal, print_error};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::{Failure, errno_text};
 use crate::text::shown_bytes;
@@ -28,7 +28,7 @@ fn refused(what: &str, path: &[u8]) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::unable(&text, errno(&error))
 }
 
-pub(in crate::s6_commands) fn s6_mkdir(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_mkdir(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-mkdir [ -p ] [ -v ] [ -m mode ] dir";
     let (mut has_parents, mut is_verbose, mut mode) = (false, false, 0o777);
     for (letter, value) in call.options("pvm:", SYNOPSIS)? {
@@ -63,7 +63,7 @@ pub(in crate::s6_commands) fn s6_mkdir(mut call: Call) -> Outcome {
     Ok(code)
 }
 
-pub(in crate::s6_commands) fn s6_mkfifo(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_mkfifo(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-mkfifo [ -m mode ] fifo...";
     let mut mode = 0o666;
     for (_, value) in call.options("m:", SYNOPSIS)? {
@@ -86,7 +86,7 @@ fn id_of(environment: &Environment, name: &str) -> Result<u32, Failure> {
     number(value).ok_or_else(|| Failure::wrong(format!("invalid {name}")))
 }
 
-pub(in crate::s6_commands) fn s6_chown(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_chown(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-chown [ -U ] [ -u uid ] [ -g gid ] file";
     let (mut uid, mut gid) = (None, None);
     for (letter, value) in call.options("Uu:g:", SYNOPSIS)? {
@@ -106,7 +106,7 @@ pub(in crate::s6_commands) fn s6_chown(mut call: Call) -> Outcome {
     Ok(0)
 }
 
-pub(in crate::s6_commands) fn s6_chmod(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_chmod(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-chmod mode file";
     let mode = octal(&call.argument(SYNOPSIS)?).ok_or_else(|| Failure::usage(SYNOPSIS))?;
     let path = call.argument(SYNOPSIS)?;
@@ -115,7 +115,7 @@ pub(in crate::s6_commands) fn s6_chmod(mut call: Call) -> Outcome {
     Ok(0)
 }
 
-pub(in crate::s6_commands) fn s6_touch(call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_touch(call: Call) -> CommandResult {
     if call.arguments.is_empty() {
         return Err(Failure::usage("s6-touch file ..."));
     }
@@ -131,7 +131,7 @@ pub(in crate::s6_commands) fn s6_touch(call: Call) -> Outcome {
     Ok(0)
 }
 
-pub(in crate::s6_commands) fn s6_rmrf(call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_rmrf(call: Call) -> CommandResult {
     if call.arguments.is_empty() {
         return Err(Failure::usage("s6-rmrf file ..."));
     }
@@ -152,12 +152,12 @@ pub(in crate::s6_commands) fn s6_rmrf(call: Call) -> Outcome {
 
 /// How `s6-ln` makes a link.
 #[derive(Clone, Copy)]
-enum Kind {
+enum NewLink {
     Symbolic,
     Hard(AtFlags),
 }
 
-impl Kind {
+impl NewLink {
     fn make(self, to: &[u8], at: &[u8]) -> io::Result<()> {
         let (to, at) = (OsStr::from_bytes(to), OsStr::from_bytes(at));
         match self {
@@ -167,17 +167,17 @@ impl Kind {
     }
 }
 
-pub(in crate::s6_commands) fn s6_ln(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_ln(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-ln [ -n ] [ -s ] [ -f ] [ -L ] [ -P ] src... dest";
-    let (mut kind, mut forces, mut follows) = (Kind::Hard(AtFlags::empty()), false, true);
+    let (mut kind, mut forces, mut follows) = (NewLink::Hard(AtFlags::empty()), false, true);
     for (letter, _) in call.options("nsfLP", SYNOPSIS)? {
         match (letter, kind) {
             (b'n', _) => follows = false,
             (b'f', _) => forces = true,
-            (b's', _) => kind = Kind::Symbolic,
-            (b'L', Kind::Hard(_)) => kind = Kind::Hard(AtFlags::AT_SYMLINK_FOLLOW),
-            (_, Kind::Hard(_)) => kind = Kind::Hard(AtFlags::empty()),
-            (_, Kind::Symbolic) => {}
+            (b's', _) => kind = NewLink::Symbolic,
+            (b'L', NewLink::Hard(_)) => kind = NewLink::Hard(AtFlags::AT_SYMLINK_FOLLOW),
+            (_, NewLink::Hard(_)) => kind = NewLink::Hard(AtFlags::empty()),
+            (_, NewLink::Symbolic) => {}
         }
     }
     let Some(target) = call.arguments.pop().filter(|_| !call.arguments.is_empty()) else {
@@ -202,7 +202,7 @@ pub(in crate::s6_commands) fn s6_ln(mut call: Call) -> Outcome {
 }
 
 /// With force, the new link takes the place of what is there in one step.
-fn link(kind: Kind, source: &[u8], at: &[u8], forces: bool) -> io::Result<()> {
+fn link(kind: NewLink, source: &[u8], at: &[u8], forces: bool) -> io::Result<()> {
     match kind.make(source, at) {
         Err(error) if forces && error.kind() == ErrorKind::AlreadyExists => {
             let temporary = [at, format!(":s6-ln:{}", std::process::id()).as_bytes()].concat();

@@ -8,20 +8,20 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{gethostname, pause, read, sethostname};
 
-use crate::s6_commands::call::{Call, Outcome, number, print};
+use crate::s6_commands::call::{Call, CommandResult, number, print};
 use crate::s6_commands::failure::Failure;
 use crate::s6_commands::waiting;
 use crate::sys::descriptors::standard;
 
-pub(in crate::s6_commands) fn s6_true(_: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_true(_: Call) -> CommandResult {
     Ok(0)
 }
 
-pub(in crate::s6_commands) fn s6_false(_: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_false(_: Call) -> CommandResult {
     Ok(1)
 }
 
-pub(in crate::s6_commands) fn s6_echo(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_echo(mut call: Call) -> CommandResult {
     let (mut separator, mut end) = (b" ".to_vec(), &b"\n"[..]);
     for (letter, value) in call.options("ns:", "s6-echo [ -n ] [ -s sep ] args...")? {
         match letter {
@@ -33,7 +33,7 @@ pub(in crate::s6_commands) fn s6_echo(mut call: Call) -> Outcome {
 }
 
 /// Copies standard input to standard output.
-pub(in crate::s6_commands) fn s6_cat(_: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_cat(_: Call) -> CommandResult {
     let mut chunk = [0; 65_536];
     loop {
         match read(standard(0), &mut chunk) {
@@ -45,7 +45,7 @@ pub(in crate::s6_commands) fn s6_cat(_: Call) -> Outcome {
     }
 }
 
-pub(in crate::s6_commands) fn s6_basename(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_basename(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-basename [ -n ] file [ suffix ]";
     let end = if call.options("n", SYNOPSIS)?.is_empty() { &b"\n"[..] } else { b"" };
     let path = call.argument(SYNOPSIS)?;
@@ -56,7 +56,7 @@ pub(in crate::s6_commands) fn s6_basename(mut call: Call) -> Outcome {
     print(&[name, end].concat()).map(|()| 0)
 }
 
-pub(in crate::s6_commands) fn s6_dirname(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_dirname(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-dirname [ -n ] file";
     let end = if call.options("n", SYNOPSIS)?.is_empty() { &b"\n"[..] } else { b"" };
     let path = call.argument(SYNOPSIS)?;
@@ -85,7 +85,7 @@ fn without_slashes(path: &[u8]) -> &[u8] {
     &path[..end]
 }
 
-pub(in crate::s6_commands) fn s6_printenv(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_printenv(mut call: Call) -> CommandResult {
     let (mut delimiter, mut is_ended) = (b'\n', true);
     for (letter, value) in call.options("nd:0", "s6-printenv [ -n ] [ -0 | -d delimchar ]")? {
         match letter {
@@ -102,7 +102,7 @@ pub(in crate::s6_commands) fn s6_printenv(mut call: Call) -> Outcome {
 }
 
 /// Prints the host's name, or sets it.
-pub(in crate::s6_commands) fn s6_hostname(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_hostname(mut call: Call) -> CommandResult {
     call.options("", "s6-hostname [ hostname ]")?;
     match call.arguments.first() {
         Some(name) => {
@@ -117,7 +117,7 @@ pub(in crate::s6_commands) fn s6_hostname(mut call: Call) -> Outcome {
 }
 
 /// Waits, then executes the rest.
-pub(in crate::s6_commands) fn s6_sleep(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_sleep(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-sleep [ -m ] duration prog...";
     let is_milliseconds = !call.options("m", SYNOPSIS)?.is_empty();
     let time = number(&call.argument(SYNOPSIS)?).map(u64::from).ok_or_else(|| Failure::usage(SYNOPSIS))?;
@@ -131,7 +131,7 @@ pub(in crate::s6_commands) fn s6_sleep(mut call: Call) -> Outcome {
 }
 
 /// Waits for a signal that is not ignored.
-pub(in crate::s6_commands) fn s6_pause(mut call: Call) -> Outcome {
+pub(in crate::s6_commands) fn s6_pause(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "s6-pause [ -t ] [ -h ] [ -a ] [ -q ] [ -b ] [ -i ] [ -p signal,signal... ]";
     let mut ignored = SigSet::empty();
     for (letter, value) in call.options("thaqbip:", SYNOPSIS)? {

@@ -20,12 +20,12 @@ pub struct Beneath {
     /// Which system calls can be used.
     pub syscalls: SyscallSupport,
     /// Whether other mounts are entered.
-    pub mounts: Mounts,
+    pub mounts: MountPolicy,
 }
 
 /// What happens at a mount point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mounts {
+pub enum MountPolicy {
     /// `EXDEV`.
     Stay,
     /// It is entered.
@@ -95,9 +95,9 @@ impl Beneath {
         }
         let handle = openat(directory, path, flags, Mode::empty())?;
         match self.mounts {
-            Mounts::Cross => Ok(handle),
-            Mounts::Stay if mount.is_some() && mount == Some(mount_of(self.syscalls, &handle)?) => Ok(handle),
-            Mounts::Stay => Err(Errno::EXDEV.into()),
+            MountPolicy::Cross => Ok(handle),
+            MountPolicy::Stay if mount.is_some() && mount == Some(mount_of(self.syscalls, &handle)?) => Ok(handle),
+            MountPolicy::Stay => Err(Errno::EXDEV.into()),
         }
     }
 
@@ -106,8 +106,8 @@ impl Beneath {
             | ResolveFlag::RESOLVE_NO_SYMLINKS
             | ResolveFlag::RESOLVE_NO_MAGICLINKS
             | match self.mounts {
-                Mounts::Stay => ResolveFlag::RESOLVE_NO_XDEV,
-                Mounts::Cross => ResolveFlag::empty(),
+                MountPolicy::Stay => ResolveFlag::RESOLVE_NO_XDEV,
+                MountPolicy::Cross => ResolveFlag::empty(),
             };
         let how = OpenHow::new().flags(flags).resolve(inside);
         Ok(open_by_openat2(directory, path, how)?)

@@ -78,7 +78,7 @@ const PIN: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC
 pub fn resolve(syscalls: SyscallSupport, path: &Path) -> Result<Resolved, Unreachable> {
     let rest =
         components(path).map_err(|why| Unreachable { at: shown(path), why: Some(why), cause: Errno::EINVAL.into() })?;
-    Resolver { syscalls, real_path: Vec::new(), rest: rest.into(), links: 0 }.run()
+    PathResolver { syscalls, real_path: Vec::new(), rest: rest.into(), links: 0 }.run()
 }
 
 /// Creates the missing directories of [`Resolved::Missing`], each 0755 and root's, and returns the last.
@@ -130,7 +130,7 @@ pub fn is_empty(directory: &OwnedFd) -> io::Result<bool> {
     Ok(true)
 }
 
-struct Resolver {
+struct PathResolver {
     syscalls: SyscallSupport,
     /// Resolved names so far.
     real_path: Vec<CString>,
@@ -138,7 +138,7 @@ struct Resolver {
     links: usize,
 }
 
-impl Resolver {
+impl PathResolver {
     fn run(mut self) -> Result<Resolved, Unreachable> {
         let mut here = self.top()?;
         for _ in 0..MAX_STEPS {

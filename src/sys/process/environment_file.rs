@@ -34,7 +34,7 @@ pub struct EnvironmentFile {
 }
 
 /// A variable and its value.
-pub type Variable = (OsString, OsString);
+pub type Assignment = (OsString, OsString);
 
 /// Why a file is not used.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ fn assignment(name: &OsStr, value: &OsStr) -> Option<CString> {
 
 /// Returns the `NAME=value` lines as `docker run --env-file` reads them: blank lines and `#` comments are skipped,
 /// values are not interpreted.
-pub fn variables(bytes: &[u8]) -> Vec<Variable> {
+pub fn variables(bytes: &[u8]) -> Vec<Assignment> {
     let lines =
         bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).trim_ascii_start());
     lines

@@ -1,4 +1,4 @@
-//! [`Source`]: the log of one service: the format of its lines, where they go, and the last of them. Must not know
+//! [`ServiceLog`]: the log of one service: the format of its lines, where they go, and the last of them. Must not know
 //! descriptors.
 
 use memchr::memrchr;
@@ -42,7 +42,7 @@ pub enum LogRoute {
 
 /// The log of one service.
 #[derive(Debug, Default)]
-pub struct Source {
+pub struct ServiceLog {
     /// The route as configured.
     pub route: LogRoute,
     /// The route in use: the configured one, or its fallback.
@@ -83,7 +83,7 @@ impl ActiveRoute {
     }
 }
 
-impl Source {
+impl ServiceLog {
     /// Sets the route.
     pub fn set_route(&mut self, route: LogRoute) {
         self.fallback_reported &= self.route == route;
