@@ -345,7 +345,7 @@ pub struct Credentials {
 pub enum Inherited {
     /// All.
     All,
-    /// Those for which [`super::inherited::names_code`] is false, and this PATH.
+    /// Those for which [`super::code_variables::names_code`] is false, and this PATH.
     Safe {
         /// The directories of the container's PATH that only root can write.
         path: OsString,

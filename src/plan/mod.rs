@@ -9,6 +9,7 @@ mod boot_parts;
 mod boot_plan;
 pub mod checks;
 mod closed_scripts;
+pub mod code_variables;
 mod env_scripts;
 pub mod exec_failure;
 mod exec_rights;

@@ -10,7 +10,8 @@ use crate::config::s6_overlay::{self, S6Overlay};
 use crate::config::search_path::DEFAULT_PATH;
 use crate::config::service::Service;
 use crate::plan::ServicePlan;
-use crate::plan::inherited::{Inherited, names_code};
+use crate::plan::code_variables::names_code;
+use crate::plan::inherited::Inherited;
 use crate::sys::process::environment_file::Assignment;
 
 /// Variables for PID 1 only: podman's socket for the container's readiness.

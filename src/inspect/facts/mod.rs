@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use crate::config::values::Uid;
 use crate::plan::facts::{Access, AccountFile, Facts, StdioKind};
-use crate::plan::{inherited, machine_notices};
+use crate::plan::{code_variables, machine_notices};
 use crate::sys::process::resource;
 use crate::sys::{access, dev_null};
 use crate::text::shown;
@@ -85,7 +85,7 @@ pub fn read(config: &Config) -> Facts {
 
 /// Variables of the environment that can name code to run.
 fn variables() -> Vec<String> {
-    let given = std::env::vars_os().filter(|(name, value)| inherited::names_code(name, value));
+    let given = std::env::vars_os().filter(|(name, value)| code_variables::names_code(name, value));
     given.map(|(name, _)| shown(&name)).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
