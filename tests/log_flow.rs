@@ -97,6 +97,7 @@ fn live(entries: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
             launch_context,
             sockets: Default::default(),
             reloader: None,
+            leftovers: run::Leftovers::End,
             host_reporting: Default::default(),
             signal_rules: Vec::new(),
             main_receives_signals: false,

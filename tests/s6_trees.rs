@@ -109,3 +109,42 @@ fn legacy_scripts_and_services_have_their_order_at_the_start_and_at_the_stop() {
     let place = |word: &str| text.find(&format!("| {word}\n")).unwrap_or_else(|| panic!("{word}: {text}"));
     assert!(place("ends") < place("bye") && place("bye") < place("last"), "{text}");
 }
+
+/// Scripts of `cont-init.d` write services, as rtorrent-rutorrent's do, or turn them off: s6-overlay copies `services.d` after
+/// them.
+fn with_services_of_a_script(container: TryContainer) -> TryContainer {
+    let script = "#!/bin/sh\n\
+                  mkdir -p /etc/services.d/late\n\
+                  printf '#!/bin/sh\\ntrap \"exit 0\" TERM\\nkill -0 $(cat /tmp/daemon) && echo daemon lives\\n\
+                  echo late as $(id -u); while :; do sleep 1; done\\n' > /etc/services.d/late/run\n\
+                  chmod 755 /etc/services.d/late/run\n\
+                  [ ! -d /etc/services.d/off ] || : > /etc/services.d/off/down\n\
+                  sleep 1000 > /dev/null 2>&1 & echo $! > /tmp/daemon\n";
+    container.beside("cont-init.d/01-services", script)
+}
+
+#[test]
+fn services_that_a_script_of_cont_init_writes_are_started_and_those_it_turns_off_are_not() {
+    if !possible() {
+        return;
+    }
+    let run = |name: &str| format!("#!/bin/sh\ntrap 'exit 0' TERM\necho {name} runs; while :; do sleep 1; done\n");
+    let container =
+        with_services_of_a_script(container()).script("old/run", &run("old")).script("off/run", &run("off"));
+    let running = container.start();
+    running.wait_for_line(|line| line.ends_with("| late as 0"), LIMIT);
+    running.wait_for_line(|line| line.ends_with("| old runs"), LIMIT);
+    let ended = running.stop().expect(0);
+    ended.assert_line("| daemon lives");
+    ended.assert_no_line("off runs");
+}
+
+#[test]
+fn an_image_whose_services_are_all_written_by_its_scripts_keeps_root_for_them() {
+    if !possible() {
+        return;
+    }
+    let running = with_services_of_a_script(container()).start();
+    running.wait_for_line(|line| line.ends_with("| late as 0"), LIMIT);
+    running.stop().expect(0);
+}

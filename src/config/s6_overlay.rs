@@ -81,7 +81,9 @@ pub enum S6Origin {
     Legacy(PathBuf),
     /// What reads the output of such a service, defined in its directory `log`: its working directory is that one's `log`.
     LegacyLog(ServiceName),
-    /// A oneshot or a single script, without a directory of its own at run time.
+    /// A script of `/etc/cont-init.d`.
+    InitScript,
+    /// A oneshot or another single script, without a directory of its own at run time.
     Script,
 }
 

@@ -74,8 +74,10 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Blockers) {
     let is_root: Vec<bool> = config.services.iter().zip(&runs).map(declared_root).collect();
     let stage = match switch_ability {
         // s6-overlay starts oneshots and longruns side by side, and its scripts may wait for a longrun that they do not
-        // require: where PID 1 stays root anyway nothing is run before the rest.
-        SwitchAbility::Root if config.s6.is_some() && has_root_longrun(config, &is_root) => PrepareStage::default(),
+        // require: where PID 1 stays root anyway only those run before the rest that have nothing beside them.
+        SwitchAbility::Root if config.s6.is_some() && has_root_longrun(config, &is_root) => {
+            prepare::init_scripts(&config.services)
+        }
         SwitchAbility::Root => prepare::stage(&config.services, &is_root),
         SwitchAbility::LimitedRoot | SwitchAbility::User => PrepareStage::default(),
     };

@@ -8,7 +8,8 @@
 //! s6-overlay.
 
 use super::order;
-use crate::config::service::{Kind, Service};
+use crate::config::s6_overlay::S6Origin;
+use crate::config::service::{Command, Kind, Service};
 
 /// Which services run in the stage, and which root oneshots cannot.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -68,6 +69,40 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> PrepareStage {
     }
     stage.members = sorted.into_iter().filter(|at| stage.has(*at)).collect();
     stage
+}
+
+/// Returns the scripts of `cont-init.d` as the stage, if everything else that an image made for s6-overlay starts waits for
+/// the last of them; otherwise nothing, because they may wait for what runs beside them. After the stage its definitions are
+/// read again: s6-overlay copies `/etc/services.d` after the scripts, which may write it (FIELD §2.2).
+pub(super) fn init_scripts(services: &[Service]) -> PrepareStage {
+    let is_script = |service: &Service| service.s6 == Some(S6Origin::InitScript);
+    let needs = order::needs(services);
+    let sorted: Vec<usize> = order::layers(services).into_iter().flatten().collect();
+    let scripts = sorted.iter().copied().filter(|at| services.get(*at).is_some_and(is_script));
+    let members: Vec<usize> = scripts.collect();
+    let Some(last) = members.last() else { return PrepareStage::default() };
+    // Which of them are the last script or wait for it, directly or not.
+    let mut waits = vec![false; services.len()];
+    for at in &sorted {
+        let mut needed = needs.get(*at).into_iter().flatten();
+        let is_after = at == last || needed.any(|need| waits.get(*need) == Some(&true));
+        if let Some(slot) = waits.get_mut(*at) {
+            *slot = is_after;
+        }
+    }
+    let runs_beside = |(service, waits): (&Service, &bool)| {
+        service.enabled && service.command != Command::Nothing && !is_script(service) && !waits
+    };
+    if services.iter().zip(&waits).any(runs_beside) {
+        return PrepareStage::default();
+    }
+    let mut member = vec![false; services.len()];
+    for at in &members {
+        if let Some(slot) = member.get_mut(*at) {
+            *slot = true;
+        }
+    }
+    PrepareStage { members, member, after_drop: Vec::new() }
 }
 
 /// Why a oneshot is needed after it is done, if it is: the stage ends and stops everything in it.

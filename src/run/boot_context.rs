@@ -9,25 +9,28 @@ use std::time::Instant;
 
 use crate::boot::s6_layout::S6State;
 use crate::boot::steps::{self, BootEnded, StepContext};
-use crate::config::Config;
 use crate::config::container::LogFormat;
+use crate::config::s6_overlay::S6Origin;
 use crate::config::service::{Limit, Service};
 use crate::config::values::{Capability, Gid, ServiceName};
 use crate::config::zone::Zone;
+use crate::config::{self, Config, key_lines};
 use crate::control::runtime_dir::RuntimeDir;
 use crate::control::server::ControlContext;
 use crate::control::snapshot;
 use crate::control::timings::Moments;
 use crate::error::{Error, Refused};
-use crate::inspect::{doctor, facts, zone_file};
+use crate::inspect::{doctor, facts, source, zone_file};
 use crate::log::own_messages::{self, with_outputs};
 use crate::plan::checks::locate_all;
 use crate::plan::facts::Facts;
 use crate::plan::show::ReportLine;
-use crate::plan::{self, BootPlan, DropLevel};
+use crate::plan::{self, BootPlan, DropLevel, Step};
 use crate::run::notify_sockets::{self, Sockets};
 use crate::run::step_timer::StepTimer;
-use crate::run::{self, Environment, HostReporting, LaunchContext, ServiceEntry, Stage, StageResult, terminal};
+use crate::run::{
+    self, Environment, HostReporting, LaunchContext, Leftovers, ServiceEntry, Stage, StageResult, terminal,
+};
 use crate::supervise::{Setup, Start, StopReason};
 use crate::sys::privilege::{Dropped, EffectiveUser};
 use crate::sys::process::filter::ProtectedProcess;
@@ -70,6 +73,8 @@ pub(super) struct EarlyStage<'a> {
     pub plan: &'a BootPlan,
     /// What PID 1 is.
     pub parent: Parent,
+    /// What becomes of processes that they leave.
+    pub leftovers: Leftovers,
     /// The bound control socket.
     pub listener: Option<&'a UnixListener>,
     /// The handlers.
@@ -95,7 +100,20 @@ impl BootContext {
         let first: BTreeSet<_> = self.plan.prepare.iter().cloned().collect();
         let services: Vec<_> = self.config.services.iter().filter(|service| first.contains(&service.name)).collect();
         let services: Vec<Service> = services.into_iter().cloned().collect();
-        let early = EarlyStage { services: &services, plan: &self.plan, parent: Parent::Root, listener, signals };
+        let is_script = |service: &Service| service.s6 == Some(S6Origin::InitScript);
+        let reads_again = services.iter().any(is_script);
+        let early = EarlyStage {
+            services: &services,
+            plan: &self.plan,
+            parent: Parent::Root,
+            // A daemon of such a script goes on, as under s6-overlay, unless it would be the only process of root.
+            leftovers: match self.plan.privilege.drop {
+                DropLevel::StayRoot if reads_again => Leftovers::Keep,
+                _ => Leftovers::End,
+            },
+            listener,
+            signals,
+        };
         let result = self.run_early(early)?;
         if result.stop_reason != StopReason::NothingLeft {
             return Ok(Some((result.code, result.output_deadline)));
@@ -103,15 +121,42 @@ impl BootContext {
         self.prepare_failed = first.difference(&result.done).cloned().collect();
         self.done = result.done;
         self.prepare_moments = result.moments;
-        self.facts = facts::read(&self.config);
-        let mut second = plan::boot(&self.config, &self.facts)?;
-        locate_all(&mut second, doctor::host_context);
-        let first = self.replace_plan(second, "after the root oneshots");
+        let first = match reads_again {
+            true => self.read_again("after the scripts of cont-init.d")?,
+            false => {
+                self.facts = facts::read(&self.config);
+                let mut second = plan::boot(&self.config, &self.facts)?;
+                locate_all(&mut second, doctor::host_context);
+                self.replace_plan(second, "after the root oneshots")
+            }
+        };
         if let Some((why, code)) = plan::main_is_still_missing(&self.plan, &self.facts) {
             tracing::error!("main command: {why}; nothing was started after the root oneshots");
             return Ok(Some((code, result.output_deadline)));
         }
         self.perform_again(&first, (user, signals), result.output_deadline)
+    }
+
+    /// Reads the configuration of an image made for s6-overlay again, which its programs may have changed, and plans with it.
+    /// Returns the plan before.
+    ///
+    /// # Errors
+    /// When it has become wrong.
+    pub(super) fn read_again(&mut self, when: &str) -> Result<BootPlan, Error> {
+        let sources = source::read(&source::ConfigPaths::installed(), self.given.clone(), self.given_main.clone());
+        self.config = config::read(&sources)?;
+        self.facts = facts::read(&self.config);
+        let mut second = plan::boot(&self.config, &self.facts).map_err(|error| key_lines::placed(error, &sources))?;
+        locate_all(&mut second, doctor::host_context);
+        let first = self.replace_plan(second, when);
+        let layouts = self.plan.steps.iter().filter_map(|planned| match &planned.step {
+            Step::S6Layout(layout) => Some(layout),
+            _ => None,
+        });
+        for (s6, layout) in self.s6.iter_mut().zip(layouts) {
+            s6.add(&layout.services);
+        }
+        Ok(first)
     }
 
     /// Does what the present plan says besides the first one. Returns a code and the deadline for the last lines only if a
@@ -144,7 +189,7 @@ impl BootContext {
     /// # Errors
     /// When no event loop can be set up.
     pub(super) fn run_early(&self, early: EarlyStage<'_>) -> Result<StageResult, Refused> {
-        let EarlyStage { services, plan, parent, listener, signals } = early;
+        let EarlyStage { services, plan, parent, leftovers, listener, signals } = early;
         let stop_timeout = self.config.container.stop_timeout;
         let groups = (parent == Parent::Root).then(|| plan.identity.groups.clone());
         run::run(Stage {
@@ -157,6 +202,7 @@ impl BootContext {
             control: listener.and_then(|listener| listener.try_clone().ok()),
             control_context: self.control_context(),
             preparing: true,
+            leftovers,
             started_at: self.step_timer.started_at(),
             tty: self.facts.tty,
             reloader: None,
@@ -222,6 +268,7 @@ impl BootContext {
             control: listener,
             control_context,
             preparing: false,
+            leftovers: Leftovers::End,
             started_at,
             tty,
             reloader: Some(self),

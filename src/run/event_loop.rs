@@ -16,7 +16,7 @@ use super::journal::Journal;
 use super::process_manager::ProcessManager;
 use super::reloader::Reloader;
 use super::reports::{ReportContext, RunKind};
-use super::stage::Stage;
+use super::stage::{Leftovers, Stage};
 use super::{event_fields, kill_report, reports};
 use crate::boot::s6_layout::S6State;
 use crate::config::container::SignalRule;
@@ -65,6 +65,7 @@ pub(super) struct EventLoop<'a> {
     /// Received signals without an effect: each is logged once.
     pub(super) unhandled_signals: BTreeSet<Signal>,
     pub(super) run_kind: RunKind,
+    pub(super) leftovers: Leftovers,
     pub(super) stop_timeout: Duration,
     pub(super) callers: AllowedUsers,
     /// In an image made for s6-overlay: its state.
@@ -116,6 +117,7 @@ impl<'a> EventLoop<'a> {
             unhandled_signals: BTreeSet::new(),
             stop_deadline: None,
             run_kind,
+            leftovers: stage.leftovers,
             stop_timeout,
             callers,
         };

@@ -36,6 +36,8 @@ pub struct Stage<'a> {
     pub control_context: ControlContext,
     /// Whether this is *prepare*.
     pub preparing: bool,
+    /// What becomes of processes that its services have left.
+    pub leftovers: Leftovers,
     /// When PID 1 started.
     pub started_at: Instant,
     /// Whether HUP is a hang-up: standard input is a terminal.
@@ -49,6 +51,15 @@ pub struct Stage<'a> {
     pub main_receives_signals: bool,
     /// What a reload reads again; `None`: no reload in this stage.
     pub reloader: Option<&'a mut dyn Reloader>,
+}
+
+/// What becomes of processes that the services of a stage have left, when nothing of it is left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftovers {
+    /// They are ended.
+    End,
+    /// They go on.
+    Keep,
 }
 
 /// What is reported to the host. Opened before the drop.

@@ -7,14 +7,14 @@ use std::os::unix::net::UnixListener;
 use std::time::Instant;
 
 use super::boot_context::{BootContext, EarlyStage};
+use super::stage::Leftovers;
+use crate::config::Config;
 use crate::config::s6_overlay::{HOOK, OnFailure, S6Origin, S6Overlay};
 use crate::config::service::{Command, Kind, RunAs, Service};
 use crate::config::values::ServiceName;
-use crate::config::{self, Config, key_lines};
 use crate::error::{Error, Place};
-use crate::inspect::{doctor, facts, source};
-use crate::plan::checks::locate_all;
-use crate::plan::{self, BootPlan, Step};
+use crate::inspect::facts;
+use crate::plan::{self, BootPlan};
 use crate::supervise::StopReason;
 use crate::sys::privilege::EffectiveUser;
 use crate::sys::process::launch::Parent;
@@ -83,7 +83,14 @@ impl BootContext {
             EffectiveUser::Unprivileged => Parent::App,
         };
         let services = std::slice::from_ref(&hook.service);
-        let result = self.run_early(EarlyStage { services, plan: &hook.plan, parent, listener, signals })?;
+        let result = self.run_early(EarlyStage {
+            services,
+            plan: &hook.plan,
+            parent,
+            leftovers: Leftovers::End,
+            listener,
+            signals,
+        })?;
         if result.stop_reason != StopReason::NothingLeft {
             return Ok(Some((result.code, result.output_deadline)));
         }
@@ -98,19 +105,7 @@ impl BootContext {
             }
             (code, false) => tracing::warn!("S6_STAGE2_HOOK ended with code {code}"),
         }
-        let sources = source::read(&source::ConfigPaths::installed(), self.given.clone(), self.given_main.clone());
-        self.config = config::read(&sources)?;
-        self.facts = facts::read(&self.config);
-        let mut second = plan::boot(&self.config, &self.facts).map_err(|error| key_lines::placed(error, &sources))?;
-        locate_all(&mut second, doctor::host_context);
-        let first = self.replace_plan(second, "after S6_STAGE2_HOOK");
-        let layouts = self.plan.steps.iter().filter_map(|planned| match &planned.step {
-            Step::S6Layout(layout) => Some(layout),
-            _ => None,
-        });
-        for (s6, layout) in self.s6.iter_mut().zip(layouts) {
-            s6.add(&layout.services);
-        }
+        let first = self.read_again("after S6_STAGE2_HOOK")?;
         if let Some((why, code)) = plan::main_is_missing(&self.plan, &self.facts) {
             tracing::error!("main command: {why}; nothing was started after S6_STAGE2_HOOK");
             return Ok(Some((code, result.output_deadline)));

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::event_loop::EventLoop;
 use super::exit_report::{self, ResponsibleService};
 use super::reports::RunKind;
+use super::stage::Leftovers;
 use super::{StageResult, kill_remaining, main_blockers, panic_message, reasons};
 use crate::error::{EXIT_REFUSED, cause_text};
 use crate::supervise::{Exit, StatusState, StopReason, StopShares};
@@ -32,7 +33,9 @@ impl EventLoop<'_> {
         // Log writers are children, too: those that are left at the end are killed.
         let writers_deadline = Instant::now() + term_deadline.saturating_duration_since(Instant::now()) / 2;
         self.processes.logs.close_writers(writers_deadline);
-        kill_remaining::terminate_remaining(&mut self.processes, self.run_kind, term_deadline, kill_deadline);
+        if self.leftovers == Leftovers::End || self.stop_reason != StopReason::NothingLeft {
+            kill_remaining::terminate_remaining(&mut self.processes, self.run_kind, term_deadline, kill_deadline);
+        }
         let StopShares { lines, .. } = StopShares::of(self.stop_timeout);
         let output_deadline = self.deadline_before(|shares| shares.margin).min(Instant::now() + lines);
         self.processes.logs.finish(output_deadline);

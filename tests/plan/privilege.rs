@@ -7,7 +7,7 @@ use std::time::Duration;
 use stepdown::config::Config;
 use stepdown::config::container::*;
 use stepdown::config::probe::*;
-use stepdown::config::s6_overlay::S6Origin;
+use stepdown::config::s6_overlay::{S6Origin, S6Overlay};
 use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::plan::facts::*;
@@ -231,6 +231,26 @@ fn prepare_is_the_root_oneshots_and_what_they_wait_for() {
     let groups = |name| service(&plan, name).credentials.groups.clone();
     assert_eq!(groups("first"), Some(vec![Gid(1000)]), "before the drop, PID 1's groups are root's");
     assert_eq!((groups("third"), groups("unrelated")), (None, None));
+}
+
+#[test]
+fn scripts_of_cont_init_run_before_the_rest_if_all_of_it_waits_for_them() {
+    let of = |origin, service| Service { user: RunAs::Root, no_new_privileges: false, s6: Some(origin), ..service };
+    let script = |name: &str| of(S6Origin::InitScript, oneshot(name));
+    let second = || Service { after: names(&["first"]), ..script("second") };
+    let web = |after: &[&str]| {
+        of(S6Origin::Legacy("/etc/services.d/web".into()), Service { after: names(after), ..longrun("web") })
+    };
+    let at_the_end = of(S6Origin::Script, Service { command: Command::Nothing, ..oneshot("bye") });
+    let prepared_of = |services: Vec<Service>| {
+        let config = Config { services, s6: Some(S6Overlay::default()), ..config() };
+        prepared(&plan::boot(&config, &docker()).unwrap()).join(" ")
+    };
+    assert_eq!(prepared_of(vec![web(&["second"]), second(), script("first"), at_the_end]), "first second");
+    let beside = of(S6Origin::Longrun("/etc/s6-overlay/s6-rc.d/db".into()), longrun("db"));
+    assert_eq!(prepared_of(vec![web(&["second"]), second(), script("first"), beside]), "", "a script may wait for db");
+    assert_eq!(prepared_of(vec![web(&["first"]), second(), script("first")]), "");
+    assert_eq!(prepared_of(vec![web(&[])]), "");
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub fn init(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &mut
         draft.service.command = command;
         draft.dependencies.extend(names.last().map(|before| after(before, &draft.service)));
         names.push(draft.service.name.clone());
-        adopt(image, draft, found);
+        adopt(image, draft, S6Origin::InitScript, found);
     }
     names
 }
@@ -50,7 +50,7 @@ pub fn finish(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &m
         draft.service.stop.timeout = image.overlay.finish_timeout;
         draft.dependencies.extend(names.last().map(|next| after(next, &draft.service)));
         names.push(draft.service.name.clone());
-        adopt(image, draft, found);
+        adopt(image, draft, S6Origin::Script, found);
     }
     names
 }
@@ -76,7 +76,7 @@ pub fn custom(
         draft.service.command = command;
         draft.dependencies.extend(names.last().or(before).map(|before| after(before, &draft.service)));
         names.push(draft.service.name.clone());
-        adopt(image, draft, found);
+        adopt(image, draft, S6Origin::Script, found);
     }
     names
 }
@@ -151,8 +151,8 @@ fn draft(
     Some(Draft { service, dependencies, stop_timeout_at: None, notices, rows, source: DraftSource::Tree })
 }
 
-fn adopt(image: &Image, mut draft: Draft, found: &mut TreeContents) {
-    image.adopt(&mut draft.service, S6Origin::Script);
+fn adopt(image: &Image, mut draft: Draft, origin: S6Origin, found: &mut TreeContents) {
+    image.adopt(&mut draft.service, origin);
     found.anything = true;
     found.drafts.push(draft);
 }

@@ -58,7 +58,7 @@ fn directory(service: &Service, all: &[Service]) -> Option<S6Directory> {
     let (kind, definition) = match service.s6.as_ref()? {
         S6Origin::Longrun(definition) => (S6DirectoryKind::Longrun, definition),
         S6Origin::Legacy(definition) => (S6DirectoryKind::Legacy, definition),
-        S6Origin::LegacyLog(_) | S6Origin::Script => return None,
+        S6Origin::LegacyLog(_) | S6Origin::InitScript | S6Origin::Script => return None,
     };
     let is_its_log = |other: &&Service| matches!(&other.s6, Some(S6Origin::LegacyLog(of)) if *of == service.name);
     let log = all.iter().find(is_its_log).map(|log| log.name.clone());
