@@ -312,8 +312,7 @@ impl Logs {
     /// Returns the last `most` lines of a service, the oldest first; `None` if it inherits the container's outputs, so
     /// that its lines were not read.
     pub fn last_lines(&self, id: Id, most: usize) -> Option<Vec<TailLine>> {
-        self.captures(id)
-            .then(|| self.service_logs.get(id.0).map(|service_log| service_log.tail.last(most)).unwrap_or_default())
+        self.captures(id).then(|| self.service_logs.get(id.0).map(|log| log.tail.last(most)).unwrap_or_default())
     }
 
     /// Returns a service's lines from now on, of which at most `room` wait: see [`super::tail::Tail::follow`]. `None` as
