@@ -53,11 +53,11 @@ fn main() {
 
 /// The seconds that this process and its children were busy.
 fn busy() -> f64 {
-    let of = |who: UsageWho| {
+    let usage_of = |who: UsageWho| {
         let usage = getrusage(who).unwrap();
         (usage.user_time() + usage.system_time()).num_microseconds() as f64 / 1e6
     };
-    of(UsageWho::RUSAGE_SELF) + of(UsageWho::RUSAGE_CHILDREN)
+    usage_of(UsageWho::RUSAGE_SELF) + usage_of(UsageWho::RUSAGE_CHILDREN)
 }
 
 /// Returns how long one such piece takes in a process of its own.

@@ -36,7 +36,8 @@ fn main() {
     // Reads until this process ends: the outputs are never closed.
     std::thread::spawn(move || swallow(File::from(reader)));
     let place = tempfile::tempdir().unwrap();
-    let to = LogDirectory { path: place.path().into(), max_size: 10 << 20, keep: 2, max_age: None, compress: false };
+    let directory =
+        LogDirectory { path: place.path().into(), max_size: 10 << 20, keep: 2, max_age: None, compress: false };
     let user = FileUser::new(Uid(geteuid().as_raw()), Gid(getegid().as_raw()), None);
     for (name, output, route) in [
         ("tagged", OutputKind::Stdout, LogRoute::Tagged("web".to_owned())),
@@ -44,7 +45,7 @@ fn main() {
         (
             "directory",
             OutputKind::Files,
-            LogRoute::Files { name: "web".to_owned(), to, user, fallback: Box::new(LogRoute::Plain) },
+            LogRoute::Files { name: "web".to_owned(), to: directory, user, fallback: Box::new(LogRoute::Plain) },
         ),
     ] {
         let (user, kernel) = pass(bytes, output, route);
@@ -64,9 +65,9 @@ fn pass(bytes: usize, output: OutputKind, route: LogRoute) -> (f64, f64) {
     let printed = std::thread::spawn(move || {
         let line = [[b'x'; 99].as_slice(), b"\n"].concat();
         let block = line.repeat(640);
-        let mut to = File::from(writer);
+        let mut directory = File::from(writer);
         for _ in 0..bytes.div_ceil(block.len()) {
-            to.write_all(&block).unwrap();
+            directory.write_all(&block).unwrap();
         }
     });
     let busy = || {

@@ -134,7 +134,7 @@ fn files_of(folder: &str) -> Vec<Source> {
             }
         }
     }
-    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found.sort_by(|left, right| left.path.cmp(&right.path));
     assert!(found.len() > 50, "the files of {folder} are not where they were");
     found
 }
@@ -234,7 +234,9 @@ fn matches_everything(source: &Source) -> Vec<String> {
         arm.starts_with("_ =>") || arm.starts_with("_ if ") || line.contains(" | _ =>") || line.contains("{ _ =>")
     });
     match source.part() == "supervise" {
-        true => lines.map(|(at, _)| source.says(&format!("line {} has a `_ =>`: name the rest", at + 1))).collect(),
+        true => {
+            lines.map(|(index, _)| source.says(&format!("line {} has a `_ =>`: name the rest", index + 1))).collect()
+        }
         false => Vec::new(),
     }
 }
@@ -267,13 +269,13 @@ fn decides_by_values(source: &Source) -> Vec<String> {
     let code = source.code.split("#[cfg(test)]").next().unwrap_or_default();
     let is_in_word = |letter: char| letter.is_alphanumeric() || letter == '_';
     let asks = |line: &&str| {
-        MESSAGES.iter().flat_map(|name| line.match_indices(name)).any(|(at, name)| {
-            let rest = line[at + name.len()..].trim_start_matches(".as_str()");
+        MESSAGES.iter().flat_map(|name| line.match_indices(name)).any(|(index, name)| {
+            let rest = line[index + name.len()..].trim_start_matches(".as_str()");
             // A literal leaves nothing behind.
             let compared = rest.strip_prefix(" == ").or_else(|| rest.strip_prefix(" != "));
             let is_literal =
-                compared.is_some_and(|other| !other.starts_with(|letter| is_in_word(letter) || "&*(".contains(letter)));
-            !line[..at].ends_with(is_in_word) && (is_literal || QUESTIONS.iter().any(|ask| rest.starts_with(ask)))
+                compared.is_some_and(|right| !right.starts_with(|letter| is_in_word(letter) || "&*(".contains(letter)));
+            !line[..index].ends_with(is_in_word) && (is_literal || QUESTIONS.iter().any(|ask| rest.starts_with(ask)))
         })
     };
     let broken = code.lines().filter(|line| !may && asks(line));

@@ -17,11 +17,11 @@ fn a_oneshot_runs_when_its_time_comes_and_not_before() {
         return;
     }
     let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 5;
-    let at = format!("*:*:{}", second % 60);
-    let job = format!("type = \"oneshot\"\ncommand = [\"echo\", \"now\"]\nat = \"{at}\"\n");
+    let time_of_day = format!("*:*:{}", second % 60);
+    let job = format!("type = \"oneshot\"\ncommand = [\"echo\", \"now\"]\nat = \"{time_of_day}\"\n");
     let running = app().service("job.toml", &job).start();
     let next = running.wait_for_line(|line| line.contains("job: runs at"), LIMIT);
-    assert!(next.contains(&format!("runs at {at}, next 2")), "{next}");
+    assert!(next.contains(&format!("runs at {time_of_day}, next 2")), "{next}");
     running.wait_for_line(|line| line == "now", TWO_MINUTES);
     running.wait_for_line(|line| line.contains("job: done after"), LIMIT);
     running.stop().expect(0);

@@ -252,17 +252,17 @@ fn status_tells_what_is_known() {
     let (code, text) = client_text(&running, &["status", "--json"]);
     assert_eq!(code, 1);
     let all = json(&text);
-    let of = |name: &str| {
+    let service_of = |name: &str| {
         let services = all["services"].as_array().unwrap().iter();
         services.clone().find(|service| service["name"] == name).unwrap().clone()
     };
-    let speaks = of("speaks");
+    let speaks = service_of("speaks");
     assert_eq!((&speaks["status_text"], &speaks["kind"]), (&"serving three".into(), &"longrun".into()));
     assert!(speaks["usage"]["memory"].as_u64().unwrap() > 10_000 && speaks["usage"]["processes"] == 1, "{speaks}");
     assert!(speaks["uptime_ms"].as_u64().unwrap() >= speaks["since_ms"].as_u64().unwrap(), "{speaks}");
-    assert_eq!(of("asked")["healthy"], false);
-    assert_eq!(of("waits")["waits_for"], serde_json::json!(["path:/never"]));
-    assert_eq!(of("later")["waits_for"], serde_json::json!(["waits"]));
+    assert_eq!(service_of("asked")["healthy"], false);
+    assert_eq!(service_of("waits")["waits_for"], serde_json::json!(["path:/never"]));
+    assert_eq!(service_of("later")["waits_for"], serde_json::json!(["waits"]));
     let (code, text) = client_text(&running, &["health"]);
     assert_eq!(code, 1);
     for line in ["asked: unhealthy", "waits: waiting (waits for path:/never)", "later: waiting (waits for waits)"] {

@@ -224,7 +224,7 @@ fn t38_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one() {
 fn made(candidates: &[&str]) -> Result<runtime_dir::RuntimeDir, String> {
     let candidates: Vec<_> = candidates.iter().map(PathBuf::from).collect();
     runtime_dir::make(&candidates)
-        .map_err(|all| all.iter().map(|one| format!("{}: {}\n", one.path.display(), one.why)).collect())
+        .map_err(|all| all.iter().map(|error| format!("{}: {}\n", error.path.display(), error.why)).collect())
 }
 
 #[test]

@@ -79,7 +79,7 @@ const SIGNALS: &str = "fork(); while (1) { kill $_, 1 for 42, 43, 'USR2' }";
 /// Who floods, so many of each.
 fn floods(kind: &str) -> Vec<(String, String)> {
     let many = |count: usize, text: &str| -> Vec<(String, String)> {
-        (0..count).map(|at| (format!("{kind}-{at}.toml"), text.to_owned())).collect()
+        (0..count).map(|index| (format!("{kind}-{index}.toml"), text.to_owned())).collect()
     };
     // Lines of some length: a debug build spends its time on each line.
     let line = "y".repeat(63);
@@ -88,9 +88,9 @@ fn floods(kind: &str) -> Vec<(String, String)> {
         "tagged" => many(8, &format!("command = [\"yes\", \"{line}\"]\n")),
         "json" => many(4, &format!("command = [\"yes\", \"{line}\"]\nlog = {{ format = \"json\" }}\n")),
         "files" => (0..2)
-            .map(|at| {
-                let log = format!("{{ directory = \"/tmp/log-{at}\", max_size = \"1M\", keep = 2 }}");
-                (format!("files-{at}.toml"), format!("command = [\"yes\", \"{line}\"]\nlog = {log}\n"))
+            .map(|index| {
+                let log = format!("{{ directory = \"/tmp/log-{index}\", max_size = \"1M\", keep = 2 }}");
+                (format!("files-{index}.toml"), format!("command = [\"yes\", \"{line}\"]\nlog = {log}\n"))
             })
             .collect(),
         "readiness" => many(4, &(perl(READINESS) + "ready = { fd = 3 }\n")),

@@ -30,7 +30,7 @@ fn load(files: &[TextFile]) -> Config {
             [tree, name, inner] if tree == "services.d" => {
                 drop(entries.insert(name.clone(), Content::Dir([(inner.clone(), file)].into())));
             }
-            other => panic!("{other:?} is no place for a file"),
+            right => panic!("{right:?} is no place for a file"),
         }
     }
     let texts = || files.iter().map(|file| format!("--- {:?}\n{}", file.path, file.text)).collect::<String>();
@@ -46,7 +46,7 @@ fn placeless(service: &Service) -> Service {
 fn is_read_back(imported: &Imported) -> Config {
     let config = load(&imported.files());
     let mut meant: Vec<Service> = imported.services.iter().map(|imported| placeless(&imported.service)).collect();
-    meant.sort_by(|one, other| one.name.cmp(&other.name));
+    meant.sort_by(|left, right| left.name.cmp(&right.name));
     let got: Vec<Service> = config.services.iter().map(placeless).collect();
     assert_eq!(got, meant);
     config

@@ -38,7 +38,7 @@ const WIDTH: usize = 8;
 
 fn oneshot(name: &str, script: &str, route: LogRoute, logs: &Path) -> ServiceEntry {
     let argv: Vec<OsString> = ["/bin/sh", "-c", script].map(OsString::from).into();
-    let to = LogDirectory {
+    let log_directory = LogDirectory {
         path: logs.join(name),
         max_size: 300_000,
         keep: 1000,
@@ -49,7 +49,7 @@ fn oneshot(name: &str, script: &str, route: LogRoute, logs: &Path) -> ServiceEnt
         LogRoute::Inherit => Log { format: Some(LogFormat::Inherit), directory: None },
         LogRoute::Tagged => Log::default(),
         LogRoute::Json => Log { format: Some(LogFormat::Json), directory: None },
-        LogRoute::Directory => Log { format: None, directory: Some(to) },
+        LogRoute::Directory => Log { format: None, directory: Some(log_directory) },
     };
     let service = Service { command: Command::Argv(argv.clone()), log, ..plan_inputs::oneshot(name) };
     let plan = ServicePlan {
@@ -163,7 +163,7 @@ fn a_million_lines_of_twenty_services_arrive_once_whole_and_in_order_by_every_wa
     const EACH: usize = 50_000;
     let place = tempfile::tempdir().unwrap();
     let ways = [LogRoute::Tagged, LogRoute::Json, LogRoute::Directory, LogRoute::Inherit];
-    let services: Vec<_> = (0..20).map(|at| (format!("s{at:02}"), ways[at % 4])).collect();
+    let services: Vec<_> = (0..20).map(|index| (format!("s{index:02}"), ways[index % 4])).collect();
     let entries = services.iter().map(|(name, route)| {
         let lines = format!("seq -f '{name} line %.0f \"quoted\"' 1 {EACH}");
         // What is inherited is not put together by us: a writer must write whole lines itself.
@@ -174,9 +174,9 @@ fn a_million_lines_of_twenty_services_arrive_once_whole_and_in_order_by_every_wa
     let (from_stderr, stderr) = pipe().unwrap();
     let reader = std::thread::spawn(move || {
         let mut lines = Vec::new();
-        for (at, line) in BufReader::new(File::from(from_stdout)).lines().enumerate() {
+        for (index, line) in BufReader::new(File::from(from_stdout)).lines().enumerate() {
             // It stalls now and then: longer than the pipe and the buffers last.
-            if at % 150_000 == 1000 {
+            if index % 150_000 == 1000 {
                 std::thread::sleep(Duration::from_millis(150));
             }
             lines.push(line.unwrap());
@@ -199,7 +199,8 @@ fn a_million_lines_of_twenty_services_arrive_once_whole_and_in_order_by_every_wa
             got.insert(name.clone(), text.lines().map(str::to_owned).collect());
         }
         let lines = got.remove(&name).unwrap_or_default();
-        let wrong = lines.iter().enumerate().find(|(at, line)| **line != format!("{name} line {} \"quoted\"", at + 1));
+        let wrong =
+            lines.iter().enumerate().find(|(index, line)| **line != format!("{name} line {} \"quoted\"", index + 1));
         assert_eq!((wrong, lines.len()), (None, EACH), "{name} {route:?}");
     }
     assert!(got.is_empty(), "somebody else spoke: {:?}", got.keys());

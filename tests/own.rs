@@ -211,28 +211,28 @@ fn mounts_are_entered_where_that_is_asked_but_never_the_kernels() {
 /// where no handle could be kept.
 fn needs_few_descriptors(root: &Root, files: u64) {
     directory("data");
-    let mut at = here("data");
+    let mut path = here("data");
     for level in 0..200 {
-        at.push("d".repeat(1 + level % 10));
-        fs::create_dir(&at).unwrap();
-        fs::write(at.join(OsStr::from_bytes(b"n\n\x1b[31m\xff\xfe")), "").unwrap();
+        path.push("d".repeat(1 + level % 10));
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join(OsStr::from_bytes(b"n\n\x1b[31m\xff\xfe")), "").unwrap();
     }
-    fs::write(at.join("x".repeat(255)), "").unwrap();
+    fs::write(path.join("x".repeat(255)), "").unwrap();
     for number in 0..3000 {
         fs::create_dir(here("data").join(format!("wide {number}"))).unwrap();
     }
     for number in 0..files {
-        File::create(at.join(format!("file {number}"))).unwrap();
+        File::create(path.join(format!("file {number}"))).unwrap();
     }
     for number in 0..20 {
-        fs::create_dir(at.join(format!("last {number}"))).unwrap();
+        fs::create_dir(path.join(format!("last {number}"))).unwrap();
     }
     let entries = 1 + 200 * 2 + 1 + 3000 + files + 20;
     setrlimit(Resource::RLIMIT_NOFILE, 32, 32).unwrap();
     let report = own(root, &tree(here("data"), 1000));
     assert!(report.is_clean(), "{report:?}");
     assert_eq!((report.entries, report.changed), (entries, entries));
-    assert_eq!((ids(at.join("last 7")), ids(here("data"))), (APP, APP));
+    assert_eq!((ids(path.join("last 7")), ids(here("data"))), (APP, APP));
     assert_eq!(own(root, &tree(here("data"), 1000)).changed, 0);
 }
 

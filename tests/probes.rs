@@ -162,22 +162,22 @@ fn a_good_answer_does_not_wait_for_its_body() {
 #[test]
 fn paths_and_sockets_appear() {
     let place = tempfile::tempdir().unwrap();
-    let at = |name: &str| place.path().join(name);
-    File::create(at("file")).unwrap();
-    let _stream = UnixListener::bind(at("stream")).unwrap();
-    let _datagram = UnixDatagram::bind(at("datagram")).unwrap();
-    drop(UnixListener::bind(at("dead")).unwrap());
-    let missing = format!("{} is not there", at("none").display());
+    let path_of = |name: &str| place.path().join(name);
+    File::create(path_of("file")).unwrap();
+    let _stream = UnixListener::bind(path_of("stream")).unwrap();
+    let _datagram = UnixDatagram::bind(path_of("datagram")).unwrap();
+    drop(UnixListener::bind(path_of("dead")).unwrap());
+    let missing = format!("{} is not there", path_of("none").display());
     in_child(|| {
         let mut probe_loop = ProbeLoop::new();
-        assert_eq!(probe_loop.run(&Probe::Path(at("file")), LONG), ProbeResult::Pass);
-        assert_eq!(probe_loop.run(&Probe::Path(at("none")), LONG), fail(&missing));
-        assert_eq!(probe_loop.run(&Probe::Path(at("file/below")), LONG), fail("not a directory"));
-        assert_eq!(probe_loop.run(&Probe::Socket(at("stream")), LONG), ProbeResult::Pass);
-        assert_eq!(probe_loop.run(&Probe::Socket(at("datagram")), LONG), ProbeResult::Pass);
-        assert_eq!(probe_loop.run(&Probe::Socket(at("none")), LONG), fail(&missing));
-        assert_eq!(probe_loop.run(&Probe::Socket(at("dead")), LONG), fail("connection refused"));
-        assert_eq!(probe_loop.run(&Probe::Socket(at("file")), LONG), fail("connection refused"));
+        assert_eq!(probe_loop.run(&Probe::Path(path_of("file")), LONG), ProbeResult::Pass);
+        assert_eq!(probe_loop.run(&Probe::Path(path_of("none")), LONG), fail(&missing));
+        assert_eq!(probe_loop.run(&Probe::Path(path_of("file/below")), LONG), fail("not a directory"));
+        assert_eq!(probe_loop.run(&Probe::Socket(path_of("stream")), LONG), ProbeResult::Pass);
+        assert_eq!(probe_loop.run(&Probe::Socket(path_of("datagram")), LONG), ProbeResult::Pass);
+        assert_eq!(probe_loop.run(&Probe::Socket(path_of("none")), LONG), fail(&missing));
+        assert_eq!(probe_loop.run(&Probe::Socket(path_of("dead")), LONG), fail("connection refused"));
+        assert_eq!(probe_loop.run(&Probe::Socket(path_of("file")), LONG), fail("connection refused"));
     });
 }
 

@@ -231,9 +231,13 @@ fn invalid_events_change_nothing_that_matters() {
             assert!(exits == 0 || actions.is_empty(), "seed {seed}: {actions:?} after the exit");
             exits += actions.iter().filter(|action| matches!(action, Action::Exit(_))).count();
             let last = actions.iter().position(|action| matches!(action, Action::Exit(_)));
-            assert!(last.is_none_or(|at| at + 1 == actions.len()), "seed {seed}: {actions:?}");
+            assert!(last.is_none_or(|index| index + 1 == actions.len()), "seed {seed}: {actions:?}");
             latest = latest.max(now);
-            assert!(engine.deadline().is_none_or(|at| at > EngineTime(latest)), "seed {seed}: {:?}", engine.deadline());
+            assert!(
+                engine.deadline().is_none_or(|index| index > EngineTime(latest)),
+                "seed {seed}: {:?}",
+                engine.deadline()
+            );
             assert_eq!(engine.status().len(), services, "seed {seed}: only a reload adds or removes a service");
         }
         assert!(exits <= 1, "seed {seed}: {exits} exits");
@@ -279,13 +283,13 @@ fn bring_up(engine: &mut Supervisor) -> Vec<Id> {
 #[test]
 fn a_chain_of_ten_thousand_services_starts_and_stops_in_order_without_recursion() {
     const LENGTH: usize = 10_000;
-    let names: Vec<&'static str> = (0..LENGTH).map(|at| &*Box::leak(format!("s{at}").into_boxed_str())).collect();
+    let names: Vec<&'static str> = (0..LENGTH).map(|index| &*Box::leak(format!("s{index}").into_boxed_str())).collect();
     let mut specs = setup(&[longrun("s")], Duration::from_secs(8));
     let one = specs.specs.remove(0);
     specs.specs = (0..LENGTH)
-        .map(|at| stepdown::supervise::Spec {
-            name: stepdown::config::values::ServiceName::new(names[at]).expect("a name"),
-            requires: at.checked_sub(1).map(Id).into_iter().collect(),
+        .map(|index| stepdown::supervise::Spec {
+            name: stepdown::config::values::ServiceName::new(names[index]).expect("a name"),
+            requires: index.checked_sub(1).map(Id).into_iter().collect(),
             ..one.clone()
         })
         .collect();

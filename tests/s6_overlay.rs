@@ -25,10 +25,10 @@ fn recorder() -> TryContainer {
 
 /// A oneshot that runs this script.
 fn script(container: TryContainer, name: &str, text: &str) -> TryContainer {
-    let at = format!("/etc/s6-overlay/scripts/{name}");
+    let path = format!("/etc/s6-overlay/scripts/{name}");
     container
         .s6(&format!("scripts/{name}"), &format!("#!/bin/sh\n{text}\n"))
-        .s6_service(name, &[("type", "oneshot\n"), ("up", &format!("{at}\n"))])
+        .s6_service(name, &[("type", "oneshot\n"), ("up", &format!("{path}\n"))])
 }
 
 fn directory(record: &Value) -> &str {

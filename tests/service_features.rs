@@ -27,8 +27,8 @@ fn inside(running: &Running, script: &str) -> Output {
 
 /// What one service said, without its tag.
 fn texts_of<'a>(lines: &'a [Line], service: &str) -> Vec<&'a str> {
-    let of = |line: &'a Line| line.text.split_once(" | ").filter(|(tag, _)| tag.trim_end() == service);
-    lines.iter().filter_map(|line| of(line).map(|(_, text)| text)).collect()
+    let tagged = |line: &'a Line| line.text.split_once(" | ").filter(|(tag, _)| tag.trim_end() == service);
+    lines.iter().filter_map(|line| tagged(line).map(|(_, text)| text)).collect()
 }
 
 fn place(ended: &Ended, text: &str) -> usize {
@@ -177,7 +177,7 @@ fn a_pipe_between_services_loses_nothing_when_either_is_started_again() {
     running.wait_until(|lines| texts_of(lines, "reader").contains(&"got 1050"), LIMIT);
     let ended = running.stop().expect(0);
     let got: Vec<String> = texts_of(&ended.lines, "reader").iter().map(|line| (*line).to_owned()).collect();
-    let expected: Vec<String> = (1..=1050).map(|at| format!("got {at}")).chain(["end".to_owned()]).collect();
+    let expected: Vec<String> = (1..=1050).map(|index| format!("got {index}")).chain(["end".to_owned()]).collect();
     assert_eq!(got, expected, "it reads the end of its input before it is told to stop");
 }
 

@@ -35,8 +35,8 @@ fn send(pid: i32, numbers: impl IntoIterator<Item = i32>) {
 
 /// What one service said, without its tag.
 fn texts_of<'a>(lines: &'a [Line], service: &str) -> Vec<&'a str> {
-    let of = |line: &'a Line| line.text.split_once(" | ").filter(|(tag, _)| tag.trim_end() == service);
-    lines.iter().filter_map(|line| of(line).map(|(_, text)| text)).collect()
+    let tagged = |line: &'a Line| line.text.split_once(" | ").filter(|(tag, _)| tag.trim_end() == service);
+    lines.iter().filter_map(|line| tagged(line).map(|(_, text)| text)).collect()
 }
 
 /// Where the line that contains `text` is; a tag may be padded.
@@ -64,7 +64,8 @@ fn every_line_of_a_flood_arrives_once_whole_and_in_order() {
         container.service(&format!("{name}.toml"), &shell(script, "type = \"oneshot\""))
     });
     let ended = container.run().expect(0);
-    let expected: Vec<String> = (1..=20_000).map(|at| format!("line {at}")).chain(["the end".to_owned()]).collect();
+    let expected: Vec<String> =
+        (1..=20_000).map(|index| format!("line {index}")).chain(["the end".to_owned()]).collect();
     let out: Vec<Line> = ended.lines.into_iter().filter(|line| line.origin == Origin::Out).collect();
     for name in names {
         let found = texts_of(&out, name);
@@ -113,7 +114,7 @@ fn a_reader_that_stalls_slows_the_writers_and_delays_no_stop() {
     assert!(place(&ended, "web: stopped with code 0") < place(&ended, "db: stopped with code 0"));
     let found = texts_of(&ended.lines, "flood");
     // The very last one too: what fits no more is cut off between lines (`log::sink`).
-    let wrong = found.iter().zip(1..).find(|(line, at)| **line != format!("line {at}"));
+    let wrong = found.iter().zip(1..).find(|(line, index)| **line != format!("line {index}"));
     assert!(found.len() > 1000 && wrong.is_none(), "{wrong:?}");
 }
 

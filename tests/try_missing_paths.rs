@@ -47,17 +47,18 @@ fn a_program_below_tmp_is_named_before_the_boot_and_the_flag_that_is_printed_bri
         return;
     }
     let top = project("/tmp");
-    let at = top.path().display();
-    let tree = format!("type = \"oneshot\"\ncommand = [\"{at}/server\"]\n");
+    let directory = top.path().display();
+    let tree = format!("type = \"oneshot\"\ncommand = [\"{directory}/server\"]\n");
     fs::write(top.path().join("services.d/web.toml"), tree).unwrap();
     // The directory of an s6-style service is brought with its tree.
     fs::create_dir(top.path().join("services.d/s6-style")).unwrap();
     program(&top.path().join("services.d/s6-style/run"), "#!/bin/sh\nexec sleep 600\n");
     fs::write(top.path().join("services.d/s6-style/down"), "").unwrap();
     let output = rehearsed(top.path(), "");
-    let flag = format!("-v '{at}:{at}'");
-    let expected =
-        format!("`web`: `command` names {at}/server, which is not there: /tmp is empty in a rehearsal; add `{flag}`");
+    let flag = format!("-v '{directory}:{directory}'");
+    let expected = format!(
+        "`web`: `command` names {directory}/server, which is not there: /tmp is empty in a rehearsal; add `{flag}`"
+    );
     assert_eq!(notices(&output), [expected], "{output:?}");
     let printed = text(&output.stderr);
     assert!(printed.find("which is not there") < printed.find("cannot start"), "it comes before the boot: {printed}");
@@ -72,7 +73,7 @@ fn every_setting_that_names_such_a_file_is_reported() {
         return;
     }
     let top = project("/tmp");
-    let at = top.path().display();
+    let directory = top.path().display();
     let other = project("/var/tmp");
     symlink(top.path().join("server"), other.path().join("link")).unwrap();
     fs::create_dir(other.path().join("services.d/run-file")).unwrap();
@@ -82,8 +83,8 @@ fn every_setting_that_names_such_a_file_is_reported() {
     symlink(top.path(), &bare).unwrap(); // a shell takes a blank for the end of a word
     for (name, toml) in [
         ("argument", format!("command = [\"sh\", \"{bare}/server\"]")),
-        ("directory", format!("command = [\"sleep\", \"9\"]\ndirectory = \"{at}\"")),
-        ("environment-path", format!("command = [\"server\"]\nenvironment = {{ PATH = \"{at}:/bin\" }}")),
+        ("directory", format!("command = [\"sleep\", \"9\"]\ndirectory = \"{directory}\"")),
+        ("environment-path", format!("command = [\"server\"]\nenvironment = {{ PATH = \"{directory}:/bin\" }}")),
         ("finish", format!("command = [\"sleep\", \"9\"]\nfinish = [\"{bare}/server\"]")),
         ("linked", format!("command = [\"{}\"]", link.display())),
         ("script", format!("script = \"cd / && exec {bare}/server >/dev/null\"")),
@@ -109,7 +110,7 @@ fn every_setting_that_names_such_a_file_is_reported() {
         "the main command",
     ];
     assert_eq!(named, expected, "{output:?}");
-    assert!(printed.iter().all(|line| line.ends_with(&format!("add `-v '{at}:{at}'`"))), "{printed:#?}");
+    assert!(printed.iter().all(|line| line.ends_with(&format!("add `-v '{directory}:{directory}'`"))), "{printed:#?}");
 }
 
 #[test]
@@ -118,13 +119,13 @@ fn what_a_tmpfs_covers_is_reported_with_that_reason_and_what_a_volume_brings_is_
         return;
     }
     let top = project("/var/tmp");
-    let at = top.path().display();
-    let tree = format!("type = \"oneshot\"\ncommand = [\"{at}/server\"]\n");
+    let directory = top.path().display();
+    let tree = format!("type = \"oneshot\"\ncommand = [\"{directory}/server\"]\n");
     fs::write(top.path().join("services.d/web.toml"), tree).unwrap();
     let output = rehearsed(top.path(), "");
     assert!(output.status.success() && notices(&output).is_empty(), "{output:?}");
     let output = rehearsed(top.path(), "--tmpfs /var/tmp");
     assert!(notices(&output).iter().any(|line| line.contains(": /var/tmp is covered by a `--tmpfs`; ")), "{output:?}");
-    let output = rehearsed(top.path(), &format!("--tmpfs /var/tmp:exec -v '{at}:{at}'"));
+    let output = rehearsed(top.path(), &format!("--tmpfs /var/tmp:exec -v '{directory}:{directory}'"));
     assert!(notices(&output).is_empty(), "{output:?}");
 }

@@ -149,11 +149,11 @@ impl Race {
 
 /// Of this process with all its threads, and of the children that it has waited for.
 fn processor_time() -> Duration {
-    let of = |who| {
+    let usage_of = |who| {
         let usage = getrusage(who).unwrap();
         [usage.user_time(), usage.system_time()]
     };
-    let all = [of(UsageWho::RUSAGE_SELF), of(UsageWho::RUSAGE_CHILDREN)].concat();
+    let all = [usage_of(UsageWho::RUSAGE_SELF), usage_of(UsageWho::RUSAGE_CHILDREN)].concat();
     all.iter().map(|time| Duration::from_micros(u64::try_from(time.num_microseconds()).unwrap())).sum()
 }
 

@@ -64,11 +64,11 @@ fn names(code: &str) -> Names {
 
 /// Tests stand last, in a module of their own.
 fn without_tests(code: &str) -> &str {
-    let is_tests = |(at, _): &(usize, &str)| {
-        let after = code[*at..].lines().skip(1).find(|line| !line.trim_start().starts_with("#["));
+    let is_tests = |(index, _): &(usize, &str)| {
+        let after = code[*index..].lines().skip(1).find(|line| !line.trim_start().starts_with("#["));
         after.is_some_and(|line| line.starts_with("mod ") && line.trim_end().ends_with('{'))
     };
-    code.match_indices("#[cfg(test)]").find(is_tests).map_or(code, |(at, _)| &code[..at])
+    code.match_indices("#[cfg(test)]").find(is_tests).map_or(code, |(index, _)| &code[..index])
 }
 
 fn in_use(text: &str) -> bool {
@@ -105,16 +105,16 @@ fn expand(prefix: &[String], tree: &str, paths: &mut Vec<Module>) {
     let path: Module = prefix.iter().cloned().chain(own).chain(names.map(str::to_owned)).collect();
     let Some(group) = group else { return paths.push(path) };
     let (mut depth, mut start) = (0, 0);
-    for (at, letter) in group.char_indices().chain([(group.len(), ',')]) {
+    for (index, letter) in group.char_indices().chain([(group.len(), ',')]) {
         match letter {
             '{' => depth += 1,
             '}' => depth -= 1,
             ',' if depth == 0 => {
-                let member = group.get(start..at).unwrap_or_default();
+                let member = group.get(start..index).unwrap_or_default();
                 if !member.trim().is_empty() {
                     expand(&path, member, paths);
                 }
-                start = at + 1;
+                start = index + 1;
             }
             _ => {}
         }

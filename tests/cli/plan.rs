@@ -113,14 +113,14 @@ fn without_proc_the_facts_are_the_same() {
     if !can("unshare", &["--mount", "true"]) {
         return;
     }
-    let (with, without) = (plan_after("true"), plan_after("umount --lazy /proc"));
-    assert_eq!(with.code, 0, "{with:?}");
+    let (with_proc, without_proc) = (plan_after("true"), plan_after("umount --lazy /proc"));
+    assert_eq!(with_proc.code, 0, "{with_proc:?}");
     let but_for_the_remark = |text: &str| -> Vec<String> {
         let lines = text.lines().map(|line| line.trim_start_matches("note").trim().to_owned());
         lines.filter(|line| !line.contains("/proc is not mounted: ")).collect()
     };
-    assert!(without.out.contains("/proc is not mounted: "), "{}", without.out);
-    assert_eq!(but_for_the_remark(&without.out), but_for_the_remark(&with.out));
+    assert!(without_proc.out.contains("/proc is not mounted: "), "{}", without_proc.out);
+    assert_eq!(but_for_the_remark(&without_proc.out), but_for_the_remark(&with_proc.out));
 }
 
 #[test]

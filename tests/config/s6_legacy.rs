@@ -170,8 +170,8 @@ fn services_of_a_linuxserver_images_user_are_named_as_its_own_script_names_them(
         [("one", file("#!/bin/bash -e\n")), ("two", program(SCRIPT)), ("README.txt", file("text")), ("d", dir([]))],
     );
     let config = sources.config();
-    let one = by_name(&config, "custom-svc-one");
-    assert_eq!(one.command, Command::File("/custom-services.d/one".into()));
+    let service = by_name(&config, "custom-svc-one");
+    assert_eq!(service.command, Command::File("/custom-services.d/one".into()));
     assert_eq!(order(&config, "custom-svc-two"), ["init-services"]);
     assert_eq!(
         config.notices,

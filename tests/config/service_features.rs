@@ -158,42 +158,43 @@ fn a_oneshot_may_run_at_a_time_of_day() {
 
 #[test]
 fn a_time_of_day_that_is_none_is_reported_with_its_line_and_what_to_write() {
-    let at = |line: &str, expected: &str| web(&format!("type = \"oneshot\"\n{line}")).assert_web_problems(&[expected]);
+    let check_line =
+        |line: &str, expected: &str| web(&format!("type = \"oneshot\"\n{line}")).assert_web_problems(&[expected]);
     let form = "write a time of day such as \"03:00\", with weekdays or a date before it such as \"Mon..Fri 03:00\" or \
                 \"*-*-01 03:00\"";
-    at("at = \"3\"", &format!("3: `at` cannot be \"3\"; {form}"));
-    at("at = \"0 3 *\"", &format!("3: `at` cannot be \"0 3 *\"; {form}"));
-    at("at = \"\"", &format!("3: `at` cannot be \"\"; {form}"));
-    at(
+    check_line("at = \"3\"", &format!("3: `at` cannot be \"3\"; {form}"));
+    check_line("at = \"0 3 *\"", &format!("3: `at` cannot be \"0 3 *\"; {form}"));
+    check_line("at = \"\"", &format!("3: `at` cannot be \"\"; {form}"));
+    check_line(
         "at = 3",
         "3: `at` expects a time of day, with weekdays or a date, found an integer; write for example `at = \"03:00\"`",
     );
-    at(
+    check_line(
         "at = 03:00:00",
         "3: `at` expects a time of day, with weekdays or a date, found a date; write for example `at = \"03:00\"`",
     );
-    at(
+    check_line(
         "at = \"24:00\"",
         "3: `at` cannot be \"24:00\"; \
          the hour is a number from 0 to 23, a list (1,15), a range (1..7), a step (*/2) or `*`",
     );
-    at(
+    check_line(
         "at = \"03:00 Europe/Berlin\"",
         "3: `at` cannot be \"03:00 Europe/Berlin\"; \
          write weekdays first and no time zone: the zone is that of the container's TZ",
     );
-    at(
+    check_line(
         "at = \"*-02-30 03:00\"",
         "3: `at` cannot be \"*-02-30 03:00\"; \
          no such date ever comes: write one that the calendar has, such as \"*-02-28 03:00\"",
     );
-    at("every = \"1h\"\nat = \"03:00\"", "4: both `every` and `at` are set; keep one of them");
-    at(
+    check_line("every = \"1h\"\nat = \"03:00\"", "4: both `every` and `at` are set; keep one of them");
+    check_line(
         "at = \"03:00\"\nstop_command = [\"x\"]",
         "4: `stop_command` means nothing with `at`: between its times there is nothing to undo; \
          clear up at the end of the command itself, and remove it",
     );
-    at("cron = \"0 3 * * *\"", "3: unknown key `cron`; write `at = \"03:00\"`");
+    check_line("cron = \"0 3 * * *\"", "3: unknown key `cron`; write `at = \"03:00\"`");
     web("at = \"03:00\"")
         .assert_web_problems(&["2: `at` means nothing on a longrun; write `type = \"oneshot\"`, or remove it"]);
     web("requires = [\"backup\"]")

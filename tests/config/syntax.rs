@@ -82,8 +82,8 @@ fn every_slip_has_words_of_ours() {
     let puts =
         ["", "\"", "'", "[", "]", "{", "}", ",", "=", ".", "#", "\\", "_", "0", "x", "+", "\u{1}", "\r", "\n", "“"];
     let mut seen = 0;
-    for (at, letter) in whole.char_indices() {
-        let (before, behind) = (&whole[..at], &whole[at + letter.len_utf8()..]);
+    for (file_path, letter) in whole.char_indices() {
+        let (before, behind) = (&whole[..file_path], &whole[file_path + letter.len_utf8()..]);
         for put in puts {
             for text in [format!("{before}{put}{behind}"), format!("{before}{put}{letter}{behind}")] {
                 for problem in empty_sources().toml("web", &text).problems() {
@@ -101,24 +101,27 @@ fn every_slip_has_words_of_ours() {
 
 #[test]
 fn a_file_that_is_not_text_is_reported_as_that() {
-    let at = "/etc/services.d/web.toml";
+    let file_path = "/etc/services.d/web.toml";
     for (content, expected) in [
         (
             file(b"\xef\xbb\xbfcommand = [\"a\"]"),
-            format!("{at}:1: begins with a byte order mark; save it as UTF-8 without one"),
+            format!("{file_path}:1: begins with a byte order mark; save it as UTF-8 without one"),
         ),
-        (file(b"nice = 1\nuser = \"\xff\""), format!("{at}:2: is not UTF-8 text (byte 0xff); save it as UTF-8")),
-        (file(b"\xff\xfec\0o\0"), format!("{at}:1: is not UTF-8 text (byte 0xff); save it as UTF-8")),
-        (file(b"nice = 1\n\0"), format!("{at}:2: contains a NUL byte; save it as plain text")),
-        (file(vec![b'#'; MAX_FILE + 1]), format!("{at}: is 262145 bytes long; keep it within 262144 bytes")),
-        (Content::TooLarge(1 << 30), format!("{at}: is 1073741824 bytes long; keep it within 262144 bytes")),
+        (file(b"nice = 1\nuser = \"\xff\""), format!("{file_path}:2: is not UTF-8 text (byte 0xff); save it as UTF-8")),
+        (file(b"\xff\xfec\0o\0"), format!("{file_path}:1: is not UTF-8 text (byte 0xff); save it as UTF-8")),
+        (file(b"nice = 1\n\0"), format!("{file_path}:2: contains a NUL byte; save it as plain text")),
+        (file(vec![b'#'; MAX_FILE + 1]), format!("{file_path}: is 262145 bytes long; keep it within 262144 bytes")),
+        (Content::TooLarge(1 << 30), format!("{file_path}: is 1073741824 bytes long; keep it within 262144 bytes")),
         (
             Content::Unreadable("Permission denied (EACCES)".to_owned()),
             format!(
-                "{at}: cannot read it: Permission denied (EACCES); make it readable for the user that starts the container"
+                "{file_path}: cannot read it: Permission denied (EACCES); make it readable for the user that starts the container"
             ),
         ),
-        (Content::Other("FIFO"), format!("{at}: is not a regular file (FIFO); put a regular file there, or remove it")),
+        (
+            Content::Other("FIFO"),
+            format!("{file_path}: is not a regular file (FIFO); put a regular file there, or remove it"),
+        ),
     ] {
         empty_sources().entry("web.toml", content).assert_problems(&[&expected]);
     }
@@ -158,9 +161,9 @@ fn a_text_with_windows_line_endings_is_reported_with_its_line_and_one_line_of_it
 
 #[test]
 fn a_carriage_return_that_a_shell_would_read_is_reported() {
-    let expected = |at: usize, line: usize, name: &str| {
+    let expected = |file_path: usize, line: usize, name: &str| {
         format!(
-            "/etc/services.d/web.toml:{at}: line {line} of {name} ends with a carriage return, which the shell takes for a part \
+            "/etc/services.d/web.toml:{file_path}: line {line} of {name} ends with a carriage return, which the shell takes for a part \
              of the last word; write `\\n` in the place of `\\r\\n`"
         )
     };

@@ -52,23 +52,23 @@ impl Daemon {
 
     fn new(flags: &str) -> Self {
         let top = tempfile::tempdir().unwrap();
-        let at = |name: &str| top.path().join(name);
+        let path_of = |name: &str| top.path().join(name);
         fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).unwrap();
         for (file, line) in [("passwd", "dockremap:x:61600:61600::/:/bin/false"), ("group", "dockremap:x:61600:")] {
             let text = fs::read_to_string(Path::new("/etc").join(file)).unwrap_or_default();
             let others: Vec<&str> = text.lines().filter(|line| !line.starts_with("dockremap:")).collect();
-            fs::write(at(file), format!("{}\n{line}\n", others.join("\n"))).unwrap();
+            fs::write(path_of(file), format!("{}\n{line}\n", others.join("\n"))).unwrap();
         }
         for file in ["subuid", "subgid"] {
-            fs::write(at(file), format!("dockremap:{FIRST}:65536\n")).unwrap();
+            fs::write(path_of(file), format!("dockremap:{FIRST}:65536\n")).unwrap();
         }
-        fs::write(at("daemon.json"), "{}").unwrap(); // nothing of this machine's own
+        fs::write(path_of("daemon.json"), "{}").unwrap(); // nothing of this machine's own
         // A network of its own too: a daemon without a bridge takes away `docker0`, whoever's it is.
         let script = "ip link set lo up && mount --make-rprivate / && cd \"$0\" && for file in passwd group subuid subgid; do \
             touch /etc/$file && mount --bind $file /etc/$file || exit; done; \
             exec dockerd --config-file daemon.json --data-root \"$0/data\" --exec-root \"$0/exec\" --pidfile \"$0/pid\" \
             --host \"unix://$0/socket\" --bridge none --iptables=false --ip-masq=false --storage-driver vfs \"$@\"";
-        let log = fs::File::create(at("log")).unwrap();
+        let log = fs::File::create(path_of("log")).unwrap();
         let process = Command::new("unshare")
             .args(["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script])
             .arg(top.path())

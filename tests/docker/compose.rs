@@ -45,7 +45,7 @@ fn a_hardened_file_serves_says_how_it_is_and_stops_in_order() {
     // As if they were flags: that is what the expected records are made of.
     let flags =
         "--user 1000:1000 --read-only --cap-drop ALL --security-opt no-new-privileges --tmpfs /run --tmpfs /tmp";
-    let it = Environment {
+    let environment = Environment {
         name: "hardened.yml",
         flags,
         data: (1000, 1000, 0o755),
@@ -58,7 +58,7 @@ fn a_hardened_file_serves_says_how_it_is_and_stops_in_order() {
         lost: &[Degradation::RootsOneshot],
         remark: "",
     };
-    assert_records(&it, &log, &json!({}));
+    assert_records(&environment, &log, &json!({}));
     assert_order(&log);
 }
 
@@ -77,7 +77,7 @@ fn a_home_servers_file_has_its_user_its_secrets_and_its_stop_timeout() {
     let log = app.logs();
     assert_eq!(app.wait_for_end(), 7, "{log}");
     assert_order(&log);
-    let it = Environment {
+    let environment = Environment {
         name: "homelab.yml",
         flags: "-e PUID=1234 -e PGID=1235 -e UMASK=002 -e STEPDOWN_STOP_TIMEOUT=2s --init",
         data: (0, 0, 0o755),
@@ -92,7 +92,7 @@ fn a_home_servers_file_has_its_user_its_secrets_and_its_stop_timeout() {
     };
     let read = [("/run/secrets/password", "open sesame\n"), ("/etc/app.conf", "colour = blue\n")];
     let files: BTreeMap<_, _> = read.into_iter().collect();
-    assert_records(&it, &log, &json!({ "files": files }));
+    assert_records(&environment, &log, &json!({ "files": files }));
 }
 
 #[test]

@@ -186,10 +186,11 @@ fn record(log: &str, program: &str) -> Value {
 /// Nothing starts before what it requires, nothing stops before what requires it.
 #[track_caller]
 pub fn assert_order(log: &str) {
-    let at = |text: &str| log.find(text).unwrap_or_else(|| panic!("no {text:?} in:\n{log}"));
-    let started = ["seed: done", "store: up", "web: up", "main: up"].map(|text| at(&format!("stepdown | {text}")));
+    let position_of = |text: &str| log.find(text).unwrap_or_else(|| panic!("no {text:?} in:\n{log}"));
+    let started =
+        ["seed: done", "store: up", "web: up", "main: up"].map(|text| position_of(&format!("stepdown | {text}")));
     assert!(started.is_sorted(), "started in another order:\n{log}");
-    let stopped = STOPS.map(|program| at(&format!("{program:8} | TERM")));
+    let stopped = STOPS.map(|program| position_of(&format!("{program:8} | TERM")));
     assert!(stopped.is_sorted(), "stopped in another order:\n{log}");
     assert_eq!(log.matches("| TERM").count(), STOPS.len(), "{log}");
 }

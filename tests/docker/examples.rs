@@ -27,8 +27,8 @@ fn get(port: u16, path: &str) -> Option<String> {
 
 #[track_caller]
 fn assert_before(log: &str, first: &str, second: &str) {
-    let at = |text: &str| log.find(text).unwrap_or_else(|| panic!("nothing about {text:?} in:\n{log}"));
-    assert!(at(first) < at(second), "{second:?} before {first:?} in:\n{log}");
+    let position_of = |text: &str| log.find(text).unwrap_or_else(|| panic!("nothing about {text:?} in:\n{log}"));
+    assert!(position_of(first) < position_of(second), "{second:?} before {first:?} in:\n{log}");
 }
 
 #[test]

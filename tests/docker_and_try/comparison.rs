@@ -64,10 +64,10 @@ impl Comparison {
         if docker.records.len() != rehearsed.records.len() {
             found.push(format!("records: docker {}, try {}", docker.records.len(), rehearsed.records.len()));
         }
-        for (one, other) in docker.records.iter().zip(&rehearsed.records) {
-            differing(one, other, "", &mut |at, one, other| {
-                if !allowed(at, flags) {
-                    found.push(format!("{at}: docker {one}, try {other}"));
+        for (left, right) in docker.records.iter().zip(&rehearsed.records) {
+            differing(left, right, "", &mut |path_of, left, right| {
+                if !allowed(path_of, flags) {
+                    found.push(format!("{path_of}: docker {left}, try {right}"));
                 }
             });
         }
@@ -135,17 +135,19 @@ fn without_numbers(line: &str) -> String {
         None => line,
     };
     let mut words: Vec<&str> = line.split(' ').collect();
-    for at in 1..words.len() {
-        if ["after", "pid"].contains(&words[at - 1]) && words[at].starts_with(|first: char| first.is_ascii_digit()) {
-            words[at] = "N";
+    for path_of in 1..words.len() {
+        if ["after", "pid"].contains(&words[path_of - 1])
+            && words[path_of].starts_with(|first: char| first.is_ascii_digit())
+        {
+            words[path_of] = "N";
         }
     }
     words.join(" ")
 }
 
 /// Calls `tell` for each leaf in which two values differ, with its path.
-fn differing(one: &Value, other: &Value, at: &str, tell: &mut impl FnMut(&str, &Value, &Value)) {
-    match (one, other) {
+fn differing(left: &Value, right: &Value, path_of: &str, tell: &mut impl FnMut(&str, &Value, &Value)) {
+    match (left, right) {
         (Value::Object(ones), Value::Object(others)) => {
             let mut keys: Vec<&String> = ones.keys().chain(others.keys()).collect();
             keys.sort();
@@ -153,11 +155,11 @@ fn differing(one: &Value, other: &Value, at: &str, tell: &mut impl FnMut(&str, &
             for key in keys {
                 let missing = Value::Null;
                 let of = |map: &serde_json::Map<String, Value>| map.get(key).unwrap_or(&missing).clone();
-                differing(&of(ones), &of(others), &format!("{at}/{key}"), tell);
+                differing(&of(ones), &of(others), &format!("{path_of}/{key}"), tell);
             }
         }
-        _ if one == other => {}
-        _ => tell(at, one, other),
+        _ if left == right => {}
+        _ => tell(path_of, left, right),
     }
 }
 
@@ -170,14 +172,14 @@ impl CaseSetup {
     fn new() -> Self {
         let top = tempfile::tempdir().expect("a temporary directory");
         open(top.path());
-        let at = |name: &str| -> PathBuf { top.path().join(name) };
-        let write = |name: &str, text: &str| fs::write(at(name), text).expect("an empty directory takes files");
+        let path_of = |name: &str| -> PathBuf { top.path().join(name) };
+        let write = |name: &str, text: &str| fs::write(path_of(name), text).expect("an empty directory takes files");
         for directory in ["volume", "tree"] {
-            fs::create_dir(at(directory)).expect("an empty directory takes another");
-            open(&at(directory));
+            fs::create_dir(path_of(directory)).expect("an empty directory takes another");
+            open(&path_of(directory));
         }
         write("volume/kept", "as it was");
-        std::os::unix::fs::chown(at("volume/kept"), Some(4321), Some(4321)).expect("Docker's tests run as root");
+        std::os::unix::fs::chown(path_of("volume/kept"), Some(4321), Some(4321)).expect("Docker's tests run as root");
         let service = |name: &str, more: &str| {
             let text = format!(
                 "type = \"oneshot\"\nessential = false\ncommand = [\"recorder\", \"--places\", \"--exit\", \"0\"]\nenvironment = {{ NAME = \"{name}\" }}\n{more}"

@@ -185,8 +185,8 @@ fn where_one_id_is_mapped_the_app_cannot_be_another() {
     if !possible() {
         return;
     }
-    let one = |container: BareContainer| container.unshare(&["--user", "--map-root-user"]);
-    let ended = one(hello()).run();
+    let start = |container: BareContainer| container.unshare(&["--user", "--map-root-user"]);
+    let ended = start(hello()).run();
     says(
         "PUID=1234",
         &ended,
@@ -195,9 +195,9 @@ fn where_one_id_is_mapped_the_app_cannot_be_another() {
     );
     // This one is root outside too, and no ordinary user.
     let root = || BareContainer::new().etc("services.d/hello.toml", super::HELLO).env("PUID", "0").env("PGID", "0");
-    says("PUID=0", &one(root()).run(), 100, &["PUID=0: uid 0 is root; "]);
+    says("PUID=0", &start(root()).run(), 100, &["PUID=0: uid 0 is root; "]);
     let allowed = root().etc("stepdown.toml", "[app]\nallow_root = true\n");
-    says("allowed", &one(allowed).run(), 0, &["it runs as 0:0"]);
+    says("allowed", &start(allowed).run(), 0, &["it runs as 0:0"]);
 }
 
 /// Somebody else's uid: whether lookups answer with our name depends on whether the file can be written.

@@ -102,7 +102,7 @@ fn supervisors_own_reader_finds_the_same_programs() {
     let ours: BTreeMap<&str, &Service> =
         imported.services.iter().map(|imported| (imported.service.name.as_str(), &imported.service)).collect();
     assert_eq!(ours.len(), found.len());
-    let order = |value: &Value| [0, 1].map(|at| value["order"][at].as_i64().unwrap());
+    let order = |value: &Value| [0, 1].map(|index| value["order"][index].as_i64().unwrap());
     for theirs in &found {
         let name = theirs["name"].as_str().unwrap();
         let service = ours[name];

@@ -69,7 +69,7 @@ fn plain_http() -> impl Strategy<Value = Http> {
 }
 
 fn probe() -> impl Strategy<Value = Probe> {
-    let status = (200..600_u16, 200..600_u16).prop_map(|(one, other)| one.min(other)..=one.max(other));
+    let status = (200..600_u16, 200..600_u16).prop_map(|(left, right)| left.min(right)..=left.max(right));
     let http = (plain_http(), option::of(path()), prop_oneof![Just(HTTP_WELL), status]);
     prop_oneof![
         host_port().prop_map(Probe::Tcp),
@@ -123,10 +123,10 @@ fn restart() -> impl Strategy<Value = Restart> {
     let policy = select(vec![RestartPolicy::Always, RestartPolicy::OnFailure, RestartPolicy::Never]);
     let delay = || prop_oneof![Just(RESTART_DELAY), Just(RESTART_MAX_DELAY), time(100, YEAR)];
     let limit = prop_oneof![Just(Some(RESTART_LIMIT)), Just(None), (1..=u32::MAX).prop_map(Some)];
-    (policy, delay(), delay(), limit).prop_map(|(policy, one, other, limit)| Restart {
+    (policy, delay(), delay(), limit).prop_map(|(policy, left, right, limit)| Restart {
         policy,
-        delay: one.min(other),
-        max_delay: one.max(other),
+        delay: left.min(right),
+        max_delay: left.max(right),
         limit,
     })
 }
@@ -139,12 +139,12 @@ fn limits() -> impl Strategy<Value = Vec<Limit>> {
     let side = || prop_oneof![Just(None), (0..=i64::MAX).prop_map(|number| u64::try_from(number).ok())];
     let resources = select(vec![Resource::As, Resource::Core, Resource::Nofile, Resource::Nproc, Resource::Stack]);
     btree_map(resources, (side(), side()), 0..4).prop_map(|all| {
-        let limit = |(resource, (one, other)): (Resource, (Option<u64>, Option<u64>))| {
+        let limit = |(resource, (left, right)): (Resource, (Option<u64>, Option<u64>))| {
             let endless = resource != Resource::Nofile;
             let value = |side: Option<u64>| side.or_else(|| (!endless).then_some(7));
-            let (one, other) = (value(one), value(other));
+            let (left, right) = (value(left), value(right));
             let (soft, hard) =
-                if one.unwrap_or(u64::MAX) <= other.unwrap_or(u64::MAX) { (one, other) } else { (other, one) };
+                if left.unwrap_or(u64::MAX) <= right.unwrap_or(u64::MAX) { (left, right) } else { (right, left) };
             Limit { resource, soft, hard }
         };
         all.into_iter().map(limit).collect()
@@ -269,7 +269,7 @@ proptest! {
     #[test]
     fn a_service_is_read_back_from_its_text(service in prop_oneof![2 => longrun(), 1 => oneshot()]) {
         let mut imported = Imported::default();
-        let others = OTHERS.map(|other| Service::plain(name(other), Command::Argv(vec!["true".into()])));
+        let others = OTHERS.map(|right| Service::plain(name(right), Command::Argv(vec!["true".into()])));
         imported.services = [service].into_iter().chain(others).map(ImportedService::new).collect();
         let omissions = imported.all_omissions().count();
         prop_assert_eq!(omissions, 0);

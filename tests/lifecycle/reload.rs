@@ -366,7 +366,7 @@ fn an_id_is_reused_only_after_nothing_is_left_of_its_service() {
 #[test]
 fn a_reload_updates_the_edges_of_changed_services_alone() {
     const ALL: usize = 1_000;
-    let names: Vec<&'static str> = (0..ALL).map(|at| &*format!("s{at}").leak()).collect();
+    let names: Vec<&'static str> = (0..ALL).map(|index| &*format!("s{index}").leak()).collect();
     let builders: Vec<SpecBuilder> = names.iter().map(|name| longrun(name)).collect();
     let mut engine = Supervisor::new(setup(&[&builders[..], &[main_command()]].concat(), Duration::from_secs(8)));
     let mut pids = 1;

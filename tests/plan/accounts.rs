@@ -120,7 +120,8 @@ proptest! {
 #[test]
 fn a_megabyte_of_lines_takes_linear_time() {
     // Not a clock but a size: were a pass quadratic, this would not come back.
-    let many: Vec<u8> = (0..200_000).flat_map(|at| format!("u{at}:x:{at}:{at}:::\n").into_bytes()).collect();
+    let many: Vec<u8> =
+        (0..200_000).flat_map(|index| format!("u{index}:x:{index}:{index}:::\n").into_bytes()).collect();
     let once = rewrite(&many, 199_999).contents;
     assert_eq!(once.len(), many.len() + "app:x:199999:1000::/:/sbin/nologin\n".len());
     assert_eq!(passwd::by_uid(&once, Uid(199_999)).unwrap().name, APP);

@@ -422,7 +422,7 @@ fn what_a_service_is_beside_its_process() {
         ]
     );
     let json = plan::show::json(&plan::boot(&config, &docker()).unwrap(), &config);
-    let of = |at: usize, key: &str| json["services"][at][key].as_str().map(str::to_owned);
+    let of = |index: usize, key: &str| json["services"][index][key].as_str().map(str::to_owned);
     assert_eq!((of(0, "pipe_to").as_deref(), of(1, "log").as_deref()), (Some("b"), Some("to /var/log/b")));
     assert_eq!((of(1, "pipe_to"), of(2, "every").as_deref()), (None, Some("30s")));
 }

@@ -493,7 +493,7 @@ fn an_interpreter_that_is_missing_is_named_instead_of_the_program() {
 #[test]
 fn one_program_inherits_and_several_are_tagged() {
     let log = |services: usize, main: bool, format| {
-        let mut config = config_with((0..services).map(|at| longrun(&format!("s{at}"))).collect());
+        let mut config = config_with((0..services).map(|number| longrun(&format!("s{number}"))).collect());
         config.main = if main { vec!["x".into()] } else { Vec::new() };
         config.container.log = format;
         plan::boot(&config, &docker()).unwrap().log

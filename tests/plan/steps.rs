@@ -305,9 +305,9 @@ fn what_a_user_can_make_is_made_and_the_rest_is_checked() {
     path(&mut facts, "/tmp/web", PathFact::Missing(Access::Yes));
     path(&mut facts, "/run/web", PathFact::Missing(Access::ReadOnly));
     let plan = plan::boot(&config, &facts).unwrap();
-    let made = |at: &str| {
+    let made = |index: &str| {
         plan.steps.iter().any(|each| {
-            matches!(&each.step, Step::MakeDirectory(make) if make.path == Path::new(at) && make.owner.uid == Uid(999))
+            matches!(&each.step, Step::MakeDirectory(make) if make.path == Path::new(index) && make.owner.uid == Uid(999))
                 && each.decision == Decision::Perform
         })
     };
@@ -428,7 +428,8 @@ fn json_says_the_same() {
 fn a_thousand_services_in_a_chain_are_ordered() {
     let mut all = vec![longrun("s0")];
     all.extend(
-        (1..5_000).map(|at| Service { requires: names(&[&format!("s{}", at - 1)]), ..longrun(&format!("s{at}")) }),
+        (1..5_000)
+            .map(|index| Service { requires: names(&[&format!("s{}", index - 1)]), ..longrun(&format!("s{index}")) }),
     );
     all.reverse();
     let layers = plan::order::layers(&all);
@@ -440,8 +441,8 @@ fn a_thousand_services_in_a_chain_are_ordered() {
 
 fn logging(user: RunAs, fact: PathFact, mut facts: Facts) -> BootPlan {
     let mut config = config();
-    let to = LogDirectory { path: "/log/web".into(), max_size: 1, keep: 1, max_age: None, compress: false };
-    let log = Log { format: None, directory: Some(to) };
+    let log_directory = LogDirectory { path: "/log/web".into(), max_size: 1, keep: 1, max_age: None, compress: false };
+    let log = Log { format: None, directory: Some(log_directory) };
     config.services = vec![Service { user, log, without_root: WithoutRoot::Skip, ..longrun("web") }];
     path(&mut facts, "/log/web", fact);
     plan::boot(&config, &facts).unwrap()

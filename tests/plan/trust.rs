@@ -389,7 +389,7 @@ fn the_interpreter_that_env_finds_is_judged_and_looked_for_in_what_is_left_of_pa
         facts.named.programs.insert("hook".to_owned(), found("/opt/hook"));
         facts.named.interpreters.insert("/opt/hook".into(), vec!["/usr/bin/env".into()]);
         facts.named.interpreters.insert("/usr/bin/python3".into(), vec!["/lib/ld.so".into()]);
-        let all = all.iter().map(|(at, path)| (*at, found(path))).collect();
+        let all = all.iter().map(|(index, path)| (*index, found(path))).collect();
         let lookup = EnvLookup { name: "python3".into(), found: all };
         facts.named.by_env.insert("hook".to_owned(), [(PathBuf::from("/opt/hook"), lookup)].into());
         facts

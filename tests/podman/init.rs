@@ -35,7 +35,7 @@ fn holds(engine: &Rootless) {
     let ours = engine.files().join("ours");
     std::fs::copy(crate::support::docker::binary(), &ours).unwrap();
     let path = format!("--init-path={}", ours.display());
-    let with = ["--init", &*path];
+    let init_options = ["--init", &*path];
     let inspect = |name: &str| -> Value {
         let all: Value = serde_json::from_str(&engine.must(&["inspect", name])).unwrap();
         all[0].clone()
@@ -44,7 +44,7 @@ fn holds(engine: &Rootless) {
     // It is the entry, and the container says so.
     let (code, output) = run(
         engine,
-        &["--name=first", with[0], with[1]],
+        &["--name=first", init_options[0], init_options[1]],
         &["sh", "-c", "read name < /proc/1/comm; echo $name $$; exit 3"],
     );
     assert_eq!(code, Some(3), "{output}");
@@ -56,7 +56,8 @@ fn holds(engine: &Rootless) {
 
     // Also where the host's /dev is mounted.
     if engine.is_root() {
-        let (code, output) = run(engine, &["--rm", "-v", "/dev:/dev", with[0], with[1]], &["sh", "-c", "exit 4"]);
+        let (code, output) =
+            run(engine, &["--rm", "-v", "/dev:/dev", init_options[0], init_options[1]], &["sh", "-c", "exit 4"]);
         assert_eq!(code, Some(4), "{output}");
     }
 
@@ -73,23 +74,26 @@ fn holds(engine: &Rootless) {
     assert!(code == Some(125) && output.contains("/none/init"), "{code:?} {output}");
 
     // A command's options are its own, and what cannot be executed is an end.
-    let (code, output) =
-        run(engine, &["--rm", with[0], with[1]], &["sh", "-c", "echo \"$@\"", "sh", "-g", "--", "-P", "--version"]);
+    let (code, output) = run(
+        engine,
+        &["--rm", init_options[0], init_options[1]],
+        &["sh", "-c", "echo \"$@\"", "sh", "-g", "--", "-P", "--version"],
+    );
     assert_eq!((code, output.trim()), (Some(0), "-g -- -P --version"));
-    let (code, output) = run(engine, &["--rm", with[0], with[1]], &["/none"]);
+    let (code, output) = run(engine, &["--rm", init_options[0], init_options[1]], &["/none"]);
     assert!(code == Some(1) && output.contains("No such file or directory"), "{code:?} {output}");
-    let (code, output) = run(engine, &["--rm", with[0], with[1]], &["-x"]);
+    let (code, output) = run(engine, &["--rm", init_options[0], init_options[1]], &["-x"]);
     assert!(code == Some(1) && output.contains("failed to exec pid1"), "{code:?} {output}");
 
     // Orphans are reaped.
     let orphan = "p=$(sh -c '(while kill -0 $$; do :; done) > /dev/null 2>&1 & echo $!'); while [ -e /proc/$p ]; do :; done; echo reaped";
-    let (code, output) = run(engine, &["--rm", with[0], with[1]], &["sh", "-c", orphan]);
+    let (code, output) = run(engine, &["--rm", init_options[0], init_options[1]], &["sh", "-c", orphan]);
     assert_eq!((code, output.trim()), (Some(0), "reaped"));
 
     // `podman stop` and `podman kill` reach the command; so do signals that `podman run` passes on.
     let waits = "trap 'echo told; exit 5' TERM USR1; echo begun; while :; do :; done";
     for (verb, signal) in [("stop", None), ("kill", Some("--signal=USR1"))] {
-        let words = create(engine, &["-d", "--name=told", with[0], with[1]], &["sh", "-c", waits]);
+        let words = create(engine, &["-d", "--name=told", init_options[0], init_options[1]], &["sh", "-c", waits]);
         let words: Vec<&str> = ["run"].into_iter().chain(words.iter().map(String::as_str)).collect();
         engine.must(&words);
         engine.wait_for_log("told", "begun");
@@ -99,7 +103,7 @@ fn holds(engine: &Rootless) {
         engine.wait_for_log("told", "told");
         engine.must(&["rm", "told"]);
     }
-    let words = create(engine, &["--rm", with[0], with[1]], &["sh", "-c", waits]);
+    let words = create(engine, &["--rm", init_options[0], init_options[1]], &["sh", "-c", waits]);
     let words: Vec<&str> = ["run"].into_iter().chain(words.iter().map(String::as_str)).collect();
     let mut client = engine.podman(&words).stdout(Stdio::piped()).spawn().unwrap();
     let mut out = BufReader::new(client.stdout.take().unwrap());

@@ -9,9 +9,9 @@ use super::rootless::{IMAGE, Rootless};
 use crate::support::docker::DOCKER_TIMEOUT;
 
 /// Listens where everybody may write.
-fn listen(at: &Path) -> UnixDatagram {
-    let socket = UnixDatagram::bind(at).unwrap();
-    fs::set_permissions(at, fs::Permissions::from_mode(0o666)).unwrap();
+fn listen(socket_path: &Path) -> UnixDatagram {
+    let socket = UnixDatagram::bind(socket_path).unwrap();
+    fs::set_permissions(socket_path, fs::Permissions::from_mode(0o666)).unwrap();
     socket.set_read_timeout(Some(DOCKER_TIMEOUT)).unwrap();
     socket
 }
@@ -35,11 +35,11 @@ fn until_ready(socket: &UnixDatagram) -> Vec<String> {
 #[test]
 fn podman_is_notified_when_all_is_ready() {
     let Some(rootless) = Rootless::available() else { return };
-    let at = rootless.run_directory().join("notify");
-    let socket = listen(&at);
+    let socket_path = rootless.run_directory().join("notify");
+    let socket = listen(&socket_path);
     // Podman waits itself for the readiness, which its OCI runtime passes on, and nothing but it.
     let words = ["run", "-d", "--name=told", "--sdnotify=container", "--ulimit=host", "--network=none", IMAGE];
-    let output = rootless.podman(&words).env("NOTIFY_SOCKET", &at).output().unwrap();
+    let output = rootless.podman(&words).env("NOTIFY_SOCKET", &socket_path).output().unwrap();
     assert!(output.status.success(), "{}", crate::support::docker::both(&output));
     let message = until_ready(&socket);
     assert!(message.iter().any(|line| line.contains("MAINPID=")), "{message:?}");
@@ -49,7 +49,7 @@ fn podman_is_notified_when_all_is_ready() {
 #[test]
 fn whoever_listens_hears_status_readiness_and_the_stop() {
     let Some(rootless) = Rootless::available() else { return };
-    let at = rootless.run_directory().join("notify");
+    let socket_path = rootless.run_directory().join("notify");
     let gate = rootless.files().join("gate");
     fs::create_dir(&gate).unwrap();
     fs::set_permissions(&gate, fs::Permissions::from_mode(0o755)).unwrap();
@@ -58,10 +58,10 @@ fn whoever_listens_hears_status_readiness_and_the_stop() {
         "command = [\"recorder\", \"--stay\"]\nready = { path = \"/opened/gate\" }\n",
     )
     .unwrap();
-    let socket = listen(&at);
+    let socket = listen(&socket_path);
     let files = rootless.files();
-    let (at, gate, files) = (at.display(), gate.display(), files.display());
-    let notify = format!("--sdnotify=ignore -v {at}:/notify -e NOTIFY_SOCKET=/notify");
+    let (socket_path, gate, files) = (socket_path.display(), gate.display(), files.display());
+    let notify = format!("--sdnotify=ignore -v {socket_path}:/notify -e NOTIFY_SOCKET=/notify");
     rootless.start("heard", &format!("{notify} -v {gate}:/opened -v {files}/web.toml:/etc/services.d/web.toml:ro"));
     rootless.wait_for_log("heard", "RECORD {");
     assert!(!rootless.wait_for_log("heard", "").contains("web: up"), "it is not ready yet");

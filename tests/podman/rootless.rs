@@ -58,22 +58,22 @@ impl Rootless {
 
     fn new(uid: u32) -> Self {
         let top = tempfile::tempdir().unwrap();
-        let at = |name: &str| top.path().join(name);
+        let path_of = |name: &str| top.path().join(name);
         fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let add = |file: &str, line: String| {
             let text = fs::read_to_string(Path::new("/etc").join(file)).unwrap_or_default();
-            fs::write(at(file), format!("{line}\n{text}")).unwrap();
+            fs::write(path_of(file), format!("{line}\n{text}")).unwrap();
         };
-        let home = at("home");
+        let home = path_of("home");
         add("passwd", format!("stepper:x:{UID}:{UID}::{}:/bin/sh", home.display()));
         add("group", format!("stepper:x:{UID}:"));
         for file in ["subuid", "subgid"] {
-            fs::write(at(file), format!("stepper:{SUBORDINATE}:65536\ncontainers:{SUBORDINATE}:65536\n")).unwrap();
+            fs::write(path_of(file), format!("stepper:{SUBORDINATE}:65536\ncontainers:{SUBORDINATE}:65536\n")).unwrap();
         }
         for directory in ["home", "run"] {
-            fs::create_dir(at(directory)).unwrap();
-            fs::set_permissions(at(directory), fs::Permissions::from_mode(0o700)).unwrap();
-            chown(at(directory), Some(uid), Some(uid)).unwrap();
+            fs::create_dir(path_of(directory)).unwrap();
+            fs::set_permissions(path_of(directory), fs::Permissions::from_mode(0o700)).unwrap();
+            chown(path_of(directory), Some(uid), Some(uid)).unwrap();
         }
         let script = "mount --make-rshared / && cd \"$0\" && for file in passwd group subuid subgid; do \
             touch /etc/$file && mount --bind $file /etc/$file || exit; done; echo ready; exec sleep infinity";

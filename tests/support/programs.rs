@@ -22,7 +22,7 @@ pub fn program() -> PathBuf {
 /// Returns the path of the recorder; it is built if `cargo test --test …` did not, or not since it was changed.
 pub fn recorder() -> PathBuf {
     static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
-    let at = || {
+    let found_path = || {
         let path = program().with_file_name("examples").join("recorder");
         if built(&path) < built(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/recorder.rs")) {
             let profile: &[&str] =
@@ -40,7 +40,7 @@ pub fn recorder() -> PathBuf {
         }
         path
     };
-    BUILT.get_or_init(at).clone()
+    BUILT.get_or_init(found_path).clone()
 }
 
 fn built(path: &Path) -> Option<SystemTime> {

@@ -10,10 +10,10 @@ use crate::support::docker::{binary, recorder};
 
 /// Makes it below `root`.
 pub fn make(root: &Path) {
-    let put = |from: &Path, at: &str| {
-        let at = root.join(at.trim_start_matches('/'));
-        fs::create_dir_all(at.parent().expect("it lies below the root")).expect("it can be made");
-        fs::copy(from, &at).unwrap_or_else(|cause| panic!("{}: {cause}", from.display()));
+    let put = |from: &Path, path: &str| {
+        let path = root.join(path.trim_start_matches('/'));
+        fs::create_dir_all(path.parent().expect("it lies below the root")).expect("it can be made");
+        fs::copy(from, &path).unwrap_or_else(|cause| panic!("{}: {cause}", from.display()));
     };
     put(&binary(), "/usr/bin/stepdown");
     put(&recorder(), "/usr/bin/recorder");
@@ -30,15 +30,15 @@ pub fn make(root: &Path) {
         ("etc/services.d/web.toml", "command = [\"recorder\", \"--stay\"]\nready = { path = \"/gate\" }\n"),
         ("gate", ""),
     ] {
-        let at = root.join(name);
-        fs::create_dir_all(at.parent().expect("it lies below the root")).expect("it can be made");
-        fs::write(at, text).expect("it can be written");
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().expect("it lies below the root")).expect("it can be made");
+        fs::write(path, text).expect("it can be written");
     }
     for (directory, mode) in
         [("", 0o755), ("run", 0o755), ("tmp", 0o1777), ("config", 0o755), ("proc", 0o555), ("dev", 0o755)]
     {
-        let at = root.join(directory);
-        fs::create_dir_all(&at).expect("it can be made");
-        fs::set_permissions(&at, fs::Permissions::from_mode(mode)).expect("it is ours");
+        let path = root.join(directory);
+        fs::create_dir_all(&path).expect("it can be made");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("it is ours");
     }
 }

@@ -65,16 +65,16 @@ impl Image {
     /// declares `/config` and `/run/app`.
     pub fn recorder(docker: &super::Docker) -> Self {
         let context = tempfile::tempdir().expect("a temporary directory");
-        let at = |name: &str| context.path().join(name);
-        fs::copy(recorder(), at("recorder")).expect("its path was just asked for");
+        let path_of = |name: &str| context.path().join(name);
+        fs::copy(recorder(), path_of("recorder")).expect("its path was just asked for");
         let container = "[app]\nhome = \"/config\"\n[[own]]\npath = \"/config\"\ncreate = true\n\
              [[directory]]\npath = \"/run/app\"\n";
-        fs::write(at("stepdown.toml"), container).expect("an empty directory takes a file");
+        fs::write(path_of("stepdown.toml"), container).expect("an empty directory takes a file");
         let dockerfile = "ARG STEPDOWN\nARG BASE\nFROM ${STEPDOWN} AS stepdown\nFROM ${BASE}\n\
              COPY --from=stepdown /usr/bin/stepdown /usr/bin/stepdown\nCOPY recorder /usr/local/bin/recorder\n\
              COPY stepdown.toml /etc/stepdown.toml\n\
              ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\nSTOPSIGNAL SIGTERM\n";
-        fs::write(at("Dockerfile"), dockerfile).expect("the same directory takes another");
+        fs::write(path_of("Dockerfile"), dockerfile).expect("the same directory takes another");
         let args = [("STEPDOWN", Self::demo(docker).0), ("BASE", base())];
         let files = context.path().to_owned();
         Self::once("recorder", hash(std::slice::from_ref(&files)), |tag| build(&files, None, tag, &args))

@@ -33,7 +33,7 @@ impl Rng {
 
     /// Returns one of them.
     pub fn pick<T: Copy>(&mut self, all: &[T]) -> T {
-        let at = usize::try_from(self.below(all.len() as u64)).expect("an index fits");
-        all[at]
+        let index = usize::try_from(self.below(all.len() as u64)).expect("an index fits");
+        all[index]
     }
 }
