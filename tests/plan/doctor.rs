@@ -1,6 +1,6 @@
 //! What `doctor` finds, each kind of finding at least once, from facts and looks by hand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use stepdown::config::Config;
 use stepdown::config::probe::*;
@@ -57,9 +57,13 @@ fn owning_config(at: &str, facts: Facts) -> (Config, Facts) {
 fn of_path(config: &Config, facts: &Facts, access: AccessResult, found: Option<PathStat>, host: HostContext) -> Check {
     let examination = examine(config, facts);
     let mut observations = Observations { host, ..all_allowed(&examination) };
-    let at = examination.requirements.iter().position(|requirement| requirement.area == Area::Path).unwrap();
+    let at = examination
+        .requirements
+        .iter()
+        .position(|requirement| matches!(requirement.purpose, Purpose::Declared))
+        .unwrap();
     observations.paths[at] = PathObservation { real: examination.requirements[at].path.clone(), found, access };
-    let subject = examination.requirements[at].subject.clone();
+    let subject = examination.requirements[at].path.to_str().unwrap().to_owned();
     let diagnosis = conclude(examination, &observations, false);
     diagnosis.checks.into_iter().find(|check| check.area == Area::Path && check.subject == subject).unwrap()
 }
@@ -96,12 +100,12 @@ fn a_page_is_worth_reading() {
     let examination = examine(&config, &facts);
     let mut observations = Observations { unprivileged_port_start: None, ..all_allowed(&examination) };
     for (observation, requirement) in observations.paths.iter_mut().zip(&examination.requirements) {
-        match requirement.subject.as_str() {
+        match requirement.path.to_str().unwrap() {
             "/data" => {
                 (observation.found, observation.access) =
                     (path_stat(0, 0, 0o755), AccessResult::NotWritten(Denial::Denied))
             }
-            "`db`: /srv" => observation.access = AccessResult::Missing,
+            "/srv" => observation.access = AccessResult::Missing,
             _ => {}
         }
     }
@@ -231,9 +235,8 @@ fn a_read_only_mount_a_missing_path_and_nfs_are_reported() {
     let check =
         of_path(&config, &facts, AccessResult::NotWritten(Denial::Denied), path_stat(0, 0, 0o755), host_context());
     assert_eq!(note(&check), "given to 1000:1000 at boot, if the server lets root do so");
-    let mut over = examine(&config, &facts).after_boot();
+    let over = examine(&config, &facts).after_boot();
     let mut observations = all_allowed(&over);
-    over.requirements[0].lost = "lost".into();
     observations.paths[0] = PathObservation {
         real: "/nfs".into(),
         found: path_stat(1000, 1000, 0o755),
@@ -277,8 +280,7 @@ fn a_required_path_is_fatal_and_names_what_is_missing() {
     assert!(fix.contains("--cap-add CHOWN") && fix.contains("chown -R 1000:1000 /var/lib/docker/volumes"), "{fix}");
     let all = examine(&config, &facts).checks;
     assert!(
-        all.iter()
-            .any(|requirement| requirement.subject == "boot" && requirement.finding.verdict() == OverallResult::Fatal),
+        all.iter().any(|check| check.subject == "boot" && check.finding.verdict() == OverallResult::Fatal),
         "{all:#?}"
     );
 }
@@ -563,7 +565,7 @@ fn no_fix_gives_away_or_opens_a_system_directory() {
     let facts = as_user(999, 998);
     let examination = examine(&config, &facts);
     let mut observations = all_allowed(&examination);
-    let at = examination.requirements.iter().position(|check| check.subject == "`web`: /root").unwrap();
+    let at = examination.requirements.iter().position(|requirement| requirement.path == Path::new("/root")).unwrap();
     observations.paths[at] = PathObservation {
         found: path_stat(0, 0, 0o700),
         access: AccessResult::NotRead(Denial::Denied),

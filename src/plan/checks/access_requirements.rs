@@ -24,10 +24,8 @@ pub enum BootState {
 /// An access that the container needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessRequirement {
-    /// The area of its check.
-    pub area: Area,
-    /// The subject of its check: the path itself, or the service's program.
-    pub subject: String,
+    /// What the path is to the container.
+    pub purpose: Purpose,
     /// The path.
     pub path: PathBuf,
     /// The user.
@@ -40,10 +38,26 @@ pub struct AccessRequirement {
     pub optional: bool,
     /// What the boot does with the path.
     pub at_boot: BootAction,
-    /// What follows without it.
-    pub lost: String,
-    /// Whether that is fatal.
+    /// Whether the container or a service does not start without it.
     pub fatal: bool,
+}
+
+/// What a path is to the container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// A directory or file that is declared under `[[own]]`, or made by the boot.
+    Declared,
+    /// HOME of the app user.
+    Home,
+    /// A declared device.
+    Device,
+    /// A secret that the engine mounted.
+    Secret,
+    /// The program of this service.
+    Program(String),
+    /// What this service needs to start: its working directory, its `environment_file`.
+    StartOf(String),
 }
 
 /// A user, with all groups.
@@ -81,10 +95,10 @@ pub enum AccessKind {
 pub enum BootAction {
     /// Nothing.
     None,
-    /// Its owner is changed: `1000:1000`.
-    GivenTo(String),
-    /// It is created.
-    Created(String),
+    /// Its owner is changed to this user and group.
+    GivenTo(u32, u32),
+    /// It is created for this user and group.
+    Created(u32, u32),
     /// Its step was skipped.
     Skipped(Issue),
 }
@@ -95,8 +109,7 @@ pub const SECRETS: &str = "/run/secrets";
 impl AccessRequirement {
     /// Returns the requirement that this user can read a secret: without root it cannot be copied for the user.
     pub fn of_secret(path: &Path, who: &ProbedUser) -> Self {
-        let lost = format!("{} cannot read this secret", who.shown());
-        requirement(Area::Secret, printable::path(path), path, who.clone(), AccessKind::Read, lost)
+        requirement(Purpose::Secret, path, who.clone(), AccessKind::Read)
     }
 }
 
@@ -180,31 +193,28 @@ impl RequirementBuilder<'_> {
                 | Step::SetStdioAccess { .. } => continue,
             };
             let declared = self.config.container.own.iter().find(|own| own.path == *path);
-            let to = format!("{}:{}", owner.uid, owner.gid);
+            let (uid, gid) = (owner.uid.0, owner.gid.0);
             let at_boot = match &planned.decision {
                 Decision::AlreadyDone(_) => BootAction::None,
                 Decision::Perform if made || matches!(self.facts.paths.get(path), Some(PathFact::Missing(_))) => {
-                    BootAction::Created(to.clone())
+                    BootAction::Created(uid, gid)
                 }
-                Decision::Perform => BootAction::GivenTo(to.clone()),
+                Decision::Perform => BootAction::GivenTo(uid, gid),
                 Decision::Skip(why) => BootAction::Skipped(why.clone()),
             };
             let who = self.owner(owner);
-            let subject = printable::path(path);
             if self.plan.privilege.drop == DropLevel::AlreadyUser && who.uid != self.app().uid {
                 // Not for our user, and we cannot check for another one.
                 match &planned.decision {
-                    Decision::Skip(why) => checks.push(Check::degraded(Area::Path, subject, why.clone())),
+                    Decision::Skip(why) => checks.push(Check::degraded(Area::Path, printable::path(path), why.clone())),
                     Decision::Perform | Decision::AlreadyDone(_) => {
-                        checks.push(Check::ok(Area::Path, subject, format!("{to}'s")))
+                        checks.push(Check::ok(Area::Path, printable::path(path), format!("{uid}:{gid}'s")))
                     }
                 }
                 continue;
             }
             requirements.push(AccessRequirement {
-                area: Area::Path,
-                lost: format!("{} cannot use it", who.shown()),
-                subject,
+                purpose: Purpose::Declared,
                 path: path.clone(),
                 who,
                 want: AccessKind::Use,
@@ -221,9 +231,7 @@ impl RequirementBuilder<'_> {
         if requirements.iter().any(|requirement| requirement.path == *home) {
             return;
         }
-        let app = self.app();
-        let lost = format!("HOME of {} cannot be written", app.name);
-        requirements.push(requirement(Area::Path, printable::path(home), home, app, AccessKind::Use, lost));
+        requirements.push(requirement(Purpose::Home, home, self.app(), AccessKind::Use));
     }
 
     fn of_devices(&self, requirements: &mut Vec<AccessRequirement>, checks: &mut Vec<Check>) {
@@ -234,9 +242,7 @@ impl RequirementBuilder<'_> {
                 match fact {
                     PathFact::Found { kind: PathKind::Other | PathKind::File, .. } => {
                         any = true;
-                        let (app, subject) = (self.app(), printable::path(path));
-                        let lost = format!("{} cannot use this device", app.shown());
-                        requirements.push(requirement(Area::Device, subject, path, app, AccessKind::Device, lost));
+                        requirements.push(requirement(Purpose::Device, path, self.app(), AccessKind::Device));
                     }
                     PathFact::Found { kind: PathKind::Directory | PathKind::Link, .. } => any = true,
                     PathFact::Missing(_) | PathFact::Unknown(_) => {}
@@ -252,46 +258,35 @@ impl RequirementBuilder<'_> {
 
     fn of_service(&self, service: &Service, how: &ServicePlan, requirements: &mut Vec<AccessRequirement>) {
         let who = self.service(how);
-        let name = tick(service);
-        let lost = format!("{name} cannot start");
-        let mut serious = |area, subject, path: &Path, want| {
-            let requirement = requirement(area, subject, path, who.clone(), want, lost.clone());
-            requirements.push(AccessRequirement { fatal: true, ..requirement });
+        let name = service.name.to_string();
+        let mut serious = |purpose, path: &Path, want| {
+            requirements.push(AccessRequirement { fatal: true, ..requirement(purpose, path, who.clone(), want) });
         };
         let fact = self.facts.named.programs.get(service.name.as_str());
         // Problems of the program itself are reported as problems of its file.
         let is_sound = matches!(fact, Some(ProgramFact::Found(_) | ProgramFact::Unknown(_)) | None);
         if how.program.is_absolute() && is_sound {
-            serious(Area::Service, name.clone(), &how.program, AccessKind::Execute);
+            serious(Purpose::Program(name.clone()), &how.program, AccessKind::Execute);
         }
         if let Some(directory) = &service.directory {
-            serious(Area::Path, format!("{name}: {}", printable::path(directory)), directory, AccessKind::Enter);
+            serious(Purpose::StartOf(name.clone()), directory, AccessKind::Enter);
         }
         // Read before the start, with the service's rights.
         if let Some(file) = &service.environment_file {
-            serious(Area::Path, format!("{name}: {}", printable::path(file)), file, AccessKind::Read);
+            serious(Purpose::StartOf(name), file, AccessKind::Read);
         }
     }
 }
 
-fn requirement(
-    area: Area,
-    subject: String,
-    path: &Path,
-    who: ProbedUser,
-    want: AccessKind,
-    lost: String,
-) -> AccessRequirement {
+fn requirement(purpose: Purpose, path: &Path, who: ProbedUser, want: AccessKind) -> AccessRequirement {
     AccessRequirement {
-        area,
-        subject,
+        purpose,
         path: path.to_owned(),
         who,
         want,
         recursive: false,
         optional: false,
         at_boot: BootAction::None,
-        lost,
         fatal: false,
     }
 }

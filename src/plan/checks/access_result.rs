@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::access_requirements::{AccessKind, AccessRequirement, BootAction, ProbedUser};
+use super::access_requirements::{AccessKind, AccessRequirement, BootAction, ProbedUser, Purpose};
 use super::mounts::Mount;
 use super::observations::{AccessResult, Denial, HostContext, PathObservation, PathStat};
 use crate::config::is_system_directory;
@@ -12,6 +12,7 @@ use crate::plan::facts::IdMap;
 use crate::plan::finding::{Area, CauseKind, Check, Finding, Issue};
 use crate::plan::fix::{Fix, KEEP_GROUPS};
 use crate::plan::{Owner, printable};
+use crate::text::shown as shown_name;
 
 /// The id that unmapped owners are shown as (`/proc/sys/kernel/overflowuid`).
 const NOBODY: u32 = 65534;
@@ -23,7 +24,37 @@ pub(super) fn evaluate(requirement: &AccessRequirement, observation: &PathObserv
         Err(issue) if requirement.fatal => Finding::Fatal(issue),
         Err(issue) => Finding::Degraded(issue),
     };
-    Check { area: requirement.area, subject: requirement.subject.clone(), finding }
+    Check { area: area(&requirement.purpose), subject: subject(requirement), finding }
+}
+
+fn area(purpose: &Purpose) -> Area {
+    match purpose {
+        Purpose::Declared | Purpose::Home | Purpose::StartOf(_) => Area::Path,
+        Purpose::Device => Area::Device,
+        Purpose::Secret => Area::Secret,
+        Purpose::Program(_) => Area::Service,
+    }
+}
+
+fn subject(requirement: &AccessRequirement) -> String {
+    let path = printable::path(&requirement.path);
+    match &requirement.purpose {
+        Purpose::Declared | Purpose::Home | Purpose::Device | Purpose::Secret => path,
+        Purpose::Program(service) => format!("`{service}`"),
+        Purpose::StartOf(service) => format!("`{service}`: {path}"),
+    }
+}
+
+/// Returns what follows without the access.
+fn consequence(requirement: &AccessRequirement) -> String {
+    let who = &requirement.who;
+    match &requirement.purpose {
+        Purpose::Declared => format!("{} cannot use it", who.shown()),
+        Purpose::Home => format!("HOME of {} cannot be written", shown_name(&who.name)),
+        Purpose::Device => format!("{} cannot use this device", who.shown()),
+        Purpose::Secret => format!("{} cannot read this secret", who.shown()),
+        Purpose::Program(service) | Purpose::StartOf(service) => format!("`{service}` cannot start"),
+    }
 }
 
 struct Evaluation<'a> {
@@ -38,7 +69,7 @@ impl Evaluation<'_> {
         match (&self.observation.access, &self.requirement.at_boot) {
             (AccessResult::Allowed, at_boot) => Ok(self.ok_note(at_boot)),
             (AccessResult::Missing, _) if self.requirement.optional => Ok("missing, and optional".to_owned()),
-            (AccessResult::Missing, BootAction::Created(to)) => Ok(format!("made at boot, {to}")),
+            (AccessResult::Missing, BootAction::Created(uid, gid)) => Ok(format!("made at boot, {uid}:{gid}")),
             (AccessResult::Missing, _) => Err(self.with_boot_cause(self.missing())),
             (AccessResult::Unsearchable(on_the_way, found), _) => Err(self.unsearchable(on_the_way, *found)),
             (AccessResult::Unknown, BootAction::Skipped(why)) => Err(why.clone()),
@@ -47,15 +78,16 @@ impl Evaluation<'_> {
                 AccessResult::NotRead(Denial::Denied)
                 | AccessResult::NotWritten(Denial::Denied)
                 | AccessResult::Below(..),
-                BootAction::GivenTo(to),
+                BootAction::GivenTo(uid, gid),
             ) if self.depends_on_owner() => {
                 let is_remote = self.mount.is_some_and(Mount::is_remote);
-                Ok(format!("given to {to} at boot{}", if is_remote { ", if the server lets root do so" } else { "" }))
+                let condition = if is_remote { ", if the server lets root do so" } else { "" };
+                Ok(format!("given to {uid}:{gid} at boot{condition}"))
             }
-            (AccessResult::NotRead(_) | AccessResult::NotWritten(_), BootAction::Created(to))
+            (AccessResult::NotRead(_) | AccessResult::NotWritten(_), BootAction::Created(uid, gid))
                 if self.depends_on_owner() =>
             {
-                Ok(format!("made {to} at boot"))
+                Ok(format!("made {uid}:{gid} at boot"))
             }
             (AccessResult::NotRead(no), _) => Err(self.with_boot_cause(self.refused(*no, "read"))),
             (AccessResult::NotWritten(no), _) => Err(self.with_boot_cause(self.refused(*no, "write"))),
@@ -95,9 +127,9 @@ impl Evaluation<'_> {
             AccessKind::Execute => return format!("{} as {who}", self.path()),
         };
         match at_boot {
-            BootAction::GivenTo(to) => format!("{can}; given to {to} at boot"),
+            BootAction::GivenTo(uid, gid) => format!("{can}; given to {uid}:{gid} at boot"),
             BootAction::Skipped(Issue { cause, .. }) => format!("{can} now (at the boot: {cause})"),
-            BootAction::None | BootAction::Created(_) => can,
+            BootAction::None | BootAction::Created(..) => can,
         }
     }
 
@@ -109,22 +141,22 @@ impl Evaluation<'_> {
                 let why = if at_boot.why == CauseKind::Other { found.why } else { at_boot.why };
                 Issue { why, ..at_boot.clone() }
             }
-            (BootAction::Skipped(_) | BootAction::None | BootAction::GivenTo(_) | BootAction::Created(_), _) => found,
+            (BootAction::Skipped(_) | BootAction::None | BootAction::GivenTo(..) | BootAction::Created(..), _) => found,
         }
     }
 
     fn issue_of(&self, why: CauseKind, cause: String, fix: Fix) -> Issue {
-        Issue { why, ..Issue::new(cause, self.requirement.lost.clone(), fix) }
+        Issue { why, ..Issue::new(cause, consequence(self.requirement), fix) }
     }
 
     fn missing(&self) -> Issue {
         let path = self.path();
-        let fix = match self.requirement.area {
-            Area::Path => {
+        let fix = match &self.requirement.purpose {
+            Purpose::Declared | Purpose::Home | Purpose::StartOf(_) => {
                 let owner = Owner { uid: Uid(self.requirement.who.uid), gid: Gid(self.requirement.who.gid) };
                 Fix::volume(&self.requirement.path, Some(owner))
             }
-            _ => Fix::text("put it into the image, or mount it"),
+            Purpose::Device | Purpose::Secret | Purpose::Program(_) => Fix::text("put it into the image, or mount it"),
         };
         self.issue_of(CauseKind::Missing, format!("{path} does not exist"), fix)
     }

@@ -72,7 +72,7 @@ impl Examination {
     pub fn after_boot(mut self) -> Self {
         for requirement in &mut self.requirements {
             match requirement.at_boot {
-                BootAction::GivenTo(_) | BootAction::Created(_) => requirement.at_boot = BootAction::None,
+                BootAction::GivenTo(..) | BootAction::Created(..) => requirement.at_boot = BootAction::None,
                 BootAction::None | BootAction::Skipped(_) => {}
             }
         }
@@ -142,7 +142,7 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState
     checks.extend(config.services.iter().flat_map(|service| limits::granted(service, facts)));
     let live = config.services.iter().zip(&plan.services).filter(|(_, how)| how.skipped.is_none());
     let of_service = |(service, how): (&Service, &ServicePlan)| {
-        ports::privileged_ports(service, &how.credentials, &builder.service(how).shown(), plan.privilege.drop)
+        ports::privileged_ports(service, &how.credentials, &builder.service(how), plan.privilege.drop)
     };
     let ports = live.flat_map(of_service).collect();
     let app = builder.app();

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::Mode;
 pub use super::finding::{Area, CauseKind, Check, Finding, Issue, OverallResult};
-pub use access_requirements::{AccessKind, AccessRequirement, BootAction, BootState, ProbedUser, SECRETS};
+pub use access_requirements::{AccessKind, AccessRequirement, BootAction, BootState, ProbedUser, Purpose, SECRETS};
 pub use examine::{ALLOW_FILTERS, Examination, UNFILTERED, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
 pub(super) use limits::refused as refused_limits;

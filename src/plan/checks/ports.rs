@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::access_requirements::ProbedUser;
 use super::observations::Observations;
 use crate::config::probe::Probe;
 use crate::config::service::{Ready, Service};
@@ -23,8 +24,8 @@ pub struct Port {
     pub service: String,
     /// The port; `None` if only `NET_BIND_SERVICE` shows that there is one.
     pub port: Option<u16>,
-    /// The user that binds it: `app (1000:1000)`.
-    pub who: String,
+    /// The user that binds it.
+    pub who: ProbedUser,
     /// Whether the service has `NET_BIND_SERVICE`.
     pub has: bool,
     /// Whether the capability is declared.
@@ -44,7 +45,12 @@ pub fn listening(text: &str) -> BTreeSet<u16> {
 }
 
 /// Returns the privileged ports of a service.
-pub(super) fn privileged_ports(service: &Service, credentials: &Credentials, who: &str, drop: DropLevel) -> Vec<Port> {
+pub(super) fn privileged_ports(
+    service: &Service,
+    credentials: &Credentials,
+    who: &ProbedUser,
+    drop: DropLevel,
+) -> Vec<Port> {
     let needed = Capability::NET_BIND_SERVICE;
     let ready = match &service.ready {
         Ready::Probe { probe, .. } => Some(probe),
@@ -55,7 +61,7 @@ pub(super) fn privileged_ports(service: &Service, credentials: &Credentials, who
     let declared = service.capabilities.has(needed);
     let root = drop != DropLevel::AlreadyUser;
     let has = credentials.ambient.has(needed);
-    let port = |port| Port { service: service.name.to_string(), port, who: who.to_owned(), has, declared, root };
+    let port = |port| Port { service: service.name.to_string(), port, who: who.clone(), has, declared, root };
     if low.is_empty() && declared { vec![port(None)] } else { low.into_iter().map(|it| port(Some(it))).collect() }
 }
 
@@ -71,7 +77,7 @@ fn own_port(probe: &Probe) -> Option<u16> {
 }
 
 pub(super) fn evaluate(port: &Port, seen: &Observations) -> Check {
-    let Port { service, who, .. } = port;
+    let (service, who) = (&port.service, port.who.shown());
     let subject = match port.port {
         Some(number) => format!("`{service}`: port {number}"),
         None => format!("`{service}`: low ports"),
