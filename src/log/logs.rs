@@ -109,7 +109,7 @@ impl Logs {
         while self.service_logs.len() <= id.0 {
             self.service_logs.push(ServiceLog::default());
         }
-        if !is_longer && self.service_logs.get(id.0).is_some_and(|service_log| service_log.route == route) {
+        if !is_longer && self.service_logs.get(id.0).is_some_and(|log| log.route == route) {
             return false;
         }
         self.close_store(id);
@@ -319,7 +319,7 @@ impl Logs {
     /// above.
     pub fn follow(&mut self, id: Id, room: usize) -> Option<Receiver<FollowEvent>> {
         let taken = self.captures(id);
-        self.service_logs.get_mut(id.0).filter(|_| taken).map(|service_log| service_log.tail.follow(room))
+        self.service_logs.get_mut(id.0).filter(|_| taken).map(|log| log.tail.follow(room))
     }
 
     /// Returns when [`Self::on_deadline`] has something to do.

@@ -76,8 +76,7 @@ impl<'a> TrustCheck<'a> {
         }
     }
 
-    /// Returns the result of looking up a program in the remaining directories. `None`: it is not looked up in PATH, or in a
-    /// PATH that the service's file declares.
+    /// Returns the result of looking up a program in the remaining directories; `None`: it is not looked up in them.
     pub(super) fn found(&self, service: &Service, runs: &RunsAs, key: &str, command: &Command) -> Option<ProgramFact> {
         let searched = matches!(command, Command::Argv(argv) if argv.first().is_some_and(|word| is_bare(word)));
         if !searched || service.environment.contains_key("PATH") || self.extra_rights(service, runs).is_none() {
@@ -164,28 +163,28 @@ impl RemovedVariables {
     /// Adds notices about what services with more rights than the app user do not get, one for all services with the same.
     pub(super) fn add_notices(self, notes: &mut Notes) {
         for ((directory, fix), services) in self.directories {
-            let (names, have) = (listed(&services), if services.len() == 1 { "has" } else { "have" });
-            notes.notice(format!("{names} {have} more rights than the app user: PATH is without {directory}; {fix}"));
+            notes.notice(format!("{}: PATH is without {directory}; {fix}", more_rights(&services)));
         }
         for (variables, services) in self.variables {
-            let (names, have) = (listed(&services), if services.len() == 1 { "has" } else { "have" });
+            let (subject, names) = (more_rights(&services), variables.join(", "));
             let first = variables.first().map(String::as_str).unwrap_or_default();
             notes.notice(format!(
-                "{names} {have} more rights than the app user: what can name code to run is not passed on from the \
-                 container's environment ({}); what is needed goes into the service's file: `environment = {{ {first} = \
-                 \"…\" }}`",
-                variables.join(", ")
+                "{subject}: what can name code to run is not passed on from the container's environment ({names}); what is \
+                 needed goes into the service's file: `environment = {{ {first} = \"…\" }}`",
             ));
         }
         for (variables, services) in self.passed_on {
-            let (names, have) = (listed(&services), if services.len() == 1 { "has" } else { "have" });
+            let (subject, names) = (more_rights(&services), variables.join(", "));
             notes.notice(format!(
-                "{names} {have} more rights than the app user, and {} of the container's environment, as under s6-overlay: \
-                 the app user must not be able to write what is named there",
-                variables.join(", ")
+                "{subject}, and {names} of the container's environment, as under s6-overlay: the app user must not be able \
+                 to write what is named there",
             ));
         }
     }
+}
+
+fn more_rights(services: &[String]) -> String {
+    format!("{} {} more rights than the app user", listed(services), if services.len() == 1 { "has" } else { "have" })
 }
 
 fn listed(names: &[String]) -> String {
