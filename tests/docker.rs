@@ -12,6 +12,7 @@ mod isolation;
 mod memory;
 mod modes;
 mod processes;
+mod s6_images;
 mod scratch;
 mod stop;
 mod terminal;

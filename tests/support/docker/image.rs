@@ -54,6 +54,27 @@ impl Image {
         })
     }
 
+    /// Returns the image of a directory of `tests/fixtures/s6`.
+    pub fn s6(docker: &super::Docker, name: &str) -> Self {
+        let fixtures = root().join("tests/fixtures/s6");
+        let (image, shared) = (fixtures.join(name), ["Dockerfile", "report"].map(|file| fixtures.join(file)));
+        let args = || [("STEPDOWN", Self::demo(docker).0), ("BASE", base())];
+        let sources = [&shared[..], std::slice::from_ref(&image)].concat();
+        Self::once(&format!("s6-{name}"), hash(&sources), |tag| {
+            let context = tempfile::tempdir().expect("a temporary directory");
+            let copy = |file: &Path, to: PathBuf| {
+                fs::create_dir_all(to.parent().expect("the context")).expect("a directory of ours takes another");
+                fs::copy(file, to).expect("it was just listed");
+            };
+            for file in below(&image) {
+                let within = file.strip_prefix(&image).expect("it lies there");
+                copy(&file, context.path().join("image").join(within));
+            }
+            shared.iter().for_each(|file| copy(file, context.path().join(file.file_name().expect("a file"))));
+            build(context.path(), None, tag, &args());
+        })
+    }
+
     /// Returns an image that holds the binary, a static payload and nothing else.
     pub fn scratch(docker: &super::Docker, scratch: &Scratch) -> Self {
         let args = || [("STEPDOWN", Self::demo(docker).0)];
