@@ -295,14 +295,14 @@ fn a_service_reloads_as_its_file_says_and_gets_signals() {
     running.wait_for_line(|line| line.contains("got HUP"), LIMIT);
     let (code, text) = client_text(&running, &["reload", "fails", "hears"]);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("fails: its reload command: code 3: no such file\n"), "{text}");
+    assert!(text.contains("fails: its reload command: exited with code 3: no such file\n"), "{text}");
     assert_eq!(client_text(&running, &["signal", "hears", "usr1"]), (0, String::new()));
     running.wait_for_line(|line| line.contains("got USR1"), LIMIT);
     assert_eq!(client_text(&running, &["stop", "hears"]).0, 0);
     assert_eq!(client_text(&running, &["reload", "hears"]), (1, "hears: it is down\n".into()));
     // To the group: the child of the shell ends too, and the shell with it.
     assert_eq!(client_text(&running, &["signal", "--group", "runs", "KILL"]), (0, String::new()));
-    running.wait_for_line(|line| line.contains("runs: ended with SIGKILL"), LIMIT);
+    running.wait_for_line(|line| line.contains("runs: killed by SIGKILL"), LIMIT);
     running.stop().expect(0);
 }
 
@@ -783,7 +783,7 @@ fn a_program_that_ends_at_once_is_not_reported_as_up() {
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     for verb in ["start", "restart"] {
         let (code, text) = client_text(&running, &[verb, "short"]);
-        assert!(code != 0 && text.starts_with("short: backoff: last ended with code 3"), "{verb}: {code}: {text}");
+        assert!(code != 0 && text.starts_with("short: backoff: last exited with code 3"), "{verb}: {code}: {text}");
     }
     let (code, text) = client_text(&running, &["restart", "web"]);
     assert!(code == 0 && text.starts_with("web: up, pid "), "{text}");

@@ -182,8 +182,8 @@ fn a_service_that_is_not_as_declared_is_degraded_and_says_why() {
     };
     let all = |states: &[serde_json::Value]| {
         is(states, "ill", "its health check failed: ")
-            && is(states, "short", "ended with code 3")
-            && is(states, "turn", "ended with code 6")
+            && is(states, "short", "exited with code 3")
+            && is(states, "turn", "exited with code 6")
             && is(states, "late", "not ready: ")
             && is(states, "above", "waits for late")
     };
@@ -227,7 +227,7 @@ fn a_service_that_cannot_run_is_fatal() {
     assert_eq!(code, 2, "{found:#?}");
     let cause = |name: &str| state(&found, name)["cause"].as_str().unwrap_or_default().to_owned();
     assert!(cause("broken").contains("cannot execute"), "{found:#?}");
-    assert!(cause("over").contains("last: code 4"), "{found:#?}");
+    assert!(cause("over").contains("last: exited with code 4"), "{found:#?}");
     assert!(cause("above").contains("requires once, which is failed"), "{found:#?}");
     let fix = state(&found, "above")["fix"][0]["text"].as_str().unwrap_or_default();
     assert!(fix.contains("see the findings about `once`"), "{fix}");

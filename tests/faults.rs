@@ -216,7 +216,7 @@ fn misuse_of_the_notification_fd_is_reported_and_affects_no_other_service() {
         running.wait_for_line(|line| line.starts_with(name) && line.ends_with("| runs"), LIMIT);
     }
     running.wait_for_line(|line| line.contains("| nobody listens"), LIMIT);
-    wait_for_message(&running, "dies: ended with code 7");
+    wait_for_message(&running, "dies: exited with code 7");
     let ended = running.stop().expect(0);
     for name in ["twice", "later", "child", "pieces"] {
         assert_eq!(count(&ended.lines, &format!("| {name}: up")), 1, "{name}: {ended:#?}");
@@ -302,7 +302,7 @@ fn a_failed_probe_is_reported_with_its_answer() {
         ("babbles", format!("http = \"http://{babbles}/\""), "answered something that is not HTTP"),
         ("missing", "path = \"/missing\"".to_owned(), "is not there"),
         ("absent", "socket = \"/missing\"".to_owned(), "is not there"),
-        ("code", "command = [\"/bin/sh\", \"-c\", \"echo too bad; exit 3\"]".to_owned(), "code 3: too bad"),
+        ("code", "command = [\"/bin/sh\", \"-c\", \"echo too bad; exit 3\"]".to_owned(), "exited with code 3: too bad"),
     ];
     let rule = "restart = { delay = \"100ms\", limit = 1 }";
     let sleeps = "command = [\"sleep\", \"600\"]\n";

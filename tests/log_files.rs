@@ -8,7 +8,7 @@ use std::time::Duration;
 use stepdown::config::service::LogDirectory;
 use stepdown::config::values::{Gid, Uid};
 use stepdown::log::clock::{Now, Timestamp};
-use stepdown::log::store::{ROOM, Store};
+use stepdown::log::store::{BUFFER_SPACE, Store};
 use stepdown::sys::privilege::FileUser;
 
 use crate::support::child::{HERE, in_mount_namespace, tmpfs};
@@ -71,7 +71,7 @@ fn a_full_disk_makes_the_lines_wait_and_loses_and_doubles_none() {
                 say(&mut store, output..output + 1, after(second));
                 output += 1;
             }
-            assert!(store.pending() < ROOM + 200);
+            assert!(store.pending() < BUFFER_SPACE + 200);
             full += usize::from(store.pending() > 0);
             // Now and then somebody takes files away.
             for file in files(&path).into_iter().filter(|file| !file.ends_with("current")) {

@@ -69,7 +69,7 @@ fn a_code_that_only_the_description_calls_a_failure_is_explained() {
     if possible() {
         let codes = "[main]\nsuccess_codes = [3]\n";
         let ended = app().container_toml(codes).command(&["/bin/sh", "-c", "exit 0"]).run().expect(1);
-        let story = "the container ends with code 1: the main command ended with code 0, which `main.success_codes` does not \
+        let story = "the container ends with code 1: the main command exited with code 0, which `main.success_codes` does not \
                      include";
         assert!(ended.text(Origin::Err).contains(story), "{ended:#?}");
     }

@@ -88,7 +88,7 @@ fn what_ignores_term_is_killed_whoevers_it_is() {
         ready(&running);
         // The container goes on: the service itself must be gone.
         ask(&running, &["stop", "web"]);
-        running.wait_for_line(|line| line.contains("web: stopped with SIGKILL"), LIMIT);
+        running.wait_for_line(|line| line.contains("web: stopped, killed by SIGKILL"), LIMIT);
         assert!(ask(&running, &["status"]).contains("down"));
         running.stop().expect(0).assert_no_line("cannot");
     }

@@ -190,13 +190,13 @@ fn a_command_answers_with_its_code_and_its_last_words() {
         let mut probe_loop = ProbeLoop::new();
         let mut ask = |words: &[&str]| probe_loop.run(&command(words), LONG);
         assert_eq!(ask(&["true"]), ProbeResult::Pass);
-        assert_eq!(ask(&["false"]), fail("code 1"));
+        assert_eq!(ask(&["false"]), fail("exited with code 1"));
         assert_eq!(
             ask(&["sh", "-c", "echo one; echo \"no such \\\"db\\\"\" >&2; exit 3"]),
-            fail("code 3: no such \"db\"")
+            fail("exited with code 3: no such \"db\"")
         );
-        assert_eq!(ask(&["sh", "-c", "printf 'a\\033[2Jb'; exit 1"]), fail("code 1: a\\u{1b}[2Jb"));
-        assert_eq!(ask(&["sh", "-c", "kill -9 $$"]), fail("ended by SIGKILL"));
+        assert_eq!(ask(&["sh", "-c", "printf 'a\\033[2Jb'; exit 1"]), fail("exited with code 1: a\\u{1b}[2Jb"));
+        assert_eq!(ask(&["sh", "-c", "kill -9 $$"]), fail("killed by SIGKILL"));
         assert_eq!(ask(&["no-such-program"]), fail("cannot execute `no-such-program`: No such file or directory"));
         let plain = plain.to_str().unwrap();
         assert_eq!(
@@ -205,7 +205,7 @@ fn a_command_answers_with_its_code_and_its_last_words() {
                 "cannot execute `{plain}`: Permission denied; it has no execute bit; `RUN chmod +x {plain}` in the Dockerfile"
             ))
         );
-        assert_eq!(ask(&["sh", "-c", "cat; pwd; exit 1"]), fail("code 1: /tmp"));
+        assert_eq!(ask(&["sh", "-c", "cat; pwd; exit 1"]), fail("exited with code 1: /tmp"));
     });
 }
 
@@ -214,13 +214,13 @@ fn a_command_that_writes_much_is_not_held_up() {
     in_child(|| {
         let mut probe_loop = ProbeLoop::new();
         let much = command(&["sh", "-c", "head -c 3000000 /dev/zero; echo; echo done; exit 1"]);
-        assert_eq!(probe_loop.run(&much, LONG), fail("code 1: done"));
+        assert_eq!(probe_loop.run(&much, LONG), fail("exited with code 1: done"));
         let endless = probe_loop.run(&command(&["yes"]), SHORT);
         assert_eq!(endless, fail("no response in 300ms: y"));
         // Closing its output early is no end, and no busy loop either: the set is quiet.
         let quiet = command(&["sh", "-c", "exec >&- 2>&-; sleep 0.2; exit 4"]);
         let before = probe_loop.wakeups;
-        assert_eq!(probe_loop.run(&quiet, LONG), fail("code 4"));
+        assert_eq!(probe_loop.run(&quiet, LONG), fail("exited with code 4"));
         assert!(probe_loop.wakeups - before < 10, "{} wakeups", probe_loop.wakeups - before);
     });
 }
@@ -234,7 +234,7 @@ fn what_a_command_leaves_in_its_group_is_killed_with_it() {
         let script = format!("exec 3>{}; sleep 1000 & {rest}", fifo.display());
         (command(&["sh", "-c", &script]), fifo.clone())
     };
-    for (rest, timeout, expected) in [("exit 5", LONG, "code 5"), ("wait", SHORT, "no response in 300ms")] {
+    for (rest, timeout, expected) in [("exit 5", LONG, "exited with code 5"), ("wait", SHORT, "no response in 300ms")] {
         let (probe, fifo) = held(rest);
         in_child(move || {
             // Held open from this side as well until the look is there, so that neither waits for the other.
@@ -260,7 +260,7 @@ fn one_look_at_a_time_and_a_cancelled_one_says_nothing() {
         assert!(probe_loop.probes.is_running(7) && !probe_loop.probes.is_running(8));
         assert_eq!(probe_loop.start(7, &hang, LONG), Err(ProbeStartError::InProgress));
         let other = probe_loop.start(8, &command(&["false"]), LONG).unwrap();
-        assert_eq!(probe_loop.wait_for_exit(other), Some((8, fail("code 1"))));
+        assert_eq!(probe_loop.wait_for_exit(other), Some((8, fail("exited with code 1"))));
         probe_loop.probes.cancel(7);
         assert!(!probe_loop.probes.is_running(7));
         assert_eq!(probe_loop.probes.deadline(), None);
@@ -304,13 +304,13 @@ fn a_look_is_the_services_user_and_has_no_more_rights() {
         probe_loop.as_user = Some(4242);
         assert_eq!(probe_loop.run(&Probe::Path(secret.clone()), LONG), fail("permission denied"));
         let ids = command(&["sh", "-c", "echo $(id -u) $(id -G) $(grep -c . /proc/self/fd/0); exit 1"]);
-        assert_eq!(probe_loop.run(&ids, LONG), fail("code 1: 4242 4242 0"));
+        assert_eq!(probe_loop.run(&ids, LONG), fail("exited with code 1: 4242 4242 0"));
         // As PID 1 does first of all. The directory that the shell reads is the fourth.
         stepdown::sys::descriptors::close_on_exec();
         let open = command(&["sh", "-c", "cd /proc/self/fd; echo *; exit 1"]);
-        assert_eq!(probe_loop.run(&open, LONG), fail("code 1: 0 1 2 3"));
+        assert_eq!(probe_loop.run(&open, LONG), fail("exited with code 1: 0 1 2 3"));
         let status = command(&["sh", "-c", "grep NoNewPrivs /proc/self/status; exit 1"]);
-        assert_eq!(probe_loop.run(&status, LONG), fail("code 1: NoNewPrivs:\\t1"));
+        assert_eq!(probe_loop.run(&status, LONG), fail("exited with code 1: NoNewPrivs:\\t1"));
     });
 }
 

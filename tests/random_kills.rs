@@ -320,7 +320,7 @@ fn assert_in_order(ended: &Ended) {
         } else if what.starts_with("done after ") {
             lives.remove(name);
             up.insert(name);
-        } else if ["ended with ", "stopped with "].iter().any(|end| what.starts_with(end)) {
+        } else if ["exited with ", "killed by ", "stopped, "].iter().any(|end| what.starts_with(end)) {
             lives.remove(name);
             up.remove(name);
         } else if what.starts_with("unhealthy, ") {
@@ -331,7 +331,7 @@ fn assert_in_order(ended: &Ended) {
     assert!(lives.is_empty(), "{lives:?} live after the end");
     let stopping = lines.iter().rposition(|line| line.contains("got SIGTERM: stopping")).unwrap();
     let stopped =
-        |name: &str| lines[stopping..].iter().position(|line| line.starts_with(&format!("{name}: stopped with ")));
+        |name: &str| lines[stopping..].iter().position(|line| line.starts_with(&format!("{name}: stopped, ")));
     for (who, required) in REQUIRES {
         if LONGRUNS.contains(&required) {
             assert!(stopped(who).unwrap() < stopped(required).unwrap(), "{required} stopped before {who}");

@@ -240,7 +240,7 @@ fn a_hook_that_fails_is_a_warning_unless_the_image_stops_then() {
     };
     let running = failing("1").start();
     running.record();
-    assert!(stopped(running, 0).contains("S6_STAGE2_HOOK ended with code 7"));
+    assert!(stopped(running, 0).contains("S6_STAGE2_HOOK exited with code 7"));
     let ended = failing("2").run().expect(7);
     assert!(ended.records().is_empty(), "{ended:#?}");
 }

@@ -101,7 +101,7 @@ time.sleep(600)";
         .service("app.toml", &shell("echo runs; exec sleep 600", "requires = [\"db\"]"))
         .start();
     running.wait_for_line(|line| line.contains("db: sent no watchdog notification for 1.5s"), LIMIT);
-    running.wait_for_line(|line| line.contains("db: stopped with SIGABRT"), LIMIT);
+    running.wait_for_line(|line| line.contains("db: stopped, killed by SIGABRT"), LIMIT);
     let ended = running.stop().expect(0);
     assert_eq!(texts_of(&ended.lines, "db")[0], "1500000");
     assert!(place(&ended, "db: up") < place(&ended, "app: up"), "{ended:#?}");
@@ -248,7 +248,7 @@ fn the_last_lines_name_what_ended_the_container_and_its_last_output() {
         .service("web.toml", &shell("exec sleep 600", "requires = [\"db\"]"))
         .run()
         .expect(9);
-    let story = place(&ended, "error: the container ends with code 9: db ended with code 9, after ");
+    let story = place(&ended, "error: the container ends with code 9: db exited with code 9, after ");
     let rest: Vec<_> = ended.lines[story + 1..].iter().map(|line| line.text.as_str()).collect();
     assert!(rest[0].ends_with("its last lines:") && rest[1].ends_with("  loading"), "{rest:?}");
     assert!(rest[2].ends_with("  cannot go on"), "{rest:?}");
@@ -269,7 +269,7 @@ fn the_last_lines_tell_what_was_asked_of_a_service_that_was_ended_for_it() {
     place(&ended, "the container ends with code 1: db was unhealthy: ");
     let codes = format!("{once}\nsuccess_codes = [3]");
     let ended = app().service("db.toml", &shell("exit 0", &codes)).run().expect(1);
-    place(&ended, "the container ends with code 1: db ended with code 0, which `success_codes` does not include");
+    place(&ended, "the container ends with code 1: db exited with code 0, which `success_codes` does not include");
 }
 
 #[test]
@@ -282,9 +282,13 @@ fn a_main_command_that_waits_for_a_failing_service_says_so_and_ends_with_its_cod
         .command(&["echo", "runs"])
         .start();
     let line = running.wait_for_line(|line| line.contains("main: not started after "), LIMIT);
-    assert!(line.contains("main: not started after 5s, waiting for db (failing: exit code 3, next try in "), "{line}");
+    assert!(
+        line.contains("main: not started after 5s, waiting for db (failing: exited with code 3, next try in "),
+        "{line}"
+    );
     let ended = running.stop().expect(3);
-    let story = "the container ends with code 3: the main command never ran: it waited for db, which ended with code 3";
+    let story =
+        "the container ends with code 3: the main command never ran: it waited for db, which exited with code 3";
     place(&ended, story);
     // Before anything has failed a stop is a stop.
     let running = app().service("db.toml", &shell("echo begun; exec sleep 600", "ready = { path = \"/nowhere\" }"));

@@ -111,7 +111,7 @@ fn a_reader_that_stalls_slows_the_writers_and_delays_no_stop() {
     running.signal(Signal::SIGCONT);
     let ended = running.wait(LIMIT).expect(0);
     // Our own messages go to another output, which had room.
-    assert!(place(&ended, "web: stopped with code 0") < place(&ended, "db: stopped with code 0"));
+    assert!(place(&ended, "web: stopped, exited with code 0") < place(&ended, "db: stopped, exited with code 0"));
     let found = texts_of(&ended.lines, "flood");
     // The very last one too: what fits no more is cut off between lines (`log::sink`).
     let wrong = found.iter().zip(1..).find(|(line, index)| **line != format!("line {index}"));
@@ -146,7 +146,7 @@ fn last_words_come_before_the_end_that_they_explain() {
     for name in &names {
         let place = |text: String| output.find(&text).unwrap_or_else(|| panic!("no {text:?} in {output}"));
         let tag = output.lines().position(|line| line.starts_with(&format!("{name} ")) && line.contains("last words"));
-        let end = output[..place(format!(" {name}: ended with code 3"))].lines().count();
+        let end = output[..place(format!(" {name}: exited with code 3"))].lines().count();
         assert!(tag.is_some_and(|tag| tag < end), "{name}: {tag:?} {end} in {output}");
     }
 }
@@ -199,7 +199,7 @@ fn nobody_outlives_the_stop_however_stubborn() {
     let ended = running.stop().expect(0);
     assert!(requested.elapsed() < Duration::from_secs(8), "{:?}", requested.elapsed());
     // Lines of one stream: those of two arrive in any order.
-    let deaf = ["deaf: did not exit within", "deaf: stopped with SIGKILL", "| db: stopped with code 0"];
+    let deaf = ["deaf: did not exit within", "deaf: stopped, killed by SIGKILL", "| db: stopped, exited with code 0"];
     assert!(deaf.map(|text| place(&ended, text)).is_sorted(), "{ended:#?}");
     place(&ended, "tails: 0");
     place(&ended, "session over");

@@ -188,7 +188,7 @@ pub(super) struct SignalArgs {
     /// The signal, such as TERM, SIGHUP, 10, RTMIN+3
     #[arg(value_name = "SIGNAL", value_parser = signal)]
     pub(super) signal: Signal,
-    /// Send it to the whole process group, not only to the first process
+    /// Send it to the whole process group, not only to the main process
     #[arg(long)]
     pub(super) group: bool,
 }

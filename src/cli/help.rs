@@ -232,7 +232,7 @@ pub(super) fn reload() -> String {
 
 pub(super) fn signal() -> String {
     let examples = [
-        ("stepdown signal web USR1", "to the first process of `web`"),
+        ("stepdown signal web USR1", "to the main process of `web`"),
         ("stepdown signal --group web STOP", "to its whole process group"),
     ];
     talking("", &examples, &[("0", "the signal was sent"), ("100", "there is no such service or signal")])

@@ -1,4 +1,4 @@
-//! The inits that an engine adds to a container (`docker run --init`, `podman run --init`, an ENTRYPOINT): called by the
+//! The inits that a container runtime adds to a container (`docker run --init`, `podman run --init`, an ENTRYPOINT): called by the
 //! name of one of them, we parse its arguments, and refuse what it refuses. Pure.
 //!
 //! tini 0.19, dumb-init 1.2.5, catatonit 0.2.1; from their sources, compared with their binaries.

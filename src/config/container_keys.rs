@@ -177,7 +177,7 @@ const MAIN_KEYS: &[KeyDoc] = &[
     key("user", "a string", r#""app""#, r#"user = "www-data""#,
         "the user it runs as: `app` (the app user), `root`, an account's name, or `uid:gid`"),
     key("success_codes", "an array of integers", "[0]", "success_codes = [0, 143]",
-        "exit codes that make the container end with 0, 128+n for the signal n, as tini's `-e`; 0 ends it with 1 if it is left out"),
+        "exit codes that make the container end with 0, 128+n for the signal n, as tini's `-e`; 0 ends it with 1 if it is omitted"),
     key("stop", "a table", "{}", r#"stop = { signal = "INT", timeout = "5s" }"#,
         "how it is stopped, as a service's `stop`; without `signal` it is told with the signal that PID 1 got"),
     key("ready", "a table", "(its program was executed)", "ready = { tcp = 8080 }",

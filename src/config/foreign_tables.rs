@@ -286,7 +286,7 @@ pub(super) const VALUES: [(&str, &str, &str); 13] = [
     (
         "type",
         "forking",
-        "run the program in the foreground, where its first process stays (`nginx -g \"daemon off;\"`), and write `type = \
+        "run the program in the foreground, where its main process stays (`nginx -g \"daemon off;\"`), and write `type = \
          \"longrun\"`",
     ),
     ("type", "bundle", "require the services themselves"),

@@ -17,7 +17,7 @@ const HEALTH: HealthKeys = HealthKeys {
     default: UnhealthyAction::StopContainer,
     not_here: Some((
         "restart",
-        "the container ends with its main command: write \"stop-container\" (the engine's restart policy starts it again) \
+        "the container ends with its main command: write \"stop-container\" (the container runtime's restart policy starts it again) \
          or \"report\"; what is to be restarted in here is a service",
     )),
 };

@@ -189,7 +189,7 @@ const STOP_KEYS: &[KeyDoc] = &[
     key("timeout", "a duration", "(what the whole stop allows)", r#"timeout = "5s""#,
         "then KILL"),
     key("group", "true or false", "false", "group = true",
-        "send `signal` to its whole process group, not only to its first process; what is left is ended in any case"),
+        "send `signal` to its whole process group, not only to its main process; what is left is ended in any case"),
 ];
 
 #[rustfmt::skip] // a table: one key in two lines
@@ -221,7 +221,7 @@ const LIMIT_KEYS: &[KeyDoc] = &[
 #[rustfmt::skip] // a table: one key in two lines
 const RELOAD_KEYS: &[KeyDoc] = &[
     key("signal", "a signal's name or number", "(this or `command` is required)", r#"signal = "HUP""#,
-        "sent to its first process"),
+        "sent to its main process"),
     key("command", "an array of strings", "(this or `signal` is required)", r#"command = ["nginx", "-s", "reload"]"#,
         "run as its user"),
 ];

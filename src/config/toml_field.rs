@@ -248,7 +248,7 @@ impl<'t> Field<'t> {
         Some(array.iter().map(element).collect())
     }
 
-    /// Returns the strings of an array, each as a field of its own; what is no string is reported and left out.
+    /// Returns the strings of an array, each as a field of its own; what is no string is reported and omitted.
     pub fn strings(&self, report: &mut FileReport<'_>) -> Option<Vec<(Self, &'t str)>> {
         let all = self.elements(report)?;
         Some(all.into_iter().filter_map(|field| field.string(report).map(|text| (field, text))).collect())

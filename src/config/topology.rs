@@ -9,7 +9,7 @@ pub struct Sorted<N> {
     /// Each node after all that it needs.
     pub order: Vec<N>,
     /// The nodes of cycles and those that need one, directly or not: they cannot be ordered.
-    pub rest: Vec<N>,
+    pub unordered: Vec<N>,
     /// Cycles: each node needs the next one, and the last the first. If there is any cycle, at least one is returned.
     pub cycles: Vec<Vec<N>>,
 }
@@ -21,20 +21,20 @@ enum VisitState {
     Walking,
     /// It is in the order.
     Placed,
-    /// It is in the rest.
-    Rest,
+    /// It cannot be ordered.
+    Unordered,
 }
 
-/// Sorts `nodes` by what each one `needs`; at most `most` cycles are returned, each once, beginning with its least node.
+/// Sorts `nodes` by what each one `needs`; at most `max_cycles` cycles are returned, each once, beginning with its least node.
 ///
 /// A depth-first search with a stack of its own (a chain may be as long as there are nodes): every link back into the path
 /// closes a cycle, and every cycle has such a link.
 pub fn sort<N: Copy + Ord, E: Iterator<Item = N>>(
     nodes: impl IntoIterator<Item = N>,
     needs: impl Fn(N) -> E,
-    most: usize,
+    max_cycles: usize,
 ) -> Sorted<N> {
-    let mut sorted = Sorted { order: Vec::new(), rest: Vec::new(), cycles: Vec::new() };
+    let mut sorted = Sorted { order: Vec::new(), unordered: Vec::new(), cycles: Vec::new() };
     let mut marks = BTreeMap::new();
     let mut walk: Vec<(N, E)> = Vec::new();
     for start in nodes {
@@ -44,13 +44,13 @@ pub fn sort<N: Copy + Ord, E: Iterator<Item = N>>(
                 marks.insert(node, VisitState::Walking);
                 walk.push((node, needs(node)));
             }
-            let Some((node, links)) = walk.last_mut() else { break };
+            let Some((node, edges)) = walk.last_mut() else { break };
             let node = *node;
-            let Some(to) = links.next() else {
+            let Some(to) = edges.next() else {
                 let is_placed = needs(node).all(|need| marks.get(&need) == Some(&VisitState::Placed));
                 let (list, mark) = match is_placed {
                     true => (&mut sorted.order, VisitState::Placed),
-                    false => (&mut sorted.rest, VisitState::Rest),
+                    false => (&mut sorted.unordered, VisitState::Unordered),
                 };
                 list.push(node);
                 marks.insert(node, mark);
@@ -59,14 +59,14 @@ pub fn sort<N: Copy + Ord, E: Iterator<Item = N>>(
             };
             match marks.get(&to) {
                 None => next = Some(to),
-                Some(VisitState::Walking) if sorted.cycles.len() < most => {
+                Some(VisitState::Walking) if sorted.cycles.len() < max_cycles => {
                     let cycle = walk.iter().map(|(node, _)| *node).skip_while(|node| *node != to).collect();
                     let cycle = from_least(cycle);
                     if !sorted.cycles.contains(&cycle) {
                         sorted.cycles.push(cycle);
                     }
                 }
-                Some(VisitState::Walking | VisitState::Placed | VisitState::Rest) => {}
+                Some(VisitState::Walking | VisitState::Placed | VisitState::Unordered) => {}
             }
         }
     }
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_has_no_cycle_is_sorted_whole() {
-        let none = Sorted { order: vec![2, 1, 0, 3], rest: Vec::new(), cycles: Vec::new() };
+        let none = Sorted { order: vec![2, 1, 0, 3], unordered: Vec::new(), cycles: Vec::new() };
         assert_eq!(sorted(&[vec![1, 2], vec![2], vec![], vec![0]]), none);
         let chain: Vec<_> = (0..100_000).map(|at| Vec::from_iter((at < 99_999).then_some(at + 1))).collect();
         assert!(sorted(&chain).order.into_iter().eq((0..100_000).rev()));
@@ -112,7 +112,7 @@ mod tests {
         let needs = [vec![1], vec![0], vec![3], vec![4], vec![2], vec![5], vec![4]];
         let all = sorted(&needs);
         assert_eq!(all.cycles, [vec![0, 1], vec![2, 3, 4], vec![5]]);
-        assert_eq!((all.order.len(), all.rest.len()), (0, 7));
+        assert_eq!((all.order.len(), all.unordered.len()), (0, 7));
         assert_eq!(sort([3, 1], |node: usize| needs[node].iter().copied(), 1).cycles, [vec![2, 3, 4]]);
     }
 
@@ -141,14 +141,14 @@ mod tests {
             for node in 0..count {
                 let is_left =
                     (0..count).any(|other| on_cycle[other] && (other == node || reaches(&needs, node, other)));
-                assert_eq!(all.rest.contains(&node), is_left, "{round}: {needs:?}");
+                assert_eq!(all.unordered.contains(&node), is_left, "{round}: {needs:?}");
             }
-            assert_eq!(all.order.len() + all.rest.len(), count, "{round}: {needs:?}");
+            assert_eq!(all.order.len() + all.unordered.len(), count, "{round}: {needs:?}");
             for cycle in &all.cycles {
                 let next = cycle.iter().cycle().skip(1);
                 assert!(cycle.iter().zip(next).all(|(from, to)| needs[*from].contains(to)), "{round}: {needs:?}");
             }
-            assert_eq!(all.cycles.is_empty(), all.rest.is_empty(), "{round}: {needs:?}");
+            assert_eq!(all.cycles.is_empty(), all.unordered.is_empty(), "{round}: {needs:?}");
             with_cycles += usize::from(!all.cycles.is_empty());
         }
         assert!((500..1900).contains(&with_cycles), "{with_cycles}");

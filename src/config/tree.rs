@@ -191,7 +191,7 @@ fn service_dir(
             );
             draft.notices.push(notice);
         }
-    } else if s6::is_one(entries) {
+    } else if s6::is_service_directory(entries) {
         let origin = S6Origin::Legacy(path.clone());
         let kind = s6_dir(name, (image, origin), ServiceDir::new(path.clone(), entries), found, problems);
         if let (Kind::Longrun, Some(Content::Dir(inner))) = (kind, entries.get(OsStr::new("log"))) {

@@ -39,7 +39,7 @@ pub fn http(text: &str) -> Result<Http, &'static str> {
     }
     let (host, port) = self::authority(authority)?;
     if target.contains('#') {
-        return Err("leave out what begins with `#`: it is never sent");
+        return Err("remove what begins with `#`: it is never sent");
     }
     if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("write blanks and letters beyond ASCII percent-encoded, such as %20");
@@ -75,7 +75,7 @@ fn authority(text: &str) -> Result<(String, Option<u16>), &'static str> {
     }
 }
 
-/// A name of DNS or of an engine's network; one of only digits and dots must be an address.
+/// A name of DNS or of a container runtime's network; one of only digits and dots must be an address.
 fn is_host(text: &str) -> bool {
     let letters = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     let numbers = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');

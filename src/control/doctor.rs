@@ -78,7 +78,7 @@ fn service_check(service: &ServiceState) -> Check {
         (Condition::Up { unhealthy: None, log_error: Some(error) }, _) => degraded(Issue::new(
             format!("its log cannot be written: {error}"),
             format!("`{}` waits as soon as it has written more than is held in memory", service.name),
-            "make room there, or make that directory writable for the service's user",
+            "free space there, or make that directory writable for the service's user",
         )),
         (Condition::Up { unhealthy: None, log_error: None }, _) => ok("as declared"),
     }
@@ -154,7 +154,7 @@ fn cause_text(cause: &DownCause) -> String {
     match cause {
         DownCause::CannotStart(error) => spawn_message::message(error),
         DownCause::Reason(reason) => reason.to_string(),
-        DownCause::Ended(LastExit::Code(code)) => format!("it ended with code {code}"),
+        DownCause::Ended(LastExit::Code(code)) => format!("it exited with code {code}"),
         DownCause::Ended(LastExit::Signal(signal)) => format!("it was killed by {signal}"),
         DownCause::Unknown => "the reason is not known".to_owned(),
     }
@@ -195,7 +195,7 @@ mod tests {
         }
         let (verdict, cause, _) =
             parts(&received(ServiceKind::Longrun, Condition::BackOff(DownCause::Ended(LastExit::Code(3)))));
-        assert_eq!((verdict, cause.as_str()), (OverallResult::Degraded, "it ended with code 3"));
+        assert_eq!((verdict, cause.as_str()), (OverallResult::Degraded, "it exited with code 3"));
     }
 
     #[test]

@@ -107,7 +107,7 @@ mod tests {
         let full = ServiceStatus { log_trouble: Some("/l/current: no".into()), ..status(StatusState::Up) };
         assert_eq!(lines(full, false), ["web: its log cannot be written: /l/current: no"]);
         let backoff = ServiceStatus { last_exit: Some(LastExit::Code(3)), ..status(StatusState::Backoff) };
-        assert_eq!(lines(backoff, false), ["web: backoff (last ended with code 3)"]);
+        assert_eq!(lines(backoff, false), ["web: backoff (last exited with code 3)"]);
         let waiting = ServiceStatus { waits_for: vec!["db".into()], ..status(StatusState::Waiting) };
         assert_eq!(lines(waiting, false), ["web: waiting (waits for db)"]);
     }

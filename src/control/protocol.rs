@@ -69,7 +69,7 @@ pub enum ControlRequest {
         service: String,
         /// Its name or number.
         signal: String,
-        /// To its whole process group, not only to its first process.
+        /// To its whole process group, not only to its main process.
         #[serde(default)]
         group: bool,
     },

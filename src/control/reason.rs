@@ -26,7 +26,7 @@ pub enum Reason {
         unlisted: Option<Declared>,
     },
     /// Its run was ended for this.
-    #[serde(rename = "given_up")]
+    #[serde(rename = "terminated")]
     EndedByUs(EndedByUs),
     /// Failures in a row reached the limit.
     Limit {
@@ -36,7 +36,6 @@ pub enum Reason {
         last: LastRun,
     },
     /// Its finish script ended with 125.
-    #[serde(rename = "finish_said_stop")]
     FinishPermanentFailure,
     /// A service that it requires is not there.
     Requirement {
@@ -48,8 +47,8 @@ pub enum Reason {
     },
     /// It could not be started.
     CannotStart(#[serde(with = "SpawnErrorOnWire")] SpawnError),
-    /// It is left out in this mode.
-    LeftOut,
+    /// It is skipped in this mode.
+    Skipped,
     /// It failed before the step down.
     FailedBefore,
     /// It was stopped manually.
@@ -127,7 +126,7 @@ pub enum EndedByUs {
 #[serde(rename_all = "snake_case")]
 pub enum LastRun {
     /// It was ended for this.
-    #[serde(rename = "given_up")]
+    #[serde(rename = "terminated")]
     EndedByUs(EndedByUs),
     /// It ended so.
     Ended(LastExit),
@@ -142,19 +141,19 @@ impl fmt::Display for Reason {
         match self {
             Self::OutOfMemory(why) => write!(out, "{why} (out of memory)"),
             Self::Ended { exit: LastExit::Signal(signal), .. } => write!(out, "was killed by {signal}"),
-            Self::Ended { exit: LastExit::Code(code), unlisted: None } => write!(out, "ended with code {code}"),
+            Self::Ended { exit: LastExit::Code(code), unlisted: None } => write!(out, "exited with code {code}"),
             Self::Ended { exit: LastExit::Code(code), unlisted: Some(declared) } => {
-                write!(out, "ended with code {code}, which `{}` does not include", declared.key("success_codes"))
+                write!(out, "exited with code {code}, which `{}` does not include", declared.key("success_codes"))
             }
             Self::EndedByUs(why) => why.fmt(out),
             Self::Limit { failures: 1, last } => write!(out, "1 failure in a row, last: {last}"),
             Self::Limit { failures, last } => write!(out, "{failures} failures in a row, last: {last}"),
             Self::FinishPermanentFailure => {
-                out.write_str("its finish script ended with code 125, which says not to start it again")
+                out.write_str("its finish script exited with code 125, which says not to start it again")
             }
             Self::Requirement { service, state } => write!(out, "requires {service}, which is {state}"),
             Self::CannotStart(why) => out.write_str(&spawn_message::message(why)),
-            Self::LeftOut => out.write_str("left out in this mode"),
+            Self::Skipped => out.write_str("skipped in this mode"),
             Self::FailedBefore => out.write_str("failed before the step down"),
             Self::StoppedByHand { unscheduled: false } => out.write_str("stopped manually"),
             Self::StoppedByHand { unscheduled: true } => {
@@ -166,7 +165,7 @@ impl fmt::Display for Reason {
             }
             Self::NextRun(at) => write!(out, "next run {at}"),
             Self::WaitsFor(names) => write!(out, "waits for {}", names.join(", ")),
-            Self::LastEnded(LastExit::Code(code)) => write!(out, "last ended with code {code}"),
+            Self::LastEnded(LastExit::Code(code)) => write!(out, "last exited with code {code}"),
             Self::LastEnded(LastExit::Signal(signal)) => write!(out, "last killed by {signal}"),
         }
     }
@@ -193,8 +192,8 @@ impl fmt::Display for LastRun {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::EndedByUs(why) => why.fmt(out),
-            Self::Ended(LastExit::Code(code)) => write!(out, "code {code}"),
-            Self::Ended(LastExit::Signal(signal)) => out.write_str(signal),
+            Self::Ended(LastExit::Code(code)) => write!(out, "exited with code {code}"),
+            Self::Ended(LastExit::Signal(signal)) => write!(out, "killed by {signal}"),
             Self::CannotStart(why) => out.write_str(&spawn_message::message(why)),
             Self::NotStarted => out.write_str("could not be started"),
         }
@@ -217,7 +216,7 @@ impl Declared {
 pub(super) struct SpawnErrorOnWire {
     #[serde(with = "RoleOnWire")]
     role: Role,
-    #[serde(rename = "stage", with = "StepOnWire")]
+    #[serde(with = "StepOnWire")]
     step: SpawnStep,
     #[serde(serialize_with = "write_path", deserialize_with = "read_path")]
     object: Option<PathBuf>,
@@ -290,10 +289,10 @@ mod tests {
             EndedByUs::NotReady { after_us: 3_000_000, last_result: Some("refused".into()), declared: Declared::Main };
         let no_exec = refused(OsStr::new("/x"), SpawnStep::Exec);
         for (reason, text) in [
-            (Reason::Ended { exit: exit.clone(), unlisted: None }, "ended with code 3"),
+            (Reason::Ended { exit: exit.clone(), unlisted: None }, "exited with code 3"),
             (
                 Reason::Ended { exit: exit.clone(), unlisted: Some(Declared::Service) },
-                "ended with code 3, which `success_codes` does not include",
+                "exited with code 3, which `success_codes` does not include",
             ),
             (
                 Reason::OutOfMemory(Box::new(Reason::Ended {
@@ -314,13 +313,13 @@ mod tests {
             (Reason::CannotStart(no_exec), "cannot execute `/x`: Permission denied"),
             (Reason::Requirement { service: "db".into(), state: StatusState::Failed }, "requires db, which is failed"),
             (Reason::WaitsFor(vec!["db".into(), "mq".into()]), "waits for db, mq"),
-            (Reason::LastEnded(exit), "last ended with code 3"),
+            (Reason::LastEnded(exit), "last exited with code 3"),
         ] {
             let sent = serde_json::to_string(&reason).unwrap();
             let taken: Reason = serde_json::from_str(&sent).unwrap();
             assert_eq!((&taken, taken.to_string().as_str()), (&reason, text), "{sent}");
         }
-        assert_eq!(serde_json::to_string(&Reason::FinishPermanentFailure).unwrap(), "\"finish_said_stop\"");
+        assert_eq!(serde_json::to_string(&Reason::FinishPermanentFailure).unwrap(), "\"finish_permanent_failure\"");
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub struct ServiceStatus {
     /// Whether it should be running; not once it has failed.
     pub wanted: bool,
     /// Whether it is skipped in this mode, as its file says: then `failed` is its expected state.
-    pub left_out: bool,
+    pub skipped: bool,
     /// Its process, if there is one.
     pub pid: Option<i32>,
     /// Time in this state, in milliseconds; if it is up, since it was ready.
@@ -131,7 +131,7 @@ impl ServiceStatus {
     pub fn is_as_wanted(&self) -> bool {
         match self.state {
             StatusState::Up | StatusState::Scheduled | StatusState::Done => true,
-            StatusState::Failed => self.left_out,
+            StatusState::Failed => self.skipped,
             StatusState::Down | StatusState::Waiting | StatusState::Starting | StatusState::Stopping => !self.wanted,
             StatusState::Finishing | StatusState::Backoff => !self.wanted,
         }
@@ -267,7 +267,7 @@ pub struct ChainLink {
     /// From the time when it could be started to its readiness.
     pub took_us: u64,
     /// How much of that it waited for `wait_for` addresses outside the container.
-    pub outside_us: u64,
+    pub wait_for_us: u64,
 }
 
 /// One response to `logs`.
@@ -302,11 +302,11 @@ mod tests {
         let text = r#"{"ok":{"mode":"root","identity":{"name":"app","uid":1000,"gid":1000,"groups":[1000]},
             "kept":["NET_BIND_SERVICE"],"reasons":["web binds port 80"],"uptime_ms":123,"stopping":false,"revision":7,
             "services":[
-            {"name":"web","kind":"longrun","state":"up","wanted":true,"left_out":false,"pid":42,"since_ms":1200,"uptime_ms":1300,
+            {"name":"web","kind":"longrun","state":"up","wanted":true,"skipped":false,"pid":42,"since_ms":1200,"uptime_ms":1300,
              "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"next_run":null,"healthy":true,"status_text":"serving","log_trouble":null,
              "usage":{"memory":4096,"proportional":true,"cpu_ms":10,"processes":2}},
-            {"name":"db","kind":"longrun","state":"failed","wanted":false,"left_out":false,"pid":null,"since_ms":1,"uptime_ms":null,
-             "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"finish_said_stop","waits_for":[],"next_run":null,"healthy":null,
+            {"name":"db","kind":"longrun","state":"failed","wanted":false,"skipped":false,"pid":null,"since_ms":1,"uptime_ms":null,
+             "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"finish_permanent_failure","waits_for":[],"next_run":null,"healthy":null,
              "status_text":null,"log_trouble":"/l/current: no","usage":null}]}}"#;
         let Ok(Response::<Snapshot>::Ok(snapshot)) = serde_json::from_str(text) else { panic!("it is a response") };
         assert_eq!(snapshot.services[0].last_exit, Some(LastExit::Code(0)));
@@ -340,7 +340,7 @@ mod tests {
             assert!(!snapshot(vec![service(state, true)], false).all_as_wanted(), "{state}");
         }
         assert!(!snapshot(vec![service(StatusState::Failed, false)], false).all_as_wanted());
-        let left_out = ServiceStatus { left_out: true, ..service(StatusState::Failed, false) };
-        assert!(snapshot(vec![left_out], false).all_as_wanted());
+        let skipped = ServiceStatus { skipped: true, ..service(StatusState::Failed, false) };
+        assert!(snapshot(vec![skipped], false).all_as_wanted());
     }
 }

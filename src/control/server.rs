@@ -214,7 +214,7 @@ async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<PendingR
     }
 }
 
-/// Responds without waiting: a new connection has room for a line.
+/// Responds without waiting: a new connection has space for a line.
 fn reject(stream: &UnixStream, why: String) {
     let _gone = stream.try_write(&line(&Response::<()>::Error(why)));
 }

@@ -168,7 +168,7 @@ const MAX_HINT_NAMES: usize = 10;
 
 impl IndexEntry {
     /// Returns whether it is skipped in this mode.
-    pub fn is_left_out(&self) -> bool {
+    pub fn is_skipped(&self) -> bool {
         self.start == Start::Skipped
     }
 

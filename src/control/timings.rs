@@ -124,7 +124,7 @@ fn critical_chain(service_index: &ServiceIndex, moments_of: &[Moments], last: Id
         links.push(ChainLink {
             name: entry.name.clone(),
             took_us: microseconds(end.since(released_at)),
-            outside_us: microseconds(wait_for),
+            wait_for_us: microseconds(wait_for),
         });
         at = held.map(|(_, on)| on);
     }
@@ -202,7 +202,7 @@ mod tests {
         let service_index = ServiceIndex::new(&[spec("web", &[], Start::Wanted)]);
         let moments_of = [Moments { wait_for: at(2), ..moments(1, 802, 902) }];
         let timings = timings(&service_index, &moments_of, (BOOT, BOOT), settled);
-        assert_eq!(timings.path, [ChainLink { name: "web".into(), took_us: 901_000, outside_us: 800_000 }]);
+        assert_eq!(timings.path, [ChainLink { name: "web".into(), took_us: 901_000, wait_for_us: 800_000 }]);
     }
 
     #[test]

@@ -80,11 +80,11 @@ enum LexerState {
     Zero,
     /// After `\0x` in quotes.
     Hexadecimal,
-    /// In a number, after at least one digit; `room` is how many more it can have.
+    /// In a number, after at least one digit; `space` is how many more it can have.
     Number {
         value: u32,
         radix: u32,
-        room: u8,
+        space: u8,
     },
     Done,
 }
@@ -150,16 +150,18 @@ impl Lexer {
             LexerState::Quoted => self.quoted(byte),
             LexerState::QuotedEscape => self.quoted_escape(byte),
             LexerState::Zero => match byte {
-                b'0'..=b'7' => LexerState::Number { value: u32::from(byte - b'0'), radix: 8, room: 2 },
+                b'0'..=b'7' => LexerState::Number { value: u32::from(byte - b'0'), radix: 8, space: 2 },
                 b'x' => LexerState::Hexadecimal,
                 _ => return Err(self.error(SyntaxErrorKind::NoNumber)),
             },
             LexerState::Hexadecimal => match char::from(byte).to_digit(16) {
-                Some(value) => LexerState::Number { value, radix: 16, room: 1 },
+                Some(value) => LexerState::Number { value, radix: 16, space: 1 },
                 None => return Err(self.error(SyntaxErrorKind::NoNumber)),
             },
-            LexerState::Number { value, radix, room } => match char::from(byte).to_digit(radix) {
-                Some(digit) if room > 0 => LexerState::Number { value: value * radix + digit, radix, room: room - 1 },
+            LexerState::Number { value, radix, space } => match char::from(byte).to_digit(radix) {
+                Some(digit) if space > 0 => {
+                    LexerState::Number { value: value * radix + digit, radix, space: space - 1 }
+                }
                 Some(_) | None => {
                     self.end_number(value)?;
                     self.quoted(byte)
@@ -213,7 +215,7 @@ impl Lexer {
         let letter = match byte {
             b'\n' => return LexerState::Quoted,
             b'0' => return LexerState::Zero,
-            b'1'..=b'9' => return LexerState::Number { value: u32::from(byte - b'0'), radix: 10, room: 2 },
+            b'1'..=b'9' => return LexerState::Number { value: u32::from(byte - b'0'), radix: 10, space: 2 },
             b'a' => 7,
             b'b' => 8,
             b't' => b'\t',

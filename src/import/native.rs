@@ -1,4 +1,4 @@
-//! What a TOML file can say of a [`Service`]: the nearest service, and what had to be left out. Must not know where the
+//! What a TOML file can say of a [`Service`]: the nearest service, and what had to be omitted. Must not know where the
 //! service comes from, nor how a file is written.
 
 use std::ffi::{OsStr, OsString};
@@ -36,7 +36,7 @@ impl Omission {
     }
 }
 
-/// Returns the nearest service that a file can describe, and what it leaves out.
+/// Returns the nearest service that a file can describe, and what it omits.
 pub fn nearest(mut service: Service) -> (Service, Vec<Omission>) {
     let mut left = Vec::new();
     service.s6 = None;

@@ -41,27 +41,27 @@ struct ProcessUsage {
 }
 
 /// Returns the usage of the services with these main processes; services without any process are missing.
-pub fn usage_of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
-    processes().map(|numbers| measure(leaders, numbers, read_file::read_proc)).unwrap_or_default()
+pub fn usage_of(main_pids: &[Pid]) -> HashMap<Pid, Usage> {
+    processes().map(|numbers| measure(main_pids, numbers, read_file::read_proc)).unwrap_or_default()
 }
 
 /// Reads each process once, whatever the number of services.
-fn measure(leaders: &[Pid], numbers: Vec<i32>, mut read: impl FnMut(&str) -> Vec<u8>) -> HashMap<Pid, Usage> {
+fn measure(main_pids: &[Pid], numbers: Vec<i32>, mut read: impl FnMut(&str) -> Vec<u8>) -> HashMap<Pid, Usage> {
     let mut all: HashMap<Pid, Usage> = HashMap::new();
-    let leaders: std::collections::HashSet<Pid> = leaders.iter().copied().collect();
+    let main_pids: std::collections::HashSet<Pid> = main_pids.iter().copied().collect();
     let page = host::page_size();
     let mut left = MAX_PSS_PER_CALL;
     for number in numbers {
         let stat = ProcessStat::parse(read(&format!("/proc/{number}/stat")));
         let Some(line) = stat.as_ref().and_then(process_usage) else { continue };
-        let Some(leader) = [line.session, line.group].map(Pid).into_iter().find(|pid| leaders.contains(pid)) else {
+        let Some(main_pid) = [line.session, line.group].map(Pid).into_iter().find(|pid| main_pids.contains(pid)) else {
             continue;
         };
         let resident = line.pages.saturating_mul(page);
         let reads_pss = resident <= MAX_PSS_PER_PROCESS.min(left);
         left = left.saturating_sub(if reads_pss { resident } else { 0 });
         let pss = reads_pss.then(|| pss(&read(&format!("/proc/{number}/smaps_rollup")))).flatten();
-        let usage = all.entry(leader).or_insert(Usage { is_proportional: true, ..Usage::default() });
+        let usage = all.entry(main_pid).or_insert(Usage { is_proportional: true, ..Usage::default() });
         usage.memory += pss.unwrap_or(resident);
         usage.is_proportional &= pss.is_some();
         usage.cpu += TICK.saturating_mul(u32::try_from(line.ticks).unwrap_or(u32::MAX));
@@ -131,15 +131,15 @@ mod tests {
     fn each_process_is_read_once_for_any_number_of_services() {
         let (mut stats, mut rollups) = (0, 0);
         let pids: Vec<i32> = (2..=2_501).collect();
-        let leaders: Vec<Pid> = pids.iter().step_by(10).copied().map(Pid).collect();
-        let usages = measure(&leaders, pids.clone(), |path| {
+        let main_pids: Vec<Pid> = pids.iter().step_by(10).copied().map(Pid).collect();
+        let usages = measure(&main_pids, pids.clone(), |path| {
             let Some(pid) = path.strip_prefix("/proc/").and_then(|path| path.strip_suffix("/stat")) else {
                 rollups += 1;
                 return b"Pss: 1000 kB\n".to_vec();
             };
             stats += 1;
-            let leader = (pid.parse::<i32>().unwrap() - 2) / 10 * 10 + 2;
-            format!("{pid} (x) S 1 {leader} {leader} 0 -1 0 1 2 3 4 1 0 0 0 20 0 1 0 99 1000 256 1 1").into_bytes()
+            let main_pid = (pid.parse::<i32>().unwrap() - 2) / 10 * 10 + 2;
+            format!("{pid} (x) S 1 {main_pid} {main_pid} 0 -1 0 1 2 3 4 1 0 0 0 20 0 1 0 99 1000 256 1 1").into_bytes()
         });
         assert_eq!((usages.len(), stats), (250, 2_500));
         assert!(usages.values().all(|usage| usage.processes == 10));
@@ -165,19 +165,19 @@ mod tests {
             .process_group(0)
             .spawn()
             .unwrap();
-        let leader = Pid(i32::try_from(child.id()).unwrap());
+        let main_pid = Pid(i32::try_from(child.id()).unwrap());
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let nobody = Pid(i32::MAX);
-        let usages = usage_of(&[leader, nobody]);
-        nix::sys::signal::killpg(nix::unistd::Pid::from_raw(leader.0), nix::sys::signal::SIGKILL).unwrap();
+        let usages = usage_of(&[main_pid, nobody]);
+        nix::sys::signal::killpg(nix::unistd::Pid::from_raw(main_pid.0), nix::sys::signal::SIGKILL).unwrap();
         child.wait().unwrap();
-        let usage = usages[&leader];
+        let usage = usages[&main_pid];
         assert_eq!(usage.processes, 3);
         assert!(usage.memory > 64 * 1024 && usage.memory < 1 << 30, "{usage:?}");
         assert!(!usages.contains_key(&nobody));
         let limit = std::time::Instant::now() + Duration::from_secs(30);
-        while usage_of(&[leader]).contains_key(&leader) {
+        while usage_of(&[main_pid]).contains_key(&main_pid) {
             assert!(std::time::Instant::now() < limit, "all of them were killed");
             std::thread::yield_now();
         }

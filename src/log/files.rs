@@ -1,4 +1,4 @@
-//! [`FileLog`]: one service's lines on their way to its log writer. They wait here, up to [`ROOM`], until they are written;
+//! [`FileLog`]: one service's lines on their way to its log writer. They wait here, up to [`BUFFER_SPACE`], until they are written;
 //! then the service's pipes are not read, and it waits itself. A writer that was killed is started again and gets what it
 //! had not written once more. Never touches a file.
 
@@ -10,7 +10,7 @@ use nix::unistd;
 
 use super::clock::Now;
 use super::split::{Piece, StreamJoiner};
-use super::store::{ROOM, Store};
+use super::store::{BUFFER_SPACE, Store};
 use super::writer::{Received, Writer};
 use super::writer_report::WriterReport;
 use crate::config::service::LogDirectory;
@@ -115,7 +115,7 @@ impl FileLog {
 
     /// Returns whether more may be read from the service's pipes.
     pub fn has_room(&self) -> bool {
-        self.is_open && self.unwritten.len() < ROOM
+        self.is_open && self.unwritten.len() < BUFFER_SPACE
     }
 
     /// Returns whether everything is written.

@@ -83,7 +83,7 @@ impl Logs {
             }
         }
         self.write_all(until);
-        // Last attempt for pipes that were paused because their files had no room; what is lost is at least counted.
+        // Last attempt for pipes that were paused because their files had no space; what is lost is at least counted.
         for id in self.stores.clone() {
             for key in self.files.keys_of(id) {
                 self.files.resume(key);

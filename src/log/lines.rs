@@ -6,7 +6,7 @@ use super::split::Piece;
 const SEPARATOR: &[u8] = b" | ";
 const CONTINUED: &[u8] = b" + ";
 
-/// Appends a piece as a line with its tag. A carriage return before the newline is left out. `needs_no_escape`: [`need_no_escape`]
+/// Appends a piece as a line with its tag. A carriage return before the newline is omitted. `needs_no_escape`: [`need_no_escape`]
 /// is known to hold.
 pub fn tagged(tag: &[u8], piece: Piece<'_>, needs_no_escape: bool, out: &mut Vec<u8>) {
     let line = if piece.more { piece.bytes } else { piece.bytes.strip_suffix(b"\r").unwrap_or(piece.bytes) };

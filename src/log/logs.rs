@@ -1,4 +1,4 @@
-//! [`Logs`]: every service's pipes, read while the output that its lines go to has room: the container's outputs, tagged or
+//! [`Logs`]: every service's pipes, read while the output that its lines go to has space: the container's outputs, tagged or
 //! as JSON, or files. The last lines are kept ([`super::tail`]). Called by the event loop; nothing in here blocks.
 
 use std::collections::HashMap;
@@ -264,7 +264,7 @@ impl Logs {
         }
     }
 
-    /// Returns whether there is room to read more. (Pipes whose files have no room are paused.)
+    /// Returns whether there is space to read more. (Pipes whose files have no space are paused.)
     pub fn may_read(&self, output: OutputKind) -> bool {
         match output {
             OutputKind::Stdout => with_outputs(|outputs| outputs.sink(Stream::Stdout).has_room()),
@@ -273,7 +273,7 @@ impl Logs {
         }
     }
 
-    /// Reads what is there while there is room, at most [`READ_BUDGET`], and writes what can be written. Returns whether
+    /// Reads what is there while there is space, at most [`READ_BUDGET`], and writes what can be written. Returns whether
     /// there may be more.
     pub fn read_and_write(&mut self, output: OutputKind) -> bool {
         let mut left = READ_BUDGET;
@@ -290,7 +290,7 @@ impl Logs {
         true
     }
 
-    /// Reads what a service had written when it exited, while there is room. Another process may have inherited its pipes
+    /// Reads what a service had written when it exited, while there is space. Another process may have inherited its pipes
     /// and go on writing: not more than a pipe's size is read here. Returns how much there was.
     pub fn read_remaining(&mut self, id: Id) -> usize {
         let mut all = 0;
@@ -315,11 +315,11 @@ impl Logs {
         self.captures(id).then(|| self.service_logs.get(id.0).map(|log| log.tail.last(most)).unwrap_or_default())
     }
 
-    /// Returns a service's lines from now on, of which at most `room` wait: see [`super::tail::Tail::follow`]. `None` as
+    /// Returns a service's lines from now on, of which at most `space` wait: see [`super::tail::Tail::follow`]. `None` as
     /// above.
-    pub fn follow(&mut self, id: Id, room: usize) -> Option<Receiver<FollowEvent>> {
+    pub fn follow(&mut self, id: Id, space: usize) -> Option<Receiver<FollowEvent>> {
         let taken = self.captures(id);
-        self.service_logs.get_mut(id.0).filter(|_| taken).map(|log| log.tail.follow(room))
+        self.service_logs.get_mut(id.0).filter(|_| taken).map(|log| log.tail.follow(space))
     }
 
     /// Returns when [`Self::on_deadline`] has something to do.
@@ -352,7 +352,7 @@ impl Logs {
         self.service_logs.get_mut(id.0)?.files_mut()
     }
 
-    /// Reads a pipe once, unless its files have no room.
+    /// Reads a pipe once, unless its files have no space.
     fn read_if_room(&mut self, output: OutputKind, key: u64) -> ReadResult {
         let Some(id) = self.group_mut(output).pipe(key).map(|pipe| pipe.service) else { return ReadResult::WouldBlock };
         if output == OutputKind::Files && self.files_of(id).is_some_and(|files| !files.has_room()) {

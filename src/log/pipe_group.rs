@@ -231,7 +231,7 @@ mod tests {
                 write_end
             })
             .collect();
-        // All can be read all the time; there is room for one each time.
+        // All can be read all the time; there is space for one each time.
         let served: Vec<u64> = (0..6).filter_map(|_| pipe_group.next_ready()).collect();
         let mut each = served.clone();
         each.sort_unstable();

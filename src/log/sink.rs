@@ -19,7 +19,7 @@ use crate::sys::descriptors;
 /// Back-pressure: services' pipes are not read while more than this waits to be written.
 pub const HIGH_WATER: usize = 256 * 1024;
 /// Our own messages may wait up to this much more; beyond it they are counted and dropped.
-const OWN_MESSAGE_ROOM: usize = 64 * 1024;
+const OWN_MESSAGE_SPACE: usize = 64 * 1024;
 
 /// How a descriptor is written without waiting.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Sink {
 
     /// Appends one of our own lines, or counts it as dropped if too much waits; `lost` formats that count.
     pub fn push_own_message(&mut self, line: &[u8], lost: impl FnOnce(u64) -> Vec<u8>) {
-        if self.pending() > HIGH_WATER + OWN_MESSAGE_ROOM {
+        if self.pending() > HIGH_WATER + OWN_MESSAGE_SPACE {
             self.dropped += 1;
             return;
         }
@@ -180,7 +180,7 @@ impl Staging {
         Ok(Self { read, write, staged: 0 })
     }
 
-    /// Moves the start of `bytes` on, or what is already staged of them. EAGAIN: there is no room.
+    /// Moves the start of `bytes` on, or what is already staged of them. EAGAIN: there is no space.
     fn splice_to(&mut self, bytes: &[u8], to: BorrowedFd<'_>) -> nix::Result<usize> {
         if self.staged == 0 {
             self.staged = write(&self.write, whole_lines(bytes, libc::PIPE_BUF))?;
@@ -204,9 +204,9 @@ fn atomic_write_size(own: &OwnedFd, exclusive: bool) -> usize {
     usize::try_from(size).unwrap_or_default().max(libc::PIPE_BUF)
 }
 
-/// Returns as many whole lines as fit into `room`; a longer line is cut.
-fn whole_lines(bytes: &[u8], room: usize) -> &[u8] {
-    let Some(fitting) = bytes.get(..room) else { return bytes };
+/// Returns as many whole lines as fit into `space`; a longer line is cut.
+fn whole_lines(bytes: &[u8], space: usize) -> &[u8] {
+    let Some(fitting) = bytes.get(..space) else { return bytes };
     let end = memchr::memrchr(b'\n', fitting).map_or(fitting.len(), |at| at + 1);
     fitting.get(..end).unwrap_or(fitting)
 }
@@ -254,7 +254,7 @@ mod tests {
     fn whoever_else_writes_there_and_nobody_reads_writing_never_waits() {
         let (reader, mut sink) = pipe_sink(spliced);
         let other = sink.fd.try_clone_to_owned().unwrap();
-        // Full but for less than a page: poll(2) says that there is room, and a write of PIPE_BUF would wait.
+        // Full but for less than a page: poll(2) says that there is space, and a write of PIPE_BUF would wait.
         sink.buffer().extend_from_slice(&[b'a'; 64 * 1024 - libc::PIPE_BUF]);
         sink.flush();
         write(&other, b"b").unwrap();
@@ -322,7 +322,7 @@ mod tests {
             sink.push_own_message(&line, lost);
             sink.flush();
         }
-        assert!(sink.pending() <= HIGH_WATER + OWN_MESSAGE_ROOM + line.len() && sink.dropped > 0);
+        assert!(sink.pending() <= HIGH_WATER + OWN_MESSAGE_SPACE + line.len() && sink.dropped > 0);
         let mut chunk = [0; 65536];
         while sink.pending() > 0 {
             read(&reader, &mut chunk).unwrap();

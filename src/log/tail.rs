@@ -102,10 +102,10 @@ impl Tail {
         lines.into_iter().map(|(time, flags, bytes)| line(time, flags, bytes.to_vec())).collect()
     }
 
-    /// Returns the lines from now on. If more than `room` of them wait for the follower, the rest is lost, and their number
+    /// Returns the lines from now on. If more than `space` of them wait for the follower, the rest is lost, and their number
     /// is sent. It ends when the receiver is dropped.
-    pub fn follow(&mut self, room: usize) -> Receiver<FollowEvent> {
-        let (to, lines) = mpsc::channel(room.max(1));
+    pub fn follow(&mut self, space: usize) -> Receiver<FollowEvent> {
+        let (to, lines) = mpsc::channel(space.max(1));
         // Else closed followers of a quiet service would be kept until its next line.
         self.followers.retain(|follower| !follower.to.is_closed());
         self.followers.push(Follower { to, lost: 0 });

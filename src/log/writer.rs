@@ -123,7 +123,7 @@ fn run_writer(mut store: Store, socket: BorrowedFd<'_>, reopening: bool) -> io::
             send_report(&WriterReport::Written(written - confirmed))?;
             confirmed = written;
         }
-        // The end of file must be noticed while there is no room, too.
+        // The end of file must be noticed while there is no space, too.
         let wanted = if store.has_room() { PollFlags::POLLIN } else { PollFlags::from_bits_retain(libc::POLLRDHUP) };
         let mut wanted = [PollFd::new(socket, wanted)];
         let ready = poll(&mut wanted, poll_timeout(&store)).unwrap_or(0) > 0;

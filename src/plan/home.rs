@@ -156,13 +156,13 @@ fn is_given(container: &Container, identity: &Identity, home: &Path, facts: &Fac
     let is_missing = matches!(facts.paths.get(home), Some(PathFact::Missing(_)));
     let gives = |own: &&Own| {
         let within = home.strip_prefix(&own.path).ok();
-        let is_left_out = within.is_some_and(|within| own.options.exclude.iter().any(|left| within.starts_with(left)));
+        let is_skipped = within.is_some_and(|within| own.options.exclude.iter().any(|left| within.starts_with(left)));
         let fits = match (within, is_missing) {
             (Some(within), true) => within.as_os_str().is_empty() && own.options.create,
             (Some(within), false) => within.as_os_str().is_empty() || own.options.recursive,
             (None, _) => false,
         };
-        is_apps(&own.user) && own.options.when.may_change() && fits && !is_left_out
+        is_apps(&own.user) && own.options.when.may_change() && fits && !is_skipped
     };
     let makes = |made: &&Directory| made.path == home && is_apps(&made.user) && made.mode & 0o300 == 0o300;
     container.own.iter().any(|own| gives(&own)) || container.directories.iter().any(|made| makes(&made))

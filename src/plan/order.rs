@@ -20,7 +20,7 @@ pub fn layers(services: &[Service]) -> Vec<Vec<usize>> {
         raise(&mut depths, at, depth);
     }
     let last = depths.iter().max().map_or(0, |deepest| deepest + 1);
-    sorted.rest.into_iter().for_each(|at| raise(&mut depths, at, last));
+    sorted.unordered.into_iter().for_each(|at| raise(&mut depths, at, last));
     by_depth(services, &depths)
 }
 

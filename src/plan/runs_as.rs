@@ -172,7 +172,7 @@ impl UserResolver<'_> {
             WithoutRoot::Skip => {
                 runs.skipped = Some(Issue::new(
                     format!("`{name}` needs {user} and this container runs as {current}"),
-                    format!("`{name}` is left out, and what requires it cannot start"),
+                    format!("`{name}` is skipped, and what requires it cannot start"),
                     fix,
                 ));
             }

@@ -45,12 +45,12 @@ impl OpenTree {
         }
         for (name, handle) in trees.chain(self.s6.iter().map(|(name, handle)| (*name, handle))) {
             let at = Path::new("/etc").join(name);
-            let left_out = services_tree::copy(&handle.path(), &at)
+            let omitted = services_tree::copy(&handle.path(), &at)
                 .map_err(|cause| Refused::new(format!("cannot copy the services tree to {}", shown(&at)), cause))?;
-            for path in left_out {
+            for path in omitted {
                 let name = path.strip_prefix(handle.path()).unwrap_or(&path);
                 reporter.notice(format!(
-                    "{} is left out of the tree: it cannot be read, or is neither file nor directory",
+                    "{} is omitted from the tree: it cannot be read, or is neither file nor directory",
                     shown(name)
                 ));
             }

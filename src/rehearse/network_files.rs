@@ -1,4 +1,4 @@
-//! The three files that an engine adds to every container: `/etc/hosts`, `/etc/hostname`,
+//! The three files that a container runtime adds to every container: `/etc/hosts`, `/etc/hostname`,
 //! `/etc/resolv.conf`. Each is bound over the image's, as Docker does it: root can write to it (unless the root is
 //! read-only), and it cannot be replaced.
 #![allow(clippy::disallowed_methods)] // files of the rehearsed machine, which no other process can access yet

@@ -118,7 +118,7 @@ impl OverlaySource {
             let meta = handle.metadata()?;
             let fits = fs::symlink_metadata(&target).is_ok_and(|found| found.is_dir() == meta.is_dir());
             if fits && let Err(refused) = mount_one(&self.path.join(relative), handle, &target, layers, reporter) {
-                reporter.notice(format!("{} is left out: {refused}", shown(&target)));
+                reporter.notice(format!("{} is omitted: {refused}", shown(&target)));
             }
         }
         Ok(())

@@ -64,7 +64,7 @@ pub(super) fn mount_bound(at: &Path, reporter: &Reporter) -> Result<(), Refused>
     bind_entries(Path::new("/"), at, reporter).map_err(refused)?;
     for name in services_tree::copy(Path::new("/etc"), &at.join("etc")).map_err(refused)? {
         // shadow and keys: files that this user cannot read are missing.
-        tracing::debug!(path = %shown(&name), "left out of the copy of /etc");
+        tracing::debug!(path = %shown(&name), "omitted from the copy of /etc");
     }
     for (name, mode) in [("run", 0o755), ("tmp", 0o1777), ("var/tmp", 0o1777)] {
         let path = at.join(name);
@@ -103,7 +103,7 @@ fn bind_entries(from: &Path, to: &Path, reporter: &Reporter) -> io::Result<()> {
             }
             let done = mounts::bind(&source, &target).and_then(|()| mounts::read_only(&target));
             if let Err(refused) = done {
-                reporter.notice(format!("{} is left out: {}", shown(&source), cause_text(&refused.cause)));
+                reporter.notice(format!("{} is omitted: {}", shown(&source), cause_text(&refused.cause)));
             }
         }
     }

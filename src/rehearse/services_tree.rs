@@ -71,10 +71,10 @@ impl ServicesTree {
 /// Copies `from` to `to`, replacing what is there: directories 0755, files 0644 or, with any execute bit, 0755; links as
 /// they are; FIFOs as FIFOs, so that a program that fails on one does so here too. Returns what was not copied.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut left_out = Vec::new();
+    let mut omitted = Vec::new();
     remove(to)?;
-    copy_entry(from, to, &mut left_out)?;
-    Ok(left_out)
+    copy_entry(from, to, &mut omitted)?;
+    Ok(omitted)
 }
 
 /// Removes a file, a link or a whole directory; it may be missing.
@@ -90,7 +90,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-fn copy_entry(from: &Path, to: &Path, left_out: &mut Vec<PathBuf>) -> io::Result<()> {
+fn copy_entry(from: &Path, to: &Path, omitted: &mut Vec<PathBuf>) -> io::Result<()> {
     // The top may be a link (or of /proc/self/fd): it is followed. Links below are not, see the recursion.
     let meta = fs::metadata(from)?;
     if !meta.is_dir() {
@@ -107,12 +107,12 @@ fn copy_entry(from: &Path, to: &Path, left_out: &mut Vec<PathBuf>) -> io::Result
         } else if kind.is_fifo() {
             nix::unistd::mkfifo(&target, nix::sys::stat::Mode::from_bits_truncate(0o644))?;
         } else if kind.is_dir() || kind.is_file() {
-            match copy_entry(&source, &target, left_out) {
-                Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => left_out.push(source),
+            match copy_entry(&source, &target, omitted) {
+                Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => omitted.push(source),
                 other => other?,
             }
         } else {
-            left_out.push(source);
+            omitted.push(source);
         }
     }
     Ok(())

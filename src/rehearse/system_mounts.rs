@@ -1,4 +1,4 @@
-//! The mounts that an engine adds to every container: `/proc`, `/sys`, `/dev`, as Docker makes them. Called inside the new
+//! The mounts that a container runtime adds to every container: `/proc`, `/sys`, `/dev`, as Docker makes them. Called inside the new
 //! root, before the old one is unmounted. No kernel interface is writable: root inside may be the host's root.
 #![allow(clippy::disallowed_methods)] // files of the rehearsed machine, which no other process can access yet
 

@@ -237,10 +237,10 @@ impl BootContext {
         signals: &mut Signals,
     ) -> Result<StageResult, Refused> {
         let skipped = self.plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone());
-        let left_out = skipped.collect();
+        let skipped = skipped.collect();
         let main = self.plan.main.as_ref().map(|_| &self.config.container.main);
         let services = &self.config.services;
-        let mut setup = Setup::new(services, &self.done, &left_out, main, self.config.container.stop_timeout);
+        let mut setup = Setup::new(services, &self.done, &skipped, main, self.config.container.stop_timeout);
         for spec in setup.specs.iter_mut().filter(|spec| self.prepare_failed.contains(&spec.name)) {
             spec.start = Start::Failed;
         }

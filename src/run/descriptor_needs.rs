@@ -8,7 +8,7 @@ use crate::sys::descriptors::{DescriptorNeeds, ProgramNeeds};
 
 /// The two ends of the pipe by which a child reports whether it executed its program.
 const EXEC_PIPE: usize = 2;
-/// The two ends of the pipe by which it reports readiness, and the exec pipe's duplicate that makes room for it.
+/// The two ends of the pipe by which it reports readiness, and the exec pipe's duplicate that makes space for it.
 const NOTIFY_PIPE: usize = 3;
 
 impl ProcessManager {

@@ -37,10 +37,10 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
             }
             text
         }
-        Event::WatchdogTrigger { id } => of("trouble", *id),
+        Event::WatchdogTrigger { id } => of("watchdog-trigger", *id),
         Event::ExtendTimeout { id, by } => format!("{} by_ms={}", of("extend", *id), by.as_millis()),
         Event::Due { id } => of("due", *id),
-        Event::IdReleased { id } => of("retired", *id),
+        Event::IdReleased { id } => of("id-released", *id),
         Event::Tick => "event=tick".to_owned(),
         Event::StopSignal(signal) => format!("event=stop-signal signal={signal}"),
         Event::Forward(signal) => format!("event=forward signal={signal}"),

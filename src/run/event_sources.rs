@@ -43,7 +43,7 @@ pub struct ReadySources {
     pub probes: bool,
     /// There may be callers that are not answered.
     pub calls: bool,
-    /// An output has room.
+    /// An output has space.
     pub output: bool,
     /// Logs for stdout, stderr and files.
     pub logs: [bool; 3],
@@ -120,7 +120,7 @@ impl EventSources {
 }
 
 impl ReadySources {
-    /// Returns whether any source has something. Logs are read only while their output has room.
+    /// Returns whether any source has something. Logs are read only while their output has space.
     fn is_any(&self, processes: &ProcessManager) -> bool {
         let Self { signals, exits, fds, probes, calls, output, logs } = *self;
         let outputs = [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files];

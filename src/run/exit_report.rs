@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_requested_end_has_no_report() {
-        assert!(lines(&StopReason::Requested, 0, Some(&responsible("ended with code 0", 0)), None).is_empty());
+        assert!(lines(&StopReason::Requested, 0, Some(&responsible("exited with code 0", 0)), None).is_empty());
         assert!(lines(&StopReason::NothingLeft, 3, None, None).is_empty());
     }
 }

@@ -13,9 +13,9 @@ pub fn is_any_failing(on: &[Id], supervisor: &Supervisor) -> bool {
     on.iter().any(|id| supervisor.failing(*id).is_some())
 }
 
-/// Returns what it waits for, each with its state: `db (failing: exit code 1, next try in 8s)`.
+/// Returns what it waits for, each with its state: `db (failing: exited with code 1, next try in 8s)`.
 pub fn blockers(on: &[Id], supervisor: &Supervisor, now: EngineTime) -> String {
-    // Services that only wait for others in the list are left out.
+    // Services that only wait for others in the list are omitted.
     let waits = |id: &Id| supervisor.phase(*id) == Some(Phase::Waiting) && supervisor.failing(*id).is_none();
     let all: Vec<Id> = match on.iter().all(waits) {
         true => on.to_vec(),
@@ -49,11 +49,11 @@ fn state(id: Id, supervisor: &Supervisor, now: EngineTime) -> String {
     }
 }
 
-/// Returns how a run failed: "exit code 1".
+/// Returns how a run failed: "exited with code 1".
 fn failed_with(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> String {
     match failure {
         LastFailure::EndedByUs(why) => reasons::ended_by_us(id, why, supervisor).to_string(),
-        LastFailure::Ended(Exit::Code(code)) => format!("exit code {code}"),
+        LastFailure::Ended(Exit::Code(code)) => format!("exited with code {code}"),
         LastFailure::Ended(Exit::Signal(signal)) => format!("killed by {signal}"),
         LastFailure::CannotStart(why) => spawn_message::message(why),
     }

@@ -248,7 +248,7 @@ impl ProcessManager {
                 groups.push((process, pid, exit, group));
             }
         }
-        // After all exited children are reaped: a group member that exited together with its leader is not left.
+        // After all exited children are reaped: a group member that exited together with its main process is not left.
         self.assign_and_log_orphans(&groups.iter().map(|(process, ..)| process.id).collect::<Vec<_>>());
         for (process, pid, exit, group) in groups {
             let Process { id, killed, tag, .. } = process;
@@ -272,17 +272,17 @@ impl ProcessManager {
         }
     }
 
-    /// Returns when groups without a leader are checked.
+    /// Returns when groups without a main process are checked.
     pub fn next_check(&self) -> Option<Instant> {
         self.process_table.next_check()
     }
 
-    /// Stops tracking what that leader left.
-    pub fn untrack(&mut self, leader: Pid) {
-        self.process_table.untrack(leader);
+    /// Stops tracking what that main process left.
+    pub fn untrack(&mut self, main_pid: Pid) {
+        self.process_table.untrack(main_pid);
     }
 
-    /// Returns the running leaders, the youngest first.
+    /// Returns the running main processes, the youngest first.
     pub fn youngest_first(&self) -> Vec<Pid> {
         self.process_table.youngest_first()
     }

@@ -1,4 +1,4 @@
-//! [`ProcessTable`]: started processes that are not reaped yet, by pid; and processes that outlived their group's leader.
+//! [`ProcessTable`]: started processes that are not reaped yet, by pid; and processes that outlived the main process of their run.
 
 #![allow(clippy::disallowed_methods)] // when to check again
 
@@ -59,7 +59,7 @@ pub struct ProcessTable {
     snapshots: ProcessSnapshotCache,
 }
 
-/// What outlives the first process of a run.
+/// What outlives the main process of a run.
 pub struct Leftover {
     /// Its service.
     pub id: Id,
@@ -104,10 +104,10 @@ impl ProcessTable {
         self.detached.scan_children(|pid| running.contains_key(&pid))
     }
 
-    /// Records the descendants of a running first process, which are adopted when it ends.
-    pub fn record_descendants(&mut self, leader: Pid) {
-        if let Some(process) = self.running.get(&leader) {
-            self.detached.record_descendants(leader, process.tag);
+    /// Records the descendants of a running main process, which are adopted when it ends.
+    pub fn record_descendants(&mut self, main_pid: Pid) {
+        if let Some(process) = self.running.get(&main_pid) {
+            self.detached.record_descendants(main_pid, process.tag);
         }
     }
 
@@ -143,25 +143,25 @@ impl ProcessTable {
         Some(process)
     }
 
-    /// Adds what outlives the first process of a run; without any, forgets the run.
-    pub fn add_leftover(&mut self, leader: Pid, tag: RunTag, leftover: Option<Leftover>) {
+    /// Adds what outlives the main process of a run; without any, forgets the run.
+    pub fn add_leftover(&mut self, main_pid: Pid, tag: RunTag, leftover: Option<Leftover>) {
         let Some(leftover) = leftover else { return self.detached.remove_run(tag) };
-        self.leftovers.insert(leader, leftover);
+        self.leftovers.insert(main_pid, leftover);
         self.pause = FIRST_PAUSE;
         self.next_check = Some(Instant::now() + FIRST_PAUSE);
     }
 
-    /// Stops tracking what that leader left.
-    pub fn untrack(&mut self, leader: Pid) {
-        if let Some(Leftover { tag, .. }) = self.leftovers.remove(&leader) {
+    /// Stops tracking what that main process left.
+    pub fn untrack(&mut self, main_pid: Pid) {
+        if let Some(Leftover { tag, .. }) = self.leftovers.remove(&main_pid) {
             self.detached.remove_run(tag);
         }
         self.stop_if_idle();
     }
 
-    /// Returns what a dead leader left, and what is known of all processes.
-    pub fn leftover(&mut self, leader: Pid) -> (Option<&Leftover>, &mut ProcessSnapshotCache, &Detached) {
-        (self.leftovers.get(&leader), &mut self.snapshots, &self.detached)
+    /// Returns what an ended main process left, and what is known of all processes.
+    pub fn leftover(&mut self, main_pid: Pid) -> (Option<&Leftover>, &mut ProcessSnapshotCache, &Detached) {
+        (self.leftovers.get(&main_pid), &mut self.snapshots, &self.detached)
     }
 
     /// Returns when to check leftovers again: the kernel does not report the end of a process that is no child.
@@ -188,9 +188,9 @@ impl ProcessTable {
             snapshots.invalidate();
         }
         let mut is_fresh = false;
-        self.leftovers.retain(|leader, Leftover { id, group, tag }| {
+        self.leftovers.retain(|main_pid, Leftover { id, group, tag }| {
             let mut left =
-                group.may_have_members(any) && (!thorough || group.has_members(&snapshots.members(*leader, false)));
+                group.may_have_members(any) && (!thorough || group.has_members(&snapshots.members(*main_pid, false)));
             if !left {
                 // Children of what has just ended have been adopted.
                 if !detached.has(*tag) && !std::mem::replace(&mut is_fresh, true) {
@@ -220,10 +220,10 @@ impl ProcessTable {
         }
     }
 
-    /// Returns the processes that are left of what a dead leader started.
-    pub fn remaining_processes(&mut self, leader: Pid) -> Vec<Pid> {
-        let SessionMembers { group, outside_group, .. } = self.snapshots.members(leader, false);
-        let tag = self.leftovers.get(&leader).map(|leftover| leftover.tag);
+    /// Returns the processes that are left of what an ended main process started.
+    pub fn remaining_processes(&mut self, main_pid: Pid) -> Vec<Pid> {
+        let SessionMembers { group, outside_group, .. } = self.snapshots.members(main_pid, false);
+        let tag = self.leftovers.get(&main_pid).map(|leftover| leftover.tag);
         let detached = tag.map(|tag| self.detached.processes_of(tag)).unwrap_or_default();
         let mut all: Vec<Pid> = group.into_iter().chain(outside_group).chain(detached).collect();
         all.sort_unstable();
@@ -252,7 +252,7 @@ impl ProcessTable {
         }
     }
 
-    /// Returns the running leaders, the youngest first.
+    /// Returns the running main processes, the youngest first.
     pub fn youngest_first(&self) -> Vec<Pid> {
         self.order.iter().rev().copied().filter(|pid| self.running.contains_key(pid)).collect()
     }
@@ -271,20 +271,20 @@ mod tests {
         let mut table = ProcessTable::new();
         let tag = table.detached.next_tag();
         let mut child = Command::new("sh").args(["-c", "setsid sleep 600 & wait"]).spawn().unwrap();
-        let leader = Pid(i32::try_from(child.id()).unwrap());
+        let main_pid = Pid(i32::try_from(child.id()).unwrap());
         let until = Instant::now() + Duration::from_secs(30);
         let below = loop {
-            let below = children::descendants_of(leader.0).unwrap_or_default();
+            let below = children::descendants_of(main_pid.0).unwrap_or_default();
             match below.first().filter(|pid| session::session_of(Pid(**pid)) == Some(Pid(**pid))) {
                 Some(pid) => break nix::unistd::Pid::from_raw(*pid),
                 None => assert!(Instant::now() < until, "nobody leaves the session"),
             }
         };
-        table.detached.record_descendants(leader, tag);
+        table.detached.record_descendants(main_pid, tag);
         assert!(table.detached.has_noted(tag));
         nix::sys::signal::kill(below, nix::sys::signal::Signal::SIGKILL).unwrap();
         child.wait().unwrap();
-        table.add_leftover(leader, tag, None);
+        table.add_leftover(main_pid, tag, None);
         assert!(!table.detached.has_noted(tag));
     }
 }

@@ -29,7 +29,7 @@ pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refu
             Reason::Requirement { service: supervisor.name(*id).to_string(), state }
         }
         FailureReason::CannotStart(why) => Reason::CannotStart(why.clone()),
-        FailureReason::Skipped => Reason::LeftOut,
+        FailureReason::Skipped => Reason::Skipped,
         FailureReason::FailedBefore => Reason::FailedBefore,
     }
 }
@@ -116,11 +116,11 @@ fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Returns the text of an exit: "code 3", "SIGKILL".
+/// Returns the text of an exit: "exited with code 3", "killed by SIGKILL".
 pub fn exit_text(exit: Exit) -> String {
     match exit {
-        Exit::Code(code) => format!("code {code}"),
-        Exit::Signal(signal) => signal.to_string(),
+        Exit::Code(code) => format!("exited with code {code}"),
+        Exit::Signal(signal) => format!("killed by {signal}"),
     }
 }
 
@@ -152,6 +152,6 @@ mod tests {
         engine.step(now, Event::Begin);
         engine.step(now, Event::Spawned { id, pid: Pid(7) });
         engine.step(now, Event::Exited { id, exit: Exit::Code(3), group_left: false });
-        assert_eq!(said(&engine), "1 failure in a row, last: code 3");
+        assert_eq!(said(&engine), "1 failure in a row, last: exited with code 3");
     }
 }

@@ -114,12 +114,12 @@ impl BootContext {
 
     /// Returns what a boot with this plan would log and this one did not.
     fn new_notices(&self, plan: &BootPlan) -> Vec<String> {
-        let left_out = |plan: &BootPlan| -> Vec<String> {
+        let skipped = |plan: &BootPlan| -> Vec<String> {
             let skipped = plan.services.iter().filter_map(|it| Some((&it.name, it.skipped.as_ref()?)));
-            skipped.map(|(name, why)| format!("`{name}` is left out: {}; {}", why.cause, why.fix)).collect()
+            skipped.map(|(name, why)| format!("`{name}` is skipped: {}; {}", why.cause, why.fix)).collect()
         };
         let notices = |plan: &BootPlan| plan.notices.iter().map(ToString::to_string).collect();
-        let all = |plan: &BootPlan| -> Vec<String> { [left_out(plan), notices(plan)].concat() };
+        let all = |plan: &BootPlan| -> Vec<String> { [skipped(plan), notices(plan)].concat() };
         let before = all(&self.plan);
         all(plan).into_iter().filter(|notice| !before.contains(notice)).collect()
     }

@@ -72,19 +72,13 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         // `Done` is logged instead.
         Report::Ended { id, exit: Exit::Code(0), .. } if supervisor.is_oneshot(*id) => {}
         Report::Ended { id, exit, ran } if supervisor.is_success(*id, *exit) => {
-            tracing::info!("{}: ended with {} after {}", name(*id), exit_text(*exit), duration_text(*ran));
+            tracing::info!("{}: {} after {}", name(*id), exit_text(*exit), duration_text(*ran));
         }
         Report::Ended { id, exit, ran } => {
-            tracing::warn!(
-                "{}: ended with {}{} after {}",
-                name(*id),
-                exit_text(*exit),
-                memory(*id),
-                duration_text(*ran)
-            );
+            tracing::warn!("{}: {}{} after {}", name(*id), exit_text(*exit), memory(*id), duration_text(*ran));
         }
         Report::Stopped { id, exit, took } => {
-            tracing::info!("{}: stopped with {} after {}", name(*id), exit_text(*exit), duration_text(*took));
+            tracing::info!("{}: stopped, {} after {}", name(*id), exit_text(*exit), duration_text(*took));
         }
         Report::CannotStart { id, why } => tracing::error!("{}: {}", name(*id), spawn_message::message(why)),
         Report::Backoff { id, pause, failures } => {
@@ -161,12 +155,7 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             tracing::info!("{}: stop command succeeded after {}", name(*id), duration_text(*took));
         }
         Report::StopCommandEnded { id, exit, took } => {
-            tracing::warn!(
-                "{}: its stop command ended with {} after {}",
-                name(*id),
-                exit_text(*exit),
-                duration_text(*took)
-            );
+            tracing::warn!("{}: its stop command {} after {}", name(*id), exit_text(*exit), duration_text(*took));
         }
         Report::Stopping { reason } => log_stopping(reason, supervisor, context),
     }
@@ -185,10 +174,10 @@ fn log_stopping(stop_reason: &StopReason, supervisor: &Supervisor, context: &Rep
         StopReason::Signal(signal) => tracing::info!("got {signal}: stopping"),
         StopReason::Requested => tracing::info!("shutdown requested: stopping"),
         StopReason::Main(_) if main_only => tracing::debug!("the main command ended"),
-        StopReason::Main(exit) => tracing::info!("the main command ended with {}: stopping", exit_text(*exit)),
+        StopReason::Main(exit) => tracing::info!("the main command {}: stopping", exit_text(*exit)),
         StopReason::Essential(id, FailureReason::Ended(exit)) if has_succeeded(*id, *exit, supervisor) => {
             let name = supervisor.name(*id);
-            tracing::info!("{name} is essential and has ended for good (ended with {}): stopping", exit_text(*exit));
+            tracing::info!("{name} is essential and has ended for good ({}): stopping", exit_text(*exit));
         }
         StopReason::Essential(id, why) => {
             let name = supervisor.name(*id);

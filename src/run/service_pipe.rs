@@ -18,7 +18,7 @@ impl ServicePipe {
     /// Makes one.
     ///
     /// # Errors
-    /// When the process has no room for more descriptors.
+    /// When the process has no space for more descriptors.
     pub fn new() -> Result<Self, Errno> {
         let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
         // Services of any user may open it again as `/dev/stdin` or `/dev/stdout`.

@@ -99,11 +99,11 @@ impl BootContext {
             (0, _) => {}
             (code, true) => {
                 tracing::error!(
-                    "S6_STAGE2_HOOK ended with code {code}: the container ends (S6_BEHAVIOUR_IF_STAGE2_FAILS)"
+                    "S6_STAGE2_HOOK exited with code {code}: the container ends (S6_BEHAVIOUR_IF_STAGE2_FAILS)"
                 );
                 return Ok(Some((code, result.output_deadline)));
             }
-            (code, false) => tracing::warn!("S6_STAGE2_HOOK ended with code {code}"),
+            (code, false) => tracing::warn!("S6_STAGE2_HOOK exited with code {code}"),
         }
         let first = self.read_again("after S6_STAGE2_HOOK")?;
         if let Some((why, code)) = plan::main_is_missing(&self.plan, &self.facts) {

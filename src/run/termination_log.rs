@@ -63,8 +63,8 @@ mod tests {
         fs::write(&path, "of an earlier run, and longer").unwrap();
         let log = TerminationLog::open(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "of an earlier run, and longer");
-        log.write("web ended with code 3\n").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "web ended with code 3\n");
+        log.write("web exited with code 3\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "web exited with code 3\n");
     }
 
     #[test]

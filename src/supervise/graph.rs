@@ -36,7 +36,7 @@ impl Graph {
         graph
     }
 
-    /// Makes room for one more service.
+    /// Makes space for one more service.
     pub(super) fn push(&mut self) {
         self.edges.push(Edges::default());
     }

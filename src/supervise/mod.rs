@@ -129,7 +129,7 @@ pub enum Event {
     Spawned {
         /// The service.
         id: Id,
-        /// Its id; leader of its own session and process group.
+        /// Its pid; it leads a session and process group of its own.
         pid: Pid,
     },
     /// Answer to [`Action::Spawn`], at once or after `Spawned` instead of `Executed`: no program was executed.
@@ -268,7 +268,7 @@ pub enum Action {
     Signal {
         /// The service.
         id: Id,
-        /// The process group leader's pid.
+        /// The pid of the main process.
         pid: Pid,
         /// Its main process or the group.
         to: Target,
@@ -287,7 +287,7 @@ pub enum Action {
     UntrackGroup {
         /// The service.
         id: Id,
-        /// The pid of the process group leader, which is dead.
+        /// The pid of the main process, which has ended.
         pid: Pid,
     },
     /// Its probe is not wanted any more: no result may come, and a probe requested before this may not start.

@@ -174,21 +174,21 @@ pub enum Report {
     LeftoversContinue {
         /// The service.
         id: Id,
-        /// The process group leader, which is dead.
+        /// The main process, which has ended.
         pid: Pid,
     },
     /// It was killed and is still there (uninterruptible sleep): the stop goes on without it.
     Unkillable {
         /// The service.
         id: Id,
-        /// Its process, or the leader of its process group.
+        /// Its main process, or the one that its process group had.
         pid: Pid,
     },
     /// Leftovers of its group were killed and are still there: it continues without waiting for them.
     LeftoversAbandoned {
         /// The service.
         id: Id,
-        /// The process group leader.
+        /// The main process.
         pid: Pid,
     },
     /// The stop began.

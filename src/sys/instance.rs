@@ -97,7 +97,7 @@ fn holder(name: &[u8]) -> Holder {
 }
 
 /// Whether the stepdown of this container may run as that user: root, the calling user, or, if the container runs without
-/// root and root calls, the user of PID 1 (the engine's init under `--init`).
+/// root and root calls, the user of PID 1 (the container runtime's init under `--init`).
 fn may_belong_to(uid: u32) -> bool {
     let is_first = getpid().as_raw() == 1;
     uid == 0 || uid == geteuid().as_raw() || (!is_first && !is_in_other_container(1) && process_user(1) == Some(uid))

@@ -125,7 +125,7 @@ impl PlainInit {
         if leader { [libc::SIGHUP, libc::SIGCONT].into() } else { BTreeSet::new() }
     }
 
-    /// Keeps no directory and no file busy where the original does not: an engine may want to unmount their file systems.
+    /// Keeps no directory and no file busy where the original does not: a container runtime may want to unmount their file systems.
     fn release_filesystem(&self) {
         if self.flavor == Flavor::Tini {
             return;

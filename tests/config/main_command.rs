@@ -105,7 +105,7 @@ fn what_is_wrong_is_reported_with_its_line_and_what_to_write() {
     assert_problems(
         "[main]\nhealth = { tcp = 80, then = \"restart\" }",
         &["2: `main.health.then` cannot be \"restart\"; the container ends with its main command: write \
-           \"stop-container\" (the engine's restart policy starts it again) or \"report\"; what is to be restarted in \
+           \"stop-container\" (the container runtime's restart policy starts it again) or \"report\"; what is to be restarted in \
            here is a service"],
     );
     assert_problems(

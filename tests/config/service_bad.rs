@@ -341,7 +341,7 @@ fn words_of_other_systems_name_the_key_that_does_it_here() {
         (
             "type = \"forking\"",
             &[
-                "2: `type` cannot be \"forking\"; run the program in the foreground, where its first process stays (`nginx -g \
+                "2: `type` cannot be \"forking\"; run the program in the foreground, where its main process stays (`nginx -g \
              \"daemon off;\"`), and write `type = \"longrun\"`",
             ],
         ),
@@ -362,7 +362,7 @@ fn each_key_of_a_systemd_unit_is_explained() {
             "2: `Description` is a key of systemd; write it as a comment: `# …`",
             "3: `After` is a key of systemd; did you mean `after`?",
             &format!("4: `[Service]` {section}"),
-            "5: `Type` is a key of systemd; run the program in the foreground, where its first process stays (`nginx -g \
+            "5: `Type` is a key of systemd; run the program in the foreground, where its main process stays (`nginx -g \
              \"daemon off;\"`), and write `type = \"longrun\"`",
             "6: `ExecStart` is a key of systemd; write `command = [\"nginx\", \"-g\", \"daemon off;\"]`",
             "7: `User` is a key of systemd; did you mean `user`?",

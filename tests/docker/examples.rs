@@ -148,7 +148,10 @@ fn a_python_server_that_is_stuck_is_replaced_and_its_app_starts_once_it_answers(
     project
         .exec("box", &["python3", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/break')"]);
     let log = container.wait_for_log_times("api: up", 2);
-    assert!(log.contains("api: unhealthy, 2 failures in a row, the last one: code 1: the jobs are stuck"), "{log}");
+    assert!(
+        log.contains("api: unhealthy, 2 failures in a row, the last one: exited with code 1: the jobs are stuck"),
+        "{log}"
+    );
     assert_eq!(log.matches("app: up").count(), 1, "it stays up:\n{log}");
     assert_eq!(project.exec("box", &["stepdown", "health"]), "");
     // The engine's own looks are root's, for a moment.

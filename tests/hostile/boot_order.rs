@@ -88,5 +88,5 @@ fn a_stop_signal_is_received_although_every_signal_was_blocked_at_the_start() {
     let running = BareContainer::new().etc("services.d/web.toml", web).inside(blocked).start();
     running.wait_for_line(|line| line.contains("serves"), LIMIT);
     kill(Pid::from_raw(running.pid_one()), Signal::SIGTERM).unwrap();
-    says("blocked", &running.wait(LIMIT), 0, &["web: stopped with SIGTERM"]);
+    says("blocked", &running.wait(LIMIT), 0, &["web: stopped, killed by SIGTERM"]);
 }

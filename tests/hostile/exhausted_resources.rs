@@ -149,7 +149,7 @@ fn a_fork_bomb_at_its_limit_is_ended_without_a_fork() {
     assert_eq!(status(first, "Uid:"), format!("{LONELY}\t{LONELY}\t{LONELY}\t{LONELY}"));
     let ended = stop(running);
     let all = text(&ended);
-    assert!(ended.code == Some(0) && all.matches(": stopped with SIGTERM").count() == 1, "{all}");
+    assert!(ended.code == Some(0) && all.matches(": stopped, killed by SIGTERM").count() == 1, "{all}");
 }
 
 /// Of root's open files, none reaches a service, and the working directory is none of the kernel's.
@@ -261,5 +261,5 @@ fn a_process_that_cannot_be_killed_is_reported_and_blocks_no_other() {
     freezer.thaw();
     let ended = running.wait(LIMIT);
     let all = text(&ended);
-    assert!(ended.code == Some(0) && all.matches(": stopped with SIGTERM").count() == 1, "{all}");
+    assert!(ended.code == Some(0) && all.matches(": stopped, killed by SIGTERM").count() == 1, "{all}");
 }

@@ -97,7 +97,12 @@ fn without_proc_or_with_a_hidden_one_it_boots_and_stops_what_it_started() {
             broken,
             &ended,
             0,
-            &[RUNS, "web: did not exit within 3", "web: stopped with SIGKILL", "other: stopped with SIGTERM"],
+            &[
+                RUNS,
+                "web: did not exit within 3",
+                "web: stopped, killed by SIGKILL",
+                "other: stopped, killed by SIGTERM",
+            ],
         );
         message.into_iter().for_each(|message| says(broken, &ended, 0, &[message]));
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use stepdown::config::service::RunAs;
 use stepdown::import::Imported;
-use stepdown::import::supervisord::{ConfigurationFile, here, import, includes, is_one};
+use stepdown::import::supervisord::{ConfigurationFile, here, import, includes, is_configuration};
 
 use super::is_read_back;
 
@@ -188,7 +188,11 @@ fn every_mistake_comes_with_its_line() {
 #[test]
 fn files_are_recognised_and_name_those_that_they_include() {
     let main = file("[supervisord]\n[include]\nfiles = /etc/supervisor/conf.d/*.conf\n  %(here)s/more.ini\n");
-    assert!(is_one(&main.text) && is_one("x\n [program:x]\n") && !is_one("web: nginx\n[Service]\n"));
+    assert!(
+        is_configuration(&main.text)
+            && is_configuration("x\n [program:x]\n")
+            && !is_configuration("web: nginx\n[Service]\n")
+    );
     assert_eq!(
         includes(&main, "/etc/supervisor").unwrap(),
         ["/etc/supervisor/conf.d/*.conf", "/etc/supervisor/more.ini"]

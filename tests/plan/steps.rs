@@ -474,5 +474,5 @@ fn without_root_a_log_directory_that_cannot_be_written_is_reported_with_its_fix(
     let plan = logging(RunAs::App, dir(0, 0, 0o755), as_user(1000, 1000));
     assert!(skipped_issue(&plan, "/log/web").fix.to_string().contains("--tmpfs /log/web:uid=1000"), "{plan:?}");
     let plan = logging(RunAs::Root, dir(0, 0, 0o755), as_user(1000, 1000));
-    assert_eq!(made(&plan), None, "the service is left out, and so is its directory");
+    assert_eq!(made(&plan), None, "the service is skipped, and so is its directory");
 }

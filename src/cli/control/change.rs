@@ -176,7 +176,7 @@ mod tests {
         };
         assert_eq!(it(StatusState::Up, Some(7), true, None), "web: up, pid 7");
         assert_eq!(it(StatusState::Down, None, true, None), "web: down");
-        assert_eq!(it(StatusState::Failed, None, false, Some(Reason::LeftOut)), "web: failed: left out in this mode");
+        assert_eq!(it(StatusState::Failed, None, false, Some(Reason::Skipped)), "web: failed: skipped in this mode");
         assert_eq!(
             it(StatusState::Waiting, None, false, Some(Reason::WaitsFor(vec!["db".into()]))),
             "web: still waiting after 1m: waits for db"

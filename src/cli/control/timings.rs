@@ -43,7 +43,7 @@ fn row(service: &ServiceTime) -> Vec<String> {
 }
 
 fn link(link: &ChainLink) -> String {
-    let outside = match link.outside_us {
+    let outside = match link.wait_for_us {
         0..1000 => String::new(),
         outside => format!(", {} of it for things outside the container", span(outside)),
     };
@@ -68,7 +68,7 @@ mod tests {
             ready_us,
             failed_us,
         };
-        let link = |name: &str, took_us, outside_us| ChainLink { name: name.into(), took_us, outside_us };
+        let link = |name: &str, took_us, wait_for_us| ChainLink { name: name.into(), took_us, wait_for_us };
         let all = Timings {
             steps: vec![StepTime { name: "configuration".into(), at_us: 0, took_us: 1_250 }],
             services: vec![

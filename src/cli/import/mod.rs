@@ -15,7 +15,7 @@ use crate::import::{self, Imported, TextFile};
 use crate::inspect::source::{self as files, ConfigPaths};
 use crate::text::shown;
 
-/// Something was left out.
+/// Something was omitted.
 const EXIT_INCOMPLETE: u8 = 1;
 /// An argument is wrong: 100 is for sources.
 pub(super) const EXIT_USAGE: u8 = 2;
@@ -61,7 +61,7 @@ fn read(path: &Path, from: Option<SourceKind>) -> Result<Imported, Problems> {
     match from {
         Some(SourceKind::S6) => tree(path),
         Some(SourceKind::Supervisord) => supervisord::read(&path),
-        None if path.is_file() => match import::supervisord::is_one(&supervisord::file(&path)?.text) {
+        None if path.is_file() => match import::supervisord::is_configuration(&supervisord::file(&path)?.text) {
             true => supervisord::read(&path),
             false => {
                 let fix = "give a supervisord.conf or a tree of s6, or say `--from KIND`";

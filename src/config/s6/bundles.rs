@@ -81,7 +81,7 @@ impl Bundles {
             problems.push(cycle_problem(cycle, &names, &bundles));
         }
         let mut resolved: BTreeMap<String, BTreeMap<ServiceName, Relation>> = BTreeMap::new();
-        for node in sorted.order.into_iter().chain(sorted.rest) {
+        for node in sorted.order.into_iter().chain(sorted.unordered) {
             let (Some(name), Some(bundle)) = (names.get(node), bundles.get(node)) else { continue };
             let mut services = BTreeMap::new();
             for Member { name: member, at } in &bundle.members {

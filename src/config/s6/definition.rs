@@ -24,7 +24,7 @@ use crate::text::shown;
 const MAX_TALLY: u32 = 4096;
 
 /// Files that only a longrun uses; without effect for a oneshot of a services tree.
-const LONGRUN_ONLY: [&str; 14] = [
+const FILES_OF_LONGRUNS: [&str; 14] = [
     "consumer-for",
     "down-signal",
     "finish",
@@ -42,7 +42,7 @@ const LONGRUN_ONLY: [&str; 14] = [
 ];
 
 /// Files that are not supported yet, and what to do until then.
-const LATER: [(&str, &str); 6] = [
+const UNSUPPORTED: [(&str, &str); 6] = [
     ("flag-newpidns", "remove it"),
     ("instance", "write one directory for each instance"),
     ("instances", "write one directory for each instance"),
@@ -59,7 +59,7 @@ const DEFINITIONS_ONLY: [(&str, &str); 3] = [
 ];
 
 /// Returns whether a directory without `service.toml` is an s6-style one.
-pub fn is_one(entries: &BTreeMap<OsString, Content>) -> bool {
+pub fn is_service_directory(entries: &BTreeMap<OsString, Content>) -> bool {
     ["run", "up", "type"].iter().any(|name| entries.contains_key(OsStr::new(name)))
 }
 
@@ -85,8 +85,8 @@ impl Reader<'_> {
     fn service(&mut self) -> (Service, Vec<Dependency>) {
         let (kind, sure) = self.kind();
         self.look_up(kind);
-        let later = LATER.iter().chain(&DEFINITIONS_ONLY).map(|(name, _)| *name);
-        self.notices.extend(slips::notices(self.name, self.dir.names(), later));
+        let unsupported = UNSUPPORTED.iter().chain(&DEFINITIONS_ONLY).map(|(name, _)| *name);
+        self.notices.extend(slips::notices(self.name, self.dir.names(), unsupported));
         let mut dependencies = self.dependencies();
         let mut service = self.defaults(kind);
         service.essential |= self.format == DirectoryFormat::Servicedir && self.dir.has("flag-essential");
@@ -110,7 +110,7 @@ impl Reader<'_> {
     /// Notes the rows of the table that its files are about.
     fn look_up(&mut self, kind: Kind) {
         let scope = match (self.format, kind) {
-            (DirectoryFormat::Servicedir, _) => return self.refuse_later(),
+            (DirectoryFormat::Servicedir, _) => return self.refuse_unsupported(),
             (DirectoryFormat::LegacyServicedir, _) => ItemScope::Legacy,
             (DirectoryFormat::Definition, Kind::Longrun) => ItemScope::Longrun,
             (DirectoryFormat::Definition, Kind::Oneshot) => ItemScope::Oneshot,
@@ -241,7 +241,7 @@ impl Reader<'_> {
             dir.problem_of_all(what, "write the path of a script into a file `up` there, or an empty one");
         }
         // The table has those of a definition.
-        let without_effect = LONGRUN_ONLY.iter().filter(|file| !self.is_definition() && self.dir.has(file));
+        let without_effect = FILES_OF_LONGRUNS.iter().filter(|file| !self.is_definition() && self.dir.has(file));
         for file in without_effect.collect::<Vec<_>>() {
             let path = self.dir.path(file);
             self.notices.push(format!("{}: {} has no effect on a oneshot", self.name, shown(&path)));
@@ -301,8 +301,8 @@ impl Reader<'_> {
         listed.into_iter().map(dependency).collect()
     }
 
-    fn refuse_later(&mut self) {
-        for (name, fix) in LATER {
+    fn refuse_unsupported(&mut self) {
+        for (name, fix) in UNSUPPORTED {
             if self.dir.has(name) {
                 self.dir.problem(name, "is not available yet", fix);
             }

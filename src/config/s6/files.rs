@@ -220,6 +220,6 @@ pub fn make_executable(before: impl Into<String>, path: PathBuf) -> FileCommand 
 /// Returns whether a directory in a service's directory is read: `*.d` and `log` have a meaning in s6, and `env` in scripts,
 /// which read its variables by s6-envdir. `data`,
 /// `supervise`, `event` and others may be large, and are the service's own.
-pub fn has_meaning(name: Option<&OsStr>) -> bool {
+pub fn is_read_directory(name: Option<&OsStr>) -> bool {
     name.is_some_and(|name| name == "env" || name == "log" || name.as_bytes().ends_with(b".d"))
 }

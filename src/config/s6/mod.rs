@@ -19,8 +19,8 @@ pub mod table;
 
 pub use bundles::Bundles;
 pub use concerned::{honoured, notices as ignored_notices, variables as ignored_variables};
-pub use definition::{is_one, read as read_directory};
-pub use files::{ServiceDir, has_meaning};
+pub use definition::{is_service_directory, read as read_directory};
+pub use files::{ServiceDir, is_read_directory};
 pub use format::DirectoryFormat;
 pub use image::Image;
 pub use loader::read as read_image;

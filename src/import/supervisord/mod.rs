@@ -50,7 +50,7 @@ const OWN: [&str; 17] = [
 ];
 
 /// Returns whether a text is a supervisord.conf.
-pub fn is_one(text: &str) -> bool {
+pub fn is_configuration(text: &str) -> bool {
     let heads = ["[supervisord]", "[program:", "[include]", "[group:", "[eventlistener:"];
     text.lines().any(|line| heads.iter().any(|head| line.trim_start().starts_with(head)))
 }

@@ -147,7 +147,7 @@ impl<'s> SectionReader<'s> {
         size
     }
 
-    /// Returns `KEY="value",…`; a variable of another name is left out.
+    /// Returns `KEY="value",…`; a variable of another name is omitted.
     pub fn pairs(&mut self, key: &str) -> BTreeMap<String, String> {
         let Some(text) = self.expanded(key) else { return BTreeMap::new() };
         let Some(pairs) = pairs(&text) else {

@@ -174,9 +174,9 @@ fn try_device(path: &Path, meta: &fs::Metadata) -> Result<(), Denial> {
 
 /// Checks free space, and creates a file without a name (O_TMPFILE) if the file system supports it.
 fn try_create(path: &Path, meta: &fs::Metadata) -> Result<(), Denial> {
-    if let Ok(room) = statvfs(path) {
-        let no_inode = room.files() > 0 && room.files_available() == 0;
-        if room.blocks() > 0 && (room.blocks_available() == 0 || no_inode) {
+    if let Ok(space) = statvfs(path) {
+        let no_inode = space.files() > 0 && space.files_available() == 0;
+        if space.blocks() > 0 && (space.blocks_available() == 0 || no_inode) {
             return Err(Denial::Full);
         }
     }

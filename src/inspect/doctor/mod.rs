@@ -30,7 +30,7 @@ pub fn observe(examination: &Examination) -> Observations {
     }
 }
 
-/// Returns the files that the engine mounted as secrets, in the order of their names.
+/// Returns the files that the container runtime mounted as secrets, in the order of their names.
 pub fn secrets() -> Vec<PathBuf> {
     let entries = fs::read_dir(SECRETS).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut files: Vec<_> = entries.filter(|path| path.is_file()).collect();

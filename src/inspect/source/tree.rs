@@ -14,7 +14,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
 use super::entry::{self, OpenedEntry, READ};
-use crate::config::{Content, Tree, has_meaning};
+use crate::config::{Content, Tree, is_read_directory};
 
 /// A tree with more files than this is refused: it does not contain services.
 const MAX_ENTRIES: usize = 50_000;
@@ -144,7 +144,7 @@ fn read_below(
 ) -> Result<Content, TreeError> {
     let next = match depth {
         Depth::Tree => Depth::Service,
-        Depth::Service if has_meaning(path.file_name()) => Depth::Inner,
+        Depth::Service if is_read_directory(path.file_name()) => Depth::Inner,
         Depth::Service | Depth::Inner => return Ok(Content::Other("directory")),
     };
     match read_directory(root, &path, fd, next, budget) {

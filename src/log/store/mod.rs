@@ -1,7 +1,7 @@
 //! [`Store`]: one service's lines in a directory: `current`, renamed to a timestamp before it grows too large. Bytes are
 //! unchanged, and each line is whole in one file, exactly once, whatever is full, removed or killed in between.
 //!
-//! While nothing can be written the lines wait here, up to [`ROOM`]; then the service's pipes are not read, and the service
+//! While nothing can be written the lines wait here, up to [`BUFFER_SPACE`]; then the service's pipes are not read, and the service
 //! blocks. The error is reported once, writing is tried again every second, and success is reported. If waiting cannot help,
 //! [`Store::open_first`] says so and nothing waits.
 
@@ -29,7 +29,7 @@ use crate::sys::privilege::{FileUser, with_file_user};
 use crate::text::shown;
 
 /// While more than this waits, the pipes are not read.
-pub const ROOM: usize = 64 * 1024;
+pub const BUFFER_SPACE: usize = 64 * 1024;
 /// Delay between attempts to write after an error.
 const RETRY: Duration = Duration::from_secs(1);
 /// Buffer capacity that an idle service may keep.
@@ -139,7 +139,7 @@ impl Store {
 
     /// Returns whether it takes more bytes.
     pub fn has_room(&self) -> bool {
-        self.pending() < ROOM
+        self.pending() < BUFFER_SPACE
     }
 
     /// Returns how many bytes wait.
@@ -360,13 +360,13 @@ impl Current {
     /// if the file is empty; 0 if it is full.
     fn fitting_length(&self, rest: &[u8], max_size: u64) -> usize {
         let first_line = || memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-        let room = usize::try_from(max_size.saturating_sub(self.size)).unwrap_or(usize::MAX);
+        let space = usize::try_from(max_size.saturating_sub(self.size)).unwrap_or(usize::MAX);
         if self.mid_line {
             // Only a line as long as a whole file is ever split.
             let endless = self.size >= max_size.max(MAX_FILE_LINE as u64).saturating_mul(2);
             return if endless { 0 } else { first_line() };
         }
-        match rest.get(..room) {
+        match rest.get(..space) {
             None => rest.len(),
             Some(fitting) => match memrchr(b'\n', fitting) {
                 Some(at) => at + 1,

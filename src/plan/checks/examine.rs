@@ -49,7 +49,7 @@ pub struct Examination {
 }
 
 impl Examination {
-    /// Adds the requirement that the app user can read the secrets that the engine mounted.
+    /// Adds the requirement that the app user can read the secrets that the container runtime mounted.
     #[must_use]
     pub fn with_secrets(mut self, secrets: &[PathBuf]) -> Self {
         if let Some(app) = &self.app {

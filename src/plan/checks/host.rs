@@ -16,8 +16,8 @@ use crate::plan::finding::{Area, Check};
 use crate::plan::fix::{Chown, Fix, FixOption, Settings, Writable};
 use crate::plan::{BootPlan, Decision, Owner, PlannedStep, printable};
 
-/// The default directories of the files that engines bind into every container.
-const ENGINES: [(&str, &str); 2] = [("/var/lib/docker", "/containers/"), ("/var/lib/kubelet", "/pods/")];
+/// The default directories of the files that container runtimes bind into every container.
+const RUNTIMES: [(&str, &str); 2] = [("/var/lib/docker", "/containers/"), ("/var/lib/kubelet", "/pods/")];
 
 /// Returns the fix with the paths and ids of the host, if they are known.
 pub fn located(fix: Fix, host: &HostContext) -> Fix {
@@ -109,7 +109,8 @@ fn locate(chown: &Chown, host: &HostContext) -> Option<FixOption> {
     }
     let known = on_host(&host.mounts, mount, &within);
     let shown = known.as_deref().unwrap_or(&within);
-    if shown.to_str().is_none_or(is_system_directory) || ENGINES.iter().any(|(engine, _)| shown == Path::new(engine)) {
+    if shown.to_str().is_none_or(is_system_directory) || RUNTIMES.iter().any(|(runtime, _)| shown == Path::new(runtime))
+    {
         // A whole file system, whose path on the host is unknown; or the host's root. Nothing to paste.
         return None;
     }
@@ -152,25 +153,25 @@ fn on_server(command: &str, mount: &Mount, within: &Path) -> FixOption {
     ))
 }
 
-/// Returns the path on the host, if a file that the engine has bound from the same file system shows where that is mounted.
+/// Returns the path on the host, if a file that the container runtime has bound from the same file system shows where that is mounted.
 fn on_host(mounts: &Mounts, mount: &Mount, within: &Path) -> Option<PathBuf> {
-    let (engine, its_own) = mounts.0.iter().filter(|other| other.device == mount.device).find_map(|other| {
+    let (runtime, its_own) = mounts.0.iter().filter(|other| other.device == mount.device).find_map(|other| {
         let root = other.root.to_str()?;
         let is_bound =
             ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"].iter().any(|file| other.point == Path::new(file));
-        let (engine, below) = ENGINES.iter().find(|(_, below)| is_bound && root.contains(below))?;
-        Some((*engine, root.split_once(below)?.0.to_owned()))
+        let (runtime, below) = RUNTIMES.iter().find(|(_, below)| is_bound && root.contains(below))?;
+        Some((*runtime, root.split_once(below)?.0.to_owned()))
     })?;
-    if let Some(prefix) = its_own.strip_suffix(engine) {
+    if let Some(prefix) = its_own.strip_suffix(runtime) {
         // The host's root file system, possibly a subvolume (btrfs: `/@/var/lib/docker`).
         let rest = within.strip_prefix(if prefix.is_empty() { "/" } else { prefix }).ok()?;
         return Some(Path::new("/").join(rest));
     }
-    let point = engine.strip_suffix(its_own.as_str())?;
+    let point = runtime.strip_suffix(its_own.as_str())?;
     Some(Path::new(point).join(within.strip_prefix("/").unwrap_or(within)))
 }
 
-/// The name of a named volume, whose path the engine can print.
+/// The name of a named volume, whose path the container runtime can print.
 fn volume(within: &Path) -> Option<String> {
     let text = within.to_str()?;
     let (before, after) = text.split_once("/volumes/")?;
@@ -181,8 +182,8 @@ fn volume(within: &Path) -> Option<String> {
         return None;
     }
     let below = if below.is_empty() { String::new() } else { quoted(Path::new(below)) };
-    let engine = if ends_with(Path::new(before), "/storage") { "podman" } else { "docker" };
-    Some(format!("\"$({engine} volume inspect --format '{{{{.Mountpoint}}}}' {name})\"{below}"))
+    let runtime = if ends_with(Path::new(before), "/storage") { "podman" } else { "docker" };
+    Some(format!("\"$({runtime} volume inspect --format '{{{{.Mountpoint}}}}' {name})\"{below}"))
 }
 
 fn of_kubelet(within: &Path) -> bool {
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_volume_of_an_engine_that_lies_elsewhere_is_asked_of_the_engine() {
+    fn the_path_of_a_volume_elsewhere_is_what_the_container_runtime_prints() {
         let text = "1 0 0:50 / / rw - overlay overlay rw\n\
             2 1 8:33 /images/docker/containers/0123/hosts /etc/hosts rw - ext4 /dev/sdc1 rw\n\
             3 1 8:33 /images/docker/volumes/web/_data /data rw - ext4 /dev/sdc1 rw\n";

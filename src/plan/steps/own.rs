@@ -194,7 +194,7 @@ fn limits(inputs: &PlanInputs<'_>, steps: &[PlannedStep], notes: &mut Notes) {
     }
     let needs = [
         (Capability::FOWNER, "setuid files and modes of other users' files stay as they are"),
-        (Capability::DAC_OVERRIDE, "directories that only another user may enter are left out"),
+        (Capability::DAC_OVERRIDE, "directories that only another user may enter are skipped"),
     ];
     for (capability, what) in needs.into_iter().filter(|(capability, _)| !inputs.has(*capability)) {
         let fix = cap_fix(capability);

@@ -14,7 +14,7 @@ pub(super) fn step(inputs: &PlanInputs<'_>) -> PlannedStep {
     let decision = if candidates.is_empty() {
         let owner = match inputs.switch_ability() {
             SwitchAbility::Root | SwitchAbility::LimitedRoot => None,
-            // An engine creates it for root, with the mode that /run has in the image.
+            // A container runtime creates it for root, with the mode that /run has in the image.
             SwitchAbility::User => Some((Owner { uid: inputs.facts.uid, gid: inputs.facts.gid }, 0o755)),
         };
         skip(

@@ -92,7 +92,7 @@ impl EventLoop<'_> {
         let (to, reachable) = match self.supervisor.phase(id) {
             Some(Phase::Starting | Phase::Up | Phase::Stopping) if group => (Target::Group, true),
             Some(Phase::Starting | Phase::Up | Phase::Stopping) => (Target::Process, true),
-            // Its first process has ended.
+            // Its main process has ended.
             Some(Phase::StoppingGroup) => (Target::Group, group),
             Some(_) | None => (Target::Process, false),
         };

@@ -25,8 +25,8 @@ impl EventLoop<'_> {
         }
         let ids = self.supervisor.ids();
         let services = self.describe(&ids);
-        // What is left out in this mode has a check of its own.
-        let started = ids.iter().zip(&services).filter(|(_, status)| !status.left_out);
+        // What is skipped in this mode has a check of its own.
+        let started = ids.iter().zip(&services).filter(|(_, status)| !status.skipped);
         started.map(|(id, status)| self.service_state(*id, status)).collect()
     }
 

@@ -48,9 +48,9 @@ impl EventLoop<'_> {
     fn refresh_usage(&mut self) {
         let now = Instant::now();
         if self.control_handler.usage.as_ref().is_none_or(|(at, _)| now.duration_since(*at) >= USAGE_AGE) {
-            let leaders: Vec<Pid> =
+            let main_pids: Vec<Pid> =
                 self.supervisor.ids().into_iter().filter_map(|id| self.supervisor.live(id)).collect();
-            self.control_handler.usage = Some((now, usage::usage_of(&leaders)));
+            self.control_handler.usage = Some((now, usage::usage_of(&main_pids)));
         }
     }
 
@@ -78,7 +78,7 @@ impl EventLoop<'_> {
         };
         ServiceStatus {
             kind: entry.map_or_else(ServiceKind::default, |entry| entry.kind),
-            left_out: entry.is_some_and(|entry| entry.is_left_out()),
+            skipped: entry.is_some_and(|entry| entry.is_skipped()),
             uptime_ms: started.map(|started| milliseconds(now.since(started))),
             waits_for,
             next_run: self.next_run(id).filter(|_| status.wanted),

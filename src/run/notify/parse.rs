@@ -27,7 +27,7 @@ pub enum Notification {
     WatchdogUsec(Duration),
     /// EXTEND_TIMEOUT_USEC=…: starting or stopping takes at least this long, from now.
     ExtendTimeout(Duration),
-    /// MAINPID=…: refused. The first process is the service; another pid could be any process's.
+    /// MAINPID=…: refused. The main process is the service; another pid could be any process's.
     MainPid,
     /// ERRNO=…: why it is about to fail.
     Errno(i32),

@@ -295,8 +295,8 @@ impl<K> RunningProbe<K> {
             Exit::Code(_) if !self.is_command && !self.output.last().is_empty() => {
                 return ProbeResult::Fail(self.output.last());
             }
-            Exit::Code(code) => format!("code {code}"),
-            Exit::Signal(signal) => format!("ended by {signal}"),
+            Exit::Code(code) => format!("exited with code {code}"),
+            Exit::Signal(signal) => format!("killed by {signal}"),
         };
         ProbeResult::Fail(self.with_output(end))
     }

@@ -190,8 +190,8 @@ impl Logger {
     fn read_input(&mut self) {
         let mut chunk = [0; 2 * CHUNK];
         // After the last line nothing is taken that another reader may want.
-        let room = if self.reading == InputState::LastLine { 1 } else { chunk.len() };
-        let length = match read(standard(0), &mut chunk[..room]) {
+        let space = if self.reading == InputState::LastLine { 1 } else { chunk.len() };
+        let length = match read(standard(0), &mut chunk[..space]) {
             Err(Errno::EAGAIN | Errno::EINTR) => return,
             Err(errno) => {
                 self.warn(&format!("unable to read from stdin: {}", errno_text(errno)));

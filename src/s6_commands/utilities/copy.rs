@@ -1,4 +1,4 @@
-//! `s6-hiercopy`: copies a tree with owners and modes. What cannot be copied below the top is left out, as the original
+//! `s6-hiercopy`: copies a tree with owners and modes. What cannot be copied below the top is skipped, as the original
 //! does.
 
 use std::fs::{self, File, Metadata};

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::sys::statvfs::{FsFlags, statvfs};
 
-use crate::config::has_meaning;
+use crate::config::is_read_directory;
 use crate::config::values::{Gid, Uid};
 use crate::plan::TrustedWriters;
 use crate::plan::facts::FileOwner;
@@ -158,7 +158,7 @@ fn check_below(directory: &Path, level: TreeLevel, found: &mut Vec<FileOwner>) {
         let Some(meta) = check_file(&path, found) else { continue };
         let end = if meta.is_symlink() { resolve(&path, found) } else { Some((path, meta)) };
         // `data`, `supervise` and other files of an s6 directory may be the service's own.
-        let is_read = level == TreeLevel::Tree || has_meaning(Some(OsStr::new(&name)));
+        let is_read = level == TreeLevel::Tree || is_read_directory(Some(OsStr::new(&name)));
         if let Some((end, _)) = end.filter(|(_, meta)| meta.is_dir() && is_read) {
             check_below(&end, next, found);
         }

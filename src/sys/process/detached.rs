@@ -121,7 +121,7 @@ impl Detached {
         self.seen.retain(|_, (_, of)| *of != run);
     }
 
-    /// Returns whether anybody was noted below the first process of that run.
+    /// Returns whether anybody was noted below the main process of that run.
     #[cfg(test)]
     pub fn has_noted(&self, run: RunTag) -> bool {
         self.seen.values().any(|(_, of)| *of == run)

@@ -74,7 +74,7 @@ impl RunTags {
 }
 
 impl RunTag {
-    /// Returns the limit of the run's first process.
+    /// Returns the limit of the run's main process.
     pub fn limit(self) -> Option<u64> {
         self.is_set.then_some(self.limit)
     }

@@ -51,7 +51,7 @@ impl Degradation {
             ),
             Self::Port => ("`web` runs without NET_BIND_SERVICE", "--cap-add NET_BIND_SERVICE"),
             Self::Modes => ("setuid files and modes of other users' files stay as they are", "--cap-add FOWNER"),
-            Self::Closed => ("directories that only another user may enter are left out", "--cap-add DAC_OVERRIDE"),
+            Self::Closed => ("directories that only another user may enter are skipped", "--cap-add DAC_OVERRIDE"),
             Self::Control => ("no directory for the control socket can be written", "--tmpfs /run:uid={uid},gid={gid}"),
         };
         let filled = |text: &str| text.replace("{uid}", &uid.to_string()).replace("{gid}", &gid.to_string());
