@@ -177,7 +177,7 @@ pub(super) fn s6_applyuidgid(mut call: Call) -> CommandResult {
 fn from_environment(environment: &Environment) -> Result<Ids, Failure> {
     let value =
         |name: &[u8]| environment.get(name).ok_or_else(|| Failure::wrong(format!("{} not set", shown_bytes(name))));
-    let invalid = |name: &[u8]| Failure::wrong(format!("invalid {}", shown_bytes(name)));
+    let invalid = |name: &[u8]| Failure::wrong(format!("invalid ${}", shown_bytes(name)));
     Ok(Ids {
         uid: Some(number(value(UID)?).ok_or_else(|| invalid(UID))?),
         gid: Some(number(value(GID)?).ok_or_else(|| invalid(GID))?),

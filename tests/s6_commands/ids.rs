@@ -44,6 +44,13 @@ fn another_user_for_the_rest() {
         &["s6-applyuidgid", "-u", "5", "-g", "5", "-G", "5", "s6-setuidgid", "root", "sh", "-c", SHOW],
     ];
     as_the_originals(&calls(argvs));
+    let from = |variables| Case { argv: &["s6-applyuidgid", "-U", "true"], variables, ..Case::default() };
+    as_the_originals(&[
+        from(&[("UID", "x")]),
+        from(&[("UID", "5")]),
+        from(&[("UID", "5"), ("GID", "-1")]),
+        from(&[("UID", "5"), ("GID", "6")]),
+    ]);
 }
 
 /// Meant to differ: the original ends with 111, and images have branches for that.

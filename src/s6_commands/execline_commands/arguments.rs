@@ -22,7 +22,7 @@ pub(in crate::s6_commands) fn shift(mut call: Call) -> CommandResult {
         return Err(Failure::usage(SYNOPSIS));
     }
     let count = call.environment.get(b"#").ok_or_else(|| Failure::wrong("# not set"))?;
-    let count = number(count).ok_or_else(|| Failure::wrong("invalid #"))?;
+    let count = number(count).ok_or_else(|| Failure::wrong("invalid $#"))?;
     let argument = |at: u32| call.environment.get(at.to_string().as_bytes()).map(<[u8]>::to_vec);
     let wanted = arguments.unwrap_or(if blocks.is_some() { 0 } else { 1 });
     let strict = call.environment.get(b"EXECLINE_STRICT").and_then(number).unwrap_or_default();

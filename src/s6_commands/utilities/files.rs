@@ -83,7 +83,7 @@ pub(in crate::s6_commands) fn s6_mkfifo(mut call: Call) -> CommandResult {
 /// The id that a variable has.
 fn id_of(environment: &Environment, name: &str) -> Result<u32, Failure> {
     let value = environment.get(name.as_bytes()).ok_or_else(|| Failure::wrong(format!("{name} not set")))?;
-    number(value).ok_or_else(|| Failure::wrong(format!("invalid {name}")))
+    number(value).ok_or_else(|| Failure::wrong(format!("invalid ${name}")))
 }
 
 pub(in crate::s6_commands) fn s6_chown(mut call: Call) -> CommandResult {
