@@ -3,6 +3,7 @@
 mod both;
 mod container_environment;
 mod eltest;
+mod execline_rest;
 mod ids;
 mod lexer;
 mod lock;

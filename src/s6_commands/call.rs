@@ -112,6 +112,11 @@ impl Call {
         Self { name, called: name.into(), arguments, environment, commands: self.commands, blocks: 0 }
     }
 
+    /// Returns a call whose arguments are a block of this one's.
+    pub fn within(&self, block: Vec<Argument>) -> Self {
+        Self { blocks: self.blocks, ..self.next(self.name, block, self.environment.clone()) }
+    }
+
     /// Takes the options off the arguments, with their values.
     ///
     /// # Errors

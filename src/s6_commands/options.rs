@@ -4,10 +4,30 @@
 /// Options in their order, each with its value (empty for a flag), and the index of the first operand.
 pub type Parsed = (Vec<(u8, Vec<u8>)>, usize);
 
+/// The same with no value for a flag.
+pub type ParsedFlags = (Vec<(u8, Option<Vec<u8>>)>, usize);
+
+/// Why options are wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// There is no such option.
+    Unknown,
+    /// The option lacks its value.
+    NoValue,
+}
+
 /// Parses the options of a vector behind its first word. `known` has the letters, each with a `:` behind it if it takes a
 /// value. `None`: one is unknown, or lacks its value.
 pub fn parse(argv: &[Vec<u8>], known: &str) -> Option<Parsed> {
-    let known = known.as_bytes();
+    let (found, at) = parse_known(argv, known.as_bytes()).ok()?;
+    Some((found.into_iter().map(|(letter, value)| (letter, value.unwrap_or_default())).collect(), at))
+}
+
+/// The same with the letters of somebody else.
+///
+/// # Errors
+/// One is unknown, or lacks its value.
+pub fn parse_known(argv: &[Vec<u8>], known: &[u8]) -> Result<ParsedFlags, Wrong> {
     let mut found = Vec::new();
     let mut at = 1;
     while let Some(word) = argv.get(at) {
@@ -21,23 +41,24 @@ pub fn parse(argv: &[Vec<u8>], known: &str) -> Option<Parsed> {
         };
         at += 1;
         for (index, letter) in letters.iter().enumerate() {
-            let place = known.iter().position(|known| known == letter).filter(|_| *letter != b':')?;
+            let place = known.iter().position(|known| known == letter).filter(|_| *letter != b':');
+            let place = place.ok_or(Wrong::Unknown)?;
             if known.get(place + 1) != Some(&b':') {
-                found.push((*letter, Vec::new()));
+                found.push((*letter, None));
                 continue;
             }
             let value = match letters.get(index + 1..) {
                 Some(rest) if !rest.is_empty() => rest.to_vec(),
                 Some(_) | None => {
                     at += 1;
-                    argv.get(at - 1)?.clone()
+                    argv.get(at - 1).ok_or(Wrong::NoValue)?.clone()
                 }
             };
-            found.push((*letter, value));
+            found.push((*letter, Some(value)));
             break;
         }
     }
-    Some((found, at))
+    Ok((found, at))
 }
 
 #[cfg(test)]

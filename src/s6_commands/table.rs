@@ -68,6 +68,18 @@ pub const COMMANDS: &[HelperCommand] = &[
         "runs one of two programs, then the rest",
         execline_commands::conditions::ifthenelse,
     ),
+    command(
+        "case",
+        Package::Execline,
+        "executes one of several programs, by the pattern that a value matches",
+        execline_commands::case::case,
+    ),
+    lasting(
+        "trap",
+        Package::Execline,
+        "runs the rest, and other programs when signals come",
+        execline_commands::trap::trap,
+    ),
     command("define", Package::Execline, "replaces a variable by a value", execline_commands::substitutions::define),
     command(
         "importas",
@@ -98,6 +110,36 @@ pub const COMMANDS: &[HelperCommand] = &[
         Package::Execline,
         "replaces the variables of a script's arguments",
         execline_commands::substitutions::elgetpositionals,
+    ),
+    command(
+        "elglob",
+        Package::Execline,
+        "replaces a variable by the files that a pattern matches",
+        execline_commands::substitutions::elglob,
+    ),
+    command(
+        "elgetopt",
+        Package::Execline,
+        "executes the rest with the options of the script in variables",
+        execline_commands::positionals::elgetopt,
+    ),
+    command(
+        "dollarat",
+        Package::Execline,
+        "prints the arguments of the script",
+        execline_commands::positionals::dollarat,
+    ),
+    command(
+        "runblock",
+        Package::Execline,
+        "executes a block of the script's arguments",
+        execline_commands::positionals::runblock,
+    ),
+    command(
+        "envfile",
+        Package::Execline,
+        "executes the rest with the variables of a file",
+        execline_commands::envfile::envfile,
     ),
     command(
         "shift",

@@ -10,6 +10,7 @@ pub mod exec_chain;
 pub mod exec_failure;
 pub mod executable;
 pub mod files;
+pub mod fnmatch;
 pub mod host;
 pub mod id_map;
 pub mod instance;

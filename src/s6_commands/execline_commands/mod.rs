@@ -2,13 +2,18 @@
 //! the rest.
 
 pub(super) mod arguments;
+pub(super) mod case;
 pub(super) mod conditions;
 pub(super) mod descriptors;
 pub(super) mod directory;
+pub(super) mod envfile;
+mod glob;
 pub(super) mod loops;
 pub(super) mod pipes;
+pub(super) mod positionals;
 pub(super) mod script;
 pub(super) mod sequence;
 pub(super) mod substitutions;
+pub(super) mod trap;
 pub(super) mod variables;
 pub(super) mod wait;

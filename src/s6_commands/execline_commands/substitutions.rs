@@ -1,10 +1,13 @@
 //! Commands that replace variables in the rest of the vector: `define`, `importas`, `import`, `multidefine`,
-//! `elgetpositionals`, and several at once with `multisubstitute`.
+//! `elgetpositionals`, `elglob`, and several at once with `multisubstitute`.
 
+use nix::errno::Errno;
+
+use super::glob::{self, Globbing};
 use crate::execline::substitute::{Substitution, substitute};
 use crate::execline::transform::Transform;
 use crate::s6_commands::call::{Argument, Call, CommandResult, number};
-use crate::s6_commands::failure::Failure;
+use crate::s6_commands::failure::{Failure, errno_text};
 use crate::text::shown_bytes;
 
 /// What directives have come to.
@@ -21,8 +24,8 @@ enum Wrong {
     /// The name is empty or was used before.
     Key,
     EmptyBlock,
-    /// A value is no row of netstrings.
-    Netstring,
+    /// The system refused something, or a value is no row of netstrings (EINVAL).
+    Refused(Errno),
     Said(Failure),
 }
 
@@ -34,9 +37,10 @@ impl From<Failure> for Wrong {
 
 type Directive = fn(&mut Call, &mut Substitutions) -> Result<(), Wrong>;
 
-const DIRECTIVES: [(&str, Directive); 5] = [
+const DIRECTIVES: [(&str, Directive); 6] = [
     ("define", read_define),
     ("importas", read_importas),
+    ("elglob", read_elglob),
     ("elgetpositionals", read_positionals),
     ("multidefine", read_multidefine),
     ("import", read_import),
@@ -61,6 +65,10 @@ pub(in crate::s6_commands) fn multidefine(call: Call) -> CommandResult {
     alone(call, read_multidefine, synopsis)
 }
 
+pub(in crate::s6_commands) fn elglob(call: Call) -> CommandResult {
+    alone(call, read_elglob, "elglob [ -v ] [ -w ] [ -s ] [ -m ] [ -e ] [ -0 ] key pattern prog...")
+}
+
 pub(in crate::s6_commands) fn elgetpositionals(call: Call) -> CommandResult {
     alone(call, read_positionals, "elgetpositionals [ -P num ] prog...")
 }
@@ -71,7 +79,7 @@ fn alone(mut call: Call, directive: Directive, synopsis: &str) -> CommandResult 
         Wrong::Syntax => Failure::usage(synopsis),
         Wrong::Key => Failure::fatal(111, "bad substitution key"),
         Wrong::EmptyBlock => Failure::wrong("empty block"),
-        Wrong::Netstring => Failure::fatal(111, "unable to complete exlsn function: Invalid argument"),
+        Wrong::Refused(errno) => Failure::unable("complete exlsn function", errno),
         Wrong::Said(failure) => failure,
     })?;
     run(call, &found)
@@ -88,7 +96,7 @@ pub(in crate::s6_commands) fn multisubstitute(mut call: Call) -> CommandResult {
         return Err(Failure::usage(SYNOPSIS));
     }
     let mut found = Substitutions::default();
-    let mut inner = call.next(call.name, block, call.environment.clone());
+    let mut inner = call.within(block);
     while !inner.arguments.is_empty() {
         let word = inner.arguments.remove(0);
         let Some((name, directive)) = DIRECTIVES.iter().find(|(name, _)| name.as_bytes() == word) else {
@@ -99,7 +107,7 @@ pub(in crate::s6_commands) fn multisubstitute(mut call: Call) -> CommandResult {
             Wrong::Syntax => Failure::wrong(format!("syntax error at directive {name}")),
             Wrong::Key => Failure::wrong(format!("wrong key for directive {name}")),
             Wrong::EmptyBlock => Failure::fatal(111, format!("unknown error with directive {name}")),
-            Wrong::Netstring => Failure::fatal(111, format!("unable to run directive {name}: Invalid argument")),
+            Wrong::Refused(errno) => Failure::unable(format!("run directive {name}"), errno),
             Wrong::Said(failure) => failure,
         })?;
     }
@@ -116,11 +124,14 @@ fn run(mut call: Call, found: &Substitutions) -> CommandResult {
 impl Substitutions {
     /// Adds a variable.
     fn add(&mut self, name: Argument, values: Vec<Argument>) -> Result<(), Wrong> {
-        if name.is_empty() || self.variables.iter().any(|variable| variable.name == name) {
-            return Err(Wrong::Key);
-        }
+        self.check(&name)?;
         self.variables.push(Substitution { name, values });
         Ok(())
+    }
+
+    fn check(&self, name: &[u8]) -> Result<(), Wrong> {
+        let is_used = name.is_empty() || self.variables.iter().any(|variable| variable.name == name);
+        if is_used { Err(Wrong::Key) } else { Ok(()) }
     }
 }
 
@@ -153,7 +164,7 @@ fn read_define(call: &mut Call, found: &mut Substitutions) -> Result<(), Wrong> 
     let mut transform = Transform::default();
     options(call, "NnsCcd:", &mut transform)?;
     let [key, value] = take_arguments(call)?;
-    let values = transform.values(&value).ok_or(Wrong::Netstring)?;
+    let values = transform.values(&value).ok_or(Wrong::Refused(Errno::EINVAL))?;
     found.add(key, values)
 }
 
@@ -205,7 +216,7 @@ fn read_variable(
     }
     let values = match value.or(import.default.as_deref()) {
         None => Vec::new(),
-        Some(value) => transform.values(value).ok_or(Wrong::Netstring)?,
+        Some(value) => transform.values(value).ok_or(Wrong::Refused(Errno::EINVAL))?,
     };
     found.add(key, values)
 }
@@ -223,7 +234,7 @@ fn read_multidefine(call: &mut Call, found: &mut Substitutions) -> Result<(), Wr
     if names.is_empty() {
         return Err(Wrong::EmptyBlock);
     }
-    let values = transform.values(&value).ok_or(Wrong::Netstring)?;
+    let values = transform.values(&value).ok_or(Wrong::Refused(Errno::EINVAL))?;
     let last = names.len() - 1;
     for (index, name) in names.into_iter().enumerate() {
         let own = match values.get(index) {
@@ -238,6 +249,36 @@ fn read_multidefine(call: &mut Call, found: &mut Substitutions) -> Result<(), Wr
         }
     }
     Ok(())
+}
+
+/// The files that a pattern matches; without any the pattern itself.
+fn read_elglob(call: &mut Call, found: &mut Substitutions) -> Result<(), Wrong> {
+    let (mut globbing, mut warns, mut sorts, mut keeps_pattern) = (Globbing::default(), false, false, true);
+    for (letter, _) in call.options("vwsme0", "").map_err(|_| Wrong::Syntax)? {
+        match letter {
+            b'v' => warns = true,
+            b'w' => globbing.is_strict = true,
+            b's' => sorts = true,
+            b'm' => globbing.marks = true,
+            b'e' => globbing.has_no_escapes = true,
+            _ => keeps_pattern = false,
+        }
+    }
+    let [key, pattern] = take_arguments(call)?;
+    found.check(&key)?;
+    let warn = |place: &[u8], errno| {
+        if warns {
+            call.warn(format!("while globbing, error reading {}: {}", shown_bytes(place), errno_text(errno)));
+        }
+    };
+    let mut files = glob::matches(&pattern, globbing, warn).map_err(Wrong::Refused)?;
+    if sorts {
+        files.sort_unstable();
+    }
+    if files.is_empty() && keeps_pattern {
+        files.push(pattern);
+    }
+    found.add(key, files)
 }
 
 /// `$#`, `$0`, `$1` … and `$@` from the environment.
