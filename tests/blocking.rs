@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::support::try_container;
-use crate::support::try_container::{LIMIT, Running, TryContainer, below, possible};
+use crate::support::try_container::{LIMIT, Running, TryContainer, descendants, possible};
 use crate::support::wait::wait_until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -255,7 +255,7 @@ fn the_loop_writes_no_log_file_and_waits_for_no_log_writer() {
     // Then the service waits, and PID 1 does not.
     wait_until("the service does not wait", || {
         let place = running.pid_one();
-        below(place).into_iter().any(|pid| wait_channel(pid).contains("pipe_write"))
+        descendants(place).into_iter().any(|pid| wait_channel(pid).contains("pipe_write"))
     });
     assert!(stepdown(&running, &["status"]).contains("web"));
     assert!(stepdown(&running, &["logs", "web"]).contains("line "));
@@ -272,7 +272,7 @@ fn the_loop_writes_no_log_file_and_waits_for_no_log_writer() {
 fn writer_of(running: &Running) -> Pid {
     let mut found = None;
     wait_until("nobody writes", || {
-        let all = below(running.pid_one());
+        let all = descendants(running.pid_one());
         let writes = |pid: &i32| {
             let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
             fds.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|path| path.ends_with("logs/current"))

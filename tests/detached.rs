@@ -267,7 +267,7 @@ fn a_process_that_cannot_be_attributed_is_reported_once() {
 }
 
 /// A daemon that no service can be shown to have started.
-fn stranger(script: &str) -> String {
+fn foreign_daemon(script: &str) -> String {
     bash(&format!("setsid -f prlimit --locks=7:7 {script}; exec sleep 600"), "")
 }
 
@@ -277,7 +277,7 @@ fn a_daemon_of_no_service_gets_the_rest_of_the_budget() {
         return;
     }
     let flush = "bash -c \"trap \\\"sleep 2; echo flushed; exit\\\" TERM; echo runs; while :; do sleep 0.1; done\"";
-    let running = app().service("web.toml", &stranger(flush)).start();
+    let running = app().service("web.toml", &foreign_daemon(flush)).start();
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
     let ended = running.stop().expect(0);
     assert_eq!(count(&ended.lines, "| flushed"), 1, "{ended:#?}");
@@ -289,7 +289,7 @@ fn who_is_killed_at_the_end_of_the_stop_is_named_with_the_key_that_would_help() 
         return;
     }
     let deaf = "bash -c \"trap : TERM; echo runs; while :; do sleep 0.1; done\"";
-    let running = app().container_toml("stop_timeout = \"2s\"\n").service("web.toml", &stranger(deaf)).start();
+    let running = app().container_toml("stop_timeout = \"2s\"\n").service("web.toml", &foreign_daemon(deaf)).start();
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
     let ended = running.stop().expect(0);
     let line = ended.lines.iter().find(|line| line.text.contains("sending SIGKILL to process "));

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::try_container;
-use crate::support::try_container::{LIMIT, Line, Running, TryContainer, below, possible};
+use crate::support::try_container::{LIMIT, Line, Running, TryContainer, descendants, possible};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -343,7 +343,7 @@ fn a_failed_probe_is_reported_with_its_answer() {
     let line = wait_for_message(&running, "patient: not ready after ");
     assert!(line.ends_with("connection refused"), "{line}");
     // Nobody asks any more of those that failed, and nothing piles up for those that hang.
-    let looks = below(running.pid_one())
+    let looks = descendants(running.pid_one())
         .into_iter()
         .filter(|pid| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default().contains("stepdown"));
     assert!(looks.count() <= 2 * cases.len() + 3);

@@ -141,7 +141,7 @@ fn shell(directory: &Path, command: &str) {
 }
 
 /// The ways of the fix in the one line that says `trouble`.
-fn ways(text: &str, trouble: &str) -> Vec<String> {
+fn fixes_of(text: &str, trouble: &str) -> Vec<String> {
     let line = text.lines().find(|line| line.contains(trouble)).unwrap_or_else(|| panic!("no {trouble} in:\n{text}"));
     let (_, fix) = line.split_once("; fix: ").unwrap();
     fix.split("; or ").map(str::to_owned).collect()
@@ -149,7 +149,7 @@ fn ways(text: &str, trouble: &str) -> Vec<String> {
 
 /// Takes every way alone, and returns how many could be taken.
 fn every_way_helps(container: impl Fn() -> Container, trouble: &str) -> usize {
-    let ways = ways(&container().boot(), trouble);
+    let ways = fixes_of(&container().boot(), trouble);
     let helped = |way: &&String| {
         let mut next = container();
         if !next.paste(way) {

@@ -47,7 +47,7 @@ fn files(path: &Path) -> Vec<PathBuf> {
     all
 }
 
-fn whole(path: &Path) -> Vec<u8> {
+fn all_bytes(path: &Path) -> Vec<u8> {
     files(path).into_iter().flat_map(|file| fs::read(file).unwrap()).collect()
 }
 
@@ -81,7 +81,7 @@ fn a_full_disk_makes_the_lines_wait_and_loses_and_doubles_none() {
             store.on_deadline(after(second + 2));
         }
         assert!(output == 5000 && full > 0 && store.pending() == 0 && store.deadline().is_none());
-        taken.extend(whole(&path));
+        taken.extend(all_bytes(&path));
         assert!(taken == text(0..5000), "{} {}", taken.len(), text(0..5000).len());
     });
 }
@@ -92,12 +92,12 @@ fn a_half_written_line_whose_file_vanishes_is_written_again() {
         let path = small_disk();
         let mut store = store(&path, 1_000_000, (0, 0));
         say(&mut store, 0..2500, after(0));
-        let there = whole(&path);
+        let there = all_bytes(&path);
         assert!(store.pending() > 0 && !there.ends_with(b"\n"), "the disk was full in the middle of a line");
         let lines = there.iter().filter(|byte| **byte == b'\n').count();
         fs::remove_file(path.join("current")).unwrap();
         store.on_deadline(after(2));
-        let again = whole(&path);
+        let again = all_bytes(&path);
         assert!(again.starts_with(&text(lines..lines + 2)), "{}", String::from_utf8_lossy(&again[..80]));
     });
 }
@@ -119,7 +119,7 @@ fn a_file_system_that_becomes_read_only_is_waited_for() {
         assert!(store.pending() > 0 && store.deadline().is_some());
         remount(nix::mount::MsFlags::empty()).unwrap();
         store.on_deadline(after(3));
-        assert!(whole(&path) == text(0..10) && store.deadline().is_none());
+        assert!(all_bytes(&path) == text(0..10) && store.deadline().is_none());
     });
 }
 
@@ -138,7 +138,7 @@ fn files_belong_to_the_services_user_and_are_opened_with_its_rights() {
         assert!(store.pending() > 0 && fs::read(&secret).unwrap() == b"kept");
         fs::remove_file(path.join("current")).unwrap();
         say(&mut store, 1..3, after(2));
-        assert_eq!(whole(&path), text(0..3));
+        assert_eq!(all_bytes(&path), text(0..3));
         for file in files(&path) {
             let found = fs::metadata(file).unwrap();
             assert_eq!((found.uid(), found.gid()), (1234, 2345));

@@ -131,7 +131,7 @@ fn live(entries: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
 }
 
 /// Every file of a directory in order, unpacked.
-fn whole(path: &Path) -> Vec<u8> {
+fn all_bytes(path: &Path) -> Vec<u8> {
     let mut names: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
     let mut all = Vec::new();
@@ -194,7 +194,7 @@ fn a_million_lines_of_twenty_services_arrive_once_whole_and_in_order_by_every_wa
     println!("{}", stderr_text.join().unwrap());
     for (name, route) in services {
         if route == LogRoute::Directory {
-            let text = String::from_utf8(whole(&place.path().join(&name))).unwrap();
+            let text = String::from_utf8(all_bytes(&place.path().join(&name))).unwrap();
             assert!(text.ends_with('\n'));
             got.insert(name.clone(), text.lines().map(str::to_owned).collect());
         }
@@ -233,7 +233,7 @@ fn lines_whose_files_can_never_be_written_go_to_the_output_and_delay_nothing_els
     let stderr_text = stderr_text.join().unwrap();
     let once = stderr_text.lines().filter(|line| line.contains("flood: cannot write")).count();
     assert!(once == 1 && stderr_text.contains("its lines go to the container's output instead"), "{stderr_text}");
-    assert_eq!(whole(&place.path().join("quick")), b"1\n2\n3\n");
+    assert_eq!(all_bytes(&place.path().join("quick")), b"1\n2\n3\n");
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() 
         "once when it begins, once at the end: {stderr_text}"
     );
     assert!(count("lines (") == 1 && count("are lost: cannot write") == 1, "{stderr_text}");
-    assert_eq!(whole(&place.path().join("quick")), b"1\n2\n3\n");
+    assert_eq!(all_bytes(&place.path().join("quick")), b"1\n2\n3\n");
 }
 
 #[test]

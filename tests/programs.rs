@@ -40,7 +40,7 @@ fn foreign_name() -> &'static str {
     if cfg!(target_arch = "aarch64") { "amd64" } else { "arm64" }
 }
 
-fn once(program: &str) -> String {
+fn single_try(program: &str) -> String {
     format!("command = [\"{program}\"]\nrestart = {{ limit = 1 }}\n")
 }
 
@@ -58,7 +58,7 @@ fn a_start_that_the_kernel_refuses_tells_the_cause_and_what_helps() {
     put(&image, "by-closed", b"#!/image/closed\n", 0o755);
     let container = || app().volume(image.path(), "/image");
     let refused = |program: &str, why: &str| {
-        let ended = container().service("web.toml", &once(&format!("/image/{program}"))).run();
+        let ended = container().service("web.toml", &single_try(&format!("/image/{program}"))).run();
         ended.assert_line(&format!("cannot execute `/image/{program}`: {why}"));
         ended
     };
@@ -114,11 +114,11 @@ fn a_program_that_cannot_be_executed_is_refused_before_anything_is_done() {
         ("by-capable", "it needs `/image/capable`, and of that: it has the file capabilities SYS_TIME"),
     ] {
         let what = format!("cannot execute `/image/{program}`: {what}");
-        let ended = container().service("web.toml", &once(&format!("/image/{program}"))).run().expect(100);
+        let ended = container().service("web.toml", &single_try(&format!("/image/{program}"))).run().expect(100);
         ended.assert_line(&what);
         container().command(&[&format!("/image/{program}")]).run().expect(126).assert_line(&what);
     }
-    let granted = container().cap_add("SYS_TIME").service("web.toml", &once("/image/capable")).run();
+    let granted = container().cap_add("SYS_TIME").service("web.toml", &single_try("/image/capable")).run();
     granted.assert_no_line("cannot execute");
 }
 
@@ -136,7 +136,7 @@ fn with_rights() -> TempDir {
 }
 
 /// A oneshot that shows the rights which it has.
-fn shows(program: &str, more: &str) -> String {
+fn show_rights(program: &str, more: &str) -> String {
     format!("type = \"oneshot\"\ncommand = [\"/image/{program}\", \"/proc/self/status\"]\n{more}\n")
 }
 
@@ -147,7 +147,8 @@ fn rights_of_a_file_that_no_new_privs_makes_void_are_reported_with_the_line_that
     }
     let image = with_rights();
     let container = || app().volume(image.path(), "/image");
-    let service = |program: &str, more: &str| container().service("web.toml", &shows(program, more)).run().expect(0);
+    let service =
+        |program: &str, more: &str| container().service("web.toml", &show_rights(program, more)).run().expect(0);
     let void = "/image/raw has file capabilities (NET_RAW), which have no effect under no_new_privs";
     let ended = service("raw", "");
     ended.assert_line(&format!("`web`: {void}; it has only what app has; write `capabilities = [\"NET_RAW\"]`"));
@@ -159,7 +160,7 @@ fn rights_of_a_file_that_no_new_privs_makes_void_are_reported_with_the_line_that
     service("setuid", "user = \"root\"").assert_no_line("no effect under");
     // Where anybody may bind any port, as in Docker, it needs no capability for that.
     service("binds", "").assert_line("(NET_BIND_SERVICE), which have no effect under no_new_privs");
-    let free = container().flag("--network").flag("none").service("web.toml", &shows("binds", ""));
+    let free = container().flag("--network").flag("none").service("web.toml", &show_rights("binds", ""));
     free.run().expect(0).assert_no_line("no effect under");
 
     let ended = container().command(&["/image/raw", "/dev/null"]).run().expect(0);
@@ -178,7 +179,7 @@ fn the_line_that_is_printed_for_rights_of_a_file_brings_them_back_with_root_and_
     for container in [&app as &dyn Fn() -> TryContainer, &as_user] {
         for (program, rights) in [("raw", "CapEff:\t0000000000002000"), ("setuid", "Uid:\t1234\t0\t0\t0")] {
             let boot = |more: &str| {
-                container().volume(image.path(), "/image").service("web.toml", &shows(program, more)).run()
+                container().volume(image.path(), "/image").service("web.toml", &show_rights(program, more)).run()
             };
             let before = boot("").expect(0);
             before.assert_no_line(rights);
@@ -191,7 +192,7 @@ fn the_line_that_is_printed_for_rights_of_a_file_brings_them_back_with_root_and_
         }
     }
     let both = as_user().no_new_privileges().volume(image.path(), "/image");
-    let ended = both.service("web.toml", &shows("raw", "")).run().expect(0);
+    let ended = both.service("web.toml", &show_rights("raw", "")).run().expect(0);
     let ways =
         "remove `no-new-privileges` from the runtime's `security_opt`, and write `no_new_privileges = false` into";
     ended.assert_line(ways);

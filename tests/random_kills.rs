@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::engine::rng::Rng;
 use crate::support::try_container;
-use crate::support::try_container::{Ended, LIMIT, Line, Running, TryContainer, below, possible, status};
+use crate::support::try_container::{Ended, LIMIT, Line, Running, TryContainer, descendants, possible, status};
 use crate::support::wait::wait_until_or_show;
 use nix::libc;
 
@@ -158,7 +158,7 @@ struct Watch {
 impl Watch {
     /// Returns the living processes, after checking what must hold at any time.
     fn look(&mut self) -> Vec<Process> {
-        let all: Vec<Process> = below(self.pid_one).into_iter().filter_map(Process::read).collect();
+        let all: Vec<Process> = descendants(self.pid_one).into_iter().filter_map(Process::read).collect();
         let first = Process::read(self.pid_one).expect("PID 1 lives");
         assert!(!first.is_dead(), "{first:?}");
         let mut firsts: BTreeMap<&str, &Process> = BTreeMap::new();

@@ -135,7 +135,7 @@ fn holds_up_only_the_reload(place: &'static str) {
             panic!("the reload ended, and only PID 1 itself can have read: {all}");
         }
         let waits = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default().contains("fuse");
-        try_container::below(running.pid_one()).iter().any(waits)
+        try_container::descendants(running.pid_one()).iter().any(waits)
     });
     // It is asked for while it hangs already: that waits for its turn.
     let mut second = asks(&running, &["reload"]);

@@ -271,8 +271,8 @@ fn closed() -> TryContainer {
         .s6("s6-rc.d/svc-recorder/dependencies.d/init-closed", "")
         .s6_with_mode("s6-rc.d/svc-recorder/run", "#!/bin/sh\nexec recorder --stay\n", 0o644)
         .s6_with_mode("s6-rc.d/svc-recorder/finish", finish, 0o644)
-        .beside_with_mode("cont-init.d/01-closed", &echo("cont-init"), 0o744)
-        .beside_with_mode("services.d/old/run", "#!/bin/sh\necho old as $(id -u)\nexec sleep 1000\n", 0o744)
+        .image_file_with_mode("cont-init.d/01-closed", &echo("cont-init"), 0o744)
+        .image_file_with_mode("services.d/old/run", "#!/bin/sh\necho old as $(id -u)\nexec sleep 1000\n", 0o744)
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn a_logger_of_services_d_runs_in_the_directory_log_of_its_service() {
     let status = "#!/bin/sh\nln -s /usr/bin/stepdown /tmp/s6-svstat\ncd /run/service/old/log && ls\n\
                   /tmp/s6-svstat -o up,ready .; /tmp/s6-svstat -o up /run/service/old\nexec sleep 1000\n";
     let container = container()
-        .beside("cont-init.d/01", "#!/bin/sh\n")
+        .image_file("cont-init.d/01", "#!/bin/sh\n")
         .script("old/run", "#!/bin/sh\necho said\nexec sleep 1000\n")
         .script("old/log/run", "#!/bin/sh\necho in $(pwd)\nread line; echo got $line\nexec sleep 1000\n")
         .script("status/run", status);

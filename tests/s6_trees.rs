@@ -94,10 +94,10 @@ fn legacy_scripts_and_services_have_their_order_at_the_start_and_at_the_stop() {
     let script = |text: &str| format!("#!/bin/sh\n{text}\n");
     let run = "#!/bin/sh\ntrap 'echo ends; exit 0' TERM; echo runs; while :; do sleep 1; done\n";
     let container = container()
-        .beside("cont-init.d/02-second", &script("echo second"))
-        .beside("cont-init.d/01-first", &script("echo first; exit 3"))
-        .beside("cont-finish.d/1-bye", &script("echo bye"))
-        .beside("cont-finish.d/2-last", &script("echo last"))
+        .image_file("cont-init.d/02-second", &script("echo second"))
+        .image_file("cont-init.d/01-first", &script("echo first; exit 3"))
+        .image_file("cont-finish.d/1-bye", &script("echo bye"))
+        .image_file("cont-finish.d/2-last", &script("echo last"))
         .script("old/run", run);
     let running = container.start();
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
@@ -120,7 +120,7 @@ fn with_services_of_a_script(container: TryContainer) -> TryContainer {
                   chmod 755 /etc/services.d/late/run\n\
                   [ ! -d /etc/services.d/off ] || : > /etc/services.d/off/down\n\
                   sleep 1000 > /dev/null 2>&1 & echo $! > /tmp/daemon\n";
-    container.beside("cont-init.d/01-services", script)
+    container.image_file("cont-init.d/01-services", script)
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::support::try_container::{Ended, LIMIT, Line, Origin, TryContainer, below, possible, status};
+use crate::support::try_container::{Ended, LIMIT, Line, Origin, TryContainer, descendants, possible, status};
 use crate::support::wait::wait_until;
 
 fn app() -> TryContainer {
@@ -90,7 +90,7 @@ fn a_reader_that_stalls_slows_the_writers_and_delays_no_stop() {
     let first = running.pid_one();
     let mut seq = None;
     wait_until("the flood runs", || {
-        seq = below(first).into_iter().find(|pid| status(*pid, "Name:") == "seq");
+        seq = descendants(first).into_iter().find(|pid| status(*pid, "Name:") == "seq");
         seq.is_some()
     });
     let seq = seq.unwrap();

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::docker::{DOCKER_TIMEOUT, binary_problem, both, wait_for};
+use crate::support::docker::{DOCKER_TIMEOUT, binary_problem, stdout_and_stderr, wait_for};
 use crate::support::host_processes::{children, remove_cgroups, uids_of};
 use crate::support::rootfs;
 use crate::support::skip::can_run;
@@ -38,7 +38,7 @@ impl Daemon {
             return None;
         }
         let daemon = Self::new(flags);
-        let info = || both(&daemon.docker(&["info"]));
+        let info = || stdout_and_stderr(&daemon.docker(&["info"]));
         let log = || fs::read_to_string(daemon.top.path().join("log")).unwrap_or_default();
         wait_for(
             "the second daemon",
@@ -118,7 +118,7 @@ impl Daemon {
     #[track_caller]
     pub fn must(&self, words: &[&str]) -> String {
         let output = self.docker(words);
-        assert!(output.status.success(), "docker {words:?}: {}", both(&output));
+        assert!(output.status.success(), "docker {words:?}: {}", stdout_and_stderr(&output));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 

@@ -2,7 +2,7 @@
 //! `/sbin/docker-init -- COMMAND`.
 
 use super::daemon::{Daemon, IMAGE};
-use crate::support::docker::{binary, both};
+use crate::support::docker::{binary, stdout_and_stderr};
 
 #[test]
 fn it_is_the_init_that_docker_expects() {
@@ -11,7 +11,7 @@ fn it_is_the_init_that_docker_expects() {
     let run = |options: &[&str], command: &[&str]| {
         let fixed = ["run", "--network=none", "--entrypoint="];
         let output = daemon.docker(&[&fixed, options, &[IMAGE], command].concat());
-        (output.status.code(), both(&output))
+        (output.status.code(), stdout_and_stderr(&output))
     };
 
     let (code, printed) = run(&["--rm", "--init"], &["sh", "-c", "read name < /proc/1/comm; echo $name $$; exit 3"]);

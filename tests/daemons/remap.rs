@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, chown};
 
 use super::daemon::{Daemon, FIRST, IMAGE};
-use crate::support::docker::{DOCKER_TIMEOUT, both, wait_for};
+use crate::support::docker::{DOCKER_TIMEOUT, stdout_and_stderr, wait_for};
 
 #[test]
 fn ids_volumes_and_fixes_are_the_hosts_where_it_looks_and_the_containers_inside() {
@@ -11,7 +11,7 @@ fn ids_volumes_and_fixes_are_the_hosts_where_it_looks_and_the_containers_inside(
     let run = |options: &[&str]| {
         let output =
             daemon.docker(&[&["run", "--rm", "--network=none"], options, &[IMAGE, "recorder", "--exit", "4"]].concat());
-        (output.status.code(), both(&output))
+        (output.status.code(), stdout_and_stderr(&output))
     };
 
     let (code, printed) = run(&["-e", "PUID=1234", "-v", "named:/config"]);
@@ -44,7 +44,7 @@ fn ids_volumes_and_fixes_are_the_hosts_where_it_looks_and_the_containers_inside(
     assert_eq!(code, Some(4), "{printed}");
 
     let name = daemon.must(&["run", "-d", "--network=none", "-e", "PUID=1234", IMAGE]);
-    let log = || both(&daemon.docker(&["logs", &name]));
+    let log = || stdout_and_stderr(&daemon.docker(&["logs", &name]));
     wait_for("the service", DOCKER_TIMEOUT, log, || log().contains("RECORD {").then_some(()));
     assert_eq!(daemon.host_uids("recorder"), [FIRST + 1234], "{}", log());
     assert_eq!(daemon.host_uids("/usr/bin/stepdown"), [FIRST + 1234], "{}", log());

@@ -1,7 +1,7 @@
 //! A stack on a swarm of one node: health, secrets, a rolling update, and the old tasks' ordered end.
 
 use super::daemon::{Daemon, IMAGE};
-use crate::support::docker::{DOCKER_TIMEOUT, both, wait_for};
+use crate::support::docker::{DOCKER_TIMEOUT, stdout_and_stderr, wait_for};
 
 const STACK: &str = r#"
 version: "3.8"
@@ -42,7 +42,7 @@ fn a_stack_is_healthy_has_its_secret_and_is_updated_task_by_task() {
             "twin",
         ]);
     };
-    let tasks = || both(&daemon.docker(&["ps", "-a", "--format={{.ID}} {{.Image}} {{.Status}}"]));
+    let tasks = || stdout_and_stderr(&daemon.docker(&["ps", "-a", "--format={{.ID}} {{.Image}} {{.Status}}"]));
     let healthy =
         |image: &str| tasks().lines().filter(|line| line.contains(image) && line.contains("(healthy)")).count();
 
@@ -66,7 +66,7 @@ fn a_stack_is_healthy_has_its_secret_and_is_updated_task_by_task() {
     for id in old {
         let state = || daemon.must(&["inspect", "--format={{.State.Status}} {{.State.ExitCode}}", &id]);
         wait_for("the end of an old task", DOCKER_TIMEOUT, state, || (state() == "exited 0").then_some(()));
-        let log = both(&daemon.docker(&["logs", &id]));
+        let log = stdout_and_stderr(&daemon.docker(&["logs", &id]));
         assert!(log.contains("got SIGTERM: stopping") && log.contains("web: stopped"), "{log}");
     }
 }

@@ -2,19 +2,19 @@
 
 use std::process::Command;
 
-use crate::support::docker::{Container, Docker, Ended, Image, Run, Volume, both, docker, must};
+use crate::support::docker::{Container, Docker, Ended, Image, Run, Volume, docker, must, stdout_and_stderr};
 
 const OWN: &str = "[[own]]\npath = \"/data\"\n";
 
 /// A run of the image that owns `/data`, by a file that lives as long as the returned directory.
-fn owning(docker: &Docker, toml: &str) -> (Run, tempfile::TempDir) {
+fn run_with_container_file(docker: &Docker, toml: &str) -> (Run, tempfile::TempDir) {
     let tree = super::files(&[("stepdown.toml", toml)]);
     let run = Run::new(&Image::plain(docker)).file(&tree.path().join("stepdown.toml"), "/etc/stepdown.toml");
     (run, tree)
 }
 
 /// `docker run --entrypoint stepdown IMAGE doctor -- true`: the image has no service.
-fn fresh(run: Run) -> Ended {
+fn doctor_of_fresh_container(run: Run) -> Ended {
     run.options("--entrypoint /usr/bin/stepdown").command(["doctor", "--", "true"]).ended()
 }
 
@@ -22,19 +22,19 @@ fn fresh(run: Run) -> Ended {
 fn inside(container: &Container, user: &[&str]) -> (i32, String) {
     let words = [&["exec"], user, &[container.name(), "stepdown", "doctor"]].concat();
     let output = docker(words).expect("docker was executed before");
-    (output.status.code().expect("docker returns a code"), both(&output))
+    (output.status.code().expect("docker returns a code"), stdout_and_stderr(&output))
 }
 
 #[test]
 fn a_fresh_container_and_a_running_one_are_well() {
     let Some(docker) = Docker::available() else { return };
     let volume = Volume::new();
-    let (run, _tree) = owning(&docker, OWN);
-    let ended = fresh(run.volume(&volume, "/data").env("PUID", "1234"));
+    let (run, _tree) = run_with_container_file(&docker, OWN);
+    let ended = doctor_of_fresh_container(run.volume(&volume, "/data").env("PUID", "1234"));
     ended.expect_code(0);
     ended.expect_words(&["What a boot of this container", "given to 1234:1000 at boot", "all is well ("]);
 
-    let (run, _tree) = owning(&docker, OWN);
+    let (run, _tree) = run_with_container_file(&docker, OWN);
     let running = run.volume(&volume, "/data").env("PUID", "1234").start();
     running.wait_for_log("I am uid 1234");
     for user in [&[][..], &["--user", "1234:1000"]] {
@@ -44,7 +44,7 @@ fn a_fresh_container_and_a_running_one_are_well() {
         assert!(text.contains("app (1234:1000) can use it"), "{text}");
     }
 
-    let (run, _tree) = owning(&docker, OWN);
+    let (run, _tree) = run_with_container_file(&docker, OWN);
     let ended = run.volume(&volume, "/data").env("PUID", "1234").command(["stepdown", "doctor"]).ended();
     ended.expect_code(0);
     ended.expect_words(&["The running container: ", "all is well ("]);
@@ -54,7 +54,7 @@ fn a_fresh_container_and_a_running_one_are_well() {
 fn the_printed_line_fixes_a_foreign_volume() {
     let Some(docker) = Docker::available() else { return };
     let volume = Volume::new();
-    let (run, _tree) = owning(&docker, OWN);
+    let (run, _tree) = run_with_container_file(&docker, OWN);
     let running = run.volume(&volume, "/data").options("--user 1:1").start();
     let log = running.wait_for_log("I am uid 1");
     running.as_root("mkdir /data/sub && echo text >/data/sub/file");
@@ -73,8 +73,8 @@ fn the_printed_line_fixes_a_foreign_volume() {
     let (code, text) = inside(&running, &[]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("all is well ("), "{text}");
-    let (run, _tree) = owning(&docker, OWN);
-    fresh(run.volume(&volume, "/data").options("--user 1:1")).expect_code(0);
+    let (run, _tree) = run_with_container_file(&docker, OWN);
+    doctor_of_fresh_container(run.volume(&volume, "/data").options("--user 1:1")).expect_code(0);
 }
 
 #[test]
@@ -83,7 +83,11 @@ fn a_secret_that_the_app_cannot_read_is_named() {
     let secrets = super::files(&[("db", "hidden")]);
     let secret = secrets.path().join("db");
     std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o400)).expect("it is ours");
-    let doctor = || fresh(Run::new(&Image::plain(&docker)).options("--user 1:1").file(&secret, "/run/secrets/db"));
+    let doctor = || {
+        doctor_of_fresh_container(
+            Run::new(&Image::plain(&docker)).options("--user 1:1").file(&secret, "/run/secrets/db"),
+        )
+    };
     let ended = doctor();
     ended.expect_code(1);
     ended.expect_words(&[
@@ -100,8 +104,8 @@ fn a_read_only_root_and_a_read_only_volume_are_degraded() {
     let Some(docker) = Docker::available() else { return };
     let data = super::files(&[]);
     let mount = format!("-v {}:/data:ro --read-only", data.path().display());
-    let (run, _tree) = owning(&docker, OWN);
-    let ended = fresh(run.options(&mount).env("PUID", "1234"));
+    let (run, _tree) = run_with_container_file(&docker, OWN);
+    let ended = doctor_of_fresh_container(run.options(&mount).env("PUID", "1234"));
     ended.expect_code(1);
     ended.expect_words(&["/etc is read-only", "/data is mounted read-only", "remove `:ro`", "it works, "]);
 }
@@ -109,8 +113,8 @@ fn a_read_only_root_and_a_read_only_volume_are_degraded() {
 #[test]
 fn without_the_power_to_step_down_it_would_not_start() {
     let Some(docker) = Docker::available() else { return };
-    let (run, _tree) = owning(&docker, OWN);
-    let ended = fresh(run.options("--cap-drop ALL").env("PUID", "1234"));
+    let (run, _tree) = run_with_container_file(&docker, OWN);
+    let ended = doctor_of_fresh_container(run.options("--cap-drop ALL").env("PUID", "1234"));
     ended.expect_code(2);
     ended.expect_words(&[
         "FATAL     step down",
@@ -133,8 +137,9 @@ fn a_device_that_is_mounted_and_not_allowed_is_distinguished_from_one_of_another
         path.display().to_string()
     };
     let mounts = format!("-v {}:/dev/fuse -v {}:/dev/kvm", node("open", "666"), node("closed", "600"));
-    let (run, _tree) = owning(&docker, "[app]\ndevice_groups = [\"/dev/fuse\", \"/dev/kvm\", \"/dev/dri\"]\n");
-    let ended = fresh(run.options(&mounts));
+    let (run, _tree) =
+        run_with_container_file(&docker, "[app]\ndevice_groups = [\"/dev/fuse\", \"/dev/kvm\", \"/dev/dri\"]\n");
+    let ended = doctor_of_fresh_container(run.options(&mounts));
     ended.expect_code(1);
     ended.expect_words(&[
         "degraded  /dev/fuse       the container's device rules forbid it\n",
@@ -153,7 +158,7 @@ fn a_program_on_a_noexec_mount_is_named() {
     neighbour.as_root("cp /bin/sleep /dev/shm/tool");
     let tree = super::files(&[("tool.toml", "command = [\"/dev/shm/tool\", \"1000\"]\n")]);
     let shared = format!("--ipc container:{} -v {}:/etc/services.d:ro", neighbour.name(), tree.path().display());
-    let ended = fresh(Run::new(&Image::plain(&docker)).options(&shared));
+    let ended = doctor_of_fresh_container(Run::new(&Image::plain(&docker)).options(&shared));
     ended.expect_code(2);
     ended.expect_words(&["FATAL     /etc/services.d/tool.toml", "`/dev/shm/tool`: it lies on a mount that is noexec"]);
 }

@@ -6,7 +6,7 @@ use std::process::Child;
 use crate::support::docker::{Docker, Image, Run};
 
 /// Reads what the terminal shows until the client ends.
-fn rest(child: &mut Child) -> String {
+fn remaining_output(child: &mut Child) -> String {
     let mut shown = Vec::new();
     child.stdout.take().expect("it is a pipe").read_to_end(&mut shown).expect("it ends");
     String::from_utf8_lossy(&shown).into_owned()
@@ -20,7 +20,7 @@ fn the_command_has_a_terminal_with_job_control() {
     for flags in ["-e PUID=1234", "--user 1000:1000", "--user 4242:4242 --read-only --cap-drop ALL"] {
         let run = Run::new(&Image::plain(&docker)).options(flags).script(script);
         let (container, mut client) = run.with_terminal();
-        let shown = rest(&mut client);
+        let shown = remaining_output(&mut client);
         assert_eq!(container.wait_for_end(), 4, "{flags}: {shown}");
         for words in ["has a terminal", "opened", "interactive"] {
             assert!(shown.contains(words), "{flags}: no {words:?} in {shown}");
@@ -37,7 +37,7 @@ fn ctrl_c_interrupts_the_command() {
     container.wait_for_log("ready");
     client.stdin.as_mut().expect("it is a pipe").write_all(b"\x03").expect("script(1) reads");
     assert_eq!(container.wait_for_end(), 5, "{}", container.logs());
-    let shown = rest(&mut client);
+    let shown = remaining_output(&mut client);
     assert!(shown.contains("interrupted"), "{shown}");
 }
 
@@ -49,7 +49,7 @@ fn a_service_has_no_controlling_terminal() {
     let tree = super::files(&[("probe.toml", probe)]);
     let run = Run::new(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "1234");
     let (container, mut client) = run.script("sleep 1; exit 6").with_terminal();
-    let shown = rest(&mut client);
+    let shown = remaining_output(&mut client);
     assert_eq!(container.wait_for_end(), 6, "{shown}");
     assert!(shown.contains("no terminal here"), "{shown}");
 }
@@ -75,7 +75,7 @@ fn a_service_that_writes_to_the_terminal_cannot_type_there() {
     let tree = super::files(&[("probe.toml", &probe)]);
     let run = Run::new(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "1234");
     let (container, mut client) = run.script("sleep 1; exit 6").with_terminal();
-    let shown = rest(&mut client);
+    let shown = remaining_output(&mut client);
     assert_eq!(container.wait_for_end(), 6, "{shown}");
     assert!(shown.contains("tried"), "{shown}");
     for done in ["terminal at", "injected", "took", "in front"] {

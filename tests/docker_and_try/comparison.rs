@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::differences::{allowed, same_code};
-use crate::support::docker::{Docker, Image, Run, both, must, program};
+use crate::support::docker::{Docker, Image, Run, must, program, stdout_and_stderr};
 
 /// What a name would differ in.
 const HOST: &str = "same";
@@ -91,7 +91,7 @@ impl Comparison {
         try_it.args(setup.filled(flags).split_whitespace()).arg("--").args(command.split_whitespace());
         try_it.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").current_dir("/").stdin(Stdio::null());
         let output = try_it.output().expect("timeout(1) is in every Debian");
-        let outcome = Outcome::new(output.status.code().unwrap_or(-1), &both(&output));
+        let outcome = Outcome::new(output.status.code().unwrap_or(-1), &stdout_and_stderr(&output));
         setup.check_untouched();
         outcome
     }

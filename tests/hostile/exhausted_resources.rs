@@ -255,7 +255,7 @@ fn a_process_that_cannot_be_killed_is_reported_and_blocks_no_other() {
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     running.wait_for_line(|line| line.contains("db: up"), LIMIT);
     let first = running.pid_one();
-    freezer.freeze(crate::support::try_container::below(first)[0]);
+    freezer.freeze(crate::support::try_container::descendants(first)[0]);
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(first), nix::sys::signal::Signal::SIGTERM).unwrap();
     running.wait_for_line(|line| line.contains("cannot be killed"), LIMIT);
     freezer.thaw();

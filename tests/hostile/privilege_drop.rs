@@ -26,7 +26,7 @@ fn refused(call: &str, error: &str, nth: Option<usize>) -> Ended {
     let when = nth.map_or_else(String::new, |nth| format!(":when={nth}"));
     let inject = format!("inject={call}:error={error}{when}");
     let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject];
-    BareContainer::new().app().etc("services.d/shows.toml", SHOWS).under(&strace).run()
+    BareContainer::new().app().etc("services.d/shows.toml", SHOWS).wrapped_in(&strace).run()
 }
 
 fn is_dropped(ended: &Ended) -> bool {
@@ -75,7 +75,7 @@ fn a_refused_step_of_the_drop_ends_the_container_before_any_service_starts() {
             "-e",
             &format!("inject={call}:retval=0"),
         ];
-        let ended = BareContainer::new().app().etc("services.d/shows.toml", SHOWS).under(&strace).run();
+        let ended = BareContainer::new().app().etc("services.d/shows.toml", SHOWS).wrapped_in(&strace).run();
         let text = text(&ended);
         // setgroups: the groups of this root are those of the app already, or are not, and then it is found out.
         assert!(ended.code == Some(111) && !runs(&ended) || is_dropped(&ended), "{call}: {:?} {text}", ended.code);

@@ -53,7 +53,7 @@ fn the_command_or_with_g_its_group_is_signalled_and_nothing_is_stopped() {
         started.signal(number);
     }
     started.signal(10);
-    assert_eq!(started.rest(), ("told\n".to_owned(), Some(4)));
+    assert_eq!(started.remaining_output(), ("told\n".to_owned(), Some(4)));
 
     let script = "trap 'exit 5' USR1; perl -e '$| = 1; $SIG{USR1} = sub { print \"told\\n\"; exit }; print \"ready $$\\n\"; sleep 60' & wait";
     let mut started: Started = ours("catatonit").start(&["--", "sh", "-c", script]);
@@ -62,5 +62,5 @@ fn the_command_or_with_g_its_group_is_signalled_and_nothing_is_stopped() {
     assert_eq!(started.wait(), Some(5));
     assert!(!"XZ".contains(state(left)));
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(left), nix::sys::signal::Signal::SIGUSR1).unwrap();
-    assert_eq!(started.rest().0, "told\n");
+    assert_eq!(started.remaining_output().0, "told\n");
 }

@@ -278,13 +278,13 @@ fn the_child_has_the_terminal_and_what_its_loss_sends_is_ignored_once() {
     both("dumb-init", |init| {
         let mut started = init.with(&[("DUMB_INIT_DEBUG", "0")]).in_a_terminal("tac");
         started.type_in("1\n2\n3\n\x04");
-        let (output, code) = started.rest();
+        let (output, code) = started.remaining_output();
         assert_eq!((code, output.ends_with("3\r\n2\r\n1\r\n")), (Some(0), true), "{output:?}");
     });
     in_each_way(None, |init| {
         let mut started = init.in_a_terminal("bash -m");
         started.type_in("echo \"flags are: [[$-]]\"\nexit 0\n");
-        let (output, code) = started.rest();
+        let (output, code) = started.remaining_output();
         let flags = output.split("flags are: [[").filter_map(|text| text.split_once("]]")).map(|(flags, _)| flags);
         assert_eq!((code, flags.last().is_some_and(|flags| flags.contains('m'))), (Some(0), true), "{output:?}");
     });
@@ -293,7 +293,7 @@ fn the_child_has_the_terminal_and_what_its_loss_sends_is_ignored_once() {
         // come after it.
         let script = "while :; do kill -HUP $PPID; sleep 0.01; done";
         let words = format!("-v sh -c '{script}' 2>&1");
-        let (output, code) = init.in_a_terminal(&words).rest();
+        let (output, code) = init.in_a_terminal(&words).remaining_output();
         assert_eq!(code, Some(129), "{output}");
         for (number, forwarded) in [(1, true), (18, false)] {
             assert!(output.contains(&format!("Ignoring tty hand-off signal {number}.")), "{output}");

@@ -133,7 +133,7 @@ impl Started {
     }
 
     /// Returns what is left of the output, and the code.
-    pub fn rest(&mut self) -> (String, Option<i32>) {
+    pub fn remaining_output(&mut self) -> (String, Option<i32>) {
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
         (rest, self.wait())

@@ -209,11 +209,11 @@ fn the_terminal_is_the_child_s() {
     both("tini", |tini| {
         let mut started = tini.in_a_terminal("-s -- sh");
         started.type_in("exit 0\n");
-        assert_eq!(started.rest().1, Some(0));
+        assert_eq!(started.remaining_output().1, Some(0));
         let mut started = tini.in_a_terminal("-s -- sh -c 'echo ready $$; exec sleep 60'");
         started.ready();
         started.type_in("\x03");
-        assert_eq!(started.rest().1, Some(130));
+        assert_eq!(started.remaining_output().1, Some(130));
     });
 }
 

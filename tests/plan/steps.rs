@@ -41,7 +41,7 @@ fn skipped_issue<'a>(plan: &'a BootPlan, path: &str) -> &'a Issue {
     }
 }
 
-fn owning(own: Own, fact: PathFact, mut facts: Facts) -> BootPlan {
+fn plan_of_own(own: Own, fact: PathFact, mut facts: Facts) -> BootPlan {
     let mut config = config();
     config.container.own = vec![own];
     let declared = config.container.own[0].path.clone();
@@ -95,7 +95,7 @@ fn everything() -> Config {
     config
 }
 
-fn fresh(mut facts: Facts) -> Facts {
+fn with_paths_before_boot(mut facts: Facts) -> Facts {
     path(&mut facts, "/config", dir(0, 0, 0o755));
     path(&mut facts, "/data", PathFact::Missing(Access::Yes));
     path(&mut facts, "/absent", PathFact::Missing(Access::Yes));
@@ -129,7 +129,7 @@ fn skip_of_runtime(plan: &BootPlan) -> String {
 #[test]
 fn a_plan_that_was_carried_out_leaves_nothing_to_plan() {
     let config = everything();
-    for mut facts in [fresh(docker()), fresh(rootless())] {
+    for mut facts in [with_paths_before_boot(docker()), with_paths_before_boot(rootless())] {
         let first = plan::boot(&config, &facts).unwrap();
         assert!(first.steps.iter().any(|each| each.decision == Decision::Perform));
         apply(&first, &mut facts);
@@ -165,7 +165,7 @@ fn changing_puid_between_two_boots_is_changing_one_number() {
 
 #[test]
 fn steps_come_in_the_order_of_the_story() {
-    let mut facts = fresh(docker());
+    let mut facts = with_paths_before_boot(docker());
     facts.pid_one = false;
     let place = |part| plan::boot_parts().iter().position(|(name, _)| *name == part).unwrap();
     let plan = plan::boot(&everything(), &facts).unwrap();
@@ -178,7 +178,7 @@ fn steps_come_in_the_order_of_the_story() {
 
 #[test]
 fn the_group_file_is_written_first_so_that_no_account_has_an_unknown_group() {
-    let plan = plan::boot(&everything(), &fresh(docker())).unwrap();
+    let plan = plan::boot(&everything(), &with_paths_before_boot(docker())).unwrap();
     let files: Vec<_> = plan
         .steps
         .iter()
@@ -225,7 +225,7 @@ fn from_scratch_the_account_files_are_made() {
 #[test]
 fn trees_are_walked_unless_the_policy_says_otherwise() {
     let right = dir(1000, 1000, 0o755);
-    let decision = |own: Own, fact| verdict_of(&owning(own, fact, docker()), "/c").clone();
+    let decision = |own: Own, fact| verdict_of(&plan_of_own(own, fact, docker()), "/c").clone();
     let fits = |decision| matches!(decision, Decision::AlreadyDone(_));
     assert_eq!(decision(own("/c"), right), Decision::Perform, "only the walk knows what lies below");
     assert_eq!(
@@ -264,7 +264,7 @@ fn trees_are_walked_unless_the_policy_says_otherwise() {
 
 #[test]
 fn without_chown_the_path_the_cause_and_the_fix_are_named() {
-    let plan = owning(own("/c"), dir(0, 0, 0o755), without(docker(), &[Capability::CHOWN]));
+    let plan = plan_of_own(own("/c"), dir(0, 0, 0o755), without(docker(), &[Capability::CHOWN]));
     assert_eq!(plan.mode, Mode::RootLimited);
     let why = skipped_issue(&plan, "/c");
     assert_eq!((why.cause.as_str(), why.consequence.as_str()), ("CHOWN is not granted", "/c stays 0:0 0755"));
@@ -277,7 +277,7 @@ fn without_chown_the_path_the_cause_and_the_fix_are_named() {
 #[test]
 fn without_fowner_or_dac_override_the_walk_tells_what_it_leaves() {
     let facts = without(docker(), &[Capability::FOWNER, Capability::DAC_OVERRIDE]);
-    let plan = owning(own("/c"), dir(0, 0, 0o755), facts);
+    let plan = plan_of_own(own("/c"), dir(0, 0, 0o755), facts);
     assert_eq!((plan.mode, verdict_of(&plan, "/c")), (Mode::RootLimited, &Decision::Perform));
     assert_eq!(noted(&plan).len(), 2, "{:?}", noted(&plan));
 }
@@ -379,7 +379,7 @@ fn owners_that_do_not_exist_are_problems_of_their_line() {
 
 #[test]
 fn the_report_is_one_line_when_all_is_well() {
-    let lines = plan::show::report(&plan::boot(&everything(), &fresh(docker())).unwrap());
+    let lines = plan::show::report(&plan::boot(&everything(), &with_paths_before_boot(docker())).unwrap());
     let clash = "uid 1 also belongs to `daemon`";
     let all: Vec<_> =
         lines.iter().filter(|each| !each.text.contains("also belongs")).map(|each| each.text.as_str()).collect();
@@ -391,7 +391,7 @@ fn the_report_is_one_line_when_all_is_well() {
 fn the_report_tells_mode_identity_privilege_and_each_skipped_step_with_its_fix() {
     let mut config = everything();
     config.services = vec![Service { user: RunAs::Root, ..longrun("cron") }];
-    let mut facts = fresh(without(read_only(), &[Capability::CHOWN]));
+    let mut facts = with_paths_before_boot(without(read_only(), &[Capability::CHOWN]));
     facts.accounts.insert(AccountFile::Gshadow, AccountState::Missing);
     let lines = plan::show::report(&plan::boot(&config, &facts).unwrap());
     let text: Vec<_> = lines.iter().map(|each| each.text.as_str()).collect();
@@ -412,7 +412,7 @@ fn the_report_tells_mode_identity_privilege_and_each_skipped_step_with_its_fix()
 fn json_says_the_same() {
     let mut config = everything();
     config.services = vec![longrun("db"), Service { requires: names(&["db"]), ..longrun("web") }];
-    let plan = plan::boot(&config, &fresh(read_only())).unwrap();
+    let plan = plan::boot(&config, &with_paths_before_boot(read_only())).unwrap();
     let json = plan::show::json(&plan, &config);
     assert_eq!(json["mode"], "root-limited");
     assert_eq!(json["identity"]["uid"], 1);

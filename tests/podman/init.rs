@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::rootless::{IMAGE, Rootless};
-use crate::support::docker::{DOCKER_TIMEOUT, both, wait_for};
+use crate::support::docker::{DOCKER_TIMEOUT, stdout_and_stderr, wait_for};
 use crate::support::host_processes::children;
 
 /// Every container here: Podman's defaults for root may be above what this machine grants.
@@ -27,7 +27,7 @@ fn run(engine: &Rootless, options: &[&str], command: &[&str]) -> (Option<i32>, S
     let words = create(engine, options, command);
     let words: Vec<&str> = ["run"].into_iter().chain(words.iter().map(String::as_str)).collect();
     let output = engine.podman(&words).output().unwrap();
-    (output.status.code(), both(&output))
+    (output.status.code(), stdout_and_stderr(&output))
 }
 
 fn holds(engine: &Rootless) {

@@ -40,7 +40,7 @@ fn podman_is_notified_when_all_is_ready() {
     // Podman waits itself for the readiness, which its OCI runtime passes on, and nothing but it.
     let words = ["run", "-d", "--name=told", "--sdnotify=container", "--ulimit=host", "--network=none", IMAGE];
     let output = rootless.podman(&words).env("NOTIFY_SOCKET", &socket_path).output().unwrap();
-    assert!(output.status.success(), "{}", crate::support::docker::both(&output));
+    assert!(output.status.success(), "{}", crate::support::docker::stdout_and_stderr(&output));
     let message = until_ready(&socket);
     assert!(message.iter().any(|line| line.contains("MAINPID=")), "{message:?}");
     rootless.wait_for_log("told", "web: up");

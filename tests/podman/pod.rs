@@ -4,7 +4,7 @@
 //! runs its timers, so they are run manually.
 
 use super::rootless::{IMAGE, Rootless, records};
-use crate::support::docker::both;
+use crate::support::docker::stdout_and_stderr;
 
 const POD: &str = r#"
 apiVersion: v1
@@ -64,9 +64,9 @@ fn a_restricted_pod_boots_answers_its_probes_and_leaves_its_neighbour_alone() {
     assert!(log.contains("not PID 1"), "{log}");
 
     let health = rootless.podman(&["exec", "restricted-app", "/usr/bin/stepdown", "health"]).output().unwrap();
-    assert!(health.status.success(), "{}", both(&health));
+    assert!(health.status.success(), "{}", stdout_and_stderr(&health));
     let probe = rootless.podman(&["healthcheck", "run", "restricted-app"]).output().unwrap();
-    assert!(probe.status.success(), "{}", both(&probe));
+    assert!(probe.status.success(), "{}", stdout_and_stderr(&probe));
 
     rootless.must(&["stop", "--time=9", "restricted-app"]);
     let state = |name: &str| rootless.must(&["inspect", "--format={{.State.Status}} {{.State.ExitCode}}", name]);

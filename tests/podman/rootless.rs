@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::support::docker::{binary_problem, both, wait_for};
+use crate::support::docker::{binary_problem, stdout_and_stderr, wait_for};
 use crate::support::host_processes::{self, children, remove_cgroups};
 use crate::support::rootfs;
 use crate::support::skip::can_run;
@@ -148,7 +148,7 @@ impl Rootless {
     #[track_caller]
     pub fn must(&self, words: &[&str]) -> String {
         let output = self.podman(words).output().unwrap();
-        assert!(output.status.success(), "podman {words:?}: {}", both(&output));
+        assert!(output.status.success(), "podman {words:?}: {}", stdout_and_stderr(&output));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -196,7 +196,7 @@ impl Rootless {
 
     /// Waits for a text in the log.
     pub fn wait_for_log(&self, name: &str, text: &str) -> String {
-        let log = || both(&self.podman(&["logs", name]).output().unwrap());
+        let log = || stdout_and_stderr(&self.podman(&["logs", name]).output().unwrap());
         wait_for(&format!("{text:?} in the log of {name}"), crate::support::docker::DOCKER_TIMEOUT, log, || {
             Some(log()).filter(|log| log.contains(text))
         })
@@ -230,7 +230,7 @@ pub struct Ended {
 
 impl Ended {
     fn from_output(output: &Output) -> Self {
-        Self { code: output.status.code().unwrap_or(-1), output: both(output) }
+        Self { code: output.status.code().unwrap_or(-1), output: stdout_and_stderr(output) }
     }
 
     /// Returns the records of all probes.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::docker::{binary_problem, both};
+use crate::support::docker::{binary_problem, stdout_and_stderr};
 use crate::support::rootfs;
 use crate::support::skip::can_run;
 
@@ -134,7 +134,7 @@ impl Bundle {
         command.arg("runc").arg("--root").arg(&state).args(["run", &id.replace("..", "").replace('/', "")]);
         command.current_dir(self.top.path()).env("XDG_RUNTIME_DIR", &state).stdin(Stdio::null());
         let output = command.output().unwrap();
-        Ended { code: output.status.code().unwrap_or(-1), output: both(&output) }
+        Ended { code: output.status.code().unwrap_or(-1), output: stdout_and_stderr(&output) }
     }
 }
 

@@ -59,7 +59,6 @@ pub struct CallResult {
     pub files: BTreeMap<String, (u32, String)>,
 }
 
-/// The PATH of the originals.
 fn path_of_originals() -> String {
     format!("{EXECLINE}:/usr/bin:/bin")
 }

@@ -131,7 +131,7 @@ impl BareContainer {
     }
 
     /// A program that runs it all: `strace -f …`.
-    pub fn under(mut self, words: &[&str]) -> Self {
+    pub fn wrapped_in(mut self, words: &[&str]) -> Self {
         self.under = words.iter().map(|&word| word.to_owned()).collect();
         self
     }

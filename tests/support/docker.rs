@@ -97,12 +97,12 @@ fn must_within<S: AsRef<OsStr>>(limit: Duration, args: impl IntoIterator<Item = 
     let args: Vec<_> = args.into_iter().map(|word| word.as_ref().to_owned()).collect();
     let output = limited("docker", limit).args(&args).stdin(Stdio::null()).output();
     let output = output.expect("docker was executed before, in `Docker::here`");
-    assert!(output.status.success(), "docker {args:?}: {}\n{}", output.status, both(&output));
+    assert!(output.status.success(), "docker {args:?}: {}\n{}", output.status, stdout_and_stderr(&output));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Returns what was written to both streams.
-pub fn both(output: &Output) -> String {
+pub fn stdout_and_stderr(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 

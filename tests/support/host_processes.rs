@@ -13,7 +13,7 @@ pub fn uids_of(pid: u32, program: &str) -> Vec<u32> {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?.parse().ok()
     };
-    below(pid).into_iter().filter(runs).filter_map(uid).collect()
+    descendants(pid).into_iter().filter(runs).filter_map(uid).collect()
 }
 
 /// Returns the children of a process, whichever thread made them.
@@ -26,8 +26,8 @@ pub fn children(pid: u32) -> Vec<u32> {
     all
 }
 
-fn below(pid: u32) -> Vec<u32> {
-    children(pid).into_iter().flat_map(|pid| [vec![pid], below(pid)].concat()).collect()
+fn descendants(pid: u32) -> Vec<u32> {
+    children(pid).into_iter().flat_map(|pid| [vec![pid], descendants(pid)].concat()).collect()
 }
 
 /// Removes a cgroup of every hierarchy, and those below; one with a process in it stays.

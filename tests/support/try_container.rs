@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::programs::{ELSEWHERE, recorder};
 pub use super::programs::{INSIDE, program};
-pub use running::{Ended, Line, Origin, Running, below, status};
+pub use running::{Ended, Line, Origin, Running, descendants, status};
 
 use crate::support::skip::skipped;
 
@@ -129,12 +129,12 @@ impl TryContainer {
     }
 
     /// An executable file beside `services.d`: `cont-init.d/01`.
-    pub fn beside(self, path: &str, text: &str) -> Self {
-        self.beside_with_mode(path, text, 0o755)
+    pub fn image_file(self, path: &str, text: &str) -> Self {
+        self.image_file_with_mode(path, text, 0o755)
     }
 
     /// The same with another mode.
-    pub fn beside_with_mode(self, path: &str, text: &str, mode: u32) -> Self {
+    pub fn image_file_with_mode(self, path: &str, text: &str, mode: u32) -> Self {
         self.file(path, text, mode)
     }
 
@@ -245,7 +245,6 @@ impl TryContainer {
         self.start().wait(LIMIT)
     }
 
-    /// Starts it.
     pub fn start(self) -> Running {
         let (mut program, mut recorder) = (program(), recorder());
         if self.caller != Caller::Ourselves {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use super::container::Container;
-use super::{BUILD_PATIENCE, Docker, Image, both, image, limited, unique};
+use super::{BUILD_PATIENCE, Docker, Image, image, limited, stdout_and_stderr, unique};
 
 /// A compose project of its own name; down, volumes included, when dropped.
 pub struct Project {
@@ -69,7 +69,7 @@ impl Project {
     /// If it fails.
     pub fn must(&self, words: &[&str]) -> String {
         let output = self.compose(words);
-        assert!(output.status.success(), "docker-compose {words:?}: {}\n{}", output.status, both(&output));
+        assert!(output.status.success(), "docker-compose {words:?}: {}\n{}", output.status, stdout_and_stderr(&output));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 

@@ -3,7 +3,7 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{DOCKER_TIMEOUT, Image, both, docker, label, limited, must, unique, wait_for};
+use super::{DOCKER_TIMEOUT, Image, docker, label, limited, must, stdout_and_stderr, unique, wait_for};
 
 /// How a container is to be run: `docker run`'s options, then the main command.
 pub struct Run {
@@ -68,7 +68,7 @@ impl Run {
         let container = Container { name: self.name.clone() };
         let output = docker(self.words(&[])).expect("docker was executed before");
         let code = output.status.code().expect("docker returns a code");
-        Ended { code, output: both(&output), container }
+        Ended { code, output: stdout_and_stderr(&output), container }
     }
 
     /// Starts it in the background.
@@ -168,14 +168,13 @@ impl Container {
         Self { name: name.to_owned() }
     }
 
-    /// Returns its name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Returns everything that it wrote so far, over all of its starts.
     pub fn logs(&self) -> String {
-        docker(["logs", &self.name]).map(|output| both(&output)).unwrap_or_default()
+        docker(["logs", &self.name]).map(|output| stdout_and_stderr(&output)).unwrap_or_default()
     }
 
     /// Returns what it wrote to its standard output and to its standard error so far.
@@ -219,7 +218,6 @@ impl Container {
         code.parse().expect("docker prints a number")
     }
 
-    /// Returns whether it runs.
     pub fn runs(&self) -> bool {
         must(["inspect", "--format", "{{.State.Running}}", &self.name]).trim() == "true"
     }
@@ -258,13 +256,13 @@ impl Container {
     pub fn as_user(&self, user: &str, script: &str) -> (bool, String) {
         let output =
             docker(["exec", "--user", user, &self.name, "sh", "-c", script]).expect("docker was executed before");
-        (output.status.success(), both(&output))
+        (output.status.success(), stdout_and_stderr(&output))
     }
 
     /// Runs a shell script in it as the user that it was started as, and returns whether it succeeded, and its output.
     pub fn exec(&self, script: &str) -> (bool, String) {
         let output = docker(["exec", &self.name, "sh", "-c", script]).expect("docker was executed before");
-        (output.status.success(), both(&output))
+        (output.status.success(), stdout_and_stderr(&output))
     }
 
     /// Returns the pid of its first process, as the host counts.
@@ -290,7 +288,6 @@ impl Container {
         must(["kill", "--signal", signal, &self.name]);
     }
 
-    /// Starts it again.
     pub fn start_again(&self) {
         must(["start", &self.name]);
     }
@@ -332,7 +329,6 @@ impl Volume {
         Self { name }
     }
 
-    /// Returns its name.
     pub fn name(&self) -> &str {
         &self.name
     }

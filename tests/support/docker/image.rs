@@ -44,7 +44,7 @@ impl Image {
         let args = || [("STEPDOWN", Self::demo(docker).0), ("BASE", base())];
         Self::once("environments", hash(&[files.clone(), recorder.clone()]), |tag| {
             let context = tempfile::tempdir().expect("a temporary directory");
-            for file in below(&files) {
+            for file in files_below(&files) {
                 let to = context.path().join(file.strip_prefix(&files).expect("it lies there"));
                 fs::create_dir_all(to.parent().expect("the context")).expect("a directory of ours takes another");
                 fs::copy(&file, to).expect("it was just listed");
@@ -66,7 +66,7 @@ impl Image {
                 fs::create_dir_all(to.parent().expect("the context")).expect("a directory of ours takes another");
                 fs::copy(file, to).expect("it was just listed");
             };
-            for file in below(&image) {
+            for file in files_below(&image) {
                 let within = file.strip_prefix(&image).expect("it lies there");
                 copy(&file, context.path().join("image").join(within));
             }
@@ -101,7 +101,6 @@ impl Image {
         Self::once("recorder", hash(std::slice::from_ref(&files)), |tag| build(&files, None, tag, &args))
     }
 
-    /// Returns its tag.
     pub fn tag(&self) -> &str {
         &self.0
     }
@@ -208,7 +207,7 @@ fn hash(paths: &[PathBuf]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(must(["image", "inspect", "--format", "{{.Id}}", &base()]).as_bytes());
     hasher.write(&fs::read(binary()).expect("its existence was checked"));
-    let mut files: Vec<PathBuf> = paths.iter().flat_map(|path| below(path)).collect();
+    let mut files: Vec<PathBuf> = paths.iter().flat_map(|path| files_below(path)).collect();
     files.sort();
     for file in files {
         hasher.write(file.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default());
@@ -218,7 +217,7 @@ fn hash(paths: &[PathBuf]) -> u64 {
 }
 
 fn newest(path: &Path) -> SystemTime {
-    below(path)
+    files_below(path)
         .iter()
         .filter_map(|file| fs::metadata(file).and_then(|meta| meta.modified()).ok())
         .max()
@@ -226,10 +225,10 @@ fn newest(path: &Path) -> SystemTime {
 }
 
 /// Returns the file, or every file below the directory.
-fn below(path: &Path) -> Vec<PathBuf> {
+fn files_below(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
         return vec![path.to_owned()];
     }
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    entries.flat_map(|entry| below(&entry.path())).collect()
+    entries.flat_map(|entry| files_below(&entry.path())).collect()
 }

@@ -90,7 +90,6 @@ impl Tree {
         }
     }
 
-    /// Returns its setup.
     pub fn setup(&self, stop_timeout: std::time::Duration) -> Setup {
         let place = |name: &ServiceName| Id(self.nodes.keys().position(|other| other == name).expect("a service"));
         let specs = self.nodes.values().map(|node| Spec {

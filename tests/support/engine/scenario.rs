@@ -104,12 +104,10 @@ impl Scenario {
         self.send(Event::Request(Request::Shutdown { code }));
     }
 
-    /// Its probe passes.
     pub fn probe_passes(&mut self, name: &str) {
         self.send(Event::ProbeResult { id: self.id(name), result: ProbeResult::Pass });
     }
 
-    /// Its probe fails.
     pub fn probe_fails(&mut self, name: &str) {
         self.send(Event::ProbeResult { id: self.id(name), result: ProbeResult::Fail("refused".to_owned()) });
     }

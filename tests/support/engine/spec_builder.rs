@@ -38,7 +38,6 @@ pub fn oneshot(name: &str) -> SpecBuilder {
     draft(name, Kind::Oneshot, RestartPolicy::Never)
 }
 
-/// The main command.
 pub fn main_command() -> SpecBuilder {
     SpecBuilder { spec: Spec::main(), requires: Vec::new(), after: Vec::new() }
 }

@@ -122,7 +122,7 @@ impl Running {
     /// namespace.
     pub fn pid_one(&self) -> i32 {
         let depth = |pid: &i32| status(*pid, "NSpid:").split_whitespace().count();
-        let firsts = below(self.pid().as_raw()).into_iter().filter(|pid| status(*pid, "NSpid:").ends_with("\t1"));
+        let firsts = descendants(self.pid().as_raw()).into_iter().filter(|pid| status(*pid, "NSpid:").ends_with("\t1"));
         firsts.max_by_key(depth).expect("the container runs")
     }
 
@@ -164,7 +164,7 @@ impl Drop for Running {
         // Who has stepped down outlives whoever started it (a change of ids clears PR_SET_PDEATHSIG), and holds our pipes.
         if matches!(self.child.try_wait(), Ok(None)) {
             let first = |pid: &i32| status(*pid, "NSpid:").ends_with("\t1");
-            for pid in below(self.pid().as_raw()).into_iter().filter(first) {
+            for pid in descendants(self.pid().as_raw()).into_iter().filter(first) {
                 let _gone = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
         }
@@ -229,12 +229,12 @@ fn parse(line: &str) -> serde_json::Value {
 }
 
 /// The pids of everybody below `pid`, as they are numbered here.
-pub fn below(pid: i32) -> Vec<i32> {
+pub fn descendants(pid: i32) -> Vec<i32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     children
         .split_whitespace()
         .filter_map(|word| word.parse().ok())
-        .flat_map(|pid| [vec![pid], below(pid)].concat())
+        .flat_map(|pid| [vec![pid], descendants(pid)].concat())
         .collect()
 }
 

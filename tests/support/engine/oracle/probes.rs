@@ -215,7 +215,6 @@ impl Oracle {
         self.services[id.0].probe.due = None;
     }
 
-    /// Judges that a probe is cancelled.
     pub fn judge_cancelled_probe(&mut self, id: Id) {
         let open = self.services[id.0].probe.open.take();
         self.check(open.is_some(), Property::NoUnneededProbeIsLeftOpen, || format!("{id:?}: no probe is under way"));

@@ -8,7 +8,6 @@ use super::constants::{MAIN_WAIT_REPORT_MAX_PAUSE, MAIN_WAIT_REPORT_PAUSE, REAP_
 use super::{Oracle, Property, Reason, ServiceState};
 
 impl Oracle {
-    /// Judges a report.
     pub(super) fn judge_report(&mut self, report: &Report) {
         let now = self.now;
         match report {
