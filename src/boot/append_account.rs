@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    fn told(path: &Path, contents: &str) -> String {
+    fn message_of(path: &Path, contents: &str) -> String {
         append_at(path, contents.as_bytes()).map_or_else(|cause| cause.to_string(), |()| "done".to_owned())
     }
 
@@ -98,16 +98,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("passwd");
         fs::write(&path, "root:x:0:0\n").unwrap();
-        assert_eq!(told(&path, "root:x:0:0\napp:x:5:0\n"), "done");
+        assert_eq!(message_of(&path, "root:x:0:0\napp:x:5:0\n"), "done");
         assert_eq!(fs::read_to_string(&path).unwrap(), "root:x:0:0\napp:x:5:0\n");
-        assert_eq!(told(&path, "root:x:0:0\nother\n"), "it has changed since it was read");
-        assert_eq!(told(&path, "root:x:0:0\n"), "it has changed since it was read");
+        assert_eq!(message_of(&path, "root:x:0:0\nother\n"), "it has changed since it was read");
+        assert_eq!(message_of(&path, "root:x:0:0\n"), "it has changed since it was read");
         fs::hard_link(&path, dir.path().join("second")).unwrap();
-        assert_eq!(told(&path, "root:x:0:0\napp:x:5:0\nx"), "it has more than one link");
+        assert_eq!(message_of(&path, "root:x:0:0\napp:x:5:0\nx"), "it has more than one link");
         symlink("passwd", dir.path().join("link")).unwrap();
-        assert!(told(&dir.path().join("link"), "").contains("symbolic links"));
+        assert!(message_of(&dir.path().join("link"), "").contains("symbolic links"));
         nix::unistd::mkfifo(&dir.path().join("fifo"), Mode::S_IRWXU).unwrap();
-        assert_eq!(told(&dir.path().join("fifo"), "x"), "it is not a regular file");
+        assert_eq!(message_of(&dir.path().join("fifo"), "x"), "it is not a regular file");
         assert_eq!(fs::read_to_string(&path).unwrap(), "root:x:0:0\napp:x:5:0\n");
     }
 

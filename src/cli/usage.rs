@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::cli::args::Cli;
 
-    fn said(words: &[&str]) -> String {
+    fn message_of(words: &[&str]) -> String {
         let error = Cli::try_parse_from([&["stepdown"], words].concat()).unwrap_err();
         problem(&error, words.first().map(OsString::from).as_ref())
             .unwrap_or_else(|| panic!("not in our words: {error}"))
@@ -109,31 +109,36 @@ mod tests {
 
     #[test]
     fn values_of_flags_are_told_in_our_words() {
-        assert_eq!(said(&["try", "--user"]), "`--user`: the value is missing; write `--user USER`");
-        assert_eq!(said(&["try", "-e"]), "`--env`: the value is missing; write `--env NAME[=VALUE]`");
-        assert_eq!(said(&["try", "-v"]), "`--volume`: the value is missing; write `--volume HOST:DEST[:ro]`");
-        assert_eq!(said(&["try", "--tmpfs"]), "`--tmpfs`: the value is missing; write `--tmpfs PATH[:OPTIONS]`");
+        assert_eq!(message_of(&["try", "--user"]), "`--user`: the value is missing; write `--user USER`");
+        assert_eq!(message_of(&["try", "-e"]), "`--env`: the value is missing; write `--env NAME[=VALUE]`");
+        assert_eq!(message_of(&["try", "-v"]), "`--volume`: the value is missing; write `--volume HOST:DEST[:ro]`");
+        assert_eq!(message_of(&["try", "--tmpfs"]), "`--tmpfs`: the value is missing; write `--tmpfs PATH[:OPTIONS]`");
         assert_eq!(
-            said(&["try", "--network", "x\u{1b}"]),
+            message_of(&["try", "--network", "x\u{1b}"]),
             "`--network x\\u{1b}`: unknown value; write one of host, none"
         );
         assert_eq!(
-            said(&["shutdown", "--code", "256"]),
+            message_of(&["shutdown", "--code", "256"]),
             "`--code 256`: 256 is not an exit code; write a number from 0 to 255"
         );
-        assert_eq!(said(&["status", "--jsno"]), "`--jsno`: unknown option; did you mean `--json`?");
-        assert!(said(&["check", "one", "two"]).starts_with("`two`: unexpected argument; "));
-        assert_eq!(said(&["logs", "-n", "x", "web"]), "`--lines x`: it is not a number; write for example `-n 20`");
-        assert_eq!(said(&["wait", "--timeout", "5", "web"]), "`--timeout 5`: 5 has no unit; write 5s");
+        assert_eq!(message_of(&["status", "--jsno"]), "`--jsno`: unknown option; did you mean `--json`?");
+        assert!(message_of(&["check", "one", "two"]).starts_with("`two`: unexpected argument; "));
         assert_eq!(
-            said(&["stop"]),
+            message_of(&["logs", "-n", "x", "web"]),
+            "`--lines x`: it is not a number; write for example `-n 20`"
+        );
+        assert_eq!(message_of(&["wait", "--timeout", "5", "web"]), "`--timeout 5`: 5 has no unit; write 5s");
+        assert_eq!(
+            message_of(&["stop"]),
             "`SERVICE`: it is missing; write the name of a service; `stepdown status` lists them"
         );
-        assert_eq!(said(&["signal", "web"]), "`SIGNAL`: it is missing; see `stepdown signal --help`");
+        assert_eq!(message_of(&["signal", "web"]), "`SIGNAL`: it is missing; see `stepdown signal --help`");
         assert_eq!(
-            said(&["statsu"]),
+            message_of(&["statsu"]),
             "`statsu`: unknown command; did you mean `status`? to run it as the main command: `stepdown init -- statsu`"
         );
-        assert!(said(&["run-as", "app"]).contains("COMMAND") && said(&["run-as", "", "id"]).contains("USER"));
+        assert!(
+            message_of(&["run-as", "app"]).contains("COMMAND") && message_of(&["run-as", "", "id"]).contains("USER")
+        );
     }
 }

@@ -44,7 +44,7 @@ pub enum ScriptRole {
     Command,
     /// The same, called without arguments.
     StopCommand,
-    /// It is called with arguments, which its program shall not get.
+    /// It is called with arguments, which its program must not get.
     Finish,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`logs`]: every service's pipes and log routes; called by the event loop.
 //! - [`pipe_group`]: pipes with the same output, in one epoll set.
-//! - [`source`]: the log of one service. [`split`]: bytes → lines. [`lines`], [`json`]: lines → formats. [`store`]: lines →
+//! - [`service_log`]: the log of one service. [`split`]: bytes → lines. [`lines`], [`json`]: lines → formats. [`store`]: lines →
 //!   files that rotate.
 //! - [`files`]: lines waiting for [`writer`], the process that writes the files of a service.
 //! - [`tail`]: the last lines of a service, and its followers.

@@ -162,7 +162,7 @@ fn has_slash(word: &OsStr) -> bool {
 mod tests {
     use super::*;
 
-    fn told(line: &str) -> Vec<String> {
+    fn program_paths(line: &str) -> Vec<String> {
         let argv = line.split(' ').map(OsString::from).collect();
         programs(&Command::Argv(argv), Path::new("/srv")).iter().map(|path| path.display().to_string()).collect()
     }
@@ -179,14 +179,18 @@ mod tests {
             "php -f /data/hook",
             "java -Xmx1g -jar /data/hook",
         ] {
-            assert_eq!(told(line), ["/data/hook"], "{line}");
+            assert_eq!(program_paths(line), ["/data/hook"], "{line}");
         }
-        assert_eq!(told("sh hook"), ["/srv/hook"]);
-        assert_eq!(told("python3 manage.py /data/db"), ["/srv/manage.py"], "what the script is told is its own");
+        assert_eq!(program_paths("sh hook"), ["/srv/hook"]);
+        assert_eq!(
+            program_paths("python3 manage.py /data/db"),
+            ["/srv/manage.py"],
+            "what the script is told is its own"
+        );
         for line in
             ["sh -c /data/hook", "bash -ec x", "python3 -m http.server", "perl -ne print /data/x", "node -p 1", "sh"]
         {
-            assert_eq!(told(line), [""; 0], "{line}");
+            assert_eq!(program_paths(line), [""; 0], "{line}");
         }
     }
 
@@ -201,10 +205,10 @@ mod tests {
             "env timeout 5 sh /data/hook",
             "nohup bash -x /data/hook /data/more",
         ] {
-            assert_eq!(told(line), ["/data/hook"], "{line}");
+            assert_eq!(program_paths(line), ["/data/hook"], "{line}");
         }
-        assert_eq!(told("env /data/env sh"), ["/data/env"]);
-        assert_eq!(told("nice -n 5 tar -xf /data/x.tar"), [""; 0], "what it reads is no program");
-        assert_eq!(told("redis-server /data/redis.conf"), [""; 0]);
+        assert_eq!(program_paths("env /data/env sh"), ["/data/env"]);
+        assert_eq!(program_paths("nice -n 5 tar -xf /data/x.tar"), [""; 0], "what it reads is no program");
+        assert_eq!(program_paths("redis-server /data/redis.conf"), [""; 0]);
     }
 }

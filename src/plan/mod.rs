@@ -1,5 +1,11 @@
 //! What will be done: configuration + facts → [`BootPlan`], a list of steps as plain values. The same values are what
 //! `plan` prints, what the README's list is tested against and what degraded mode is made of. Pure.
+//!
+//! # Terms
+//! - A *problem* ([`crate::error::Problem`]) is a fault of what was written: place, fault, fix. It stops the boot.
+//! - An *issue* ([`finding::Issue`]) is a fault of the machine or the runtime: cause, consequence, fix.
+//! - A *finding* ([`finding::Finding`]) is the result of a check: ok, or degraded or fatal with an issue.
+//! - A *notice* ([`notice::Notice`]) is what a boot reports besides its steps: a restriction with its issue, or a sentence.
 
 mod access;
 pub mod accounts;

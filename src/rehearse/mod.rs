@@ -1,6 +1,8 @@
 //! `stepdown try`: the whole life of a container here and now, without Docker (DESIGN §9). Data in ([`Rehearsal`]), exit
 //! code out. Must not know how a command line is written; `cli::rehearse` does.
 //!
+//! To *rehearse* is to run that life from the boot to the exit code, in namespaces, so that nothing on the host changes.
+//!
 //! # Processes
 //! ```text
 //! try ── its signals, its terminal, the other ends of the pipes                       [relay, terminal]

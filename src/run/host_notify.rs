@@ -92,7 +92,7 @@ impl HostNotify {
 mod tests {
     use super::*;
 
-    fn heard(socket: &UnixDatagram) -> String {
+    fn received(socket: &UnixDatagram) -> String {
         let mut bytes = [0; 4096];
         let length = socket.recv(&mut bytes).unwrap();
         String::from_utf8(bytes[..length].to_vec()).unwrap()
@@ -115,9 +115,9 @@ mod tests {
             host_notify.status("starting\nweb");
             host_notify.ready();
             host_notify.stopping();
-            assert_eq!(heard(&listener), "STATUS=starting\\nweb\n");
-            assert_eq!(heard(&listener), "READY=1\n");
-            assert_eq!(heard(&listener), "STOPPING=1\n");
+            assert_eq!(received(&listener), "STATUS=starting\\nweb\n");
+            assert_eq!(received(&listener), "READY=1\n");
+            assert_eq!(received(&listener), "STOPPING=1\n");
         }
     }
 
@@ -133,7 +133,7 @@ mod tests {
         let mut bytes = [0; 64];
         while listener.recv(&mut bytes).is_ok() {}
         host_notify.status("late");
-        assert_eq!(heard(&listener), "READY=1\nSTATUS=late\n");
+        assert_eq!(received(&listener), "READY=1\nSTATUS=late\n");
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
         let mut host_notify = HostNotify::open(path.as_os_str()).unwrap();
         [(1, 2), (2, 2), (1, 2), (2, 2)].into_iter().for_each(|counted| host_notify.progress(|| counted));
         let all = ["STATUS=1 of 2 up\n", "STATUS=2 of 2 up\n", "READY=1\n", "STATUS=1 of 2 up\n", "STATUS=2 of 2 up\n"];
-        assert_eq!(all.map(|_| heard(&listener)), all);
+        assert_eq!(all.map(|_| received(&listener)), all);
         drop(listener);
         host_notify.progress(|| (2, 2));
         host_notify.progress(|| panic!("it is gone, and that is known now"));

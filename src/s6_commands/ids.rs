@@ -214,7 +214,7 @@ fn apply(call: &Call, ids: &Ids) -> Result<(), Failure> {
     }
 }
 
-/// Whether PID 1 itself runs as our user, whom its runtime directory belongs to: no program here can be another one.
+/// Whether PID 1 itself runs as our user, the owner of its runtime directory: no program here can be another one.
 fn is_users_container() -> bool {
     let owner = locate::runtime_directory().and_then(|runtime| stat(&runtime).ok()).map(|seen| seen.st_uid);
     let ours = geteuid();

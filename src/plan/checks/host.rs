@@ -249,7 +249,7 @@ mod tests {
         }
     }
 
-    /// The lines of the fix of a path that shall be 1000:1000's.
+    /// The lines of the fix of a path that must be 1000:1000's.
     fn at(host: &HostContext, path: &str) -> String {
         let owner = Owner { uid: Uid(1000), gid: Gid(1000) };
         let fix = located(Fix::chown(Path::new(path), true, owner), host);
