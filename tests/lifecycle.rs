@@ -5,6 +5,7 @@ mod essential;
 mod finish_script;
 mod main_command;
 mod nothing_left;
+mod oneshot_timeout;
 mod periodic;
 mod probes;
 mod process_groups;

@@ -116,6 +116,7 @@ properties! {
     the_stop_begins_for_the_right_reason: TheStopBeginsForTheRightReason,
     a_failed_requirement_fails_its_waiting_dependents: AFailedRequirementFailsItsWaitingDependents,
     a_late_readiness_is_a_failure: ALateReadinessIsAFailure,
+    a_oneshot_that_takes_too_long_has_failed: AOneshotThatTakesTooLongHasFailed,
     forwarded_signals_reach_only_a_living_main: ForwardedSignalsReachOnlyALivingMain,
     every_live_process_at_the_end_is_named: EveryLiveProcessAtTheEndIsNamed,
     a_waiting_main_command_is_reported: AWaitingMainCommandIsReported,

@@ -19,7 +19,7 @@ use super::{paths, service_keys, suggest, url};
 /// Descriptors that readiness may have: above the standard ones, below the usual soft limit of open files.
 const READY_FDS: RangeInclusive<i64> = 3..=1023;
 /// A shorter interval would keep a CPU busy, a shorter timeout would always expire.
-const MIN_TIME: Duration = Duration::from_millis(10);
+pub(super) const MIN_TIME: Duration = Duration::from_millis(10);
 /// Final HTTP statuses (RFC 9110).
 const STATUSES: RangeInclusive<u16> = 200..=599;
 

@@ -72,6 +72,8 @@ pub struct Service {
     pub ready: Ready,
     /// Probes of things outside the container that must succeed before it starts.
     pub wait_for: Vec<Probe>,
+    /// A oneshot that has not ended this long after its start is ended, and has failed; `None`: no limit.
+    pub timeout: Option<Duration>,
     /// A oneshot runs again this long after its last start; `None`: once.
     pub every: Option<Duration>,
     /// A oneshot runs at these times, and not at the start.
@@ -136,6 +138,7 @@ impl Service {
             essential: false,
             ready: Ready::Started,
             wait_for: Vec::new(),
+            timeout: None,
             every: None,
             calendar: None,
             health: None,

@@ -82,6 +82,8 @@ const SERVICE_KEYS: &[KeyDoc] = &[
         "a service of another user in a container without root: `run` as the user that there is, `skip` it, or `fail`"),
     key("wait_for", "an array of strings", "[]", r#"wait_for = ["tcp://db:5432"]"#,
         "what must be there before it starts: `tcp://HOST:PORT`, `http://HOST/PATH`, `path:/FILE`, `socket:/FILE`"),
+    key("timeout", "a duration", "(none)", r#"timeout = "5m""#,
+        "a oneshot that has not ended by then is stopped, and has failed"),
     key("every", "a duration", "(once)", r#"every = "1h""#,
         "a oneshot runs again this long after its last start; it is then not `essential` by default"),
     key("at", "a time of day, with weekdays or a date", "(none)", r#"at = "03:00""#,

@@ -7,7 +7,7 @@ use super::calendar::Calendar;
 use super::cron::Cron;
 use super::draft::{Dependency, Draft, DraftSource, Relation};
 use super::file_report::FileReport;
-use super::probe_toml::{self, HealthKeys};
+use super::probe_toml::{self, HealthKeys, MIN_TIME};
 use super::quote::{escaped, quoted, ticked};
 use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, Log, RunAs, Service, WithoutRoot};
 use super::toml_field::Field;
@@ -83,6 +83,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
         no_new_privileges: flag("no_new_privileges", true, report),
         without_root: without_root(table, report),
         wait_for: probe_toml::wait_for(table, report),
+        timeout: timeout(table, report).filter(|_| kind == Kind::Oneshot),
         every: every.filter(|_| kind == Kind::Oneshot),
         calendar: calendar.filter(|_| kind == Kind::Oneshot),
         health: probe_toml::health(table, &HealthKeys::OF_SERVICE, kind, report),
@@ -100,7 +101,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
 /// Reports keys that have no effect for this kind of service.
 fn refuse_on_the_other_kind(table: &Table<'_>, kind: Kind, report: &mut FileReport<'_>) {
     let (keys, is, other): (&[&str], _, _) = match kind {
-        Kind::Longrun => (&["every", "at", "stop_command"], "longrun", "oneshot"),
+        Kind::Longrun => (&["timeout", "every", "at", "stop_command"], "longrun", "oneshot"),
         Kind::Oneshot => (&["pipe_to"], "oneshot", "longrun"),
     };
     for field in keys.iter().filter_map(|key| table.get(key)) {
@@ -118,6 +119,11 @@ fn secrets(table: &Table<'_>, report: &mut FileReport<'_>) -> Option<Vec<String>
         report.line(field.line(), format!("`secrets` and `environment` both set `{name}`"), "keep one of them");
     }
     Some(names)
+}
+
+/// How long it may take.
+fn timeout(table: &Table<'_>, report: &mut FileReport<'_>) -> Option<Duration> {
+    table.get("timeout").and_then(|field| field.duration_from(MIN_TIME, report))
 }
 
 /// How often it runs.

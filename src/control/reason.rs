@@ -110,6 +110,11 @@ pub enum EndedByUs {
         /// Where its timeout is declared.
         declared: Declared,
     },
+    /// A oneshot did not end in time.
+    TimedOut {
+        /// For how long it ran, in microseconds.
+        after_us: u64,
+    },
     /// Its health check failed; what that found.
     Unhealthy(String),
     /// It reported its own failure (WATCHDOG=trigger).
@@ -179,6 +184,7 @@ impl fmt::Display for EndedByUs {
                 write!(out, "not ready within {} (`{}`)", text(after_us), declared.key("ready.timeout"))?;
                 last_result.iter().try_for_each(|found| write!(out, "; the last result: {found}"))
             }
+            Self::TimedOut { after_us } => write!(out, "not done within {} (`timeout`)", text(after_us)),
             Self::Unhealthy(found) => write!(out, "unhealthy: {found}"),
             Self::WatchdogTrigger => out.write_str("reported failure (WATCHDOG=trigger)"),
             Self::WatchdogTimeout { after_us } => {

@@ -39,6 +39,9 @@ pub fn text(service: &Service) -> String {
         file.key("without_root", &values::string(word));
     }
     file.flag("enabled", service.enabled, true);
+    if let Some(timeout) = service.timeout {
+        file.key("timeout", &values::duration(timeout));
+    }
     if let Some(period) = service.every {
         file.key("every", &values::duration(period));
     }
@@ -56,7 +59,7 @@ fn is_complete(service: &Service) {
         name: _, at: _, s6: _,
         kind: _, command: _, requires: _, after: _, user: _, groups: _, capabilities: _, directory: _, environment: _,
         clear_environment: _, secrets: _, environment_file: _, restart: _, success_codes: _, essential: _, ready: _,
-        wait_for: _, every: _, calendar: _, health: _, reload: _, pipe_to: _, log: _, stop: _, stop_command: _, finish: _,
+        wait_for: _, timeout: _, every: _, calendar: _, health: _, reload: _, pipe_to: _, log: _, stop: _, stop_command: _, finish: _,
         limits: _, nice: _, oom_score_adj: _, umask: _, no_new_privileges: _, without_root: _, enabled: _,
     } = service;
 }

@@ -78,7 +78,7 @@ pub fn may_have_more(service: &Service) -> bool {
     let Service {
         user, groups, capabilities, no_new_privileges, nice, oom_score_adj, limits,
         name: _, at: _, kind: _, command: _, requires: _, after: _, directory: _, environment: _, clear_environment: _,
-        environment_file: _, restart: _, success_codes: _, essential: _, ready: _, wait_for: _, every: _, calendar: _,
+        environment_file: _, restart: _, success_codes: _, essential: _, ready: _, wait_for: _, timeout: _, every: _, calendar: _,
         health: _, reload: _, pipe_to: _, log: _, stop: _, stop_command: _, finish: _, umask: _, without_root: _, s6: _,
         enabled: _, secrets: _,
     } = service;

@@ -48,6 +48,7 @@ pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusa
 pub fn ended_by_us(id: Id, why: &supervise::EndedByUs, supervisor: &Supervisor) -> EndedByUs {
     match why {
         supervise::EndedByUs::NotReady { after, last_result } => not_ready(id, *after, last_result.clone(), supervisor),
+        supervise::EndedByUs::TimedOut(after) => timed_out(*after),
         supervise::EndedByUs::Unhealthy(found) => EndedByUs::Unhealthy(found.clone()),
         supervise::EndedByUs::Watchdog(after) => watchdog(*after),
     }
@@ -56,6 +57,11 @@ pub fn ended_by_us(id: Id, why: &supervise::EndedByUs, supervisor: &Supervisor) 
 /// Returns that a service was not ready in time, and what the last probe found, if there was one.
 pub fn not_ready(id: Id, after: Duration, last_result: Option<String>, supervisor: &Supervisor) -> EndedByUs {
     EndedByUs::NotReady { after_us: microseconds(after), last_result, declared: declared(id, supervisor) }
+}
+
+/// Returns that a oneshot did not end in time.
+pub fn timed_out(after: Duration) -> EndedByUs {
+    EndedByUs::TimedOut { after_us: microseconds(after) }
 }
 
 /// Returns that there was no watchdog notification for that long; `None`: it reported its own failure.
@@ -89,7 +95,7 @@ pub fn failed_run(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> Str
 
 fn was_ended_by_us(why: &EndedByUs) -> String {
     match why {
-        EndedByUs::NotReady { .. } | EndedByUs::Unhealthy(_) => format!("was {why}"),
+        EndedByUs::NotReady { .. } | EndedByUs::TimedOut { .. } | EndedByUs::Unhealthy(_) => format!("was {why}"),
         EndedByUs::WatchdogTrigger | EndedByUs::WatchdogTimeout { .. } => why.to_string(),
     }
 }

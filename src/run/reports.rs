@@ -1,6 +1,6 @@
 //! The engine's reports as log lines. The only place where a state change is logged.
 
-use super::reasons::{count, exit_text, failure_reason, not_ready, watchdog};
+use super::reasons::{count, exit_text, failure_reason, not_ready, timed_out, watchdog};
 use super::service_records::ServiceRecords;
 use super::{kill_report, main_blockers};
 use crate::config::units::duration_text;
@@ -113,6 +113,9 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             let not_ready = not_ready(*id, *after, None, supervisor);
             let result = why.as_ref().map(|why| format!("; the last result: {why}")).unwrap_or_default();
             tracing::warn!("{}: {not_ready}, stopping it{result}", name(*id));
+        }
+        Report::TimedOut { id, after } => {
+            tracing::warn!("{}: {}, stopping it", name(*id), timed_out(*after));
         }
         Report::StillNotReady { id, since, why } => {
             tracing::info!("{}: not ready after {}: {why}{}", name(*id), duration_text(*since), main_waits());

@@ -14,6 +14,7 @@ impl Supervisor {
     pub(super) fn end_run(&mut self, id: Id, why: EndedByUs) {
         let cause = match why {
             EndedByUs::NotReady { .. } => Cause::NotReady,
+            EndedByUs::TimedOut(_) => Cause::TimedOut,
             EndedByUs::Unhealthy(_) => Cause::Unhealthy,
             EndedByUs::Watchdog(_) => Cause::Watchdog,
         };

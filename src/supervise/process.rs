@@ -67,7 +67,7 @@ impl Supervisor {
                 self.set(id, State::Starting { run: Run { pid, started: self.now } });
                 self.report(Report::Starting { id, pid });
                 if self.services[id].wanted {
-                    let until = self.ready_timeout(id).map(|timeout| self.now.plus(timeout));
+                    let until = self.start_timeout(id).map(|timeout| self.now.plus(timeout));
                     self.timers.set(id, TimerKind::State, until);
                 }
             }
@@ -222,6 +222,11 @@ impl Supervisor {
     /// Its time has come; it was due then.
     pub(super) fn expire(&mut self, id: Id, due: EngineTime) {
         match self.services[id].state {
+            State::Starting { run } if self.is_oneshot(id) => {
+                let after = due.since(run.started);
+                self.report(Report::TimedOut { id, after });
+                self.end_run(id, EndedByUs::TimedOut(after));
+            }
             State::Starting { run } => {
                 let probe_state = &mut self.services[id].probe_state;
                 let no_result = probe_state.open.then(|| "no result yet".to_owned());
@@ -327,7 +332,8 @@ impl Supervisor {
         match (end.cause, end.exit) {
             (Cause::Itself, Exit::Code(code)) => self.services[id].spec.success_codes.contains(&code),
             (Cause::Itself, Exit::Signal(_)) => false,
-            (Cause::NotReady | Cause::Unhealthy | Cause::Watchdog | Cause::Requested | Cause::Shutdown, _) => false,
+            (Cause::NotReady | Cause::TimedOut | Cause::Unhealthy | Cause::Watchdog, _) => false,
+            (Cause::Requested | Cause::Shutdown, _) => false,
         }
     }
 
@@ -371,10 +377,10 @@ impl Supervisor {
         }
     }
 
-    /// How long a longrun may take to become ready.
-    fn ready_timeout(&self, id: Id) -> Option<Duration> {
+    /// How long a longrun may take to become ready, and a oneshot to end.
+    fn start_timeout(&self, id: Id) -> Option<Duration> {
         if self.is_oneshot(id) {
-            return None;
+            return self.services[id].spec.timeout;
         }
         match self.services[id].spec.ready {
             Readiness::Notified { timeout } | Readiness::Probed { timeout, .. } => timeout,

@@ -108,6 +108,13 @@ pub enum Report {
         /// What the last probe found, if there was one.
         why: Option<String>,
     },
+    /// A oneshot has not ended within its timeout, and is stopped.
+    TimedOut {
+        /// The service.
+        id: Id,
+        /// How long it ran.
+        after: Duration,
+    },
     /// Its readiness check still fails; repeated after pauses that double.
     StillNotReady {
         /// The service.
@@ -240,6 +247,8 @@ pub enum EndedByUs {
         /// What the last probe found, if there was one.
         last_result: Option<String>,
     },
+    /// A oneshot did not end in time; how long it ran.
+    TimedOut(Duration),
     /// Its health check failed; what that found.
     Unhealthy(String),
     /// No watchdog notification for that long; `None`: it notified WATCHDOG=trigger.

@@ -44,6 +44,8 @@ pub struct Spec {
     pub ready: Readiness,
     /// How many targets its `wait_for` has: all must be there before it starts.
     pub wait_for_count: usize,
+    /// A oneshot that has not ended this long after its start is ended, and has failed.
+    pub timeout: Option<Duration>,
     /// A oneshot runs again this long after its last start.
     pub every: Option<Duration>,
     /// A oneshot runs when its time comes ([`super::Event::Due`]), and not at the start.
@@ -185,6 +187,7 @@ impl Setup {
                 essential: service.essential,
                 ready: Readiness::of(&service.ready),
                 wait_for_count: service.wait_for.len(),
+                timeout: service.timeout,
                 every: service.every,
                 scheduled: service.calendar.is_some() && service.kind == Kind::Oneshot,
                 watchdog: watchdog(&service.ready),
@@ -229,6 +232,7 @@ impl Spec {
             essential: false,
             ready: Readiness::Executed,
             wait_for_count: 0,
+            timeout: None,
             every: None,
             scheduled: false,
             watchdog: None,

@@ -264,6 +264,8 @@ pub(super) enum Cause {
     Itself,
     /// It was not ready in time and was stopped.
     NotReady,
+    /// A oneshot that took too long.
+    TimedOut,
     /// It was unhealthy.
     Unhealthy,
     /// Its watchdog expired, or it notified WATCHDOG=trigger.

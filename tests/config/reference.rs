@@ -27,7 +27,7 @@ fn with_line(table: &TableDoc, key: &str, line: &str) -> SourcesBuilder {
 /// What that key cannot do without.
 fn other_keys(table: &TableDoc, key: &str) -> &'static str {
     match (table.name, key) {
-        ("", "every" | "at" | "stop_command") => "type = \"oneshot\"\n",
+        ("", "timeout" | "every" | "at" | "stop_command") => "type = \"oneshot\"\n",
         ("ready" | "health", "status") => "http = \"http://web/\"\n",
         ("ready", "timeout" | "interval") => "tcp = 80\n",
         ("health", "interval" | "timeout" | "failures" | "successes" | "then") => "tcp = 80\n",

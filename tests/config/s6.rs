@@ -259,7 +259,24 @@ fn what_is_not_available_yet_is_refused_by_its_name() {
     }
     // A directory of the script's own, which s6 only leaves where it is.
     web(longrun([("env", dir([("MODE", file("prod\n"))]))])).config();
-    assert_problems(longrun([("timeout-up", file("5000"))]), &["W/timeout-up: is not available yet; remove it"]);
+    assert_problems(longrun([("timeout-down", file("5000"))]), &["W/timeout-down: is not available yet; remove it"]);
+}
+
+#[test]
+fn a_oneshot_has_its_times_and_a_longrun_one_for_its_readiness() {
+    let service = web(oneshot([("up", file("/bin/true")), ("timeout-up", file("5000")), ("timeout-down", file("7"))]));
+    let service = service.config().services.remove(0);
+    let times = (service.timeout, service.stop.timeout);
+    assert_eq!(times, (Some(Duration::from_secs(5)), Some(Duration::from_millis(7))));
+    let service =
+        web(longrun([("notification-fd", file("3")), ("timeout-up", file("5000"))])).config().services.remove(0);
+    assert_eq!(service.ready, Ready::Fd { fd: 3, timeout: Some(Duration::from_secs(5)) });
+    assert_problems(
+        longrun([("timeout-up", file("5000"))]),
+        &[
+            "W/timeout-up: means nothing without `notification-fd`: the service is up at once; remove it, or write that file too",
+        ],
+    );
 }
 
 #[test]

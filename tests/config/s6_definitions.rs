@@ -61,7 +61,12 @@ fn an_up_file_is_a_path_or_nothing_and_may_be_a_shell_script() {
 }
 
 #[test]
-fn a_start_timeout_is_one_of_readiness() {
+fn a_start_timeout_is_one_of_readiness_and_of_a_oneshots_run() {
+    let up = || ("up", file("/bin/true"));
+    let service = web(definition("oneshot", [up(), ("timeout-up", file("5000\n")), ("timeout-down", file("9"))]));
+    let times = (service.timeout, service.stop.timeout);
+    assert_eq!(times, (Some(Duration::from_secs(5)), Some(Duration::from_millis(9))));
+    assert_eq!(web(definition("oneshot", [up(), ("timeout-up", file("0"))])).timeout, None, "0 is no limit");
     let run = || ("run", program("#!/bin/sh\n"));
     let service = web(definition("longrun", [run(), ("notification-fd", file("3")), ("timeout-up", file("5000\n"))]));
     assert_eq!(service.ready, Ready::Fd { fd: 3, timeout: Some(Duration::from_secs(5)) });

@@ -78,7 +78,7 @@ fn every_row_is_what_the_loader_does() {
         };
         let expected = match row.treatment {
             // Longruns without `notification-fd` have a notice of their own.
-            Treatment::Honoured if row.item == "timeout-up" => (false, true, false),
+            Treatment::Honoured if row.item == "timeout-up" && row.scope == ItemScope::Longrun => (false, true, false),
             // A bundle is not a service.
             Treatment::Honoured if row.scope == ItemScope::Bundle => (printed.0, false, false),
             Treatment::Honoured => (true, false, false),

@@ -170,7 +170,7 @@ fn unknown_keys_are_reported_with_the_nearest_known_one() {
             &[
                 "2: unknown key `a\\u{1b}[2J`; the keys are: command, script, type, requires, after, user, groups, capabilities, \
             directory, environment, clear_environment, environment_file, secrets, restart, success_codes, essential, enabled, ready, stop, \
-            finish, limits, nice, oom_score_adj, umask, no_new_privileges, without_root, wait_for, every, at, stop_command, \
+            finish, limits, nice, oom_score_adj, umask, no_new_privileges, without_root, wait_for, timeout, every, at, stop_command, \
             health, reload, pipe_to, log",
             ],
         ),

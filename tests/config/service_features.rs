@@ -139,6 +139,11 @@ fn a_oneshot_may_be_periodic_and_have_a_stop_command() {
     let service = web("type = \"oneshot\"\nevery = \"1h\"\nstop_command = [\"umount\", \"/x\"]").service();
     assert_eq!((service.every, service.essential), (Some(Duration::from_secs(3600)), false));
     assert_eq!(service.stop_command, Some(Command::Argv(["umount", "/x"].map(Into::into).into())));
+    assert_eq!(web("type = \"oneshot\"\ntimeout = \"5m\"").service().timeout, Some(Duration::from_secs(300)));
+    web("type = \"oneshot\"\ntimeout = \"0s\"")
+        .assert_web_problems(&["3: `timeout` cannot be \"0s\"; write at least \"10ms\""]);
+    web("timeout = \"5m\"")
+        .assert_web_problems(&["2: `timeout` means nothing on a longrun; write `type = \"oneshot\"`, or remove it"]);
     assert!(web("type = \"oneshot\"\nevery = \"1h\"\nessential = true").service().essential);
     web("type = \"oneshot\"\nevery = \"999ms\"")
         .assert_web_problems(&["3: `every` cannot be \"999ms\"; write at least \"1s\""]);

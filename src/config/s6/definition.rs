@@ -110,7 +110,7 @@ impl Reader<'_> {
     /// Notes the rows of the table that its files are about.
     fn look_up(&mut self, kind: Kind) {
         let scope = match (self.format, kind) {
-            (DirectoryFormat::Servicedir, _) => return self.refuse_unsupported(),
+            (DirectoryFormat::Servicedir, kind) => return self.refuse_unsupported(kind),
             (DirectoryFormat::LegacyServicedir, _) => ItemScope::Legacy,
             (DirectoryFormat::Definition, Kind::Longrun) => ItemScope::Longrun,
             (DirectoryFormat::Definition, Kind::Oneshot) => ItemScope::Oneshot,
@@ -217,11 +217,19 @@ impl Reader<'_> {
         }
     }
 
-    /// `timeout-up`: as for s6-rc, what is not ready in time has not started.
+    /// `timeout-up` of a longrun: as for s6-rc, what is not ready in time has not started.
     fn start_timeout(&mut self, service: &mut Service) {
-        let limit = if self.is_definition() { self.dir.millis("timeout-up").flatten() } else { None };
+        // A service of s6-svscan alone has none.
+        let has_one = self.format != DirectoryFormat::LegacyServicedir;
+        let limit = if has_one { self.dir.millis("timeout-up").flatten() } else { None };
         match &mut service.ready {
             Ready::Fd { timeout, .. } => *timeout = limit,
+            Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_)
+                if limit.is_some() && !self.is_definition() =>
+            {
+                let what = "means nothing without `notification-fd`: the service is up at once";
+                self.dir.problem("timeout-up", what, "remove it, or write that file too");
+            }
             Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) if limit.is_some() => {
                 self.rows.retain(|row| row.item != table::UP_AT_ONCE.item);
                 self.rows.push(&table::UP_AT_ONCE);
@@ -250,9 +258,8 @@ impl Reader<'_> {
             service.command = command;
         }
         service.stop_command = self.line("down").filter(|command| *command != Command::Nothing);
-        if self.is_definition() {
-            service.stop.timeout = self.dir.millis("timeout-down").flatten();
-        }
+        service.timeout = self.dir.millis("timeout-up").flatten();
+        service.stop.timeout = self.dir.millis("timeout-down").flatten();
     }
 
     /// Returns a script as a command. s6-rc copies `run` and `finish` with an execute bit, so that theirs does not matter.
@@ -301,7 +308,7 @@ impl Reader<'_> {
         listed.into_iter().map(dependency).collect()
     }
 
-    fn refuse_unsupported(&mut self) {
+    fn refuse_unsupported(&mut self, kind: Kind) {
         for (name, fix) in UNSUPPORTED {
             if self.dir.has(name) {
                 self.dir.problem(name, "is not available yet", fix);
@@ -313,10 +320,8 @@ impl Reader<'_> {
             }
         }
         // 0 is s6-rc's default: no limit.
-        for name in ["timeout-up", "timeout-down"] {
-            if self.dir.millis(name).flatten().is_some() {
-                self.dir.problem(name, "is not available yet", "remove it");
-            }
+        if kind == Kind::Longrun && self.dir.millis("timeout-down").flatten().is_some() {
+            self.dir.problem("timeout-down", "is not available yet", "remove it");
         }
     }
 }

@@ -20,13 +20,14 @@ pub(super) struct Detail {
 }
 
 /// Returns all details, also those that are not declared.
-pub(super) fn details(service: &Service) -> [Detail; 7] {
+pub(super) fn details(service: &Service) -> [Detail; 8] {
     let awaited: Vec<_> = service.wait_for.iter().map(probe).collect();
     let part = |key, verb, value| Detail { key, verb, value };
     [
         part("wait_for", "waits for", (!awaited.is_empty()).then(|| awaited.join(", "))),
         part("ready", "ready by", ready(&service.ready)),
         part("health", "health", service.health.as_ref().map(health)),
+        part("timeout", "at most", service.timeout.map(show_duration)),
         part("every", "every", service.every.map(show_duration)),
         part("at", "at", service.calendar.as_ref().map(ToString::to_string)),
         part("pipe_to", "pipes to", service.pipe_to.as_ref().map(ToString::to_string)),

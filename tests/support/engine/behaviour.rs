@@ -190,6 +190,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
             Start::Skipped,
         ]),
         wait_for_count: rng.pick(&[0, 0, 0, 0, 0, 1, 2]),
+        timeout: timeout(rng, 30).filter(|_| kind == Kind::Oneshot),
         every: every.filter(|_| kind == Kind::Oneshot),
         scheduled: false,
         watchdog: rng.percent(10).then(|| milliseconds(2_000)),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, EngineTime, Event, Exit, Id, Pid, ProbePurpose, ProbeResult, Report, Request, Role, SpawnError, SpawnStep,
-    Status, Supervisor, Target,
+    Action, EndedByUs, EngineTime, Event, Exit, Id, Pid, ProbePurpose, ProbeResult, Report, Request, Role, SpawnError,
+    SpawnStep, Status, Supervisor, Target,
 };
 
 use super::oracle::Oracle;
@@ -220,6 +220,11 @@ impl Scenario {
     /// Returns how its last run ended, if its last start was not refused.
     pub fn last_exit(&self, name: &str) -> Option<Exit> {
         self.engine.last_exit(self.id(name))
+    }
+
+    /// Returns why the engine ended its last run, if it did.
+    pub fn ended_by_us(&self, name: &str) -> Option<EndedByUs> {
+        self.engine.ended_by_us(self.id(name)).cloned()
     }
 
     /// Returns the state's word.

@@ -127,6 +127,12 @@ impl SpecBuilder {
         self
     }
 
+    /// A oneshot may take this long.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.spec.timeout = Some(timeout);
+        self
+    }
+
     pub fn every(mut self, period: Duration) -> Self {
         self.spec.every = Some(period);
         self

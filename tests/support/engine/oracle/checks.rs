@@ -187,7 +187,7 @@ impl Oracle {
                 let property =
                     if removed { Property::ARemovedServiceEndsAndStaysAway } else { Property::ARequestIsCarriedOut };
                 self.check(!unwanted, property, || format!("{id:?} got no stop signal"));
-                self.check(!unready, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
+                self.check(!unready, self.lateness(id), || format!("{id:?} {proc:?}, now {now:?}"));
             }
             ServiceState::Down | ServiceState::SpawnRequested(_) | ServiceState::Done | ServiceState::Failed => {}
         }

@@ -224,10 +224,18 @@ impl Oracle {
         self.ids().any(|other| self.services[other.0].spec.requires.contains(&id) && there(other))
     }
 
-    /// Returns how long it may take to become ready.
+    /// Returns the property that what takes too long breaks.
+    pub fn lateness(&self, id: Id) -> Property {
+        match self.services[id.0].spec.kind {
+            Kind::Longrun => Property::ALateReadinessIsAFailure,
+            Kind::Oneshot => Property::AOneshotThatTakesTooLongHasFailed,
+        }
+    }
+
+    /// Returns how long it may take to become ready, or (a oneshot) to end.
     pub fn ready_timeout(&self, id: Id) -> Option<Duration> {
         match self.services[id.0].spec.ready {
-            _ if self.is_oneshot(id) => None,
+            _ if self.is_oneshot(id) => self.services[id.0].spec.timeout,
             Readiness::Notified { timeout } | Readiness::Probed { timeout, .. } => timeout,
             Readiness::Delay(_) | Readiness::Executed => None,
         }

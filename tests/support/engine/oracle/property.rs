@@ -32,6 +32,7 @@ pub enum Property {
     TheStopBeginsForTheRightReason,
     AFailedRequirementFailsItsWaitingDependents,
     ALateReadinessIsAFailure,
+    AOneshotThatTakesTooLongHasFailed,
     ForwardedSignalsReachOnlyALivingMain,
     EveryLiveProcessAtTheEndIsNamed,
     AWaitingMainCommandIsReported,

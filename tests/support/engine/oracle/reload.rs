@@ -209,9 +209,7 @@ impl Oracle {
         for id in self.ids() {
             self.fail_if_requirement_failed(id);
         }
-        self.advance_time();
-        self.fail_dependents();
-        self.end_if_nothing_is_left();
+        self.propagate();
     }
 
     /// Checks that a new definition is applied as soon as possible.

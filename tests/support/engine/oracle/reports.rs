@@ -42,14 +42,17 @@ impl Oracle {
                     self.check(cannot_satisfy && required, property, || format!("{id:?} for {on:?}"));
                 }
             }
-            Report::ReadyTimedOut { id, .. } => {
+            Report::ReadyTimedOut { id, .. } | Report::TimedOut { id, .. } => {
                 let proc = self.proc(*id).cloned();
                 let late = proc.as_ref().is_some_and(|proc| {
                     let by = proc.ready_by.filter(|_| proc.up_at.is_none() && !proc.stop_sent);
                     by.is_some_and(|by| by <= now)
                 });
                 let late = late && self.stop.is_none();
-                self.check(late, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
+                let property = self.lateness(*id);
+                self.check(late, property, || format!("{id:?} {proc:?}, now {now:?}"));
+                let is_run = matches!(report, Report::TimedOut { .. });
+                self.check(is_run == self.is_oneshot(*id), property, || format!("{id:?}: {report:?}"));
                 self.obligations.not_ready.insert(*id);
             }
             Report::StillNotReady { id, .. } => {
