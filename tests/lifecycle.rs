@@ -14,6 +14,7 @@ mod reload;
 mod requests;
 mod restarting;
 mod scheduled;
+mod start_limit;
 mod starting;
 mod stop_command;
 mod stopping;

@@ -55,6 +55,7 @@ mod reload;
 mod runtimes;
 mod s6_commands;
 mod s6_overlay;
+mod s6_start;
 mod s6_trees;
 mod secrets;
 mod service_features;

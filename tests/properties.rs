@@ -117,6 +117,7 @@ properties! {
     a_failed_requirement_fails_its_waiting_dependents: AFailedRequirementFailsItsWaitingDependents,
     a_late_readiness_is_a_failure: ALateReadinessIsAFailure,
     a_oneshot_that_takes_too_long_has_failed: AOneshotThatTakesTooLongHasFailed,
+    the_start_has_a_limit: TheStartHasALimit,
     forwarded_signals_reach_only_a_living_main: ForwardedSignalsReachOnlyALivingMain,
     every_live_process_at_the_end_is_named: EveryLiveProcessAtTheEndIsNamed,
     a_waiting_main_command_is_reported: AWaitingMainCommandIsReported,

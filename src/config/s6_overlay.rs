@@ -23,10 +23,12 @@ const GRACE_TIMES: [&str; 2] = ["S6_SERVICES_GRACETIME", "S6_KILL_GRACETIME"];
 const GRACE_TIME: Duration = Duration::from_secs(3);
 
 /// The variables that are read here.
-pub const VARIABLES: [&str; 9] = [
+pub const VARIABLES: [&str; 11] = [
     "S6_BEHAVIOUR_IF_STAGE2_FAILS",
     "S6_CMD_ARG0",
     "S6_CMD_RECEIVE_SIGNALS",
+    "S6_CMD_WAIT_FOR_SERVICES",
+    "S6_CMD_WAIT_FOR_SERVICES_MAXTIME",
     "S6_KEEP_ENV",
     "S6_KILL_FINISH_MAXTIME",
     "S6_KILL_GRACETIME",
@@ -46,6 +48,12 @@ pub struct S6Overlay {
     pub on_failure: OnFailure,
     /// Signals go to the main command, whose end begins the stop (`S6_CMD_RECEIVE_SIGNALS`).
     pub main_receives_signals: bool,
+    /// The main command waits until services of `services.d` are up, not only until they were started
+    /// (`S6_CMD_WAIT_FOR_SERVICES`).
+    pub awaits_legacy: bool,
+    /// How long it waits for services at most (`S6_CMD_WAIT_FOR_SERVICES_MAXTIME`); `None`: no limit. What then follows depends on
+    /// `on_failure`.
+    pub start_timeout: Option<Duration>,
     /// Arguments before the main command (`S6_CMD_ARG0`).
     pub main_prefix: Vec<OsString>,
     /// Disks are synchronized at the end (`S6_SYNC_DISKS`).
@@ -100,6 +108,8 @@ impl S6Overlay {
             keep_env: number("S6_KEEP_ENV") != 0,
             on_failure,
             main_receives_signals: number("S6_CMD_RECEIVE_SIGNALS") != 0,
+            awaits_legacy: number("S6_CMD_WAIT_FOR_SERVICES") > 0,
+            start_timeout: milliseconds(number("S6_CMD_WAIT_FOR_SERVICES_MAXTIME")),
             sync_disks: number("S6_SYNC_DISKS") != 0,
             honoured: Vec::new(),
             stop_time: stop_time(env, &mut number),
@@ -186,6 +196,14 @@ mod tests {
             ["0", "1", "2", "3"].map(of),
             [OnFailure::Continue, OnFailure::Warn, OnFailure::Stop, OnFailure::Stop]
         );
+    }
+
+    #[test]
+    fn the_wait_of_the_main_command_has_no_limit_unless_there_is_one() {
+        let of = |value| read(&[("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", value)]).0.start_timeout;
+        assert_eq!(["0", "-1", "2500"].map(of), [None, None, Some(Duration::from_millis(2_500))]);
+        let of = |value| read(&[("S6_CMD_WAIT_FOR_SERVICES", value)]).0.awaits_legacy;
+        assert_eq!(["0", "1", "2"].map(of), [false, true, true]);
     }
 
     #[test]

@@ -240,7 +240,8 @@ impl BootContext {
         let skipped = skipped.collect();
         let main = self.plan.main.as_ref().map(|_| &self.config.container.main);
         let services = &self.config.services;
-        let mut setup = Setup::new(services, &self.done, &skipped, main, self.config.container.stop_timeout);
+        let mut setup = Setup::new(services, &self.done, &skipped, main, self.config.container.stop_timeout)
+            .with_overlay(services, self.config.s6.as_ref());
         for spec in setup.specs.iter_mut().filter(|spec| self.prepare_failed.contains(&spec.name)) {
             spec.start = Start::Failed;
         }

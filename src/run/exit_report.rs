@@ -55,6 +55,7 @@ fn subject(stop_reason: &StopReason, responsible: &ResponsibleService) -> String
         | StopReason::Requested
         | StopReason::Essential(..)
         | StopReason::Unhealthy(_)
+        | StopReason::StartTimedOut { .. }
         | StopReason::NothingLeft => status.name.to_string(),
     };
     let memory = if *out_of_memory { " (out of memory)" } else { "" };

@@ -150,7 +150,8 @@ mod tests {
             is_main: false,
             ..Spec::main()
         };
-        let mut engine = Supervisor::new(Setup { specs: vec![spec], stop_timeout: Duration::from_secs(8) });
+        let mut engine =
+            Supervisor::new(Setup { specs: vec![spec], stop_timeout: Duration::from_secs(8), start_limit: None });
         let (id, now) = (Id(0), EngineTime::default());
         let why = SpawnError { object: Some("/x".into()), ..SpawnError::new(SpawnStep::Exec, Errno::EACCES as i32) };
         let said = |engine: &Supervisor| failure_reason(id, &FailureReason::Limit(1), engine, Some(&why)).to_string();

@@ -67,7 +67,8 @@ impl Reloader for BootContext {
         let stop_timeout = self.config.container.stop_timeout;
         // A oneshot of *prepare* that has changed has not been done in its new form.
         let done = self.done.difference(&changed).cloned().collect();
-        let mut setup = Setup::new(&config.services, &done, &skipped, None, stop_timeout);
+        let mut setup = Setup::new(&config.services, &done, &skipped, None, stop_timeout)
+            .with_overlay(&config.services, config.s6.as_ref());
         let prepare_failed = |name: &ServiceName| self.prepare_failed.contains(name) && !changed.contains(name);
         for spec in setup.specs.iter_mut().filter(|spec| prepare_failed(&spec.name)) {
             spec.start = Start::Failed;

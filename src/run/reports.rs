@@ -160,6 +160,10 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::StopCommandEnded { id, exit, took } => {
             tracing::warn!("{}: its stop command {} after {}", name(*id), exit_text(*exit), duration_text(*took));
         }
+        Report::StartTimedOut { after, on } => {
+            let missing = main_blockers::blockers(on, supervisor, context.now);
+            tracing::warn!("not every service is up after {}; going on without {missing}", duration_text(*after));
+        }
         Report::Stopping { reason } => log_stopping(reason, supervisor, context),
     }
 }
@@ -191,6 +195,10 @@ fn log_stopping(stop_reason: &StopReason, supervisor: &Supervisor, context: &Rep
             );
         }
         StopReason::Unhealthy(id) => tracing::error!("{} is unhealthy: stopping", supervisor.name(*id)),
+        StopReason::StartTimedOut { after, on } => {
+            let missing = main_blockers::blockers(on, supervisor, context.now);
+            tracing::error!("not every service is up after {}, {missing}: stopping", duration_text(*after));
+        }
         StopReason::NothingLeft if run_kind == RunKind::Preparing => tracing::debug!("prepared"),
         StopReason::NothingLeft => tracing::info!("nothing is up or wanted any more"),
     }

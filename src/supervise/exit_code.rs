@@ -9,7 +9,8 @@
 //!    and so is every end of one that was stopped because it was not ready in time or hung.
 //! 4. After a requested stop: 0; but where the main command never ran because a service that it waited for kept failing,
 //!    that one's code: nothing of what the container is for was done, and a 0 would say that it was.
-//! 5. When nothing was left: the last failure's code, or 0 if nothing failed.
+//! 5. When the start took too long: 2, as of s6-rc.
+//! 6. When nothing was left: the last failure's code, or 0 if nothing failed.
 //!
 //! A failed service has its last end's code; where that is 0 although it failed (it exited with 0 too often) it has 1, and
 //! so it has where we stopped it (it was not ready in time, is unhealthy, or sent no watchdog notification in time): a 143
@@ -24,6 +25,9 @@ use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED};
 
 /// A failure that has no code of its own.
 pub(super) const FAILURE: u8 = 1;
+
+/// The start took too long (`s6-rc -t`).
+const START_TIMED_OUT: u8 = 2;
 
 /// errno(3): no such file or directory, the same on x86-64 and arm64.
 const ENOENT: i32 = 2;
@@ -72,7 +76,11 @@ impl Supervisor {
         let is_request = match &self.container {
             ContainerState::Over(StopReason::Signal(_) | StopReason::Requested) => true,
             ContainerState::Over(
-                StopReason::Main(_) | StopReason::Essential(..) | StopReason::Unhealthy(_) | StopReason::NothingLeft,
+                StopReason::Main(_)
+                | StopReason::Essential(..)
+                | StopReason::Unhealthy(_)
+                | StopReason::StartTimedOut { .. }
+                | StopReason::NothingLeft,
             )
             | ContainerState::Booting
             | ContainerState::Running
@@ -92,6 +100,7 @@ impl Supervisor {
                 let failing = self.main_blocked().and_then(|blocked| blocked.failing.as_ref());
                 failing.map_or(0, |(_, how)| how.code())
             }),
+            StopReason::StartTimedOut { .. } => START_TIMED_OUT,
             StopReason::NothingLeft => failure.unwrap_or(0),
         })
     }

@@ -23,6 +23,8 @@ mod schedule;
 mod shutdown;
 mod spawn_error;
 mod spec;
+mod start_limit;
+mod start_rule;
 mod starting;
 mod state;
 mod status;
@@ -37,6 +39,7 @@ pub use report::{EndedByUs, FailureReason, Killed, LastFailure, MainBlocked, Rep
 pub use restart::MIN_PAUSE;
 pub use spawn_error::{SpawnError, SpawnStep};
 pub use spec::{FinishRule, HealthRule, Readiness, Setup, Spec, Start};
+pub use start_rule::{StartLimit, StartTimeoutAction};
 pub use supervisor::Supervisor;
 
 use std::time::Duration;

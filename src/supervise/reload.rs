@@ -112,6 +112,9 @@ impl Supervisor {
     /// Its edges are set with those of all affected services, once all of them are there.
     fn add(&mut self, id: Id, spec: Spec) {
         self.names.insert(spec.name.clone(), id);
+        if !spec.holds_main {
+            self.unawaited.insert(id);
+        }
         let service = ServiceRuntime::new(spec);
         if self.services.has(id) {
             self.services[id] = service;

@@ -198,6 +198,13 @@ pub enum Report {
         /// The main process.
         pid: Pid,
     },
+    /// The services took too long to come up: the main command starts without them.
+    StartTimedOut {
+        /// The limit.
+        after: Duration,
+        /// The services that are missing.
+        on: Vec<Id>,
+    },
     /// The stop began.
     Stopping {
         /// Why.
@@ -299,6 +306,13 @@ pub enum StopReason {
     Essential(Id, FailureReason),
     /// A service is unhealthy, and the container is to end then.
     Unhealthy(Id),
+    /// The services took too long to come up.
+    StartTimedOut {
+        /// The limit.
+        after: Duration,
+        /// The services that are missing.
+        on: Vec<Id>,
+    },
     /// Nothing is up or wanted any more.
     NothingLeft,
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Id, StopShares};
+use super::{Id, StartLimit, StartTimeoutAction, StopShares};
 use crate::config::container::MainCommand;
 use crate::config::probe::{Health, UnhealthyAction};
+use crate::config::s6_overlay::{OnFailure, S6Origin, S6Overlay};
 use crate::config::service::{
     Command, Kind, RESTART_DELAY, RESTART_MAX_DELAY, Ready, Restart, RestartPolicy, Service, Stop,
 };
@@ -19,6 +20,8 @@ pub struct Setup {
     /// The services' share of the budget of the whole stop (DESIGN §8, [`StopShares`]); also the stop timeout of a service that
     /// has no `stop.timeout` of its own and must end while the container goes on.
     pub stop_timeout: Duration,
+    /// How long the services may take to come up; `None`: no limit.
+    pub start_limit: Option<StartLimit>,
 }
 
 /// One service as the engine sees it: no command, no user, no paths.
@@ -64,6 +67,8 @@ pub struct Spec {
     pub finish: Option<FinishRule>,
     /// What becomes of it at the beginning.
     pub start: Start,
+    /// Whether the main command waits until it is up, done or failed, and not only until it was started.
+    pub holds_main: bool,
     /// Whether it is the main command.
     pub is_main: bool,
     /// Whether its stop signal is the one that PID 1 got, rather than with `stop.signal` (the main command).
@@ -197,6 +202,7 @@ impl Setup {
                 has_stop_command: service.stop_command.is_some() && service.kind == Kind::Oneshot,
                 finish: finish(service),
                 start: start(service),
+                holds_main: true,
                 is_main: false,
                 relays_stop_signal: false,
             })
@@ -206,7 +212,25 @@ impl Setup {
         for spec in &mut specs {
             spec.stop.timeout.get_or_insert(stop_timeout);
         }
-        Self { specs, stop_timeout: StopShares::of(stop_timeout).services }
+        Self { specs, stop_timeout: StopShares::of(stop_timeout).services, start_limit: None }
+    }
+}
+
+impl Setup {
+    /// Applies what an image made for s6-overlay says of the start: its limit, and that the main command waits for services of
+    /// `services.d` only until they were started. `services` are those that this setup was made of.
+    #[must_use]
+    pub fn with_overlay(mut self, services: &[Service], overlay: Option<&S6Overlay>) -> Self {
+        let Some(overlay) = overlay else { return self };
+        let then = match overlay.on_failure {
+            OnFailure::Stop => StartTimeoutAction::StopContainer,
+            OnFailure::Continue | OnFailure::Warn => StartTimeoutAction::StartMain,
+        };
+        self.start_limit = overlay.start_timeout.map(|timeout| StartLimit { timeout, then });
+        for (spec, service) in self.specs.iter_mut().zip(services) {
+            spec.holds_main = overlay.awaits_legacy || !matches!(service.s6, Some(S6Origin::Legacy(_)));
+        }
+        self
     }
 }
 
@@ -242,6 +266,7 @@ impl Spec {
             stop: Stop { signal: Signal::TERM, timeout: None, group: false },
             finish: None,
             start: Start::Wanted,
+            holds_main: true,
             is_main: true,
             relays_stop_signal: true,
         }

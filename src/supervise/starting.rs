@@ -22,13 +22,12 @@ impl Supervisor {
             return self.reevaluate_unwanted(id);
         }
         let ServiceRuntime { state, counts, spec, .. } = &self.services[id];
-        let counts = *counts;
         match state {
             State::Waiting { .. } | State::WaitForProbing { .. } | State::Backoff if counts.failed_requirements > 0 => {
                 self.fail_by_requirement(id);
             }
-            State::Waiting { .. } if counts.may_start() => self.to_start.push_back(id),
-            State::WaitForProbing { at, .. } if *at >= spec.wait_for_count && counts.may_start() => {
+            State::Waiting { .. } if self.may_start(id) => self.to_start.push_back(id),
+            State::WaitForProbing { at, .. } if *at >= spec.wait_for_count && self.may_start(id) => {
                 self.to_start.push_back(id)
             }
             State::Waiting { reported: false } => {
@@ -66,14 +65,14 @@ impl Supervisor {
 
     /// Starts it, if that is still right: first the targets of its `wait_for` are probed.
     pub(super) fn start(&mut self, id: Id) {
-        let ServiceRuntime { state, counts, spec, .. } = &self.services[id];
+        let ServiceRuntime { state, spec, .. } = &self.services[id];
         let has_wait_for = match state {
             State::Waiting { .. } => spec.wait_for_count > 0,
             State::WaitForProbing { at, .. } if *at >= spec.wait_for_count => false,
             State::WaitForProbing { .. } | State::Unkillable { .. } | State::Backoff => return,
             at_rest!() | spawning!() | running!() | ending!() => return,
         };
-        if !counts.may_start() {
+        if !self.may_start(id) {
             return;
         }
         if has_wait_for {
@@ -81,6 +80,9 @@ impl Supervisor {
         }
         let service = &mut self.services[id];
         service.starts = service.starts.saturating_add(1);
+        if self.unawaited.contains(&id) {
+            self.to_evaluate.extend(self.main);
+        }
         service.restarts =
             service.restarts.saturating_add(u32::from(std::mem::take(&mut service.next_start_is_restart)));
         service.ended_by_us = None;
@@ -202,6 +204,7 @@ impl Supervisor {
         let unsatisfied_requires = self.graph.requires(id).iter().filter(|on| !phase(on).satisfies_requires());
         unsatisfied_requires
             .chain(self.graph.after(id).iter().filter(|on| !phase(on).satisfies_after()))
+            .filter(|on| !self.is_main(id) || self.holds_main(**on))
             .copied()
             .collect()
     }

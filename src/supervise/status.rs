@@ -43,6 +43,7 @@ impl Supervisor {
         match self.stop_reason()? {
             StopReason::Main(_) => self.main,
             StopReason::Essential(id, _) | StopReason::Unhealthy(id) => Some(*id),
+            StopReason::StartTimedOut { .. } => None,
             StopReason::NothingLeft => self.exit_code_inputs.failed,
             StopReason::Signal(_) | StopReason::Requested => {
                 self.main_blocked().and_then(|blocked| Some(blocked.failing.as_ref()?.0))

@@ -10,6 +10,7 @@ use super::graph::Graph;
 use super::id_vec::IdVec;
 use super::phase::Phase;
 use super::spec::{Setup, Start};
+use super::start_rule::{StartInProgress, StartLimit};
 use super::state::{DependencyCounts, ProbeState, ServiceRuntime, State};
 use super::timers::{TimerKind, Timers};
 use super::{Action, EngineTime, Event, FailureReason, Id, MainBlocked, Report, Request, StopReason};
@@ -47,6 +48,13 @@ pub struct Supervisor {
     pub(super) edge_updates: u64,
     pub(super) main: Option<Id>,
     pub(super) stop_timeout: Duration,
+    pub(super) start_limit: Option<StartLimit>,
+    /// The start, while it has a limit.
+    pub(super) start: Option<StartInProgress>,
+    /// Services that the main command does not wait for once they were started.
+    pub(super) unawaited: BTreeSet<Id>,
+    /// The start took too long: the main command waits for nothing any more.
+    pub(super) is_main_released: bool,
     pub(super) container: ContainerState,
     pub(super) now: EngineTime,
     pub(super) timers: Timers,
@@ -81,6 +89,10 @@ impl Supervisor {
             graph,
             main,
             stop_timeout: setup.stop_timeout,
+            start_limit: setup.start_limit,
+            start: None,
+            unawaited: BTreeSet::new(),
+            is_main_released: false,
             container: ContainerState::Booting,
             now: EngineTime::default(),
             out: Vec::new(),
@@ -123,7 +135,9 @@ impl Supervisor {
     /// for. Always later than the last `now`, and an [`Event::Tick`] then always changes something.
     pub fn deadline(&self) -> Option<EngineTime> {
         match &self.container {
-            ContainerState::Booting | ContainerState::Running => self.timers.first(),
+            ContainerState::Booting | ContainerState::Running => {
+                self.timers.first().into_iter().chain(self.start_deadline()).min()
+            }
             ContainerState::Stopping(stop) => {
                 Some(self.timers.first().map_or(stop.limit(), |first| first.min(stop.limit())))
             }
@@ -173,6 +187,7 @@ impl Supervisor {
             ContainerState::Booting => self.container = ContainerState::Running,
             ContainerState::Running | ContainerState::Stopping(_) | ContainerState::Over(_) => return,
         }
+        self.begin_start();
         for id in self.services.ids() {
             match (self.services[id].spec.start, self.services[id].wanted) {
                 (Start::AlreadyDone, _) => {
@@ -187,13 +202,14 @@ impl Supervisor {
         }
     }
 
-    /// Reevaluates until nothing is left to do at this moment: first the services that a change affects, then those whose
-    /// timer has expired, then the container. Only then is anything started: a failure that ends the container must not
+    /// Reevaluates until nothing is left to do at this moment: first the services that a change affects, then the limit of the
+    /// start, then the services whose timer has expired, then the container. Only then is anything started: a failure that ends the container must not
     /// come after a start in the same step.
     pub(super) fn run_to_fixpoint(&mut self) {
         loop {
             if let Some(id) = self.to_evaluate.pop_front() {
                 self.reevaluate(id);
+            } else if self.container.is_running() && self.advance_start() {
             } else if let Some((due, id, kind)) = self.timers.pop(self.now) {
                 match kind {
                     TimerKind::State => self.expire(id, due),
@@ -240,7 +256,8 @@ impl Supervisor {
             for above in self.graph.before(id) {
                 let counts = &mut self.services[*above].counts;
                 adjust_count(&mut counts.unsatisfied_after, !old.satisfies_after(), !new.satisfies_after());
-                if counts.unsatisfied_after == 0 {
+                let is_main_free = Some(*above) == self.main && !self.unawaited.is_empty();
+                if counts.unsatisfied_after == 0 || is_main_free {
                     self.to_evaluate.push_back(*above);
                 }
             }

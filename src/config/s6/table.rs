@@ -154,6 +154,8 @@ pub const TABLE: &[Row] = &[
     honoured(ItemScope::Variable, "S6_BEHAVIOUR_IF_STAGE2_FAILS"),
     honoured(ItemScope::Variable, "S6_CMD_ARG0"),
     honoured(ItemScope::Variable, "S6_CMD_RECEIVE_SIGNALS"),
+    honoured(ItemScope::Variable, "S6_CMD_WAIT_FOR_SERVICES"),
+    honoured(ItemScope::Variable, "S6_CMD_WAIT_FOR_SERVICES_MAXTIME"),
     honoured(ItemScope::Variable, "S6_KEEP_ENV"),
     honoured(ItemScope::Variable, "S6_KILL_FINISH_MAXTIME"),
     honoured(ItemScope::Variable, "S6_KILL_GRACETIME"),
@@ -165,12 +167,6 @@ pub const TABLE: &[Row] = &[
     honoured(ItemScope::Variable, "S6_RUNTIME_PROFILE"),
     ignored(ItemScope::Variable, "S6_CATCHALL_USER", "there is no logger that catches what nobody else does"),
     ignored(ItemScope::Variable, "S6_CMD_USE_TERMINAL", "the main command has the container's terminal"),
-    ignored(ItemScope::Variable, "S6_CMD_WAIT_FOR_SERVICES", "the main command always waits until services are up"),
-    ignored(
-        ItemScope::Variable,
-        "S6_CMD_WAIT_FOR_SERVICES_MAXTIME",
-        "the main command waits until every service is up or has failed",
-    ),
     ignored(ItemScope::Variable, "S6_FIX_ATTRS_HIDDEN", "hidden files are always included"),
     ignored(
         ItemScope::Variable,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stepdown::config::probe::UnhealthyAction;
 use stepdown::config::service::{Kind, Restart, RestartPolicy, Stop};
 use stepdown::config::values::{ServiceName, Signal};
-use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Spec, Start};
+use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Spec, Start, StartLimit, StartTimeoutAction};
 
 use super::rng::Rng;
 
@@ -112,6 +112,16 @@ pub fn remove_programs<'s>(rng: &mut Rng, specs: impl IntoIterator<Item = &'s mu
     }
 }
 
+/// Returns the limit of a start, if it has one; and makes some services hold no main command.
+pub fn random_start_limit(rng: &mut Rng, specs: &mut [Spec]) -> Option<StartLimit> {
+    for spec in specs.iter_mut().filter(|spec| !spec.is_main) {
+        spec.holds_main = !rng.percent(15);
+    }
+    let timeout = milliseconds(rng.pick(&[50, 1_000, 7_000]));
+    let then = rng.pick(&[StartTimeoutAction::StartMain, StartTimeoutAction::StopContainer]);
+    rng.percent(30).then_some(StartLimit { timeout, then })
+}
+
 /// Returns a main command: a plain one, or one that is described like a service.
 pub fn random_main(rng: &mut Rng) -> Spec {
     if rng.percent(50) {
@@ -197,6 +207,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         health: health.filter(|_| kind == Kind::Longrun),
         is_consumer: kind == Kind::Longrun && rng.percent(15),
         has_stop_command: kind == Kind::Oneshot && rng.percent(40),
+        holds_main: true,
         is_main: false,
         relays_stop_signal: false,
     }

@@ -97,6 +97,6 @@ impl Tree {
             after: node.after.iter().map(place).collect(),
             ..node.spec.clone()
         });
-        Setup { specs: specs.collect(), stop_timeout }
+        Setup { specs: specs.collect(), stop_timeout, start_limit: None }
     }
 }

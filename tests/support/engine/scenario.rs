@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, EndedByUs, EngineTime, Event, Exit, Id, Pid, ProbePurpose, ProbeResult, Report, Request, Role, SpawnError,
-    SpawnStep, Status, Supervisor, Target,
+    Action, EndedByUs, EngineTime, Event, Exit, Id, Pid, ProbePurpose, ProbeResult, Report, Request, Role, Setup,
+    SpawnError, SpawnStep, StartLimit, StartTimeoutAction, Status, Supervisor, Target,
 };
 
 use super::oracle::Oracle;
@@ -37,7 +37,18 @@ impl Scenario {
     }
 
     pub fn with_budget(builders: &[SpecBuilder], stop_timeout: Duration) -> Self {
-        let setup = setup(builders, stop_timeout);
+        Self::of(setup(builders, stop_timeout))
+    }
+
+    /// Returns the scenario of services whose start has a limit, after `Begin`.
+    pub fn limited(builders: &[SpecBuilder], timeout: Duration, then: StartTimeoutAction) -> Self {
+        let start_limit = Some(StartLimit { timeout, then });
+        let mut scenario = Self::of(Setup { start_limit, ..setup(builders, BUDGET) });
+        scenario.send(Event::Begin);
+        scenario
+    }
+
+    fn of(setup: Setup) -> Self {
         Self {
             oracle: Oracle::new(&setup),
             names: setup.specs.iter().map(|spec| spec.name.to_string()).collect(),

@@ -12,7 +12,8 @@ use stepdown::supervise::{
 };
 
 use super::behaviour::{
-    Behaviour, make_crashing, make_unkillable, random_behaviour, random_main, random_spec, remove_programs,
+    Behaviour, make_crashing, make_unkillable, random_behaviour, random_main, random_spec, random_start_limit,
+    remove_programs,
 };
 use super::external_events::{ExternalEvent, Notification};
 use super::oracle::{Oracle, Property};
@@ -108,7 +109,8 @@ impl Simulation {
         }
         let mut programs = Rng::new(!seed ^ (1 << 41));
         remove_programs(&mut programs, &mut specs);
-        let setup = Setup { specs: specs.clone(), stop_timeout };
+        let start_limit = random_start_limit(&mut Rng::new(!seed ^ (1 << 42)), &mut specs);
+        let setup = Setup { specs: specs.clone(), stop_timeout, start_limit };
         let mut simulation = Self {
             seed,
             oracle: Oracle::new(&setup),

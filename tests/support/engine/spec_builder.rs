@@ -150,6 +150,12 @@ impl SpecBuilder {
         self
     }
 
+    /// The main command does not wait until it is up.
+    pub fn not_awaited(mut self) -> Self {
+        self.spec.holds_main = false;
+        self
+    }
+
     /// It has a stop command.
     pub fn stop_command(mut self) -> Self {
         self.spec.has_stop_command = true;
@@ -177,5 +183,5 @@ pub fn setup(builders: &[SpecBuilder], stop_timeout: Duration) -> Setup {
             ..draft.spec.clone()
         })
         .collect();
-    Setup { specs, stop_timeout }
+    Setup { specs, stop_timeout, start_limit: None }
 }

@@ -84,15 +84,15 @@ impl Oracle {
         let removed = self.services[id.0].removed;
         self.check(!removed, Property::ARemovedServiceEndsAndStaysAway, || format!("{id:?} starts"));
         self.services[id.0].was_started = true;
+        self.services[id.0].was_ever_started = true;
         for on in &spec.requires {
             self.check(self.satisfies_requires(*on), Property::NothingStartsBeforeItsRequirementsAreUp, || {
                 format!("{id:?} on {on:?}")
             });
         }
         for on in &spec.after {
-            self.check(self.satisfies_after(*on), Property::NothingStartsBeforeItsAfterIsSatisfied, || {
-                format!("{id:?} on {on:?}")
-            });
+            let is_free = self.satisfies_after(*on) || (self.main() == Some(id) && !self.holds_main(*on));
+            self.check(is_free, Property::NothingStartsBeforeItsAfterIsSatisfied, || format!("{id:?} on {on:?}"));
         }
         self.services[id.0].state = ServiceState::SpawnRequested(Role::Run);
     }

@@ -64,6 +64,9 @@ impl Oracle {
                 format!("no next run was announced: {:?}", obligations.periodic_ends)
             });
         }
+        self.check_start();
+        let left = &obligations.start_timed_out;
+        self.check(left.is_none(), Property::TheStartHasALimit, || format!("not reported: {left:?}"));
         if self.exit.is_some() {
             let deadline = engine.deadline();
             self.check(deadline.is_none(), Property::ThereIsExactlyOneExitAndItIsLast, || {
@@ -131,7 +134,8 @@ impl Oracle {
         let whole = self.stop.as_ref().map(|stop| stop.over_at.map_or(stop.total, |at| at.plus(REAP_GRACE)));
         let probes = self.ids().filter_map(|id| self.next_probe(id));
         let main_wait = self.main_wait_report_at();
-        self.ids().filter_map(of_service).chain(probes).chain(whole).chain(main_wait).min()
+        let start = self.start.as_ref().filter(|_| self.running()).map(|start| start.by);
+        self.ids().filter_map(of_service).chain(probes).chain(whole).chain(main_wait).chain(start).min()
     }
 
     /// Returns when it is reported what the main command waits for.

@@ -59,6 +59,8 @@ impl Oracle {
 
     /// What follows at once.
     pub fn propagate(&mut self) {
+        self.fail_dependents();
+        self.advance_start();
         self.advance_time();
         self.fail_dependents();
         self.end_if_nothing_is_left();
@@ -90,6 +92,7 @@ impl Oracle {
             return;
         }
         self.begun = true;
+        self.begin_start();
         for _ in self.ids() {
             for id in self.ids() {
                 for on in self.services[id.0].spec.requires.clone() {

@@ -17,6 +17,7 @@ mod reload;
 mod reports;
 mod requests;
 mod run_ends;
+mod start_limit;
 mod stop;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -24,10 +25,11 @@ use std::time::Duration;
 
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{EngineTime, Exit, Id, Pid, Readiness, Role, Setup, Target};
+use stepdown::supervise::{EngineTime, Exit, Id, Pid, Readiness, Role, Setup, StartLimit, Target};
 
 pub use model::{NEVER, ProbeModel, ProcessModel, Reason, RunEnd, ServiceModel, ServiceState, Stopping};
 pub use property::Property;
+use start_limit::StartModel;
 
 /// The oracle.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +59,10 @@ pub struct Oracle {
     pub free: BTreeSet<Id>,
     /// The services that the last reload has added.
     pub added: Vec<Id>,
+    pub start_limit: Option<StartLimit>,
+    pub start: Option<StartModel>,
+    /// The start took too long: the main command waits for nothing any more.
+    pub main_is_released: bool,
     /// What the step under way still has to do.
     pub obligations: Obligations,
 }
@@ -93,6 +99,8 @@ pub struct Obligations {
     pub unpropagated_failures: VecDeque<Id>,
     /// Essential ones among those that have ended for good.
     pub essentials: Vec<Id>,
+    /// The start took too long: must be reported with these.
+    pub start_timed_out: Option<BTreeSet<Id>>,
     /// In the step of a reload: the services that it may affect.
     pub reload: Option<BTreeSet<Id>>,
     /// Definitions have changed: which services fail by that is not known yet.
@@ -103,7 +111,13 @@ impl Oracle {
     pub fn new(setup: &Setup) -> Self {
         let services: Vec<ServiceModel> = setup.specs.iter().cloned().map(ServiceModel::new).collect();
         let main = services.iter().position(|service| service.spec.is_main).map(Id);
-        let mut oracle = Self { main, services, stop_timeout: setup.stop_timeout, ..Self::default() };
+        let mut oracle = Self {
+            main,
+            services,
+            stop_timeout: setup.stop_timeout,
+            start_limit: setup.start_limit,
+            ..Self::default()
+        };
         oracle.update_edges();
         oracle
     }

@@ -84,6 +84,8 @@ pub struct ServiceModel {
     pub began: EngineTime,
     /// It was started since its definition was applied.
     pub was_started: bool,
+    /// It was started at any time.
+    pub was_ever_started: bool,
     /// Its new definition after a reload.
     pub pending_spec: Option<Spec>,
     /// A reload has removed it.
@@ -109,6 +111,7 @@ impl ServiceModel {
             watchdog: spec.watchdog,
             began: EngineTime::default(),
             was_started: false,
+            was_ever_started: false,
             pending_spec: None,
             removed: false,
             failing: None,
@@ -150,6 +153,7 @@ pub enum Reason {
     Main,
     Essential(Id),
     Unhealthy(Id),
+    StartTimedOut,
     NothingLeft,
 }
 

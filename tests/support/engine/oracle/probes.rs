@@ -224,7 +224,7 @@ impl Oracle {
     pub fn may_start(&self, id: Id) -> bool {
         let spec = &self.services[id.0].spec;
         spec.requires.iter().all(|on| self.satisfies_requires(*on))
-            && spec.after.iter().all(|on| self.satisfies_after(*on))
+            && spec.after.iter().all(|on| self.satisfies_after(*on) || (spec.is_main && !self.holds_main(*on)))
     }
 
     /// Checks that each due probe was started, and that nothing is probed that is not there.

@@ -33,6 +33,7 @@ pub enum Property {
     AFailedRequirementFailsItsWaitingDependents,
     ALateReadinessIsAFailure,
     AOneshotThatTakesTooLongHasFailed,
+    TheStartHasALimit,
     ForwardedSignalsReachOnlyALivingMain,
     EveryLiveProcessAtTheEndIsNamed,
     AWaitingMainCommandIsReported,

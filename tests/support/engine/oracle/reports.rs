@@ -83,6 +83,7 @@ impl Oracle {
                     format!("{id:?} has no leftovers to abandon")
                 });
             }
+            Report::StartTimedOut { on, .. } => self.judge_start_timed_out(on),
             Report::Stopping { reason } => self.judge_reason(reason),
             Report::Done { id, again, .. } => {
                 let waits =
@@ -200,6 +201,7 @@ impl Oracle {
             (StopReason::Requested, Some(Reason::Requested)) | (StopReason::NothingLeft, Some(Reason::NothingLeft)) => {
                 true
             }
+            (StopReason::StartTimedOut { .. }, Some(Reason::StartTimedOut)) => true,
             (StopReason::Main(exit), Some(Reason::Main)) => Some(*exit) == self.main_exit,
             (StopReason::Unhealthy(id), Some(Reason::Unhealthy(unhealthy))) => *id == unhealthy,
             (StopReason::Essential(id, _), Some(Reason::Essential(_))) => self.obligations.essentials.contains(id),

@@ -23,7 +23,7 @@ impl Oracle {
             return;
         }
         self.blocked_code = self.main().filter(|id| !self.services[id.0].was_started).and_then(|_| {
-            let failing = |id: Id| self.services[id.0].failing.filter(|_| !self.satisfies_after(id));
+            let failing = |id: Id| self.services[id.0].failing.filter(|_| self.holds_main(id));
             self.ids().filter(|id| self.main != Some(*id)).find_map(failing)
         });
         let layers: BTreeMap<Id, u32> = self.ids().map(|id| (id, self.later_layers(id))).collect();
@@ -173,6 +173,7 @@ impl Oracle {
             Reason::Signal(_) | Reason::Requested => main.or(self.blocked_code).unwrap_or(0),
             Reason::Essential(id) => self.services[id.0].code.expect("an essential service that ended has a code"),
             Reason::Unhealthy(_) => 1,
+            Reason::StartTimedOut => 2,
             Reason::NothingLeft => self.last_failure.unwrap_or(0),
         }
     }
