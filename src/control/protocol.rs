@@ -57,6 +57,13 @@ pub enum ControlRequest {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wait_ms: Option<u64>,
     },
+    /// Do not start a service again when its run ends.
+    Once {
+        /// Its name.
+        service: String,
+        /// Start it first, if it is not there; otherwise a start that is still to come is cancelled.
+        start: bool,
+    },
     /// Have these services re-read what they are configured with; without any, re-read the whole tree.
     Reload {
         /// Their names.
@@ -134,6 +141,7 @@ impl ControlRequest {
             Self::Health {}
             | Self::Shutdown { .. }
             | Self::Signal { .. }
+            | Self::Once { .. }
             | Self::Env { .. }
             | Self::Timings {}
             | Self::Doctor {} => false,

@@ -49,6 +49,9 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
         Event::Request(Request::Start(id)) => format!("{} verb=start", of("request", *id)),
         Event::Request(Request::Stop(id)) => format!("{} verb=stop", of("request", *id)),
         Event::Request(Request::Restart(id)) => format!("{} verb=restart", of("request", *id)),
+        Event::Request(Request::Once { id, start }) => {
+            format!("{} verb=once start={}", of("request", *id), yes_or_no(*start))
+        }
     }
 }
 

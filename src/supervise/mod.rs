@@ -230,6 +230,7 @@ impl Event {
             | Self::Due { id }
             | Self::IdReleased { id } => Some(*id),
             Self::Request(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
+            Self::Request(Request::Once { id, .. }) => Some(*id),
             Self::Begin
             | Self::Tick
             | Self::StopSignal(_)
@@ -253,6 +254,13 @@ pub enum Request {
     Stop(Id),
     /// Stop it alone and start it again at once; start it if it is not there.
     Restart(Id),
+    /// Do not start it again when its run ends (a longrun).
+    Once {
+        /// The service.
+        id: Id,
+        /// Whether it is started first if it is not there; otherwise a start that is still to come is cancelled.
+        start: bool,
+    },
 }
 
 /// What to do.

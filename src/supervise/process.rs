@@ -311,6 +311,9 @@ impl Supervisor {
     /// The command has ended and so has its finish script, if there is one and it could be started.
     fn after_end(&mut self, id: Id, end: End, finish: Option<Exit>) {
         let succeeded = self.succeeded(id, end);
+        if self.was_last_run(id) {
+            return;
+        }
         let service = &self.services[id];
         if !service.wanted {
             self.set(id, State::Down);
@@ -347,6 +350,7 @@ impl Supervisor {
         if self.is_main(id) {
             self.set(id, State::Down);
             self.main_ended(Exit::Code(code), code);
+        } else if self.was_last_run(id) {
         } else if self.services[id].wanted && self.services[id].pending_spec.is_some() {
             self.set(id, State::Waiting { reported: false });
         } else if self.services[id].wanted {

@@ -126,7 +126,7 @@ impl Supervisor {
 
     fn change(&mut self, id: Id, spec: Spec) {
         let service = &mut self.services[id];
-        (service.removed, service.stopped_manually) = (false, false);
+        (service.removed, service.stopped_manually, service.once) = (false, false, false);
         service.wanted = spec.start == Start::Wanted || (service.wanted && spec.start == Start::Down);
         service.pending_spec = Some(Box::new(spec));
         match service.state {

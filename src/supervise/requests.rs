@@ -1,9 +1,10 @@
 //! What is requested over the control socket: start, stop, restart. Ignored once the container stops.
 
 use super::spec::Start;
-use super::state::{Cause, ServiceRuntime, State, at_rest, ending, running, spawning};
+use super::state::{Cause, ServiceRuntime, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
 use super::{Id, Phase};
+use crate::config::service::Kind;
 
 impl Supervisor {
     /// Starts it and, before it, what it requires.
@@ -25,6 +26,7 @@ impl Supervisor {
             let is_new = idle || !service.wanted;
             service.wanted = true;
             service.stopped_manually = false;
+            service.once = false;
             service.next_start_is_restart = false;
             if idle {
                 service.history = Default::default();
@@ -118,6 +120,47 @@ impl Supervisor {
             }
             State::Unkillable { .. } | State::Scheduled | State::Resting | State::Done => {}
         }
+    }
+
+    /// Its run is the last one: of what runs, or of what is started now.
+    pub(super) fn once_requested(&mut self, id: Id, start: bool) {
+        if !self.container.is_running() || self.is_main(id) || self.services[id].removed {
+            return;
+        }
+        if start {
+            self.start_requested(id);
+        }
+        let service = &mut self.services[id];
+        if !service.wanted || service.spec.kind == Kind::Oneshot {
+            return;
+        }
+        match service.state {
+            State::Spawning | State::Starting { .. } | State::Up { .. } => service.once = true,
+            pending!() if start => service.once = true,
+            pending!() => {
+                self.stop_after_run(id);
+                self.to_evaluate.push_back(id);
+            }
+            ending!() | State::FinishSpawning { .. } => self.stop_after_run(id),
+            State::StopCommandSpawning | State::Unkillable { .. } | at_rest!() => {}
+        }
+    }
+
+    /// It is not started again: as if it had been stopped manually.
+    fn stop_after_run(&mut self, id: Id) {
+        let service = &mut self.services[id];
+        (service.wanted, service.once) = (false, false);
+        (service.stopped_manually, service.stopped_with) = (true, None);
+    }
+
+    /// Whether the run that has ended was the last one; it is down then.
+    pub(super) fn was_last_run(&mut self, id: Id) -> bool {
+        let is_last = self.services[id].once && self.services[id].wanted;
+        if is_last {
+            self.stop_after_run(id);
+            self.set(id, State::Down);
+        }
+        is_last
     }
 
     /// It must not run, while the container goes on: it is stopped once nothing that requires it has a process, or is

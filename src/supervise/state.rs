@@ -42,6 +42,8 @@ pub(super) struct ServiceRuntime {
     pub(super) watchdog: Option<Duration>,
     /// It was stopped manually, and may be started again: the container waits for that.
     pub(super) stopped_manually: bool,
+    /// Its run is the last one until a start is requested: then it is as stopped manually.
+    pub(super) once: bool,
     /// Which one was stopped manually, where it was stopped because it requires that one.
     pub(super) stopped_with: Option<Id>,
     /// Its new definition after a reload, applied once its process has ended.
@@ -73,6 +75,7 @@ impl ServiceRuntime {
             probe_state: ProbeState::default(),
             watchdog: spec.watchdog,
             stopped_manually: false,
+            once: false,
             stopped_with: None,
             pending_spec: None,
             removed: false,

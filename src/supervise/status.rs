@@ -20,7 +20,7 @@ impl Supervisor {
                     id,
                     name: service.spec.name.clone(),
                     state: phase.state(),
-                    wanted: service.wanted,
+                    wanted: service.wanted && !service.once,
                     pid: service.state.pid(),
                     since: service.since,
                     restarts: service.restarts,

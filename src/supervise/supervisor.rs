@@ -166,6 +166,7 @@ impl Supervisor {
             Event::Request(Request::Start(id)) => self.start_requested(id),
             Event::Request(Request::Stop(id)) => self.stop_requested(id),
             Event::Request(Request::Restart(id)) => self.restart_requested(id),
+            Event::Request(Request::Once { id, start }) => self.once_requested(id, start),
             Event::Forward(signal) => self.forward(signal),
             Event::Spawned { id, pid } => self.spawned(id, pid),
             Event::SpawnFailed { id, why } => self.spawn_failed(id, why),

@@ -39,14 +39,14 @@ impl FakeServer {
 const WELL: &str = concat!(
     r#"{"ok":{"mode":"root","identity":{"name":"app","uid":1000,"gid":1000,"groups":[1000]},"kept":[],"reasons":[],"#,
     r#""uptime_ms":61000,"stopping":false,"revision":5,"services":[{"name":"web","kind":"longrun","state":"up","#,
-    r#""wanted":true,"skipped":false,"pid":42,"since_ms":1200,"uptime_ms":1250,"restarts":0,"last_exit":null,"#,
+    r#""wanted":true,"skipped":false,"pid":42,"paused":false,"since_ms":1200,"uptime_ms":1250,"restarts":0,"last_exit":null,"#,
     r#""why":null,"waits_for":[],"healthy":null,"status_text":null,"usage":null}]}}"#,
     "\n"
 );
 const FAILED: &str = concat!(
     r#"{"ok":{"mode":"user","identity":{"name":"1000","uid":1000,"gid":0,"groups":[0]},"kept":[],"reasons":[],"#,
     r#""uptime_ms":5,"stopping":false,"revision":6,"services":[{"name":"web","kind":"longrun","state":"failed","#,
-    r#""wanted":false,"skipped":false,"pid":null,"since_ms":1200,"uptime_ms":null,"restarts":10,"#,
+    r#""wanted":false,"skipped":false,"pid":null,"paused":false,"since_ms":1200,"uptime_ms":null,"restarts":10,"#,
     r#""last_exit":{"code":3},"why":{"limit":{"failures":10,"last":{"ended":{"code":3}}}},"waits_for":[],"next_run":null,"healthy":null,"status_text":null,"log_trouble":null,"#,
     r#""usage":null}]}}"#,
     "\n"

@@ -170,3 +170,50 @@ fn requests_are_ignored_once_the_container_stops() {
     scenario.request_restart("db");
     assert!(scenario.take_actions().is_empty());
 }
+
+#[test]
+fn a_run_that_is_the_last_one_goes_on_and_nothing_is_started_after_it() {
+    let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db")]);
+    ["db", "web"].iter().for_each(|name| scenario.executed(name));
+    scenario.take_actions();
+    scenario.request_once("db", false);
+    scenario.wait(100.0);
+    assert_eq!((scenario.signals(), scenario.state("db"), scenario.status("db").wanted), (vec![], "up", false));
+    scenario.exits("db", 1);
+    scenario.wait(100.0);
+    assert_eq!((scenario.state("db"), scenario.state("web"), scenario.started()), ("down", "up", vec![]));
+    scenario.request_start("db");
+    assert_eq!((scenario.started(), scenario.status("db").wanted), (vec!["db".to_owned()], true));
+    scenario.executed("db");
+    scenario.exits("db", 1);
+    assert_eq!(scenario.state("db"), "backoff", "a start is one for good");
+}
+
+#[test]
+fn what_is_down_is_started_once_or_stays_down() {
+    let mut scenario = Scenario::begun(&[longrun("db").start(Start::Down), longrun("web")]);
+    scenario.request_once("db", false);
+    assert_eq!(scenario.state("db"), "down");
+    scenario.request_once("db", true);
+    scenario.executed("db");
+    assert_eq!(scenario.state("db"), "up");
+    scenario.exits("db", 0);
+    assert_eq!(scenario.state("db"), "down");
+    scenario.executed("web");
+    scenario.exits("web", 1);
+    assert_eq!(scenario.state("web"), "backoff");
+    scenario.request_once("web", false);
+    assert_eq!(scenario.state("web"), "down", "its next start is cancelled");
+    assert_eq!(scenario.exit(), None, "both may be started again");
+}
+
+#[test]
+fn one_that_is_ending_is_not_started_once_more() {
+    let mut scenario = Scenario::begun(&[longrun("db"), longrun("web")]);
+    scenario.executed("db");
+    scenario.request_restart("db");
+    scenario.take_actions();
+    scenario.request_once("db", true);
+    scenario.exits("db", 0);
+    assert_eq!((scenario.state("db"), scenario.started()), ("down", vec![]));
+}

@@ -53,6 +53,10 @@ impl EventLoop<'_> {
             ControlRequest::Restart { services, wait_ms } => {
                 self.change(call, ManualChange::Restart, &services, wait_ms)
             }
+            ControlRequest::Once { service, start } => {
+                let accepted = self.run_once(service, start);
+                call.respond(response(accepted.map(|()| Accepted {})));
+            }
             ControlRequest::Reload { services } if services.is_empty() => self.reload_tree(call),
             ControlRequest::Reload { services } => self.reload_services(call, &services),
             ControlRequest::Signal { service, signal, group } => {
@@ -202,6 +206,15 @@ impl EventLoop<'_> {
             Some(wait_ms.unwrap_or(0)),
             WaitFor::States { ids, until, requested: true, with },
         );
+    }
+
+    fn run_once(&mut self, service: String, start: bool) -> Result<(), CommandRefused> {
+        let change = if start { ManualChange::Start } else { ManualChange::Stop };
+        let ids = self.control_handler.service_index.resolve_changeable(&[service], change);
+        for id in ids.and_then(|ids| self.unless_stopping(ids))? {
+            self.queue.push_back(Event::Request(Request::Once { id, start }));
+        }
+        Ok(())
     }
 
     fn awaitable(&self, names: &[String], until: Until) -> Result<Vec<Id>, CommandRefused> {

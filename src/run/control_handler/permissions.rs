@@ -62,7 +62,9 @@ impl EventLoop<'_> {
                     }
                 }
             }
-            ControlRequest::Env { service, .. } | ControlRequest::Logs { service, .. } => {
+            ControlRequest::Env { service, .. }
+            | ControlRequest::Logs { service, .. }
+            | ControlRequest::Once { service, .. } => {
                 self.permit_own(caller, std::slice::from_ref(service))
             }
             ControlRequest::Signal { .. } => Ok(()),

@@ -19,6 +19,7 @@ use crate::control::service_index::CommandRefused;
 use crate::control::snapshot;
 use crate::inspect::usage;
 use crate::supervise::{Id, Phase, Pid, Status, StatusState};
+use crate::sys::process::stat::ProcessStat;
 use crate::text::shown;
 
 /// How long measured resource usage is used again: measuring visits every process.
@@ -31,6 +32,9 @@ impl EventLoop<'_> {
     pub(super) fn snapshot(&mut self, mut services: Vec<ServiceStatus>, caller: Uid) -> Snapshot {
         let stopping = self.is_stopping();
         let revision = snapshot::revision(stopping, &services);
+        for it in &mut services {
+            it.paused = it.pid.and_then(ProcessStat::read).is_some_and(|stat| stat.is_stopped());
+        }
         self.refresh_usage();
         if let Some((_, usage)) = &self.control_handler.usage {
             for it in &mut services {

@@ -63,7 +63,7 @@ pub(in crate::s6_commands) fn s6_svc(mut call: Call) -> CommandResult {
     };
     let before = service.status().map_err(control)?;
     for letter in letters {
-        command(&call, &service, letter).map_err(control)?;
+        command(&service, letter).map_err(control)?;
     }
     let Some(goal) = goal else { return Ok(0) };
     let mut restarts = Restarts::default();
@@ -79,7 +79,7 @@ fn signal_letter(name: &[u8]) -> Result<u8, Failure> {
     letter.ok_or_else(|| Failure::wrong(format!("{shown} is not in the list of user-available signals")))
 }
 
-fn command(call: &Call, service: &Supervised, letter: u8) -> Result<(), ClientError> {
+fn command(service: &Supervised, letter: u8) -> Result<(), ClientError> {
     let services = vec![service.name.clone()];
     let change = |request: ControlRequest| crate::control::client::send_request::<Waited>(&request).map(drop);
     if let Some((_, signal)) = SIGNALS.iter().find(|(known, _)| *known == letter) {
@@ -96,13 +96,9 @@ fn command(call: &Call, service: &Supervised, letter: u8) -> Result<(), ClientEr
         b'u' | b'U' => change(ControlRequest::Start { services, wait_ms: None }),
         b'd' | b'D' => change(ControlRequest::Stop { services, wait_ms: None }),
         b'r' => change(ControlRequest::Restart { services, wait_ms: None }),
-        b'o' => {
-            call.warn("-o: the service is started, and again when it ends: its restart policy decides");
-            change(ControlRequest::Start { services, wait_ms: None })
-        }
-        b'O' | b'Q' => {
-            call.warn("-O: the service is started again when it ends: its restart policy decides");
-            Ok(())
+        b'o' | b'O' | b'Q' => {
+            let once = ControlRequest::Once { service: service.name.clone(), start: letter == b'o' };
+            send_request::<Accepted>(&once).map(drop)
         }
         // `-x`: its supervisor is PID 1, which does not end with one service.
         _ => Ok(()),

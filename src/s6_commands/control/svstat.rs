@@ -65,6 +65,7 @@ struct PrintedState {
     is_wanted: bool,
     is_normally_up: bool,
     is_ready: bool,
+    is_paused: bool,
     last_exit: Option<LastExit>,
     /// How long it has been up or down.
     lasts: Duration,
@@ -146,6 +147,7 @@ impl PrintedState {
             is_wanted: status.wanted,
             is_normally_up: !service.directory.join("down").exists(),
             is_ready,
+            is_paused: is_up && status.paused,
             last_exit: status.last_exit.clone(),
             lasts: status.uptime_ms.filter(|_| is_up).map_or(since, Duration::from_millis),
             ready_for: since,
@@ -164,9 +166,11 @@ impl PrintedState {
         };
         line += &format!(" {} seconds", self.lasts.as_secs());
         let is_up = self.pid.is_some();
+        // In the order of the original.
         let notes = [
             (is_up && !self.is_normally_up, ", normally down"),
             (!is_up && self.is_normally_up, ", normally up"),
+            (is_up && self.is_paused, ", paused"),
             (!is_up && self.is_wanted, ", want up"),
             (is_up && !self.is_wanted, ", want down"),
         ];
@@ -183,8 +187,7 @@ impl PrintedState {
             StatusField::WantedUp => self.is_wanted.to_string(),
             StatusField::NormallyUp => self.is_normally_up.to_string(),
             StatusField::Ready => (self.pid.is_some() && self.is_ready).to_string(),
-            // A stopped process is not told apart.
-            StatusField::Paused => false.to_string(),
+            StatusField::Paused => (self.pid.is_some() && self.is_paused).to_string(),
             StatusField::Pid | StatusField::Pgid => self.pid.unwrap_or(-1).to_string(),
             StatusField::ExitCode => match (self.pid, &self.last_exit) {
                 (None, Some(LastExit::Code(code))) => code.to_string(),
@@ -227,6 +230,7 @@ mod tests {
             is_wanted: true,
             is_normally_up: true,
             is_ready: true,
+            is_paused: false,
             last_exit: Some(LastExit::Code(3)),
             lasts: Duration::from_millis(7900),
             ready_for: Duration::from_secs(6),
@@ -243,6 +247,8 @@ mod tests {
         assert_eq!(up().line(false), "up (pid 42 pgid 42) 7 seconds, ready 6 seconds");
         let unwanted = PrintedState { is_wanted: false, is_normally_up: false, is_ready: false, ..up() };
         assert_eq!(unwanted.line(false), "up (pid 42 pgid 42) 7 seconds, normally down, want down");
+        let paused = PrintedState { is_paused: true, is_wanted: false, is_ready: false, ..up() };
+        assert_eq!(paused.line(false), "up (pid 42 pgid 42) 7 seconds, paused, want down");
         let down = PrintedState { pid: None, is_ready: false, ..up() };
         assert_eq!(down.line(false), "down (exitcode 3) 7 seconds, normally up, want up");
         let killed = PrintedState { last_exit: Some(LastExit::Signal("SIGKILL".into())), is_wanted: false, ..down };

@@ -39,6 +39,11 @@ impl ProcessStat {
         matches!(self.field(3), Some("Z" | "X"))
     }
 
+    /// Returns whether the process is stopped by a signal, and not by a debugger.
+    pub fn is_stopped(&self) -> bool {
+        self.field(3) == Some("T")
+    }
+
     /// Returns a field by its number in the manual; the state, which follows the name, is the third.
     pub fn field(&self, number: usize) -> Option<&str> {
         let fields = std::str::from_utf8(self.line.get(self.after_name..)?).ok()?;

@@ -76,11 +76,11 @@ impl Simulation {
         for _ in 0..self.rng.pick(&[0, 0, 2, 12]) {
             let id = Id(usize::try_from(self.rng.below(services)).unwrap_or(0));
             let at = EngineTime(milliseconds(self.rng.between(0, duration + 1_000)));
-            let request = self.rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id)]);
+            let request = random_request(&mut self.rng, id);
             self.schedule(at, ExternalEvent::Direct(Event::Request(request)));
             if self.rng.percent(30) {
                 // A request is followed by another one.
-                let again = self.rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id)]);
+                let again = random_request(&mut self.rng, id);
                 let soon = at.plus(milliseconds(self.rng.between(0, 200)));
                 self.schedule(soon, ExternalEvent::Direct(Event::Request(again)));
             }
@@ -116,4 +116,9 @@ impl Simulation {
         let pause = milliseconds(self.rng.between(low, high));
         self.schedule(self.now.plus(pause), external);
     }
+}
+
+fn random_request(rng: &mut Rng, id: Id) -> Request {
+    let once = Request::Once { id, start: rng.percent(50) };
+    rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id), once])
 }

@@ -145,6 +145,10 @@ impl Scenario {
         self.send(Event::Request(Request::Stop(self.id(name))));
     }
 
+    pub fn request_once(&mut self, name: &str, start: bool) {
+        self.send(Event::Request(Request::Once { id: self.id(name), start }));
+    }
+
     pub fn request_restart(&mut self, name: &str) {
         self.send(Event::Request(Request::Restart(self.id(name))));
     }

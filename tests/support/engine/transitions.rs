@@ -23,6 +23,7 @@ pub enum Kind {
     Start,
     Stop,
     Restart,
+    Once,
     ProbeResult,
     KeepAlive,
     WatchdogTrigger,
@@ -33,7 +34,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Begin,
         Self::Spawned,
         Self::SpawnFailed,
@@ -50,6 +51,7 @@ impl Kind {
         Self::Start,
         Self::Stop,
         Self::Restart,
+        Self::Once,
         Self::ProbeResult,
         Self::KeepAlive,
         Self::WatchdogTrigger,
@@ -78,6 +80,7 @@ impl Kind {
             Event::Request(Request::Start(_)) => Self::Start,
             Event::Request(Request::Stop(_)) => Self::Stop,
             Event::Request(Request::Restart(_)) => Self::Restart,
+            Event::Request(Request::Once { .. }) => Self::Once,
             Event::ProbeResult { .. } => Self::ProbeResult,
             Event::KeepAlive { .. } => Self::KeepAlive,
             Event::WatchdogTrigger { .. } => Self::WatchdogTrigger,
@@ -95,6 +98,7 @@ impl Kind {
             Event::ProbeResult { id, .. } | Event::KeepAlive { id, .. } | Event::ExtendTimeout { id, .. } => Some(*id),
             Event::WatchdogTrigger { id } | Event::Due { id } | Event::IdReleased { id } => Some(*id),
             Event::Request(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
+            Event::Request(Request::Once { id, .. }) => Some(*id),
             Event::Begin | Event::Tick | Event::StopSignal(_) | Event::Forward(_) => None,
             Event::Request(Request::Shutdown { .. }) => None,
         }
@@ -180,6 +184,7 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
         Kind::Due => None,
         Kind::Tick | Kind::StopSignal | Kind::Forward | Kind::Shutdown => None,
         Kind::Reload => (phase == Unkillable).then_some("nothing is reloaded while the container stops"),
+        Kind::Once => None,
         Kind::Start | Kind::Stop | Kind::Restart | Kind::KeepAlive | Kind::WatchdogTrigger | Kind::ExtendTimeout => {
             None
         }

@@ -30,6 +30,7 @@ impl Oracle {
             Event::Request(Request::Start(id)) => self.start_requested(id),
             Event::Request(Request::Stop(id)) => self.stop_requested(id),
             Event::Request(Request::Restart(id)) => self.restart_requested(id),
+            Event::Request(Request::Once { id, start }) => self.once_requested(id, start),
             Event::ProbeResult { id, result } => self.probe_result(id, &result),
             Event::KeepAlive { id, within } => self.alive_notification(id, within),
             Event::ExtendTimeout { id, by } => self.timeout_extended(id, by),

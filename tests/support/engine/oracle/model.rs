@@ -78,6 +78,8 @@ pub struct ServiceModel {
     pub end: Option<RunEnd>,
     /// It was stopped manually.
     pub stopped_manually: bool,
+    /// Its run is the last one.
+    pub once: bool,
     pub probe: ProbeModel,
     pub watchdog: Option<Duration>,
     /// When its command was last started, or should have been.
@@ -107,6 +109,7 @@ impl ServiceModel {
             code: None,
             end: None,
             stopped_manually: false,
+            once: false,
             probe: ProbeModel::default(),
             watchdog: spec.watchdog,
             began: EngineTime::default(),

@@ -68,7 +68,7 @@ impl Oracle {
 
     fn change(&mut self, id: Id, spec: Spec) {
         let service = &mut self.services[id.0];
-        (service.removed, service.stopped_manually) = (false, false);
+        (service.removed, service.stopped_manually, service.once) = (false, false, false);
         service.wanted = spec.start == Start::Wanted || (service.wanted && spec.start == Start::Down);
         let wanted = service.wanted;
         service.pending_spec = Some(spec);

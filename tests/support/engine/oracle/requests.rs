@@ -19,7 +19,7 @@ impl Oracle {
                 continue;
             }
             let news = idle || !service.wanted;
-            (service.wanted, service.stopped_manually) = (true, false);
+            (service.wanted, service.stopped_manually, service.once) = (true, false, false);
             if idle {
                 (service.failures, service.pauses, service.failing) = (0, 0, None);
                 service.state = ServiceState::Pending(now);
@@ -89,6 +89,39 @@ impl Oracle {
             }
             ServiceState::Live(ProcessModel { unkillable: true, .. }) => {}
             _ => self.start_requested(id),
+        }
+    }
+
+    pub fn once_requested(&mut self, id: Id, start: bool) {
+        if !self.running() || self.main() == Some(id) || self.services[id.0].removed {
+            return;
+        }
+        if start {
+            self.start_requested(id);
+        }
+        if !self.services[id.0].wanted || self.is_oneshot(id) {
+            return;
+        }
+        let service = &mut self.services[id.0];
+        match &service.state {
+            ServiceState::Live(proc)
+                if proc.role == Role::Run && proc.leader && !proc.stop_sent && proc.killed_at.is_none() =>
+            {
+                service.once = true;
+            }
+            ServiceState::Live(ProcessModel { unkillable: true, .. }) => {}
+            ServiceState::Pending(_) | ServiceState::WaitForProbing(_) if start => service.once = true,
+            ServiceState::Pending(_) | ServiceState::WaitForProbing(_) => {
+                service.state = ServiceState::Down;
+                (service.wanted, service.stopped_manually) = (false, true);
+            }
+            ServiceState::Live(_) => (service.wanted, service.stopped_manually, service.once) = (false, true, false),
+            ServiceState::Down
+            | ServiceState::SpawnRequested(_)
+            | ServiceState::FinishDue
+            | ServiceState::Resting(_)
+            | ServiceState::Done
+            | ServiceState::Failed => {}
         }
     }
 

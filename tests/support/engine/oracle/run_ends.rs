@@ -14,11 +14,17 @@ impl Oracle {
     /// The run and its finish script are over: what follows is the restart rule's.
     pub(super) fn conclude(&mut self, id: Id, finish: Option<Exit>) {
         let now = self.now;
-        let ServiceModel { spec, end, wanted, .. } = &mut self.services[id.0];
-        if self.stop.is_some() || !*wanted {
+        if self.stop.is_some() || !self.services[id.0].wanted {
             self.services[id.0].state = ServiceState::Down;
             return;
         }
+        if std::mem::take(&mut self.services[id.0].once) {
+            let service = &mut self.services[id.0];
+            (service.wanted, service.stopped_manually) = (false, true);
+            service.state = ServiceState::Down;
+            return;
+        }
+        let ServiceModel { spec, end, .. } = &mut self.services[id.0];
         if end.is_some_and(|end| end.requested) {
             self.services[id.0].state = ServiceState::Pending(now);
             return self.fail_if_requirement_failed(id);
