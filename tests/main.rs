@@ -54,6 +54,7 @@ mod rehearse;
 mod reload;
 mod runtimes;
 mod s6_commands;
+mod s6_container;
 mod s6_control;
 mod s6_overlay;
 mod s6_start;
