@@ -68,6 +68,7 @@ pub use paths::is_system_directory;
 pub use quote::shown_value;
 pub use read::read;
 pub use s6::is_read_directory;
+pub use s6::table::differences;
 pub use variables::VARIABLES;
 
 /// A file larger than this is refused unread: a configuration is small, a bomb is not (SECURITY 1.4).

@@ -41,7 +41,8 @@ pub fn variables(env: &BTreeMap<OsString, OsString>) -> Vec<String> {
             Some(Treatment::Ignored { reason }) if !is_unset(value) => {
                 notices.push(format!("{text}={} is ignored: {reason}", shown_value(value)));
             }
-            Some(Treatment::Ignored { .. } | Treatment::Honoured | Treatment::Refused { .. }) => {}
+            Some(Treatment::Ignored { .. } | Treatment::Honoured | Treatment::Differs { .. }) => {}
+            Some(Treatment::Refused { .. }) => {}
             None if text.starts_with(OF_BUILD) => {}
             None => {
                 let meant = suggest::nearest(text, table::rows(ItemScope::Variable).map(|row| row.item));
@@ -57,7 +58,7 @@ pub fn variables(env: &BTreeMap<OsString, OsString>) -> Vec<String> {
 pub fn honoured(drafts: &[Draft], env: &BTreeMap<OsString, OsString>) -> Vec<&'static str> {
     let set = table::rows(ItemScope::Variable).filter(|row| env.contains_key(OsStr::new(row.item)));
     let rows = drafts.iter().flat_map(|draft| draft.rows.iter().copied()).chain(set);
-    let items: BTreeSet<_> = rows.filter(|row| row.treatment == Treatment::Honoured).map(|row| row.item).collect();
+    let items: BTreeSet<_> = rows.filter(|row| row.is_honoured()).map(|row| row.item).collect();
     items.into_iter().collect()
 }
 

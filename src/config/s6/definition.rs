@@ -117,7 +117,7 @@ impl Reader<'_> {
         };
         for row in table::rows(scope).filter(|row| self.dir.has(row.item)).collect::<Vec<_>>() {
             match row.treatment {
-                Treatment::Honoured | Treatment::Ignored { .. } => self.rows.push(row),
+                Treatment::Honoured | Treatment::Differs { .. } | Treatment::Ignored { .. } => self.rows.push(row),
                 Treatment::Refused { write } => self.dir.problem(row.item, "is not available", write),
             }
         }

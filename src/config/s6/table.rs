@@ -23,6 +23,11 @@ pub enum ItemScope {
 pub enum Treatment {
     /// It has the effect that it has under s6-overlay.
     Honoured,
+    /// It has its effect, but for this.
+    Differs {
+        /// What differs, and why.
+        difference: &'static str,
+    },
     /// It has no effect.
     Ignored {
         /// Why, and what happens instead.
@@ -48,6 +53,10 @@ pub struct Row {
 
 const fn honoured(scope: ItemScope, item: &'static str) -> Row {
     Row { item, scope, treatment: Treatment::Honoured }
+}
+
+const fn differs(scope: ItemScope, item: &'static str, difference: &'static str) -> Row {
+    Row { item, scope, treatment: Treatment::Differs { difference } }
 }
 
 const fn ignored(scope: ItemScope, item: &'static str, reason: &'static str) -> Row {
@@ -151,7 +160,11 @@ pub const TABLE: &[Row] = &[
     refused(ItemScope::Legacy, "flag-newpidns", NO_NAMESPACE),
     refused(ItemScope::Legacy, "instance", NO_INSTANCES),
     refused(ItemScope::Legacy, "instances", NO_INSTANCES),
-    honoured(ItemScope::Variable, "S6_BEHAVIOUR_IF_STAGE2_FAILS"),
+    differs(
+        ItemScope::Variable,
+        "S6_BEHAVIOUR_IF_STAGE2_FAILS",
+        "with 2 the container ends with the code of the script that failed, where s6-overlay has 1: it says which failure it was",
+    ),
     honoured(ItemScope::Variable, "S6_CMD_ARG0"),
     honoured(ItemScope::Variable, "S6_CMD_RECEIVE_SIGNALS"),
     honoured(ItemScope::Variable, "S6_CMD_WAIT_FOR_SERVICES"),
@@ -183,6 +196,24 @@ pub const TABLE: &[Row] = &[
         "`/run` may have any owner and mode",
     ),
 ];
+
+impl Row {
+    /// Returns whether it has its effect.
+    pub fn is_honoured(&self) -> bool {
+        match self.treatment {
+            Treatment::Honoured | Treatment::Differs { .. } => true,
+            Treatment::Ignored { .. } | Treatment::Refused { .. } => false,
+        }
+    }
+}
+
+/// Returns what differs of these variables, each with its name.
+pub fn differences<'n>(variables: &'n [&str]) -> impl Iterator<Item = (&'static str, &'static str)> + 'n {
+    rows(ItemScope::Variable).filter(|row| variables.contains(&row.item)).filter_map(|row| match row.treatment {
+        Treatment::Differs { difference } => Some((row.item, difference)),
+        Treatment::Honoured | Treatment::Ignored { .. } | Treatment::Refused { .. } => None,
+    })
+}
 
 /// Returns the rows of a scope.
 pub fn rows(scope: ItemScope) -> impl Iterator<Item = &'static Row> {

@@ -64,9 +64,7 @@ impl EventLoop<'_> {
             }
             ControlRequest::Env { service, .. }
             | ControlRequest::Logs { service, .. }
-            | ControlRequest::Once { service, .. } => {
-                self.permit_own(caller, std::slice::from_ref(service))
-            }
+            | ControlRequest::Once { service, .. } => self.permit_own(caller, std::slice::from_ref(service)),
             ControlRequest::Signal { .. } => Ok(()),
             ControlRequest::Shutdown { .. }
             | ControlRequest::Reload { .. }
