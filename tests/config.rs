@@ -8,6 +8,7 @@ mod main_command;
 mod probe;
 mod reference;
 mod s6;
+mod s6_bad_input;
 mod s6_bundles;
 mod s6_definitions;
 mod s6_image;

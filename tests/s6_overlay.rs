@@ -228,6 +228,21 @@ fn the_hook_adds_services_before_the_tree_is_final() {
 }
 
 #[test]
+fn what_is_wrong_after_the_hook_names_the_files_as_what_is_wrong_before_it() {
+    if !possible() {
+        return;
+    }
+    let broken = "#!/bin/sh\ncd /etc/services.d && mkdir web && echo '#!/bin/sh' > web/run\n";
+    let container = script(container(), "init", "true").s6("hook", broken);
+    let container = container.env("S6_STAGE2_HOOK", "/etc/s6-overlay/hook");
+    let services = container.services();
+    let ended = container.run().expect(100);
+    let what =
+        "/etc/services.d/web/run: is not executable; s6-overlay would try to execute it again and again; chmod +x";
+    ended.assert_line(&format!("{what} {}/web/run", services.display()));
+}
+
+#[test]
 fn a_hook_that_fails_is_a_warning_unless_the_image_stops_then() {
     if !possible() {
         return;

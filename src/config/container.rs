@@ -253,6 +253,19 @@ pub struct OwnOptions {
     pub hard_links: HardLinks,
     /// Whether its owner is changed although another user may have moved a file there.
     pub take_over: bool,
+    /// What follows if its user or group is in no account file.
+    pub unknown_owner: UnknownOwner,
+}
+
+/// What follows if the user or group of an `[[own]]` is in no account file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownOwner {
+    /// The container does not start.
+    Refuse,
+    /// The tree is left as it is, which is reported (`fix-attrs.d`).
+    Skip,
+    /// These ids are its owner (`fix-attrs.d`).
+    Ids(Uid, Gid),
 }
 
 impl Default for OwnOptions {
@@ -269,6 +282,7 @@ impl Default for OwnOptions {
             exclude: Vec::new(),
             hard_links: HardLinks::SameOwner,
             take_over: false,
+            unknown_owner: UnknownOwner::Refuse,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::container::{App, Directory, HardLinks, Own, OwnOptions, OwnWhen, UserRef};
+use super::container::{App, Directory, HardLinks, Own, OwnOptions, OwnWhen, UnknownOwner, UserRef};
 use super::file_report::FileReport;
 use super::quote::quoted;
 use super::toml_field::Field;
@@ -68,6 +68,7 @@ fn options(table: &Table<'_>, report: &mut FileReport<'_>) -> OwnOptions {
             .and_then(|field| field.choice(&HARD_LINKS, report))
             .unwrap_or(default.hard_links),
         take_over: flag("take_over", default.take_over, report),
+        unknown_owner: UnknownOwner::Refuse,
     }
 }
 

@@ -9,7 +9,7 @@ use super::native::Omission;
 use super::scripts::{self, ScriptRole, TranslatedScript};
 use super::source_files::SourceFiles;
 use super::{Imported, ImportedService};
-use crate::config::container::Own;
+use crate::config::container::{Own, UnknownOwner};
 use crate::config::s6_overlay::container_path;
 use crate::config::search_path::PathSource;
 use crate::config::service::{Command, Kind, RunAs, Service};
@@ -48,6 +48,8 @@ pub fn import(sources: &Sources) -> Result<Imported, Problems> {
     imported.container.is_not_s6 = s6.is_some();
     let declared_here = |own: &Own| sources.container.as_ref().is_some_and(|(path, _)| is_at(&own.at, path));
     imported.container.own = container.own.into_iter().filter(|own| !declared_here(own)).collect();
+    // The container file has no word for another one.
+    imported.container.own.iter_mut().for_each(|own| own.options.unknown_owner = UnknownOwner::Refuse);
     let given = sources.env.get(OsStr::new("PATH")).map(OsString::as_os_str);
     let path = container_path(given, s6.as_ref()).to_string_lossy().into_owned();
     for mut service in services.into_iter().filter(|service| !is_native(service)) {

@@ -78,7 +78,7 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
             no_new_privs = false;
             match service.s6 {
                 Some(_) => s6_without.push(service.name.as_str()),
-                None => reasons.push(without_no_new_privs(&format!("`{}` is", service.name))),
+                None => reasons.push(without_no_new_privs(&format!("`{}` has", service.name))),
             }
             if case.facts.no_new_privs {
                 no_way_back(service, notes);
@@ -105,7 +105,7 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
         stays.push(format!("this image was made for s6-overlay and runs as root, unless `drop = \"app\"`: {names}"));
     }
     if !s6_without.is_empty() {
-        reasons.push(without_no_new_privs("what was made for s6-overlay is"));
+        reasons.push(without_no_new_privs("what was made for s6-overlay has"));
     }
     let (drop, kept) = match case.switch_ability {
         SwitchAbility::User => (DropLevel::AlreadyUser, kept.intersection(case.facts.permitted)),
@@ -122,7 +122,7 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
 }
 
 fn without_no_new_privs(who: &str) -> String {
-    format!("{who} without no_new_privs: set in every other child instead")
+    format!("{who} no_new_privs off, for setuid programs such as sudo: PID 1 has it off too, every other process on")
 }
 
 /// Reports that no_new_privs of the runtime cannot be reset.

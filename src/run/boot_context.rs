@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::boot::s6_layout::S6State;
@@ -26,6 +26,7 @@ use crate::plan::checks::locate_all;
 use crate::plan::facts::Facts;
 use crate::plan::show::ReportLine;
 use crate::plan::{self, BootPlan, DropLevel, Step};
+use crate::rehearse::ServicesTree;
 use crate::run::notify_sockets::{self, Sockets};
 use crate::run::step_timer::StepTimer;
 use crate::run::{
@@ -49,6 +50,8 @@ pub struct BootContext {
     pub plan: BootPlan,
     /// The main command that the container was given.
     pub given_main: Vec<OsString>,
+    /// The tree of a rehearsal, whose files are elsewhere for its user.
+    pub origin: Option<ServicesTree>,
     /// The environment that the container was given.
     pub given: BTreeMap<OsString, OsString>,
     /// What services find in their environment.
@@ -144,7 +147,8 @@ impl BootContext {
     /// When it has become wrong.
     pub(super) fn read_again(&mut self, when: &str) -> Result<BootPlan, Error> {
         let sources = source::read(&source::ConfigPaths::installed(), self.given.clone(), self.given_main.clone());
-        self.config = config::read(&sources)?;
+        let on_host = |path: &Path| self.origin.as_ref().and_then(|tree| tree.on_host(path));
+        self.config = config::read(&sources).map_err(|problems| problems.files_at(on_host))?;
         self.facts = facts::read(&self.config);
         let mut second = plan::boot(&self.config, &self.facts).map_err(|error| key_lines::placed(error, &sources))?;
         locate_all(&mut second, doctor::host_context);

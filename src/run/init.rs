@@ -123,6 +123,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         facts,
         plan,
         given_main: main,
+        origin,
         given,
         environment,
         s6,

@@ -42,7 +42,10 @@ fn scripts_of_a_longrun_need_no_execute_bit() {
         web(definition("longrun", [("run", file("#!/bin/sh -e\nexec web\n")), ("finish", file("#!/bin/sh\n"))]));
     assert_eq!(service.command, Command::File(PathBuf::from(path("run"))));
     assert_eq!(service.finish.expect("a script").command, Command::File(PathBuf::from(path("finish"))));
-    assert_problems(definition("longrun", [("run", file("echo\n"))]), &["W/run: is not executable; chmod +x W/run"]);
+    assert_problems(
+        definition("longrun", [("run", file("echo\n"))]),
+        &["W/run: is not executable; s6-overlay would try to execute it again and again; chmod +x W/run"],
+    );
     let crlf = "#!/bin/sh\r\nexec web\r\n";
     assert_problems(
         definition("longrun", [("run", file(crlf))]),

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stepdown::config::container::{Own, OwnOptions, UserRef};
+use stepdown::config::container::{Own, OwnOptions, UnknownOwner, UserRef};
 use stepdown::config::service::{Command, GroupRef, RunAs, Service};
 use stepdown::config::values::{Gid, Uid, UserName};
 use stepdown::config::{Config, Content, Tree};
@@ -128,7 +128,7 @@ fn fix_attrs_becomes_ownership_that_is_established_at_boot() {
     sources.0.s6.fix_attrs = tree("/etc/fix-attrs.d", [("01", file(text))]);
     let config = sources.config();
     let place = |line| stepdown::error::Place::line("/etc/fix-attrs.d/01", line);
-    let own = |path: &str, user, group, recursive, (mode, dir_mode), line| Own {
+    let own = |path: &str, user, group, recursive, (mode, dir_mode), line, unknown_owner| Own {
         path: path.into(),
         user,
         group,
@@ -137,6 +137,7 @@ fn fix_attrs_becomes_ownership_that_is_established_at_boot() {
             mode: Some(mode),
             dir_mode: Some(dir_mode),
             optional: true,
+            unknown_owner,
             ..OwnOptions::default()
         },
         at: place(line),
@@ -145,9 +146,25 @@ fn fix_attrs_becomes_ownership_that_is_established_at_boot() {
     assert_eq!(
         config.container.own[1..],
         [
-            own("/config", None, None, true, (0o644, 0o755), 3),
-            own("/var/lib/x", Some(name("www")), Some(GroupRef::Id(Gid(33))), false, (0o600, 0o700), 4),
-            own("/y", Some(UserRef::Id(Uid(5))), Some(GroupRef::Id(Gid(6))), true, (0o600, 0o700), 5),
+            own("/config", None, None, true, (0o644, 0o755), 3, UnknownOwner::Skip),
+            own(
+                "/var/lib/x",
+                Some(name("www")),
+                Some(GroupRef::Id(Gid(33))),
+                false,
+                (0o600, 0o700),
+                4,
+                UnknownOwner::Ids(Uid(1), Gid(1))
+            ),
+            own(
+                "/y",
+                Some(UserRef::Id(Uid(5))),
+                Some(GroupRef::Id(Gid(6))),
+                true,
+                (0o600, 0o700),
+                5,
+                UnknownOwner::Skip
+            ),
         ]
     );
     assert_eq!(

@@ -277,7 +277,7 @@ boot       do    /etc/group: group app (1000) added, app added to group video
            do    stdout, stderr: mode 0622, so that the app can reopen it
 step down  to app (1000:1000); keeps KILL SETGID SETUID NET_BIND_SERVICE, without no_new_privs, private gid 4294967293
            because `db` runs as postgres (999:998): SETUID, SETGID and KILL are as good as root
-           because `mail` is without no_new_privs: set in every other child instead
+           because `mail` has no_new_privs off, for setuid programs such as sudo: PID 1 has it off too, every other process on
            because `web` is given NET_BIND_SERVICE
 serve      db    postgres (999:998)
            mail  app (1000:1000); may gain privileges

@@ -67,7 +67,8 @@ fn what_holds_for_all_services_of_an_image_made_for_s6_overlay_is_said_once() {
         plan.privilege.reasons,
         [
             "this image was made for s6-overlay and runs as root, unless `drop = \"app\"`: a, b",
-            "what was made for s6-overlay is without no_new_privs: set in every other child instead",
+            "what was made for s6-overlay has no_new_privs off, for setuid programs such as sudo: PID 1 has it off too, every other \
+             process on",
         ]
     );
     let plan = plan::boot(&config_with(vec![of_image("a"), of_image("b")]), &as_user(1000, 1000)).unwrap();

@@ -6,6 +6,7 @@ use stepdown::config::Config;
 use stepdown::config::container::*;
 use stepdown::config::service::*;
 use stepdown::config::values::*;
+use stepdown::error::Place;
 use stepdown::plan::checks::Issue;
 use stepdown::plan::facts::*;
 use stepdown::plan::{self, BootPlan, Decision, Mode, StdioAccess, Step};
@@ -362,6 +363,36 @@ fn stdio_is_given_where_it_helps() {
     assert_eq!(give(StdioKind::Fifo, 0, 0o600, limited())[0], Decision::Perform, "root owns it");
     assert!(matches!(give(StdioKind::Fifo, 5, 0o600, limited())[0], Decision::Skip(_)));
     assert!(matches!(give(StdioKind::Terminal, 0, 0o600, limited())[0], Decision::Skip(_)));
+}
+
+#[test]
+fn fix_attrs_with_an_account_that_does_not_exist_has_its_default_or_is_left_out() {
+    let declared = |path: &str, unknown_owner| Own {
+        user: Some(UserRef::Name(user("nobody2"))),
+        at: Place::line("/etc/fix-attrs.d/01", 3),
+        ..own_with(path, OwnOptions { unknown_owner, ..OwnOptions::default() })
+    };
+    let mut config = config();
+    config.container.own = vec![declared("/a", UnknownOwner::Skip), declared("/b", UnknownOwner::Ids(Uid(7), Gid(8)))];
+    let mut facts = docker();
+    path(&mut facts, "/a", dir(0, 0, 0o755));
+    path(&mut facts, "/b", dir(0, 0, 0o755));
+    let plan = plan::boot(&config, &facts).unwrap();
+    let owned: Vec<_> = plan
+        .steps
+        .iter()
+        .filter_map(|planned| match &planned.step {
+            Step::Own(own) => Some((own.path.as_path(), own.owner.uid, own.owner.gid)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(owned, [(Path::new("/b"), Uid(7), Gid(8))]);
+    assert!(
+        noted(&plan)
+            .contains(&"/etc/fix-attrs.d/01:3: its account does not exist: the owner of /a is not changed".to_owned()),
+        "{:?}",
+        noted(&plan)
+    );
 }
 
 #[test]

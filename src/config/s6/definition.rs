@@ -138,7 +138,7 @@ impl Reader<'_> {
                     DirectoryFormat::Definition => "write longrun, oneshot or bundle",
                     DirectoryFormat::Servicedir | DirectoryFormat::LegacyServicedir => "write longrun or oneshot",
                 };
-                dir.problem("type", format!("cannot be {}", quoted(other)), words);
+                dir.problem("type", files::wrong_value(other), words);
                 (Kind::Oneshot, false)
             }
             // Unreadable, which is reported: the kind is unknown.
@@ -264,6 +264,11 @@ impl Reader<'_> {
 
     /// Returns a script as a command. s6-rc copies `run` and `finish` with an execute bit, so that theirs does not matter.
     fn program(&mut self, name: &str) -> Command {
+        self.dir.set_instead(match (self.format, name) {
+            (DirectoryFormat::Servicedir, _) => "",
+            (_, "run") => "; s6-overlay would try to execute it again and again",
+            _ => "; s6-overlay would go on without it",
+        });
         match self.is_definition() {
             true => self.dir.check_script(name),
             false => self.dir.check_program(name),
@@ -276,6 +281,13 @@ impl Reader<'_> {
         let dir = &mut self.dir;
         match dir.entry(name)? {
             Content::File { bytes, .. } if shebang::is_script(bytes) && !files::is_execline(bytes) => {
+                if self.is_definition() && !is_read_alike(bytes) {
+                    let (service, path) = (self.name, shown(&self.dir.path(name)));
+                    self.notices.push(format!(
+                        "{service}: {path} is a script of another interpreter, which is run by it; s6-overlay would read it \
+                         as execline"
+                    ));
+                }
                 return Some(self.program(name));
             }
             Content::TooLarge(_) => {
@@ -324,4 +336,12 @@ impl Reader<'_> {
             self.dir.problem("timeout-down", "is not available yet", "remove it");
         }
     }
+}
+
+/// Whether execline and a shell do the same with a script: comments, and one plain command (`#!/bin/sh`, `exec /path`).
+fn is_read_alike(bytes: &[u8]) -> bool {
+    let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut commands = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
+    let is_plain = |line: &[u8]| !line.iter().any(|byte| b"$`;&|<>()*?[]~{}='\"\\".contains(byte));
+    commands.next().is_none_or(is_plain) && commands.next().is_none()
 }

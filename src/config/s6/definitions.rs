@@ -12,7 +12,7 @@ use super::image::Image;
 use super::reachable::STARTED;
 use super::table::{self, ItemScope};
 use crate::config::draft::{Draft, DraftSource, Relation};
-use crate::config::quote::{quoted, quoted_os};
+use crate::config::quote::quoted_os;
 use crate::config::s6_overlay::S6Origin;
 use crate::config::service::Kind;
 use crate::config::tree::{self, TreeContents};
@@ -94,14 +94,14 @@ fn definition_name(name: &OsStr) -> Result<ServiceName, (String, String)> {
     let text = name.to_string_lossy();
     if let Some(prefix) = RESERVED.iter().find(|prefix| text.starts_with(**prefix)) {
         let fix = format!("rename it: s6-rc keeps names that begin with `{prefix}` for itself");
-        return Err((format!("{} cannot be a service's name", quoted(&text)), fix));
+        return Err((format!("{} cannot be a service's name", quoted_os(name)), fix));
     }
     if BUILT_IN.contains(&&*text) {
-        let what = format!("{} is a name of s6-overlay itself", quoted(&text));
+        let what = format!("{} is a name of s6-overlay itself", quoted_os(name));
         return Err((what, "rename it: s6-overlay does not start with two of that name".to_owned()));
     }
     ServiceName::new(&text).ok_or_else(|| {
-        let what = format!("{} cannot be a service's name, although s6-rc may accept it", quoted(&text));
+        let what = format!("{} cannot be a service's name, although s6-rc may accept it", quoted_os(name));
         (what, format!("rename it: {}", tree::name_rule(&text)))
     })
 }
@@ -129,7 +129,7 @@ fn entry(
             Kind::Oneshot => S6Origin::Script,
         };
         image.adopt(&mut draft.service, origin);
-        found.s6_pipelines.extend(pipeline(name, &draft, entries, &at));
+        found.s6_pipelines.extend(pipeline(name, &draft, entries, &at, problems));
         draft.source = DraftSource::Definitions;
         found.drafts.push(draft);
         return;
@@ -151,11 +151,24 @@ fn pipeline(
     draft: &Draft,
     entries: &BTreeMap<OsString, Content>,
     path: &Path,
+    problems: &mut Problems,
 ) -> Option<(ServiceName, String, Place)> {
     let has = |relation| draft.dependencies.iter().any(|dependency| dependency.relation == relation);
     let mut dir = ServiceDir::new(path.to_owned(), entries);
-    let pipeline = dir.word("pipeline-name").filter(|_| has(Relation::ConsumesFrom) && !has(Relation::PipesTo))?;
-    Some((name.clone(), pipeline.to_owned(), Place::file(dir.path("pipeline-name"))))
+    let is_last = has(Relation::ConsumesFrom) && !has(Relation::PipesTo);
+    let names = dir.names_in("pipeline-name").filter(|_| is_last)?;
+    let at = Place::file(dir.path("pipeline-name"));
+    match names[..] {
+        [(_, pipeline)] => Some((name.clone(), pipeline.to_owned(), at)),
+        [] => {
+            problems.push(Problem::new(at, "names nothing", "write a name for the pipeline, or remove it"));
+            None
+        }
+        [_, (line, _), ..] => {
+            problems.push(Problem::new(at, format!("has another name on line {line}"), "write one name"));
+            None
+        }
+    }
 }
 
 /// `contents.d/NAME`, else the lines of `contents`.

@@ -19,12 +19,19 @@ pub struct ServiceDir<'c> {
     path: PathBuf,
     entries: &'c BTreeMap<OsString, Content>,
     problems: Problems,
+    /// What s6-overlay would do with a program that cannot be executed, where it would start.
+    instead: &'static str,
 }
 
 impl<'c> ServiceDir<'c> {
     /// Returns the directory at that path.
     pub fn new(path: PathBuf, entries: &'c BTreeMap<OsString, Content>) -> Self {
-        Self { path, entries, problems: Problems::default() }
+        Self { path, entries, problems: Problems::default(), instead: "" }
+    }
+
+    /// Sets what s6-overlay would do with a program that cannot be executed, as the end of a sentence.
+    pub fn set_instead(&mut self, instead: &'static str) {
+        self.instead = instead;
     }
 
     /// Returns the path of an entry.
@@ -105,10 +112,21 @@ impl<'c> ServiceDir<'c> {
         match self.entry(&directory) {
             Some(Content::Dir(entries)) => {
                 let path = self.path(&directory);
-                let names = entries.keys().map(|name| name.to_string_lossy()).filter(|name| !name.starts_with('.'));
-                Some(names.map(|name| (name.into_owned(), Place::file(&path))).collect())
+                let visible = entries.keys().filter(|name| !name.as_encoded_bytes().starts_with(b"."));
+                let (names, others): (Vec<_>, Vec<_>) = visible.partition(|name| name.to_str().is_some());
+                for name in others {
+                    let what = format!("{} cannot be a service's name: it is not UTF-8", quoted_os(name));
+                    self.problem(&directory, what, "rename it in plain letters, or remove it");
+                }
+                let names = names.into_iter().map(|name| name.to_string_lossy().into_owned());
+                Some(names.map(|name| (name, Place::file(&path))).collect())
             }
-            Some(_) => {
+            Some(Content::Unreadable(why)) => {
+                let fix = "make it readable for the user that starts the container";
+                self.problem(&directory, format!("cannot read it: {why}"), fix);
+                Some(Vec::new())
+            }
+            Some(Content::File { .. } | Content::TooLarge(_) | Content::Other(_)) => {
                 let fix = "make it a directory of empty files, one for each service";
                 self.problem(&directory, "is not a directory", fix);
                 Some(Vec::new())
@@ -129,7 +147,7 @@ impl<'c> ServiceDir<'c> {
         let number = plain.then(|| word.parse().ok()).flatten().filter(|number| range.contains(number));
         if number.is_none() {
             let fix = format!("write a number from {} to {}", range.start(), range.end());
-            self.problem(name, format!("cannot be {}", quoted(word)), fix);
+            self.problem(name, wrong_value(word), fix);
         }
         number
     }
@@ -167,7 +185,8 @@ impl<'c> ServiceDir<'c> {
         match self.entry(name) {
             None => {}
             Some(Content::File { executable: false, .. }) => {
-                self.problem(name, "is not executable", make_executable("", path));
+                let what = format!("is not executable{}", self.instead);
+                self.problem(name, what, make_executable("", path));
             }
             Some(Content::File { bytes, executable: true }) => self.check_first_line(name, bytes),
             // A program larger than a configuration file: it is checked when it is looked up.
@@ -188,7 +207,8 @@ impl<'c> ServiceDir<'c> {
             return;
         }
         let Some(interpreter) = first.strip_prefix(b"#!") else {
-            self.problem(name, "does not begin with `#!`, so that nothing can execute it", "begin it with `#!/bin/sh`");
+            let what = format!("does not begin with `#!`, so that nothing can execute it{}", self.instead);
+            self.problem(name, what, "begin it with `#!/bin/sh`");
             return;
         };
         let interpreter = String::from_utf8_lossy(interpreter);
@@ -204,6 +224,11 @@ impl<'c> ServiceDir<'c> {
             self.problems.push(Problem::new(Place::line(path, line), "has Windows line endings (CRLF)", fix));
         }
     }
+}
+
+/// Says what is wrong with the word in a file.
+pub fn wrong_value(word: &str) -> String {
+    if word.is_empty() { "is empty".to_owned() } else { format!("cannot be {}", quoted(word)) }
 }
 
 /// Returns whether a script's interpreter is execlineb.

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::container::{App, Container, Own, OwnOptions, UserRef};
+use crate::config::container::{App, Container, Own, OwnOptions, UnknownOwner, UserRef};
 use crate::config::file_report::FileReport;
 use crate::config::quote::quoted;
 use crate::config::values::{Gid, GroupName, GroupRef, Uid, UserName};
@@ -67,12 +67,20 @@ fn own(line: &str, at: &Place, app: &App) -> Result<Option<Own>, String> {
         mode: Some(octal(mode, FILE_MODES)?),
         dir_mode: Some(octal(dir_mode, DIRECTORY_MODES)?),
         optional: true,
+        unknown_owner: default_owner(account),
         ..OwnOptions::default()
     };
     Ok(Some(Own { path: PathBuf::from(path), user, group, options, at: at.clone() }))
 }
 
-/// `USER`, `USER:GROUP` or `UID:GID`, each with `,UID:GID` for a missing account, which is not used.
+/// The ids of `ACCOUNT,UID:GID`, for an account that does not exist.
+fn default_owner(account: &str) -> UnknownOwner {
+    let ids = account.split_once(',').and_then(|(_, ids)| ids.split_once(':'));
+    let ids = ids.and_then(|(uid, gid)| Some((units::id(uid.as_bytes()).ok()?, units::id(gid.as_bytes()).ok()?)));
+    ids.map_or(UnknownOwner::Skip, |(uid, gid)| UnknownOwner::Ids(Uid(uid), Gid(gid)))
+}
+
+/// `USER`, `USER:GROUP` or `UID:GID`, each with `,UID:GID` for a missing account.
 fn owner(account: &str, app: &App) -> Option<(Option<UserRef>, Option<GroupRef>)> {
     let account = account.split_once(',').map_or(account, |(account, _)| account);
     let (user, group) = match account.split_once(':') {

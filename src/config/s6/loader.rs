@@ -9,7 +9,7 @@ use super::image::Image;
 use super::{custom_services, definitions, fix_attrs, scripts};
 use crate::config::S6Sources;
 use crate::config::container::Container;
-use crate::config::draft::{Dependency, Relation};
+use crate::config::draft::{Dependency, DraftSource, Relation};
 use crate::config::quote::ticked;
 use crate::config::s6_overlay::{OnFailure, S6Origin};
 use crate::config::tree::TreeContents;
@@ -30,6 +30,7 @@ pub fn read(
     let legacy = services_of_tree(found);
     definitions::read(image, sources, found, problems);
     pipelines(found, problems);
+    one_sided_pipes(found);
     fix_attrs::read(&sources.fix_attrs, container, problems, &mut found.s6_notices);
     let mut init = scripts::init(image, &sources.init_scripts, found, problems);
     let is_declared = |name: &&str| ServiceName::new(name).is_some_and(|name| found.declared.contains_key(&name));
@@ -68,6 +69,26 @@ fn pipelines(found: &mut TreeContents, problems: &mut Problems) {
             problems.push(Problem::new(at, what, "choose another name"));
         }
     }
+}
+
+/// Notes producers whose consumer does not name them: s6-rc wants both ends.
+fn one_sided_pipes(found: &mut TreeContents) {
+    let ends = |relation, one: &str, other: &str| {
+        let draft = found.drafts.iter().find(|draft| draft.service.name.as_str() == one)?;
+        Some(draft.dependencies.iter().any(|end| end.relation == relation && end.to == other))
+    };
+    let of_definitions = found.drafts.iter().filter(|draft| draft.source == DraftSource::Definitions);
+    let pipes =
+        of_definitions.flat_map(|draft| draft.dependencies.iter().map(|end| (draft.service.name.as_str(), end)));
+    let open = pipes.filter(|(name, end)| {
+        end.relation == Relation::PipesTo && ends(Relation::ConsumesFrom, &end.to, name) == Some(false)
+    });
+    let notices = open.map(|(name, end)| {
+        let to = ticked(&end.to);
+        format!("{}: {to} does not name `{name}` in `consumer-for`: s6-overlay would not start with it", end.at)
+    });
+    let notices: Vec<_> = notices.collect();
+    found.s6_notices.extend(notices);
 }
 
 /// Returns the services that `services.d` has in s6's format, and makes them depend on `base` and `user`.

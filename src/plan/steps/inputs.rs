@@ -71,6 +71,19 @@ impl PlanInputs<'_> {
         Owner { uid, gid }
     }
 
+    /// Returns whether these are in the account files, as far as they are names.
+    pub(super) fn knows(&self, user: Option<&UserRef>, group: Option<&GroupRef>) -> bool {
+        let user = match user {
+            Some(UserRef::Name(name)) => self.resolver.user(name).is_some(),
+            Some(UserRef::Id(_)) | None => true,
+        };
+        let group = match group {
+            Some(GroupRef::Name(name)) => self.resolver.group(name).is_some(),
+            Some(GroupRef::Id(_)) | None => true,
+        };
+        user && group
+    }
+
     fn unknown(&self, at: &Place, what: String, notes: &mut Notes) {
         match self.switch_ability() {
             SwitchAbility::Root => {

@@ -1,7 +1,7 @@
 //! `[[own]]`: the owner of trees. As root it is changed, otherwise checked. Must not know how trees are walked.
 
 use super::inputs::{PlanInputs, as_found, cap_fix, kind_word, lacking, skip};
-use crate::config::container::{Own, OwnWhen};
+use crate::config::container::{Own, OwnWhen, UnknownOwner};
 use crate::config::values::{Capability, Uid};
 use crate::plan::access::usable;
 use crate::plan::facts::{Access, PathFact, PathKind};
@@ -14,7 +14,18 @@ use crate::plan::{Decision, DeclaredBy, MakeDirectory, OwnTree, Owner, PlannedSt
 pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<PlannedStep> {
     let mut steps = Vec::new();
     for own in &inputs.config.container.own {
-        let owner = inputs.owner(own.user.as_ref(), own.group.as_ref(), &own.at, notes);
+        let is_known = inputs.knows(own.user.as_ref(), own.group.as_ref());
+        let owner = match own.options.unknown_owner {
+            UnknownOwner::Ids(uid, gid) if !is_known => Owner { uid, gid },
+            UnknownOwner::Skip if !is_known => {
+                let (at, path) = (&own.at, printable::path(&own.path));
+                notes.notice(format!("{at}: its account does not exist: the owner of {path} is not changed"));
+                continue;
+            }
+            UnknownOwner::Refuse | UnknownOwner::Skip | UnknownOwner::Ids(..) => {
+                inputs.owner(own.user.as_ref(), own.group.as_ref(), &own.at, notes)
+            }
+        };
         let fact = inputs.facts.paths.get(&own.path);
         let decision = match (inputs.switch_ability(), own.options.when) {
             (
