@@ -1,7 +1,10 @@
 //! `import` as a library: sources of other supervisors in, the texts of our files out, and what the loader makes of these.
 
 mod debian_supervisor;
+mod entrypoint;
+mod procfile;
 mod round_trip;
+mod runit;
 mod s6;
 mod scripts;
 mod supervisord;

@@ -141,6 +141,12 @@ pub(super) enum SourceKind {
     S6,
     /// supervisord.conf
     Supervisord,
+    /// runit's directory of services
+    Runit,
+    /// a Procfile
+    Procfile,
+    /// a shell script that is an entry point: a suggestion
+    Entrypoint,
 }
 
 /// `status`

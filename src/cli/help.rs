@@ -22,7 +22,7 @@ const CODES: &[(&str, &str)] = &[
         "a service is not in the state that it should be in or that was requested; `doctor`: the container works, but less \
          than intended; `import`: something could not be translated",
     ),
-    ("2", "`doctor`: the container would not start, or a part of it does not work; `import`: an argument is wrong"),
+    ("2", "`doctor`: the container would not start, or a part of it does not work"),
     ("100", "something that you wrote is wrong: the configuration, a variable, an argument"),
     ("111", "the system refused a step that is required, or PID 1 did not respond"),
     NOT_EXECUTABLE,
@@ -132,14 +132,16 @@ pub(super) fn import() -> String {
     let examples = [
         ("stepdown import rootfs/", "print all files that rootfs/etc comes to"),
         ("stepdown import supervisord.conf", "with the files that it includes"),
+        ("stepdown import Procfile", "a service for each line"),
+        ("stepdown import --from runit etc/sv/", "with `check` as readiness check"),
+        ("stepdown import entrypoint.sh", "a suggestion, with a comment for each line"),
         ("stepdown import --to new/ services.d/", "write new/services.d and new/stepdown.toml"),
         ("stepdown check new/", "and check them"),
     ];
     let codes = [
         ("0", "everything was translated"),
         ("1", "something was not; the rest was"),
-        ("2", "an argument is wrong"),
-        ("100", "a source is wrong or cannot be read, or a file exists already; nothing was written"),
+        ("100", "an argument or a source is wrong, or a file exists already; nothing was written"),
         ("111", "the system refused to write a file"),
     ];
     format!("{about}\n\n{}\n{}", table("Examples:", &examples), table("Exit codes:", &codes))

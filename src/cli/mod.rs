@@ -55,10 +55,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         Invocation::UsageError(problem) => output::usage_error(&problem),
         Invocation::Verb => match Cli::try_parse_from(&argv) {
             Ok(cli) => verb(cli.verb),
-            Err(error) => match usage(&error, argv.get(1)) {
-                EXIT_WRONG if argv.get(1).is_some_and(|verb| verb == "import") => import::EXIT_USAGE,
-                code => code,
-            },
+            Err(error) => usage(&error, argv.get(1)),
         },
     }
 }

@@ -156,6 +156,8 @@ pub struct Config {
     pub s6: Option<S6Overlay>,
     /// Notices: a `down` file in a longrun's directory, a setting without effect.
     pub notices: Vec<String>,
+    /// Those of them that name what the loader of s6's trees passes over.
+    pub passed_over: Vec<String>,
 }
 
 impl Config {

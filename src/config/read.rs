@@ -54,7 +54,7 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     let TreeContents { mut drafts, declared, anything, mut bundles, s6_notices, s6_bundle_rows, .. } = found;
     drafts.sort_by(|one, other| one.service.name.cmp(&other.service.name));
     let declared = declared.into_keys().collect::<BTreeSet<_>>();
-    notices.extend(s6_notices);
+    notices.extend(s6_notices.iter().cloned());
     bundles.resolve(&declared, &mut problems);
     bundles.expand(&mut drafts);
     if image.is_some() {
@@ -92,7 +92,7 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     let main = main_command(sources, image.as_ref());
     let s6 = image.map(|image| S6Overlay { honoured: s6::honoured(&drafts, &sources.env), ..image.overlay });
     let services = drafts.into_iter().map(|draft| draft.service).collect();
-    problems.or(Config { container, services, main, s6, notices })
+    problems.or(Config { container, services, main, s6, notices, passed_over: s6_notices })
 }
 
 /// Returns the main command, with what an image made for s6-overlay puts before it.

@@ -2,8 +2,11 @@
 //! files out; must not know the machine.
 
 mod container_text;
+pub mod entrypoint;
 mod image_paths;
 pub mod native;
+pub mod procfile;
+pub mod runit;
 pub mod s6;
 mod scripts;
 mod service_text;

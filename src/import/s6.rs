@@ -36,12 +36,29 @@ const NO_EFFECT: [(&str, &str); 3] = [
     ),
 ];
 
+/// What a service is by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Defaults {
+    /// As the loader of s6's trees has it.
+    S6,
+    /// As runit starts it: as root.
+    Runit,
+}
+
 /// Returns the services of the tree that are not native yet.
 ///
 /// # Errors
 /// Every problem that the loader finds.
 pub fn import(sources: &Sources) -> Result<Imported, Problems> {
-    let Config { services, container, s6, .. } = config::read(sources)?;
+    import_with(sources, Defaults::S6)
+}
+
+/// The same with the defaults of another supervisor.
+///
+/// # Errors
+/// As above.
+pub(super) fn import_with(sources: &Sources, defaults: Defaults) -> Result<Imported, Problems> {
+    let Config { services, container, s6, passed_over, .. } = config::read(sources)?;
     let image = ImagePaths::of(sources);
     let files = SourceFiles::new(sources, &image);
     let mut imported = Imported::default();
@@ -52,7 +69,13 @@ pub fn import(sources: &Sources) -> Result<Imported, Problems> {
     imported.container.own.iter_mut().for_each(|own| own.options.unknown_owner = UnknownOwner::Refuse);
     let given = sources.env.get(OsStr::new("PATH")).map(OsString::as_os_str);
     let path = container_path(given, s6.as_ref()).to_string_lossy().into_owned();
+    // What the loader passes over is lost in our files too.
+    let tree = sources.trees.first().map_or(Place::Machine, |tree| Place::file(&tree.path));
+    imported.omissions.extend(passed_over.into_iter().map(|notice| (tree.clone(), Omission::new("the tree", notice))));
     for mut service in services.into_iter().filter(|service| !is_native(service)) {
+        if defaults == Defaults::Runit && service.user == RunAs::App {
+            service.user = RunAs::Root;
+        }
         if service.clear_environment && service.path_source() == PathSource::Container {
             service.environment.insert("PATH".to_owned(), path.clone());
         }

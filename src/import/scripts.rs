@@ -14,6 +14,8 @@ const SH: &str = "/bin/sh";
 const WITH_CONTENV: &str = "with-contenv";
 /// Changes the user, with the account's groups (s6).
 const SETUIDGID: &str = "s6-setuidgid";
+/// The same, of runit.
+const CHPST: &str = "chpst";
 /// A longer text stays in its file. The kernel takes arguments of 128 KiB (MAX_ARG_STRLEN).
 const MAX_INLINE: usize = 32 * 1024;
 
@@ -119,6 +121,12 @@ fn without_wrappers(mut argv: Vec<String>, role: ScriptRole, translated: &mut Tr
                 let Some(user) = account_of(account) else { return argv };
                 translated.user = Some(user);
                 argv.drain(..2);
+            }
+            (CHPST, Some(option)) if role == ScriptRole::Alone && option == "-u" && translated.user.is_none() => {
+                let user = argv.get(2).filter(|account| argv.len() > 3 && !account.contains(':'));
+                let Some(user) = user.and_then(|account| account_of(account)) else { return argv };
+                translated.user = Some(user);
+                argv.drain(..3);
             }
             _ => return argv,
         }

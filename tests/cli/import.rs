@@ -53,7 +53,7 @@ fn what_is_left_out_is_said_with_its_place_and_ends_with_1() {
 }
 
 #[test]
-fn wrong_sources_end_with_100_and_wrong_arguments_with_2() {
+fn wrong_sources_and_wrong_arguments_end_with_100() {
     let directory = tree();
     directory.put("rootfs/etc/services.d/web/notification-fd", "x\n", 0o644);
     let output = directory.run(&["import", "rootfs", "none"]);
@@ -62,7 +62,7 @@ fn wrong_sources_end_with_100_and_wrong_arguments_with_2() {
     assert!(output.err.contains("rootfs/etc/services.d/web/notification-fd: cannot be \"x\"; "), "{}", output.err);
     for arguments in [&["import"][..], &["import", "--too", "x"]] {
         let output = directory.run(arguments);
-        assert_eq!((output.code, output.out.as_str()), (2, ""), "{output:?}");
+        assert_eq!((output.code, output.out.as_str()), (100, ""), "{output:?}");
     }
 }
 
@@ -91,6 +91,37 @@ fn a_supervisord_conf_comes_with_what_it_includes() {
 }
 
 #[test]
+fn a_procfile_an_entry_point_and_a_tree_of_runit_are_recognised() {
+    let directory = WorkDirectory::new()
+        .with_file("Procfile", "web: nginx -g 'daemon off;'\n")
+        .with_file("start", "#!/bin/sh\nchown -R app /config\nexec gosu app \"$@\"\n");
+    directory.put("rootfs/etc/sv/web/run", RUN, 0o755);
+    let output = directory.run(&["import", "Procfile"]);
+    assert!(output.code == 0 && output.out.contains("essential = true"), "{output:?}");
+    let output = directory.run(&["import", "start"]);
+    assert!(
+        output.code == 1 && output.out.contains("path = \"/config\"") && output.out.contains("user = \"app\""),
+        "{output:?}"
+    );
+    for arguments in [&["import", "rootfs"][..], &["import", "--from", "runit", "rootfs/etc/sv"]] {
+        let output = directory.run(arguments);
+        assert!(output.code == 0 && output.out.contains("user = \"root\""), "{output:?}");
+    }
+}
+
+#[test]
+fn what_the_loader_passes_over_is_named() {
+    let directory = tree();
+    directory.put("rootfs/etc/cont-init.d/10-notes", "#!/bin/sh\ntrue\n", 0o644);
+    let output = directory.run(&["import", "rootfs"]);
+    assert!(
+        output.code == 1 && output.err.contains("\"10-notes\": not executable, not run, as under s6-overlay"),
+        "{output:?}"
+    );
+    assert!(output.out.contains("# not translated: the tree: "), "{}", output.out);
+}
+
+#[test]
 fn a_kind_is_recognised_or_given() {
     let directory =
         WorkDirectory::new().with_file("notes", "nothing\n").with_file("part.conf", "[program:web]\ncommand = nginx\n");
@@ -99,6 +130,6 @@ fn a_kind_is_recognised_or_given() {
     let output = directory.run(&["import", "notes", "--from", "supervisord"]);
     assert!(output.code == 100 && output.err.contains("notes:1: \"nothing\" is no section and no value"), "{output:?}");
     assert_eq!(directory.run(&["import", "part.conf"]).code, 0);
-    assert_eq!(directory.run(&["import", "part.conf", "--from", "runit-of-old"]).code, 2);
+    assert_eq!(directory.run(&["import", "part.conf", "--from", "runit-of-old"]).code, 100);
     assert_eq!(directory.run(&["import", "none.conf", "--from", "supervisord"]).code, 100);
 }

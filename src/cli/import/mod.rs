@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{ImportArgs, SourceKind};
 use super::{output, source};
+use crate::config::Sources;
 use crate::error::{EXIT_WRONG, Place, Problem, Problems};
 use crate::import::{self, Imported, TextFile};
 use crate::inspect::source::{self as files, ConfigPaths};
@@ -17,8 +18,8 @@ use crate::text::shown;
 
 /// Something was omitted.
 const EXIT_INCOMPLETE: u8 = 1;
-/// An argument is wrong: 100 is for sources.
-pub(super) const EXIT_USAGE: u8 = 2;
+/// Where runit's services are in an image.
+const RUNIT: [&str; 3] = ["etc/service", "etc/runit/runsvdir/default", "etc/sv"];
 /// Variables of an image made for s6-overlay that the loader may read; no other one is the image's.
 const OF_IMAGE: &str = "S6_";
 
@@ -59,27 +60,46 @@ fn printed(texts: &[TextFile]) -> String {
 fn read(path: &Path, from: Option<SourceKind>) -> Result<Imported, Problems> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     match from {
-        Some(SourceKind::S6) => tree(path),
+        Some(SourceKind::S6) => tree(path, import::s6::import),
+        Some(SourceKind::Runit) => tree(path, import::runit::import),
         Some(SourceKind::Supervisord) => supervisord::read(&path),
-        None if path.is_file() => match import::supervisord::is_configuration(&supervisord::file(&path)?.text) {
-            true => supervisord::read(&path),
-            false => {
-                let fix = "give a supervisord.conf or a tree of s6, or say `--from KIND`";
-                Err(Problem::new(Place::file(&path), "no kind of source is recognised in it", fix).into())
+        Some(SourceKind::Procfile) => {
+            let file = supervisord::file(&path)?;
+            import::procfile::import(&file.path, &file.text)
+        }
+        Some(SourceKind::Entrypoint) => {
+            let file = supervisord::file(&path)?;
+            Ok(import::entrypoint::import(&file.path, &file.text))
+        }
+        None if path.is_file() => {
+            let file = supervisord::file(&path)?;
+            if import::supervisord::is_configuration(&file.text) {
+                return supervisord::read(&path);
             }
+            if import::procfile::is_procfile(&file.text) {
+                return import::procfile::import(&file.path, &file.text);
+            }
+            if import::entrypoint::is_entrypoint(&file.text) {
+                return Ok(import::entrypoint::import(&file.path, &file.text));
+            }
+            let fix = "give a supervisord.conf, a Procfile, an entry point or a tree of s6, or say `--from KIND`";
+            Err(Problem::new(Place::file(&path), "no kind of source is recognised in it", fix).into())
+        }
+        None => match RUNIT.iter().map(|below| path.join(below)).find(|below| below.is_dir()) {
+            Some(services) => tree(services, import::runit::import),
+            None => tree(path, import::s6::import),
         },
-        None => tree(path),
     }
 }
 
-/// Reads a tree of s6 or s6-overlay.
-fn tree(path: PathBuf) -> Result<Imported, Problems> {
+/// Reads a tree of s6, s6-overlay or runit.
+fn tree(path: PathBuf, import: fn(&Sources) -> Result<Imported, Problems>) -> Result<Imported, Problems> {
     let root = path.join("etc");
     let path =
         if ["services.d", "s6-overlay", "cont-init.d"].iter().any(|it| root.join(it).is_dir()) { root } else { path };
     files::check_given(&path)?;
     let sources = files::read(&ConfigPaths::from_path(Some(path.clone())), image_environment(), Vec::new());
-    let imported = import::s6::import(&sources)?;
+    let imported = import(&sources)?;
     if imported.services.is_empty() {
         let fix = "give the tree of another supervisor";
         return Err(Problem::new(Place::file(&path), "every service here has a TOML file already", fix).into());
