@@ -57,6 +57,7 @@ mod s6_commands;
 mod s6_container;
 mod s6_control;
 mod s6_overlay;
+mod s6_reload;
 mod s6_start;
 mod s6_trees;
 mod secrets;

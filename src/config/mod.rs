@@ -54,7 +54,7 @@ pub mod zone;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use container::{Container, MainCommand};
 use s6_overlay::S6Overlay;
@@ -87,6 +87,25 @@ pub struct Sources {
     pub s6: S6Sources,
     /// The main command: what follows `init --`. Empty: none.
     pub main: Vec<OsString>,
+}
+
+impl Sources {
+    /// Returns the names in a directory of these sources; `None`: it is not among them.
+    pub fn names_in(&self, directory: &Path) -> Option<Vec<OsString>> {
+        let trees = self.trees.iter().chain([&self.s6.definitions, &self.s6.custom_services]);
+        trees.filter_map(|tree| Some((tree, directory.strip_prefix(&tree.path).ok()?))).find_map(|(tree, below)| {
+            let mut entries = &tree.entries;
+            for name in below {
+                match entries.get(name)? {
+                    Content::Dir(inner) => entries = inner,
+                    Content::File { .. } | Content::TooLarge(_) | Content::Unreadable(_) | Content::Other(_) => {
+                        return None;
+                    }
+                }
+            }
+            Some(entries.keys().cloned().collect())
+        })
+    }
 }
 
 /// The directories of an image made for s6-overlay, next to its services tree.

@@ -12,6 +12,8 @@ use super::notice::Notice;
 use super::owner::Owner;
 use super::trusted_writers::TrustedWriters;
 use crate::config::container::{LogFormat, OwnOptions};
+use crate::config::s6_overlay::S6Origin;
+use crate::config::service::Service;
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 
 /// Everything that a boot does, in order.
@@ -227,6 +229,31 @@ pub struct S6Directory {
     pub definition: PathBuf,
     /// The service in its directory `log`.
     pub log: Option<ServiceName>,
+    /// The names in that directory; `None`: it is read when they are needed.
+    pub names: Option<S6DirectoryNames>,
+}
+
+/// The names in the directory of a definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S6DirectoryNames {
+    /// In itself.
+    pub own: Vec<OsString>,
+    /// In its directory `log`.
+    pub log: Vec<OsString>,
+}
+
+impl S6Directory {
+    /// Returns the directory of one of these services, if it has one.
+    pub fn of(service: &Service, all: &[Service]) -> Option<Self> {
+        let (kind, definition) = match service.s6.as_ref()? {
+            S6Origin::Longrun(definition) => (S6DirectoryKind::Longrun, definition),
+            S6Origin::Legacy(definition) => (S6DirectoryKind::Legacy, definition),
+            S6Origin::LegacyLog(_) | S6Origin::InitScript | S6Origin::Script => return None,
+        };
+        let is_its_log = |other: &&Service| matches!(&other.s6, Some(S6Origin::LegacyLog(of)) if *of == service.name);
+        let log = all.iter().find(is_its_log).map(|log| log.name.clone());
+        Some(Self { name: service.name.clone(), kind, definition: definition.clone(), log, names: None })
+    }
 }
 
 /// Kinds of services by the place of their directory.

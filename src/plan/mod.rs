@@ -49,8 +49,8 @@ pub use boot::{boot, preview};
 pub use boot_parts::boot_parts;
 pub use boot_plan::{
     AccountWrite, BootPlan, Credentials, Decision, DeclaredBy, DropLevel, Identity, MakeDirectory, Mode, OwnTree,
-    PlannedStep, Privilege, ReadSecret, S6Base, S6Directory, S6DirectoryKind, S6Layout, SecretReader, ServicePlan,
-    StdioAccess, Step,
+    PlannedStep, Privilege, ReadSecret, S6Base, S6Directory, S6DirectoryKind, S6DirectoryNames, S6Layout, SecretReader,
+    ServicePlan, StdioAccess, Step,
 };
 pub use owner::Owner;
 pub use services::{SHELL, main_is_missing, main_is_still_missing};

@@ -1,7 +1,7 @@
 //! [`ProcessManager`]: carries out the engine's actions (fork, signal, pipe) and turns what children report, and how they
 //! end, into events.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -24,9 +24,10 @@ use super::process_table::{Leftover, Process, ProcessTable};
 use super::service_entry::{Descriptors, EnvironmentFileState, LaunchContext, ServiceEntry};
 use super::service_records::ServiceRecords;
 use crate::config::service::Ready;
-use crate::config::values::{Signal, Uid};
+use crate::config::values::{ServiceName, Signal, Uid};
 use crate::log::logs::{Logs, READ_BUDGET};
 use crate::log::own_messages::Stream;
+use crate::plan::S6Directory;
 use crate::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, SpawnStep, Target};
 use crate::sys::dev_null;
 use crate::sys::process::environment_file::SharedBytes;
@@ -52,6 +53,8 @@ pub struct ProcessManager {
     pub calendars: Calendars,
     /// Kills by the OOM killer.
     oom_tracker: OomTracker,
+    /// Directories of services that the last reload has added or changed, until their definitions are applied.
+    pub(super) s6_directories: BTreeMap<ServiceName, S6Directory>,
     /// Reads the configuration for a reload.
     pub config_reader: ConfigReader,
     null: File,
@@ -80,6 +83,7 @@ impl ProcessManager {
             process_table: ProcessTable::new(),
             fd_watcher,
             oom_tracker: OomTracker::new(),
+            s6_directories: BTreeMap::new(),
             config_reader: ConfigReader::default(),
             null: dev_null::open_input()?,
             reaped: 0,

@@ -11,6 +11,7 @@ use super::reloader::ReloadPlan;
 use super::service_entry::ServiceEntry;
 use crate::control::responses::{Reloaded, Response};
 use crate::control::server::PendingRequest;
+use crate::plan::S6Directory;
 use crate::supervise::{Action, Event, Id, ProbeResult};
 
 impl EventLoop<'_> {
@@ -70,7 +71,9 @@ impl EventLoop<'_> {
         let summary = plan.summary();
         tracing::info!("reload: {summary}");
         plan.notices.iter().for_each(|notice| tracing::warn!("reload: {notice}"));
-        let ReloadPlan { setup, entries, changed, notices, .. } = plan;
+        let ReloadPlan { setup, entries, s6_directories, changed, notices, .. } = plan;
+        let named = s6_directories.into_iter().map(|directory| (directory.name.clone(), directory));
+        self.processes.s6_directories.extend(named);
         let actions = self.supervisor.reload(self.now(), setup, &changed);
         let entries = entries.into_iter().filter_map(|entry| Some((self.supervisor.id(&entry.plan.name)?, entry)));
         for id in self.processes.add_entries(entries.collect()) {
@@ -133,8 +136,9 @@ impl ProcessManager {
     pub fn apply_reload(&mut self, id: Id) {
         let Some(record) = self.records.get_mut(id) else { return };
         if let Some(next) = record.next.take() {
-            record.entry = next;
+            let before = std::mem::replace(&mut record.entry, next);
             record.file = None;
+            self.remove_s6_directory(&before);
             self.apply_entry(id);
         }
     }
@@ -146,6 +150,9 @@ impl ProcessManager {
         record.notify_socket = NotifySocket::changed(record.notify_socket.take(), id, entry, &mut self.fd_watcher);
         let name = entry.plan.name.clone();
         self.calendars.put(id, &name, entry.service.calendar.as_ref(), &mut self.fd_watcher);
+        if let (Some(s6), Some(directory)) = (&mut self.context.s6, self.s6_directories.remove(&name)) {
+            s6.add(&[directory]);
+        }
         if let Err(errno) = self.records.link(id) {
             tracing::warn!("{name}: cannot make a pipe between services: {}", errno.desc());
         }
@@ -153,12 +160,19 @@ impl ProcessManager {
 
     /// Removes a service that has ended.
     pub(super) fn remove_service(&mut self, id: Id) {
-        if let Some(entry) = self.records.entry(id) {
+        if let Some(entry) = self.records.entry(id).cloned() {
             self.calendars.put(id, &entry.plan.name, None, &mut self.fd_watcher);
+            self.remove_s6_directory(&entry);
         }
         self.probes.cancel(ProbeOwner::Caller(id));
         self.command_results.push((id, ProbeResult::Fail("a reload has left it out".to_owned())));
         self.records.remove(id, &mut self.fd_watcher);
+    }
+
+    fn remove_s6_directory(&mut self, entry: &ServiceEntry) {
+        if let (Some(s6), Some(directory)) = (&mut self.context.s6, S6Directory::of(&entry.service, &[])) {
+            s6.remove(&directory);
+        }
     }
 
     /// Releases an id, unless a process still writes to a pipe of the service, or was not reaped yet.

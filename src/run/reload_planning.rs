@@ -13,7 +13,7 @@ use crate::inspect::facts::NamedPaths;
 use crate::inspect::source::{self, ConfigPaths};
 use crate::inspect::wire;
 use crate::plan::checks::{self, BootState, Examination};
-use crate::plan::{self, BootPlan, DropLevel, ServicePlan};
+use crate::plan::{self, BootPlan, DropLevel, S6Directory, S6DirectoryNames, ServicePlan};
 use crate::run::boot_context::{BootContext, service_entries};
 use crate::run::{ReloadPlan, Reloader, ServiceEntry};
 use crate::supervise::{Setup, Start};
@@ -76,9 +76,19 @@ impl Reloader for BootContext {
         let names =
             |config: &Config| config.services.iter().map(|it| it.name.clone()).collect::<BTreeSet<ServiceName>>();
         let (old, new) = (names(&self.config), names(&config));
+        let entries = new_or_changed(service_entries(&config.services, None, &plan), &old, &changed);
+        let s6_directories = entries.iter().filter_map(|entry| {
+            let directory = S6Directory::of(&entry.service, &config.services)?;
+            let names = sources.names_in(&directory.definition).map(|own| S6DirectoryNames {
+                own,
+                log: sources.names_in(&directory.definition.join("log")).unwrap_or_default(),
+            });
+            Some(S6Directory { names, ..directory })
+        });
         let reload_plan = ReloadPlan {
             setup,
-            entries: new_or_changed(service_entries(&config.services, None, &plan), &old, &changed),
+            s6_directories: s6_directories.collect(),
+            entries,
             new: new.difference(&old).cloned().collect(),
             gone: old.difference(&new).cloned().collect(),
             changed,

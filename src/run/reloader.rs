@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::service_entry::ServiceEntry;
 use crate::config::values::ServiceName;
 use crate::error::Error;
+use crate::plan::S6Directory;
 use crate::plan::checks::Examination;
 use crate::supervise::Setup;
 
@@ -15,6 +16,8 @@ pub struct ReloadPlan {
     pub setup: Setup,
     /// How those of them are started that are new or changed.
     pub entries: Vec<ServiceEntry>,
+    /// The directories of those that were made for s6-overlay.
+    pub s6_directories: Vec<S6Directory>,
     /// Services that did not exist before.
     pub new: BTreeSet<ServiceName>,
     /// Services whose definition has changed.

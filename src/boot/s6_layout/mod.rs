@@ -4,13 +4,13 @@
 
 mod exit_code;
 mod new_tree;
+mod service_directories;
 mod variables;
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsString};
-use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -20,11 +20,12 @@ use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 
 pub use crate::boot::s6_layout::exit_code::ExitCodeFile;
 use crate::boot::s6_layout::new_tree::{NewTree, name_of};
+use crate::boot::s6_layout::service_directories::{LOG, ServiceHandles};
 use crate::boot::s6_layout::variables::{of_scripts, variables};
 use crate::config::values::ServiceName;
 use crate::control::runtime_dir::RuntimeDir;
 use crate::error::{Refused, cause_text};
-use crate::plan::{S6Base, S6Directory, S6DirectoryKind, S6Layout};
+use crate::plan::{S6Base, S6Directory, S6Layout};
 use crate::sys::files::beneath::Beneath;
 use crate::sys::files::change;
 use crate::sys::files::listing::Listing;
@@ -38,21 +39,6 @@ use crate::text::shown;
 const RUN: &str = "/run";
 /// The helper commands in `s6/basedir/bin`, which are links to this program.
 const COMMANDS: [&CStr; 4] = [c"halt", c"poweroff", c"reboot", c"init"];
-/// What s6-rc keeps to itself of a definition. A `down` in a service's directory would mean something to scripts.
-const NOT_COPIED: [&str; 10] = [
-    "consumer-for",
-    "dependencies",
-    "dependencies.d",
-    "down",
-    "pipeline-name",
-    "producer-for",
-    "timeout-down",
-    "timeout-up",
-    "type",
-    "up",
-];
-/// The directory of a service's logger, in that of the service (s6-svscan).
-const LOG: &str = "log";
 /// Names that s6-rc adds to, such as `s6-rc:s6-rc-init:AbCdEf`.
 const OF_S6_RC: &[u8] = b"s6-rc";
 /// The directory of the exit code.
@@ -72,16 +58,6 @@ pub struct S6State {
     /// The exit code that its scripts write.
     pub exit_code: Rc<ExitCodeFile>,
     handles: Rc<ServiceHandles>,
-}
-
-/// The directories in which services get theirs.
-#[derive(Debug)]
-struct ServiceHandles {
-    tree: NewTree,
-    longruns: OwnedFd,
-    legacy: OwnedFd,
-    /// Links by which s6-svc and the like find them.
-    scandir: OwnedFd,
 }
 
 impl S6State {
@@ -105,6 +81,16 @@ impl S6State {
                 }
                 Err(cause) => tracing::warn!("cannot make {}: {}", shown(&at), cause_text(&cause)),
             }
+        }
+    }
+
+    /// Removes the directory of a service that a reload has removed or changed, with that of its logger. One that cannot be
+    /// removed is reported.
+    pub fn remove(&mut self, service: &S6Directory) {
+        let Some(at) = self.directories.get(&service.name).cloned() else { return };
+        self.directories.retain(|_, path| !path.starts_with(&at));
+        if let Err(cause) = self.handles.remove(service) {
+            tracing::warn!("cannot remove {}: {}", shown(&at), cause_text(&cause));
         }
     }
 }
@@ -215,43 +201,6 @@ fn create_in(
     Ok(state)
 }
 
-impl ServiceHandles {
-    /// Creates the directory of a service: a link to each entry of its definition, so that `./data/check` is found there and
-    /// nothing is executed from `/run`, which may be noexec.
-    fn create(&self, service: &S6Directory, path: &Path) -> io::Result<()> {
-        let parent = match service.kind {
-            S6DirectoryKind::Longrun => &self.longruns,
-            S6DirectoryKind::Legacy => &self.legacy,
-        };
-        let name = name_of(service.name.as_str())?;
-        let made = self.tree.directory(parent.as_fd(), &name)?;
-        for entry in fs::read_dir(&service.definition)? {
-            let entry = entry?;
-            if service.log.is_some() && entry.file_name() == LOG {
-                self.logger(made.as_fd(), &entry.path())?;
-                continue;
-            }
-            let is_of_s6_rc = NOT_COPIED.iter().any(|name| entry.file_name() == *name);
-            if service.kind == S6DirectoryKind::Longrun && is_of_s6_rc {
-                continue;
-            }
-            self.tree.link(made.as_fd(), &name_of(entry.file_name())?, &entry.path())?;
-        }
-        self.tree.give(made.as_fd())?;
-        self.tree.link(self.scandir.as_fd(), &name, path)
-    }
-
-    /// Creates the directory of a service's logger in that of the service, as s6-svscan has it.
-    fn logger(&self, service: BorrowedFd<'_>, definition: &Path) -> io::Result<()> {
-        let made = self.tree.directory(service, &name_of(LOG)?)?;
-        for entry in fs::read_dir(definition)? {
-            let entry = entry?;
-            self.tree.link(made.as_fd(), &name_of(entry.file_name())?, &entry.path())?;
-        }
-        self.tree.give(made.as_fd())
-    }
-}
-
 /// Returns the names that s6-rc, or an earlier boot, left.
 fn leftovers_of_s6_rc(base: BorrowedFd<'_>) -> io::Result<Vec<CString>> {
     let listed = Beneath::list_pinned(base)?;
@@ -285,6 +234,7 @@ fn refused(place: &str, cause: io::Error) -> Refused {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use nix::fcntl::{OFlag, open};
@@ -293,7 +243,7 @@ mod tests {
 
     use super::*;
     use crate::config::values::{Gid, Uid};
-    use crate::plan::Owner;
+    use crate::plan::{Owner, S6DirectoryKind, S6DirectoryNames};
 
     fn layout(keep_env: bool, services: Vec<S6Directory>) -> S6Layout {
         let owner = Owner { uid: Uid(geteuid().as_raw()), gid: Gid(getegid().as_raw()) };
@@ -322,11 +272,16 @@ mod tests {
         fs::write(definition.join("log/run"), "logs").unwrap();
         let name = |text: &str| ServiceName::new(text).unwrap();
         let log = Some(name("old-log"));
-        let service =
-            |text: &str, kind| S6Directory { name: name(text), kind, definition: definition.clone(), log: log.clone() };
+        let service = |text: &str, kind| S6Directory {
+            name: name(text),
+            kind,
+            definition: definition.clone(),
+            log: log.clone(),
+            names: None,
+        };
         let web = S6Directory { log: None, ..service("svc-web", S6DirectoryKind::Longrun) };
         let services = vec![web, service("old", S6DirectoryKind::Legacy)];
-        let state = create(&layout(false, services), &base).unwrap();
+        let mut state = create(&layout(false, services.clone()), &base).unwrap();
         let read = |path: &str| fs::read_to_string(base.join(path)).unwrap();
         assert_eq!(read("s6/container_environment/PLAIN"), "1");
         assert_eq!(read("s6/container_environment/A"), "x y\n\n");
@@ -341,6 +296,27 @@ mod tests {
         assert_eq!(state.directories[&name("old-log")], base.join("s6/legacy-services/old/log"));
         assert_eq!(read("service/old/log/run"), "logs");
         assert!(!fs::symlink_metadata(base.join("s6/legacy-services/old/log")).unwrap().is_symlink());
+        // A reload: both are removed, and come again with other definitions.
+        services.iter().for_each(|service| state.remove(service));
+        assert!(state.directories.is_empty());
+        for parent in ["service", "s6-rc/servicedirs", "s6/legacy-services"] {
+            assert_eq!(fs::read_dir(base.join(parent)).unwrap().count(), 0);
+        }
+        let names = |own: &[&str]| {
+            let own = own.iter().map(Into::into).collect();
+            Some(S6DirectoryNames { own, log: vec!["run".into()] })
+        };
+        let [web, old] = services.try_into().unwrap();
+        state.add(&[
+            S6Directory { names: names(&["data", "type"]), ..web },
+            S6Directory { names: names(&["log"]), ..old },
+        ]);
+        let list = |name: &str| {
+            let listed = fs::read_dir(base.join("service").join(name)).unwrap();
+            listed.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
+        };
+        assert_eq!([list("svc-web"), list("old"), list("old/log")], [["data"], ["log"], ["run"]]);
+        assert!(definition.join("data/check").exists(), "its links are removed, and nothing behind them");
         let halt = fs::read_link(base.join("s6/basedir/bin/halt")).unwrap();
         assert_eq!(halt, std::env::current_exe().unwrap());
     }

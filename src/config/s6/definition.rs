@@ -156,6 +156,7 @@ impl Reader<'_> {
         }
     }
 
+    /// A oneshot of s6-rc does not run in the directory of its definition, which a reload may have removed before `down` runs.
     fn defaults(&self, kind: Kind) -> Service {
         let (file, policy) = match kind {
             Kind::Longrun => ("run", RestartPolicy::Always),
@@ -164,7 +165,7 @@ impl Reader<'_> {
         Service {
             at: Place::file(self.dir.path(file)),
             kind,
-            directory: Some(self.dir.working_directory()),
+            directory: (kind == Kind::Longrun || !self.is_definition()).then(|| self.dir.working_directory()),
             restart: Restart { policy, delay: START_INTERVAL, max_delay: START_INTERVAL, limit: None },
             essential: kind == Kind::Oneshot,
             ..Service::plain(self.name.clone(), Command::Nothing)

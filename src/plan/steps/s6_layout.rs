@@ -5,15 +5,13 @@ use std::path::Path;
 
 use super::inputs::{PlanInputs, as_found, lacking, skip};
 use crate::config::container::DropPolicy;
-use crate::config::s6_overlay::S6Origin;
-use crate::config::service::Service;
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::facts::{Access, PathFact, PathKind, S6Places, VarRun};
 use crate::plan::finding::{Area, Issue};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::switch::SwitchAbility;
-use crate::plan::{Decision, Owner, PlannedStep, S6Base, S6Directory, S6DirectoryKind, S6Layout, Step};
+use crate::plan::{Decision, Owner, PlannedStep, S6Base, S6Directory, S6Layout, Step};
 
 /// What the scripts of an image name most often.
 const NAMED: &str = "/run/s6/container_environment, /run/s6/basedir/bin/halt, /run/service and \
@@ -48,21 +46,10 @@ pub(super) fn step(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Option<Planned
     let take_run = is_possible && others_can_write(&places.run, owner) && take_run(inputs, places, notes);
     let link_var_run = is_possible && link_var_run(places.var_run, notes);
     let all = &inputs.config.services;
-    let services = all.iter().filter_map(|service| directory(service, all)).collect();
+    let services = all.iter().filter_map(|service| S6Directory::of(service, all)).collect();
     let (keep_env, path) = (s6.keep_env, inputs.trust.path_of_scripts(inputs.resolver));
     let layout = S6Layout { base, owner, take_run, link_var_run, keep_env, path, services };
     Some(PlannedStep { step: Step::S6Layout(layout), decision })
-}
-
-fn directory(service: &Service, all: &[Service]) -> Option<S6Directory> {
-    let (kind, definition) = match service.s6.as_ref()? {
-        S6Origin::Longrun(definition) => (S6DirectoryKind::Longrun, definition),
-        S6Origin::Legacy(definition) => (S6DirectoryKind::Legacy, definition),
-        S6Origin::LegacyLog(_) | S6Origin::InitScript | S6Origin::Script => return None,
-    };
-    let is_its_log = |other: &&Service| matches!(&other.s6, Some(S6Origin::LegacyLog(of)) if *of == service.name);
-    let log = all.iter().find(is_its_log).map(|log| log.name.clone());
-    Some(S6Directory { name: service.name.clone(), kind, definition: definition.clone(), log })
 }
 
 /// The user of the scripts: ourselves, or with `drop = "app"` the app user, as which all of them run then.
