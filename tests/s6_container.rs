@@ -20,8 +20,8 @@ fn a_stop_during_the_hook_reaches_the_hook_and_nothing_is_started_after_it() {
         running.wait_for_line(|line| line.ends_with("| hooking"), LIMIT);
         let ended = running.stop().expect(0);
         ended.assert_line("stage2-hook | told");
-        let said = ended.text(Origin::Out);
-        assert!(!said.contains("started") && !said.contains("main"), "{said}");
+        let output = ended.text(Origin::Out);
+        assert!(!output.contains("started") && !output.contains("main"), "{output}");
     }
 }
 
@@ -91,8 +91,8 @@ fn a_start_after_a_kill_finds_nothing_of_the_life_before() {
                  kill -KILL -1\nwait || true\nrm -f /tmp/pwd\necho killed\n";
     let second = "until [ -s /tmp/pwd ]; do sleep 0.05; done; cat /tmp/pwd; /stepdown status; exit 5";
     let ended = definitions.env("TWO", "2").inside(first).command(&["sh", "-c", second]).run().expect(5);
-    let said = ended.text(Origin::Out);
-    let (before, after) = said.split_once("killed\n").unwrap_or_else(|| panic!("{ended:#?}"));
+    let output = ended.text(Origin::Out);
+    let (before, after) = output.split_once("killed\n").unwrap_or_else(|| panic!("{ended:#?}"));
     let found = |env| format!("code 0, env {env}, services svc-web, rc /run/s6-rc.");
     assert!(before.contains(&found("ONE PATH")), "{before}");
     assert!(after.contains(&found("PATH TWO")), "{after}");

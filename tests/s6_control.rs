@@ -23,9 +23,9 @@ fn sh(running: &Running, line: &str) -> String {
         .env("PATH", "/tmp/bin:/usr/bin:/bin")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{line}: {said}");
-    said
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{line}: {printed}");
+    printed
 }
 
 #[test]

@@ -19,8 +19,8 @@ fn recognised_lines_become_settings_or_comments_and_others_are_named() {
     let own: Vec<_> = config.container.own.iter().map(|own| own.path.display().to_string()).collect();
     assert_eq!(own, ["/config", "/data/media"]);
     assert_eq!(config.container.app.user.as_str(), "app");
-    let said: Vec<_> = imported.all_omissions().map(|(at, omission)| format!("{at} {}", omission.why)).collect();
-    let begins = |start: &str| said.iter().filter(|line| line.starts_with(start)).count();
+    let output: Vec<_> = imported.all_omissions().map(|(at, omission)| format!("{at} {}", omission.why)).collect();
+    let begins = |start: &str| output.iter().filter(|line| line.starts_with(start)).count();
     for start in [
         "/e.sh:4 PUID and PGID",
         "/e.sh:5 PUID and PGID",
@@ -28,10 +28,10 @@ fn recognised_lines_become_settings_or_comments_and_others_are_named() {
         "/e.sh:10 every program runs as the app user",
         "/e.sh:12 stepdown is PID 1 itself",
     ] {
-        assert_eq!(begins(start), 1, "{start}: {said:?}");
+        assert_eq!(begins(start), 1, "{start}: {output:?}");
     }
     let others: Vec<_> = imported.all_omissions().map(|(_, omission)| omission.what.as_str()).collect();
-    assert_eq!((said.len(), others.last()), (6, Some(&"line 9")), "{said:?}");
+    assert_eq!((output.len(), others.last()), (6, Some(&"line 9")), "{output:?}");
 }
 
 #[test]
