@@ -55,8 +55,8 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
     }
 }
 
-const fn yes_or_no(yes_or_no: bool) -> &'static str {
-    if yes_or_no { "yes_or_no" } else { "no" }
+const fn yes_or_no(is_true: bool) -> &'static str {
+    if is_true { "yes" } else { "no" }
 }
 
 #[cfg(test)]
@@ -72,7 +72,7 @@ mod tests {
             (Event::Spawned { id, pid: Pid(42) }, "event=spawned service=web pid=42"),
             (
                 Event::Exited { id, exit: Exit::Signal(Signal::KILL), group_left: true },
-                "event=exited service=web signal=SIGKILL group_left=yes_or_no",
+                "event=exited service=web signal=SIGKILL group_left=yes",
             ),
             (
                 Event::SpawnFailed {
