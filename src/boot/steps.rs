@@ -1,4 +1,4 @@
-//! Carries the plan's steps out in order, and logs their results. Decides nothing: only steps marked `Do` are done. A step
+//! Carries the plan's steps out in order, and logs their results. Decides nothing: only steps with `Decision::Perform` are done. A step
 //! that the kernel refuses, although the plan expected otherwise, is reported and skipped, unless it is required.
 
 use std::collections::BTreeMap;

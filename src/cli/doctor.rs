@@ -16,7 +16,7 @@ use crate::plan::checks::{self, Area, Check, Examination, Issue};
 use crate::plan::show::{self, ColorMode};
 use crate::sys::host;
 
-/// Requests PID 1 for the findings of its boot, or plans a boot; observes the machine; prints what is wrong.
+/// Asks PID 1 for the findings of its boot, or plans a boot; observes the machine; prints what is wrong.
 pub(super) fn run(args: DoctorArgs) -> u8 {
     let (examination, running) = match send_request::<DoctorReport>(&ControlRequest::Doctor {}) {
         Ok(report) => (report.into_examination(), true),

@@ -200,7 +200,8 @@ impl Signal {
         matches!(self.0, 10 | 12 | 28 | 34..) // USR1, USR2, WINCH, real-time
     }
 
-    /// Returns whether it is a stop request for PID 1 only: no program handles it, so it is never forwarded.
+    /// Returns whether it is a stop request to an init, which programs do not handle: at a stop by it the main command gets its own
+    /// stop signal. (A main command alone gets it, as under tini: [`crate::run`].)
     pub fn is_for_pid_one(self) -> bool {
         self == Self::PWR || self == Self::RTMIN_3
     }

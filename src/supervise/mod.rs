@@ -206,7 +206,7 @@ pub enum Event {
     },
     /// A deadline may have passed.
     Tick,
-    /// PID 1 got a signal that asks for an end (TERM, INT, QUIT; HUP with a terminal). A second one: everything is killed.
+    /// PID 1 got a signal that asks for an end (TERM, INT, QUIT, PWR, RTMIN+3; HUP with a terminal). A second one: everything is killed.
     StopSignal(Signal),
     /// PID 1 got another signal: it goes to the main command, if one runs.
     Forward(Signal),

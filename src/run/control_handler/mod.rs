@@ -33,7 +33,7 @@ const WATCH_PAUSE: Duration = Duration::from_millis(100);
 const SETTLE_TIME: Duration = Duration::from_millis(250);
 
 impl EventLoop<'_> {
-    /// Responses a caller, or adds it to those that wait.
+    /// Answers a caller, or adds it to those that wait.
     pub(super) fn handle_call(&mut self, call: PendingRequest) {
         if let Err(refused) = self.permit(call.caller, &call.request) {
             return call.respond(response::<()>(Err(refused)));

@@ -1,4 +1,4 @@
-//! The arguments of execline: `execlineb` and the programs that its scripts are made of. Each uses up its own arguments and executes
+//! The commands of execline: `execlineb` and the programs that its scripts are made of. Each uses up its own arguments and executes
 //! the rest.
 
 pub(super) mod arguments;

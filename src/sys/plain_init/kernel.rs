@@ -37,7 +37,7 @@ pub(super) fn name_of(signal: i32) -> String {
 
 pub(super) fn wait_for(signals: &SigSet) -> i32 {
     loop {
-        // SAFETY: the set outlives the call, and no information is result for.
+        // SAFETY: the set outlives the call, and no information about the signal is requested.
         let signal = unsafe { libc::sigwaitinfo(signals.as_ref(), std::ptr::null_mut()) };
         if signal > 0 {
             return signal;
