@@ -435,6 +435,7 @@ fn scripts_control_services_by_s6_svc_and_its_like() {
         assert!(has(line), "{line}: {ended:#?}");
     }
     assert!(lines.iter().any(|line| line.starts_with("up (pid ") && line.contains(" seconds")), "{ended:#?}");
-    let down = |line: &String| line.starts_with("down (signal SIGTERM) ") && line.ends_with(" seconds, normally up");
+    let down =
+        |line: &String| line.starts_with("down (signal SIGTERM) ") && line.contains(" seconds, normally up, ready ");
     assert!(lines.iter().any(down), "{ended:#?}");
 }

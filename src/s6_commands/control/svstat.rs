@@ -129,19 +129,33 @@ pub(in crate::s6_commands) fn s6_svstat(mut call: Call) -> CommandResult {
     print(format!("{line}\n").as_bytes()).map(|()| 0)
 }
 
-/// Returns the fields of a list.
+/// Returns the fields of a list. The beginning of a name is enough, and a comma may end the list, as for the original.
 fn named(list: &[u8]) -> Result<Vec<StatusField>, Failure> {
-    let fields = list.split(|byte| *byte == b',').filter(|word| !word.is_empty());
-    let field = |word: &[u8]| FIELDS.iter().find(|(name, _)| name.as_bytes() == word).map(|(_, field)| *field);
-    let wrong = |word: &[u8]| Failure::wrong(format!("invalid option field: {}", shown_bytes(word)));
-    fields.map(|word| field(word).ok_or_else(|| wrong(word))).collect()
+    let list = list.strip_suffix(b",").filter(|list| !list.is_empty()).unwrap_or(list);
+    let field =
+        |word: &[u8]| FIELDS.iter().find(|(name, _)| name.as_bytes().starts_with(word)).map(|(_, field)| *field);
+    let wrong = |word: &[u8]| match word {
+        [] => Failure::wrong("invalid null option field"),
+        word => Failure::wrong(format!("invalid option field: {}", shown_bytes(word))),
+    };
+    let found = |word: &[u8]| field(word).filter(|_| !word.is_empty()).ok_or_else(|| wrong(word));
+    if list.is_empty() { Ok(Vec::new()) } else { list.split(|byte| *byte == b',').map(found).collect() }
 }
 
 impl PrintedState {
     fn of(service: &Supervised, status: &ServiceStatus) -> Self {
         let since = Duration::from_millis(status.since_ms);
         let is_up = is_up(status);
-        let is_ready = matches!(status.state, StatusState::Up | StatusState::Done) && service.announces_readiness();
+        let is_ready = match status.state {
+            StatusState::Up | StatusState::Done => service.announces_readiness(),
+            // It is ready to be started again, once `finish` has ended.
+            StatusState::Down | StatusState::Backoff | StatusState::Failed => status.last_exit.is_some(),
+            StatusState::Waiting
+            | StatusState::Starting
+            | StatusState::Stopping
+            | StatusState::Finishing
+            | StatusState::Scheduled => false,
+        };
         Self {
             pid: status.pid.filter(|_| is_up),
             is_wanted: status.wanted,
@@ -254,14 +268,20 @@ mod tests {
         let killed = PrintedState { last_exit: Some(LastExit::Signal("SIGKILL".into())), is_wanted: false, ..down };
         assert_eq!(killed.line(false), "down (signal SIGKILL) 7 seconds, normally up");
         assert_eq!(killed.line(true), "down (signal 9) 7 seconds, normally up");
+        let ready = PrintedState { is_ready: true, ..killed };
+        assert_eq!(ready.line(false), "down (signal SIGKILL) 7 seconds, normally up, ready 6 seconds");
     }
 
     #[test]
     fn fields_are_printed_in_their_order() {
         assert_eq!(fields(&up(), "pid,up,ready,wantedup,exitcode,signal,signum"), "42 true true true -1 NA -1 ");
         let down = PrintedState { pid: None, last_exit: Some(LastExit::Signal("SIGTERM".into())), ..up() };
-        assert_eq!(fields(&down, "signum,signal,,exitcode,pid,updownfor,"), "15 SIGTERM -1 -1 7 ");
+        assert_eq!(fields(&down, "signum,signal,exitcode,pid,updownfor,"), "15 SIGTERM -1 -1 7 ");
         assert_eq!(fields(&up(), "readysince"), "@400000003b9aca0400000005 ");
+        assert_eq!(fields(&down, "updownf,exit,p,readyf"), "7 -1 false 6 ");
+        for list in ["up,,pid", ",", ",up"] {
+            assert_eq!(named(list.as_bytes()).unwrap_err(), Failure::wrong("invalid null option field"), "{list}");
+        }
         assert_eq!(named(b"up,upp").unwrap_err(), Failure::wrong("invalid option field: upp"));
     }
 }
