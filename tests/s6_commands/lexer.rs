@@ -6,7 +6,7 @@ use std::process::Command;
 
 use stepdown::execline::lex;
 
-use super::both::original;
+use super::both::{Case, as_the_originals, original};
 use crate::support::engine::rng::Rng;
 
 /// More of these than of others: what the lexer decides by.
@@ -53,4 +53,82 @@ fn scripts_from_a_seed_are_the_words_that_execlineb_makes_of_them() {
         compared += usize::from(expected.is_ok());
     }
     assert!(compared > 200, "only {compared} scripts were valid");
+}
+
+/// What scripts are made of: blocks, comments, quotes, each kind of escape, and what is nearly one of them.
+const FRAGMENTS: [&str; 26] = [
+    "a",
+    " ",
+    "\n",
+    "b c ",
+    "{ ",
+    " }",
+    " } ",
+    " { x } ",
+    "{}",
+    "{a",
+    "# no }\n",
+    " # { \"\n",
+    "x#y",
+    "\"a b\"",
+    "\"\"",
+    "\"\\0x41\"",
+    "\"\\0x4g\"",
+    "\"\\0101\"",
+    "\"\\65b\"",
+    "\"\\256\"",
+    "\"\\n\\t\\\\\"",
+    "\"a\\\nb\"",
+    "\\ ",
+    "\\\n",
+    "\\{",
+    "\"{ }\"",
+];
+
+#[test]
+fn scripts_of_fragments_are_the_words_that_execlineb_makes_of_them() {
+    let Some(program) = original("execlineb") else { return };
+    let (mut valid, mut used) = (0, [0; FRAGMENTS.len()]);
+    for seed in 0..600 {
+        let mut rng = Rng::new(seed);
+        let chosen: Vec<usize> =
+            (0..=rng.below(7)).map(|_| rng.pick(&std::array::from_fn::<usize, 26, _>(|at| at))).collect();
+        let script: String = chosen.iter().map(|at| FRAGMENTS[*at]).collect();
+        let (expected, found) = (by_execlineb(&program, script.as_bytes()), by_us(script.as_bytes()));
+        assert_eq!(found, expected, "seed {seed}: {script:?}");
+        if expected.is_ok() {
+            valid += 1;
+            chosen.iter().for_each(|at| used[*at] += 1);
+        }
+    }
+    assert!(valid > 150, "only {valid} scripts were valid");
+    // It is wrong wherever it stands.
+    let never: Vec<_> = FRAGMENTS.iter().zip(used).filter(|(_, count)| *count == 0).map(|(text, _)| *text).collect();
+    assert_eq!(never, ["\"\\256\""], "of no valid script");
+}
+
+/// What words with variables are made of.
+const PARTS: [&str; 14] =
+    ["$a", "${a}", "$b", "${b}", "${none}", "${empty}", "$", "{", "}", "\\", "x", " ", "${a", "${sub}"];
+
+#[test]
+fn words_from_a_seed_are_substituted_as_multisubstitute_does() {
+    let words: Vec<Vec<String>> = (0..150)
+        .map(|seed| {
+            let mut rng = Rng::new(seed);
+            (0..4).map(|_| (0..=rng.below(5)).map(|_| rng.pick(&PARTS)).collect()).collect()
+        })
+        .collect();
+    let block = [
+        " define", " a", " 1", " define", " -sd,", " b", " x,y,", " define", " -s", " none", " ", " define", " empty",
+        " ", " define", " sub", " ${a}", "",
+    ];
+    let argvs: Vec<Vec<&str>> = words
+        .iter()
+        .map(|words| {
+            let words = words.iter().map(String::as_str);
+            ["multisubstitute"].into_iter().chain(block).chain(["printf", "<%s>"]).chain(words).collect()
+        })
+        .collect();
+    as_the_originals(&argvs.iter().map(|argv| Case { argv, ..Case::default() }).collect::<Vec<_>>());
 }
