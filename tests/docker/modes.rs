@@ -107,6 +107,22 @@ fn three_capabilities_are_enough_for_everything() {
 }
 
 #[test]
+fn root_that_stays_with_three_capabilities_stops_the_app_users_services_in_time() {
+    let Some(docker) = Docker::available() else { return };
+    let script = "script = '''\ntrap 'echo heard; exit 0' TERM\necho ready\nwhile :; do sleep 0.1; done\n'''\n";
+    let tree = super::files(&[("web.toml", script)]);
+    let container_file = super::files(&[("stepdown.toml", "drop = \"root\"\n")]);
+    let least = "--cap-drop ALL --cap-add SETUID --cap-add SETGID --cap-add CHOWN --entrypoint /usr/bin/stepdown";
+    let run = Run::new(&Image::plain(&docker)).options(least).env("PUID", "1234").file(tree.path(), "/etc/services.d");
+    let run = run.file(&container_file.path().join("stepdown.toml"), "/etc/stepdown.toml").command(["init"]);
+    let container = run.start();
+    container.wait_for_log("ready");
+    let (code, _) = container.stop();
+    let log = container.logs();
+    assert!(code == 0 && log.contains("heard") && !log.contains("SIGKILL"), "{code}: {log}");
+}
+
+#[test]
 fn root_without_capabilities_refuses_with_the_line_to_paste() {
     let Some(docker) = Docker::available() else { return };
     let ended = Run::new(&Image::plain(&docker)).options("--cap-drop ALL").env("PUID", "1234").script(WHO).ended();
