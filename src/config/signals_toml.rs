@@ -9,17 +9,19 @@ use crate::error::Place;
 
 /// Signals that cannot be forwarded: those that PID 1 handles itself, and faults that the kernel sends. The last two are
 /// used by the C library.
-const NOT_FORWARDABLE: [(&str, &str); 12] = [
+const NOT_FORWARDABLE: [(&str, &str); 14] = [
     ("TERM", STOPS),
     ("INT", STOPS),
     ("CHLD", "it says that a process has ended"),
     ("KILL", "it cannot be caught"),
     ("STOP", "it cannot be caught"),
     ("ILL", FAULT),
+    ("TRAP", FAULT),
     ("BUS", FAULT),
     ("FPE", FAULT),
     ("SEGV", FAULT),
     ("PIPE", FAULT),
+    ("SYS", FAULT),
     ("32", FAULT),
     ("33", FAULT),
 ];

@@ -246,6 +246,8 @@ fn a_signal_that_cannot_be_passed_on_is_reported() {
         ("KILL", "it cannot be caught"),
         ("STOP", "it cannot be caught"),
         ("SEGV", "it tells a process of its own faults"),
+        ("TRAP", "it tells a process of its own faults"),
+        ("SYS", "it tells a process of its own faults"),
     ] {
         signals(&format!("{name} = \"web\""))
             .assert_problems(&[&format!("/etc/stepdown.toml:2: `signals.{name}` cannot be forwarded: {why}; {other}")]);
