@@ -243,6 +243,27 @@ fn what_is_wrong_after_the_hook_names_the_files_as_what_is_wrong_before_it() {
 }
 
 #[test]
+fn a_secret_file_is_a_variable_of_scripts_unless_the_image_reads_it_itself() {
+    if !possible() {
+        return;
+    }
+    let show = "cd /run/s6/container_environment; ls | grep PASSWORD; cat PASSWORD 2>/dev/null | wc -c";
+    let container = |name: &str| {
+        let container = script(container(), name, show).s6("password", "hunter2\n");
+        container.env("FILE__PASSWORD", "/etc/s6-overlay/password")
+    };
+    let ended = container("init-a").run().expect(0);
+    ended.assert_line("| PASSWORD");
+    ended.assert_line("| 7");
+    ended.assert_no_line("hunter2");
+    let own = container("init-envfile").run().expect(0);
+    own.assert_line("| 0");
+    own.assert_line("| FILE__PASSWORD");
+    let user = container("init-a").user("1234:1234").tmpfs("/run:uid=1234,gid=1234,mode=0755").run().expect(0);
+    user.assert_line("| 7");
+}
+
+#[test]
 fn a_hook_that_fails_is_a_warning_unless_the_image_stops_then() {
     if !possible() {
         return;

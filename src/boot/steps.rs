@@ -141,6 +141,14 @@ fn carry_out(
             }
         }
     }
+    // They are read after the state of s6-overlay was created.
+    if let Some(s6) = &created.s6 {
+        let layouts = steps.iter().filter_map(|step| match step {
+            Step::S6Layout(layout) => Some(layout),
+            _ => None,
+        });
+        layouts.for_each(|layout| s6.add_secrets(&layout.secrets, &created.secrets));
+    }
     match signals.stop_requested() {
         Some(signal) => Err(BootEnded::Stopped(signal)),
         None => Ok(()),

@@ -205,6 +205,8 @@ pub struct S6Layout {
     /// PATH of scripts with more rights than the app user: without the directories that others than root may write. `None`:
     /// the container's.
     pub path: Option<OsString>,
+    /// Secrets that become variables of the container environment, by name: no script of the image does it.
+    pub secrets: Vec<String>,
     /// The services that have a directory of their own.
     pub services: Vec<S6Directory>,
 }

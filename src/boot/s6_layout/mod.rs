@@ -8,9 +8,9 @@ mod service_directories;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -22,6 +22,7 @@ pub use crate::boot::s6_layout::exit_code::ExitCodeFile;
 use crate::boot::s6_layout::new_tree::{NewTree, name_of};
 use crate::boot::s6_layout::service_directories::{LOG, ServiceHandles};
 use crate::boot::s6_layout::variables::{of_scripts, variables};
+use crate::boot::secrets::Secrets;
 use crate::config::values::ServiceName;
 use crate::control::runtime_dir::RuntimeDir;
 use crate::error::{Refused, cause_text};
@@ -58,12 +59,25 @@ pub struct S6State {
     /// The exit code that its scripts write.
     pub exit_code: Rc<ExitCodeFile>,
     handles: Rc<ServiceHandles>,
+    /// The container environment, if there is one.
+    variables: Option<Rc<OwnedFd>>,
 }
 
 impl S6State {
     /// Returns the path of the exit code, for messages.
     pub fn exit_code_path(&self) -> PathBuf {
         self.base.join(RESULTS).join(EXIT_CODE_FILE)
+    }
+
+    /// Writes secrets into the container environment, where LinuxServer's own script writes them.
+    pub fn add_secrets(&self, names: &[String], secrets: &Secrets) {
+        let Some(directory) = &self.variables else { return };
+        for (name, value) in names.iter().filter_map(|name| Some((name, secrets.get(name)?))) {
+            if let Err(cause) = variables::replace(self.handles.tree, directory.as_fd(), OsStr::new(name), value) {
+                let (name, why) = (shown(name), cause_text(&cause));
+                tracing::warn!("cannot write the secret `{name}` into the container environment: {why}");
+            }
+        }
     }
 
     /// Creates the directories of services that have none yet. One that cannot be created is reported: its service runs in
@@ -159,8 +173,9 @@ fn create_in(
     }
     tree.remove(base, c"uncaught-logs")?;
     let s6 = tree.replace(base, c"s6")?;
-    if !layout.keep_env {
-        let directory = tree.directory(s6.as_fd(), c"container_environment")?;
+    let variable_files =
+        (!layout.keep_env).then(|| tree.directory(s6.as_fd(), c"container_environment")).transpose()?;
+    if let Some(directory) = &variable_files {
         variables(tree, directory.as_fd(), environment)?;
     }
     let basedir = tree.directory(s6.as_fd(), c"basedir")?;
@@ -196,6 +211,7 @@ fn create_in(
         directories: BTreeMap::new(),
         exit_code: Rc::new(ExitCodeFile::new(results)),
         handles: Rc::new(ServiceHandles { tree, longruns: servicedirs, legacy, scandir }),
+        variables: variable_files.map(Rc::new),
     };
     state.add(&layout.services);
     Ok(state)
@@ -247,7 +263,16 @@ mod tests {
 
     fn layout(keep_env: bool, services: Vec<S6Directory>) -> S6Layout {
         let owner = Owner { uid: Uid(geteuid().as_raw()), gid: Gid(getegid().as_raw()) };
-        S6Layout { base: S6Base::Run, owner, take_run: false, link_var_run: false, keep_env, path: None, services }
+        S6Layout {
+            base: S6Base::Run,
+            owner,
+            take_run: false,
+            link_var_run: false,
+            keep_env,
+            path: None,
+            secrets: Vec::new(),
+            services,
+        }
     }
 
     fn environment() -> BTreeMap<OsString, OsString> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{CStr, OsStr, OsString};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -41,9 +41,20 @@ pub(super) fn variables<'e>(
             );
             continue;
         }
-        let is_changed_by_readers = value.is_empty() || value.as_bytes().ends_with(b"\n");
-        let end: &[u8] = if is_changed_by_readers { b"\n" } else { b"" };
-        tree.file(directory, &name_of(name)?, &[value.as_bytes(), end].concat())?;
+        write(tree, directory, &name_of(name)?, value)?;
     }
     tree.give(directory)
+}
+
+/// Writes the file of one variable in the place of another one.
+pub(super) fn replace(tree: NewTree, directory: BorrowedFd<'_>, name: &OsStr, value: &OsStr) -> io::Result<()> {
+    let name = name_of(name)?;
+    tree.remove(directory, &name)?;
+    write(tree, directory, &name, value)
+}
+
+fn write(tree: NewTree, directory: BorrowedFd<'_>, name: &CStr, value: &OsStr) -> io::Result<()> {
+    let is_changed_by_readers = value.is_empty() || value.as_bytes().ends_with(b"\n");
+    let end: &[u8] = if is_changed_by_readers { b"\n" } else { b"" };
+    tree.file(directory, name, &[value.as_bytes(), end].concat())
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::inputs::{PlanInputs, as_found, lacking, skip};
 use crate::config::container::DropPolicy;
+use crate::config::service::Service;
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::facts::{Access, PathFact, PathKind, S6Places, VarRun};
 use crate::plan::finding::{Area, Issue};
@@ -16,6 +17,8 @@ use crate::plan::{Decision, Owner, PlannedStep, S6Base, S6Directory, S6Layout, S
 /// What the scripts of an image name most often.
 const NAMED: &str = "/run/s6/container_environment, /run/s6/basedir/bin/halt, /run/service and \
                      /run/s6-linux-init-container-results/exitcode";
+/// Scripts of LinuxServer's images that write secrets into the container environment, today's and that of version 2.
+const SECRET_SCRIPTS: [&str; 2] = ["init-envfile", "cont-init-01-envfile"];
 /// What a step that is skipped leads to.
 const WITHOUT: &str =
     "scripts get no environment by with-contenv, and each service runs in the directory of its definition";
@@ -48,8 +51,19 @@ pub(super) fn step(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Option<Planned
     let all = &inputs.config.services;
     let services = all.iter().filter_map(|service| S6Directory::of(service, all)).collect();
     let (keep_env, path) = (s6.keep_env, inputs.trust.path_of_scripts(inputs.resolver));
-    let layout = S6Layout { base, owner, take_run, link_var_run, keep_env, path, services };
+    let secrets = secrets(inputs, keep_env);
+    let layout = S6Layout { base, owner, take_run, link_var_run, keep_env, path, secrets, services };
     Some(PlannedStep { step: Step::S6Layout(layout), decision })
+}
+
+/// Returns the secrets that `FILE__NAME` names, if no script of the image reads them, as LinuxServer's have one.
+fn secrets(inputs: &PlanInputs<'_>, keep_env: bool) -> Vec<String> {
+    let reads_them = |service: &Service| SECRET_SCRIPTS.contains(&service.name.as_str());
+    if keep_env || inputs.config.services.iter().any(reads_them) {
+        return Vec::new();
+    }
+    let all = inputs.config.container.secrets.iter().filter(|secret| !secret.is_listed);
+    all.map(|secret| secret.name.clone()).collect()
 }
 
 /// The user of the scripts: ourselves, or with `drop = "app"` the app user, as which all of them run then.
