@@ -347,7 +347,7 @@ pub struct ServicePlan {
     /// Why it is not run in this mode (`without_root = "skip"`).
     pub skipped: Option<Issue>,
     /// Who may own its `environment_file`.
-    pub variables: TrustedWriters,
+    pub file_writers: TrustedWriters,
     /// The variables that it inherits from the container.
     pub inherited: Inherited,
     /// The secrets that it gets, by name.

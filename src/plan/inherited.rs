@@ -112,7 +112,7 @@ impl<'a> TrustCheck<'a> {
         if !entry.path.is_absolute() || self.resolved(&entry.path).any(|place| place.starts_with("/proc")) {
             return Some(UnsafeDirectory::Relative);
         }
-        let trust = self.of_variables(service, runs);
+        let trust = self.trusted_writers_of(service, runs);
         let found = entry.file_owners.iter().find(|found| {
             // A user who may add a name to the last one controls what is found there, sticky or not.
             let last = found.path == entry.end;

@@ -127,7 +127,7 @@ fn service_plan(
         program: program(fact.as_ref(), command_path(command)),
         argv: argv(command, &service.name),
         interpreted: BTreeMap::new(),
-        variables: common.trust.of_variables(service, &runs),
+        file_writers: common.trust.trusted_writers_of(service, &runs),
         inherited: common.trust.inherited(service, &runs, taken),
         secrets: secrets(&common.trust.config.container.secrets, service),
         home: runs.home,

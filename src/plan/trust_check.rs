@@ -118,7 +118,7 @@ impl<'a> TrustCheck<'a> {
                 }
             }
             let Some(file) = &service.environment_file else { continue };
-            if let Some(writer) = self.untrusted_writer(file, self.of_variables(service, runs))
+            if let Some(writer) = self.untrusted_writer(file, self.trusted_writers_of(service, runs))
                 && reported.insert(writer.path.clone())
             {
                 let what = format!(
@@ -148,7 +148,7 @@ impl<'a> TrustCheck<'a> {
 
     /// Returns who may own this service's `environment_file` and programs: root, or also its own user if that has no extra
     /// rights.
-    pub(super) fn of_variables(&self, service: &Service, runs: &RunsAs) -> TrustedWriters {
+    pub(super) fn trusted_writers_of(&self, service: &Service, runs: &RunsAs) -> TrustedWriters {
         match (self.extra_rights(service, runs), self.only_root_writes()) {
             (None, _) | (_, TrustedWriters::Anybody) => TrustedWriters::Anybody,
             (Some(_), TrustedWriters::Root { unpacked, shared_group, .. }) => {
@@ -163,7 +163,7 @@ impl<'a> TrustCheck<'a> {
     }
 
     fn untrusted_writer_of(&self, program: &Path, service: &Service, runs: &RunsAs) -> Option<UntrustedWriter<'a>> {
-        let writers = self.of_variables(service, runs);
+        let writers = self.trusted_writers_of(service, runs);
         let mut found = self.facts.named.file_owners.get(program).into_iter().flatten();
         let found = found.find(|found| !writers.allows(found) && !self.is_trusted_by_author(&found.path));
         found.map(UntrustedWriter::Found).or_else(|| self.given_away_to(program, service, runs))
@@ -176,7 +176,7 @@ impl<'a> TrustCheck<'a> {
 
     /// Returns the user that the boot makes the owner of a path that only root controls now.
     pub(super) fn given_away_to(&self, path: &Path, service: &Service, runs: &RunsAs) -> Option<UntrustedWriter<'a>> {
-        let TrustedWriters::Root { or, .. } = self.of_variables(service, runs) else { return None };
+        let TrustedWriters::Root { or, .. } = self.trusted_writers_of(service, runs) else { return None };
         let is_safe = |user: &Option<UserRef>| match user {
             None => false,
             Some(UserRef::Id(uid)) => *uid == Uid::ROOT || Some(*uid) == or,

@@ -157,7 +157,7 @@ mod tests {
             home: "/root".into(),
             user: "root".into(),
             skipped: None,
-            variables: TrustedWriters::Anybody,
+            file_writers: TrustedWriters::Anybody,
             inherited: Inherited::All,
             secrets: Vec::new(),
         };

@@ -134,7 +134,7 @@ impl ServiceEntry {
         file: EnvironmentFileState,
     ) -> Result<Launch, SpawnError> {
         // Whatever has more rights than the app user was judged with the program that it runs, and runs no other.
-        let is_free = self.plan.variables == TrustedWriters::Anybody;
+        let is_free = self.plan.file_writers == TrustedWriters::Anybody;
         let program = match &self.plan.program {
             // Not found before the boot: a path of one word would be one in the working directory (execvp(3) searches PATH
             // alone), and a program may have come since.
@@ -279,8 +279,8 @@ impl ServiceEntry {
         let Variables { before, own } = self.variables(context);
         let (env, file) = match (self.service.environment_file.as_deref(), file) {
             (Some(path), EnvironmentFileState::Unread(copy)) => {
-                let file =
-                    EnvironmentFile { path: path.to_owned(), writers: self.plan.variables, before: before.len(), copy };
+                let writers = self.plan.file_writers;
+                let file = EnvironmentFile { path: path.to_owned(), writers, before: before.len(), copy };
                 let (before, own) = (environment::as_c_strings(&before), environment::as_c_strings(&own));
                 ([before.map_err(nul)?, own.map_err(nul)?].concat(), Some(file))
             }
@@ -374,7 +374,7 @@ mod tests {
             home: "/".into(),
             user: "app".into(),
             skipped: None,
-            variables: TrustedWriters::Anybody,
+            file_writers: TrustedWriters::Anybody,
             inherited: Inherited::All,
             secrets: Vec::new(),
         };
