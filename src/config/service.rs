@@ -177,7 +177,7 @@ impl Service {
 
     /// Returns its programs besides the command, each with its key. Not the `finish` of a oneshot, which needs no cleanup
     /// between two runs.
-    pub fn helpers(&self) -> Vec<(&'static str, Command)> {
+    pub fn auxiliary_commands(&self) -> Vec<(&'static str, Command)> {
         let finish = self.finish.as_ref().filter(|_| self.kind == Kind::Longrun).map(|finish| finish.command.clone());
         let ready = match &self.ready {
             Ready::Probe { probe, .. } => probe.command(),
@@ -191,12 +191,12 @@ impl Service {
         let stop_command = self.stop_command.clone();
         let argv = [ready, health, reload].map(|argv| argv.map(Command::Argv));
         let all = [finish, stop_command].into_iter().chain(argv);
-        HELPER_KEYS.into_iter().zip(all).filter_map(|(key, command)| Some((key, command?))).collect()
+        AUXILIARY_KEYS.into_iter().zip(all).filter_map(|(key, command)| Some((key, command?))).collect()
     }
 }
 
-/// The keys of [`Service::helpers`], in their order.
-pub const HELPER_KEYS: [&str; 5] = ["finish", "stop_command", "ready.command", "health.command", "reload.command"];
+/// The keys of [`Service::auxiliary_commands`], in their order.
+pub const AUXILIARY_KEYS: [&str; 5] = ["finish", "stop_command", "ready.command", "health.command", "reload.command"];
 
 /// The two kinds of service (s6-rc).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

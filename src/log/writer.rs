@@ -46,7 +46,7 @@ impl Writer {
         let refused = |errno: Errno| SpawnError::new(SpawnStep::Socket, errno as i32);
         let flags = SockFlag::SOCK_CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).map_err(refused)?;
-        let pid = spawn::fork_helper(theirs, |socket| {
+        let pid = spawn::fork_worker(theirs, |socket| {
             let _ended = run_writer(store, socket.as_fd(), reopening);
         })?;
         Ok(Self { socket: ours, pid })

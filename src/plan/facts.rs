@@ -90,10 +90,10 @@ pub struct Facts {
 pub struct NamedFiles {
     /// The program of every service (by name) and of `main`, looked up in its PATH.
     pub programs: BTreeMap<String, ProgramFact>,
-    /// The other programs of services ([`Service::helpers`]), by service and key.
+    /// The other programs of services ([`Service::auxiliary_commands`]), by service and key.
     ///
-    /// [`Service::helpers`]: crate::config::service::Service::helpers
-    pub helpers: BTreeMap<String, BTreeMap<&'static str, ProgramFact>>,
+    /// [`Service::auxiliary_commands`]: crate::config::service::Service::auxiliary_commands
+    pub auxiliary_programs: BTreeMap<String, BTreeMap<&'static str, ProgramFact>>,
     /// The directories in which programs are searched.
     pub search: SearchPath,
     /// What is found in each directory of PATH (its place in [`SearchPath`]), for services that may have more rights than the

@@ -111,8 +111,8 @@ fn intended_mask(umask: u32) -> u32 {
 pub(super) fn of_shell_names(config: &Config, facts: &Facts, notes: &mut Notes) {
     let mut by_names: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
     for service in &config.services {
-        let helpers = service.helpers();
-        let mut all = helpers.iter().map(|(_, command)| command).chain([&service.command]);
+        let auxiliary = service.auxiliary_commands();
+        let mut all = auxiliary.iter().map(|(_, command)| command).chain([&service.command]);
         if !all.any(|command| matches!(command, Command::Script(_))) {
             continue;
         }

@@ -51,29 +51,29 @@ pub(super) fn plan(
     let program = executor.executed("", &service.command, fact, notes);
     if runs.skipped.is_none() {
         let LookedUp { command, fact, .. } = &program;
-        check_program(service, HelperProgram { key: "", command }, fact.as_ref(), notes);
+        check_program(service, ServiceProgram { key: "", command }, fact.as_ref(), notes);
         executor.check("", command, fact.as_ref(), notes);
     }
-    let interpreted = helpers(common, service, &executor, notes);
+    let interpreted = plan_auxiliary(common, service, &executor, notes);
     let plan = service_plan(common, service, runs, (when, &program), taken);
     ServicePlan { interpreted, ..plan }
 }
 
 /// Checks the other programs. Returns the arguments of those that are run by their interpreters.
-fn helpers(
+fn plan_auxiliary(
     common: &ServiceInputs<'_>,
     service: &Service,
     executor: &Executor<'_>,
     notes: &mut Notes,
 ) -> BTreeMap<&'static str, Vec<OsString>> {
     let mut interpreted = BTreeMap::new();
-    for (key, command) in service.helpers() {
+    for (key, command) in service.auxiliary_commands() {
         if executor.runs.skipped.is_some() {
             continue;
         }
         let fact = fact(common, service, executor.runs, key, &command);
         let LookedUp { command, fact, is_interpreter } = executor.executed(key, &command, fact, notes);
-        check_program(service, HelperProgram { key, command: &command }, fact.as_ref(), notes);
+        check_program(service, ServiceProgram { key, command: &command }, fact.as_ref(), notes);
         executor.check(key, &command, fact.as_ref(), notes);
         if let (true, Command::Argv(argv)) = (is_interpreter, command) {
             interpreted.insert(key, argv);
@@ -107,7 +107,7 @@ pub(super) fn main(
     foreign(ServiceName::MAIN, fact.as_ref(), notes);
     let executor = executor(common, None, &runs);
     executor.check("", &service.command, fact.as_ref(), notes);
-    helpers(common, service, &executor, notes);
+    plan_auxiliary(common, service, &executor, notes);
     let runs = RunsAs { skipped: None, ..runs };
     let program = LookedUp { command: service.command.clone(), fact, is_interpreter: false };
     service_plan(common, service, runs, (RunStage::Serve, &program), taken)
@@ -180,14 +180,14 @@ fn program(fact: Option<&ProgramFact>, given: &Path) -> PathBuf {
 }
 
 /// One of a service's programs.
-struct HelperProgram<'a> {
+struct ServiceProgram<'a> {
     /// Its key; empty for the command.
     key: &'static str,
     command: &'a Command,
 }
 
-fn check_program(service: &Service, part: HelperProgram<'_>, fact: Option<&ProgramFact>, notes: &mut Notes) {
-    let HelperProgram { key, command } = part;
+fn check_program(service: &Service, part: ServiceProgram<'_>, fact: Option<&ProgramFact>, notes: &mut Notes) {
+    let ServiceProgram { key, command } = part;
     if let Some((what, fix)) = fault(command, fact) {
         let what = if key.is_empty() { what } else { format!("`{key}`: {what}") };
         let keys: &[_] = if key.is_empty() { &["command", "script"] } else { &[key] };

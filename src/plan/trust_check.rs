@@ -211,8 +211,8 @@ impl<'a> TrustCheck<'a> {
 
     /// Returns everything that a service executes, with interpreters.
     pub(super) fn executed(&self, service: &Service, runs: &RunsAs) -> Vec<Executed> {
-        let helpers = service.helpers();
-        let all = std::iter::once(("", &service.command)).chain(helpers.iter().map(|(key, command)| (*key, command)));
+        let auxiliary = service.auxiliary_commands();
+        let all = std::iter::once(("", &service.command)).chain(auxiliary.iter().map(|(key, command)| (*key, command)));
         let mut executed = Vec::new();
         for (key, command) in all {
             let fact = self.found(service, runs, key, command).or_else(|| self.fact(service, key).cloned());
@@ -235,7 +235,7 @@ impl<'a> TrustCheck<'a> {
     pub(super) fn fact(&self, service: &Service, key: &str) -> Option<&'a ProgramFact> {
         match key {
             "" => self.facts.named.programs.get(service.name.as_str()),
-            key => self.facts.named.helpers.get(service.name.as_str())?.get(key),
+            key => self.facts.named.auxiliary_programs.get(service.name.as_str())?.get(key),
         }
     }
 

@@ -87,7 +87,7 @@ impl HiddenPaths {
             Command::Script(_) => "script",
             Command::Argv(_) | Command::File(_) | Command::Nothing => "command",
         };
-        for (key, command) in std::iter::once((key, service.command.clone())).chain(service.helpers()) {
+        for (key, command) in std::iter::once((key, service.command.clone())).chain(service.auxiliary_commands()) {
             let mut found = BTreeSet::new();
             match &command {
                 Command::Argv(argv) => self.of_argv(argv, path, directory, &mut found),

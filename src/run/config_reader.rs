@@ -47,7 +47,7 @@ impl ConfigReader {
         let refused = |errno: Errno| SpawnError::new(SpawnStep::Pipe, errno as i32);
         let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC).map_err(refused)?;
         fcntl(&read_end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(refused)?;
-        let pid = spawn::fork_helper(write_end, |write_end| {
+        let pid = spawn::fork_worker(write_end, |write_end| {
             // It fails once PID 1 has stopped waiting: the result is not needed then.
             let _unread = File::from(write_end).write_all(&read());
         })?;

@@ -449,7 +449,7 @@ fn what_is_run_beside_the_command_is_looked_up_too() {
     let mut facts = docker();
     let missing = |keys: &[&'static str]| keys.iter().map(|key| (*key, ProgramFact::NotFound)).collect();
     let closed = BTreeMap::from([("finish", ProgramFact::NotExecutable("/data/wipe".into()))]);
-    facts.named.helpers = BTreeMap::from([
+    facts.named.auxiliary_programs = BTreeMap::from([
         ("a".to_owned(), missing(&["finish", "ready.command", "health.command", "reload.command"])),
         ("b".to_owned(), closed),
         ("c".to_owned(), missing(&["finish"])),
@@ -552,7 +552,7 @@ fn a_probe_of_the_main_command_that_is_missing_is_a_problem() {
     let ready = Ready::Probe { probe, interval: Duration::from_secs(1), timeout: None };
     let config = with_main(MainCommand { ready, ..MainCommand::default() });
     let mut facts = docker();
-    facts.named.helpers.insert("main".into(), BTreeMap::from([("ready.command", ProgramFact::NotFound)]));
+    facts.named.auxiliary_programs.insert("main".into(), BTreeMap::from([("ready.command", ProgramFact::NotFound)]));
     let error = plan::boot(&config, &facts).unwrap_err().to_string();
     assert!(error.contains("`ready.command`: cannot find the program `nosuch` in PATH"), "{error}");
 }

@@ -210,7 +210,7 @@ fn what_a_program_needs_and_what_runs_beside_it_is_executed_too() {
     let mut facts = facts_with("/data/finish", file_owner("/data/finish"));
     facts.named.programs.insert("hook".to_owned(), ProgramFact::Found("/usr/bin/hook".into()));
     let finish = ("finish", ProgramFact::Found("/data/finish".into()));
-    facts.named.helpers.insert("hook".to_owned(), [finish].into());
+    facts.named.auxiliary_programs.insert("hook".to_owned(), [finish].into());
     let command = Command::Argv(vec!["/data/finish".into()]);
     let service = Service { finish: Some(Finish { command, timeout: None }), ..root("hook") };
     let messages = problems_of(service, &facts);
@@ -437,7 +437,7 @@ fn the_interpreter_that_env_finds_is_judged_and_looked_for_in_what_is_left_of_pa
     // What one command is told to run is warned of only; as the interpreter of another one it is refused.
     let mut others = facts(&[(0, "/data/bin/python3")]);
     others.named.programs.insert("hook".to_owned(), found("/usr/bin/env"));
-    others.named.helpers.insert("hook".to_owned(), [("finish", found("/opt/hook"))].into());
+    others.named.auxiliary_programs.insert("hook".to_owned(), [("finish", found("/opt/hook"))].into());
     others.named.file_owners.insert("/data/bin/python3".into(), vec![file_owner("/data/bin/python3")]);
     let finish = Finish { command: Command::Argv(vec!["/opt/hook".into()]), timeout: None };
     let command = Command::Argv(vec!["/usr/bin/env".into(), "/data/bin/python3".into()]);

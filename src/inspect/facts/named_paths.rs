@@ -1,4 +1,4 @@
-//! The facts that a reload needs besides those of the boot: read by a helper process, combined in PID 1.
+//! The facts that a reload needs besides those of the boot: read by a worker process, combined in PID 1.
 
 use std::collections::BTreeMap;
 use std::env::var_os;

@@ -32,10 +32,10 @@ pub(super) fn read(config: &Config, path: &OsStr) -> NamedFiles {
         if service.command != Command::Nothing {
             found.programs.insert(name.to_owned(), lookup.service(service, &service.command, path));
         }
-        let helpers = service.helpers();
-        if !helpers.is_empty() {
-            let looked_up = helpers.iter().map(|(key, command)| (*key, lookup.service(service, command, path)));
-            found.helpers.insert(name.to_owned(), looked_up.collect());
+        let auxiliary = service.auxiliary_commands();
+        if !auxiliary.is_empty() {
+            let looked_up = auxiliary.iter().map(|(key, command)| (*key, lookup.service(service, command, path)));
+            found.auxiliary_programs.insert(name.to_owned(), looked_up.collect());
         }
     }
     if let Some(program) = config.main.first() {
@@ -46,9 +46,9 @@ pub(super) fn read(config: &Config, path: &OsStr) -> NamedFiles {
     for service in config.services.iter().chain(&main).filter(|service| trusted_writers::may_have_more(service)) {
         lookup.by_directory(service, path, &mut found);
     }
-    let helpers = found.helpers.values().flat_map(BTreeMap::values);
+    let auxiliary = found.auxiliary_programs.values().flat_map(BTreeMap::values);
     let single = found.candidates.values().flat_map(BTreeMap::values).flatten().map(|(_, fact)| fact);
-    let all = found.programs.values().chain(helpers).chain(single);
+    let all = found.programs.values().chain(auxiliary).chain(single);
     let all: BTreeSet<_> = all.filter_map(ProgramFact::path).collect();
     if config.s6.is_some() {
         found.closed_scripts =
@@ -115,8 +115,8 @@ impl LookupCache {
     fn by_directory(&mut self, service: &Service, container: &OsStr, found: &mut NamedFiles) {
         let name = service.name.as_str();
         let path = service.path_source().path(container);
-        let helpers = service.helpers();
-        let all = std::iter::once(("", &service.command)).chain(helpers.iter().map(|(key, command)| (*key, command)));
+        let auxiliary = service.auxiliary_commands();
+        let all = std::iter::once(("", &service.command)).chain(auxiliary.iter().map(|(key, command)| (*key, command)));
         for (key, command) in all {
             let word = match command {
                 Command::Argv(argv) => argv.first().filter(|word| !word.as_bytes().contains(&b'/')),
@@ -128,11 +128,14 @@ impl LookupCache {
                 found.candidates.entry(name.to_owned()).or_default().insert(key, facts);
             }
         }
-        let whole =
-            found.programs.get(name).into_iter().chain(found.helpers.get(name).into_iter().flat_map(BTreeMap::values));
+        let whole = found
+            .programs
+            .get(name)
+            .into_iter()
+            .chain(found.auxiliary_programs.get(name).into_iter().flat_map(BTreeMap::values));
         let single = found.candidates.get(name).into_iter().flat_map(BTreeMap::values).flatten().map(|(_, fact)| fact);
         let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
-        let commands = std::iter::once(&service.command).chain(helpers.iter().map(|(_, command)| command));
+        let commands = std::iter::once(&service.command).chain(auxiliary.iter().map(|(_, command)| command));
         let told = commands.flat_map(|command| arguments::programs(command, directory));
         let mut programs: Vec<_> = whole.chain(single).filter_map(ProgramFact::path).cloned().chain(told).collect();
         let (mut by_env, mut seen) = (BTreeMap::new(), BTreeSet::new());

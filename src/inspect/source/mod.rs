@@ -117,7 +117,7 @@ pub fn read(place: &ConfigPaths, env: BTreeMap<OsString, OsString>, main: Vec<Os
     Sources { env, container, trees, s6, main }
 }
 
-/// The sources that a helper process reads for a reload ([`super::wire`]).
+/// The sources that a worker process reads for a reload ([`super::wire`]).
 #[derive(Clone, Debug, Default)]
 pub struct ReloadSources {
     /// A path that others than root can write: nothing was read then.

@@ -1,4 +1,4 @@
-//! Encodes what a helper process has read for a reload as bytes, and decodes it. Lengths precede bytes, counts precede
+//! Encodes what a worker process has read for a reload as bytes, and decodes it. Lengths precede bytes, counts precede
 //! entries, names precede the fields of enum variants; paths and names are bytes, in UTF-8 or not.
 
 mod types;

@@ -2,7 +2,7 @@
 
 use super::{Decoder, Wire, encode_bytes};
 use crate::config::S6Sources;
-use crate::config::service::HELPER_KEYS;
+use crate::config::service::AUXILIARY_KEYS;
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::config::{Content, Tree};
 use crate::inspect::facts::NamedPaths;
@@ -28,7 +28,7 @@ impl Wire for &'static str {
 
 /// Every text that such a field can be; `""` is the key of a service's command.
 fn constants() -> impl Iterator<Item = &'static str> {
-    KINDS.into_iter().chain(HELPER_KEYS).chain([NATIVE_ARCHITECTURE.0, ""])
+    KINDS.into_iter().chain(AUXILIARY_KEYS).chain([NATIVE_ARCHITECTURE.0, ""])
 }
 
 macro_rules! structs {
@@ -87,7 +87,7 @@ structs! {
     Tree { path, entries, unreadable }
     NamedPaths { files, paths }
     NamedFiles {
-        programs, helpers, candidates, interpreters, by_env, executables, closed_scripts, resolved, file_owners, search,
+        programs, auxiliary_programs, candidates, interpreters, by_env, executables, closed_scripts, resolved, file_owners, search,
     }
     ClosedScript { argv, interpreter }
     EnvLookup { name, found }
@@ -159,7 +159,7 @@ mod tests {
         let architecture = ExecFailure::Architecture { built_for: "s390x".to_owned(), here: NATIVE_ARCHITECTURE.0 };
         let why = ExecFailure::Needs { path: path.clone(), why: Box::new(architecture) };
         let refused = ProgramFact::Refused { program: path.clone(), why };
-        let keys = HELPER_KEYS.into_iter().chain([""]);
+        let keys = AUXILIARY_KEYS.into_iter().chain([""]);
         let owner = FileOwner {
             path: path.clone(),
             uid,
@@ -178,7 +178,7 @@ mod tests {
         let found = PathFact::Found { kind: PathKind::Link, uid, gid, mode, read_only: true };
         let files = NamedFiles {
             programs: BTreeMap::from([("web".to_owned(), refused.clone()), ("db".to_owned(), ProgramFact::NotFound)]),
-            helpers: BTreeMap::from([("web".to_owned(), keys.map(|key| (key, refused.clone())).collect())]),
+            auxiliary_programs: BTreeMap::from([("web".to_owned(), keys.map(|key| (key, refused.clone())).collect())]),
             candidates: BTreeMap::from([("web".to_owned(), BTreeMap::from([("", vec![(3, refused.clone())])]))]),
             by_env: BTreeMap::from([(
                 "web".to_owned(),

@@ -107,12 +107,12 @@ pub fn threads() -> usize {
     fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
 }
 
-/// Forks a helper process of PID 1 that runs `job` and exits. It keeps only `own` open: descriptors of PID 1 must not stay
-/// open because of a helper.
+/// Forks a worker process of PID 1 that runs `job` and exits. It keeps only `own` open: descriptors of PID 1 must not stay
+/// open because of a worker.
 ///
 /// # Errors
 /// As [`fork_child`].
-pub fn fork_helper(own: OwnedFd, job: impl FnOnce(OwnedFd)) -> Result<Pid, SpawnError> {
+pub fn fork_worker(own: OwnedFd, job: impl FnOnce(OwnedFd)) -> Result<Pid, SpawnError> {
     fork_child(move || {
         let lived = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: this process has nothing to do but `job`, whose descriptor stays, and leaves by _exit.
