@@ -112,8 +112,8 @@ pub fn bind(directory: &RuntimeDir) -> Result<UnixListener, Refused> {
 pub fn open(listener: UnixListener, callers: AllowedUsers) -> io::Result<mpsc::Receiver<PendingRequest>> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::UnixListener::from_std(listener)?;
-    let (calls, receiver) = mpsc::channel(2 * MAX_CONNECTIONS);
-    tokio::spawn(accept(listener, calls, callers));
+    let (requests, receiver) = mpsc::channel(2 * MAX_CONNECTIONS);
+    tokio::spawn(accept(listener, requests, callers));
     Ok(receiver)
 }
 
@@ -185,7 +185,7 @@ impl ConnectionSlots {
     }
 }
 
-async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<PendingRequest>, callers: AllowedUsers) {
+async fn accept(listener: tokio::net::UnixListener, requests: mpsc::Sender<PendingRequest>, callers: AllowedUsers) {
     let mut slots_of: HashMap<Uid, ConnectionSlots> = HashMap::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -206,8 +206,8 @@ async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<PendingR
             continue;
         };
         let has_request = Arc::new(AtomicBool::new(false));
-        let (long, calls) = (Arc::clone(&slots.long), calls.clone());
-        let task = ClientConnection { stream, caller, slot, has_request: Arc::clone(&has_request), long, calls };
+        let (long, requests) = (Arc::clone(&slots.long), requests.clone());
+        let task = ClientConnection { stream, caller, slot, has_request: Arc::clone(&has_request), long, requests };
         // Errors concern only this client: it has disconnected or is too slow.
         let task = tokio::spawn(async move { task.serve().await.ok() });
         slots.track(task.abort_handle(), has_request);
@@ -236,12 +236,12 @@ struct ClientConnection {
     slot: OwnedSemaphorePermit,
     has_request: Arc<AtomicBool>,
     long: Arc<Semaphore>,
-    calls: mpsc::Sender<PendingRequest>,
+    requests: mpsc::Sender<PendingRequest>,
 }
 
 impl ClientConnection {
     async fn serve(self) -> io::Result<()> {
-        let Self { mut stream, caller, slot, has_request, long, calls } = self;
+        let Self { mut stream, caller, slot, has_request, long, requests } = self;
         let request = match timeout(IO_TIMEOUT, read_request(&mut stream)).await? {
             Ok(request) => request,
             Err(why) => return write_line(&mut stream, &line(&Response::<()>::Wrong(why)), IO_TIMEOUT).await,
@@ -258,7 +258,7 @@ impl ClientConnection {
         };
         let (sender, response) = oneshot::channel();
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-        timeout(IO_TIMEOUT, calls.send(PendingRequest { request, caller, sender })).await?.map_err(|_| gone())?;
+        timeout(IO_TIMEOUT, requests.send(PendingRequest { request, caller, sender })).await?.map_err(|_| gone())?;
         let response = tokio::select! {
             response = response => response.map_err(|_| gone())?,
             () = closed_by_peer(&mut stream), if is_long => return Ok(()),

@@ -1,4 +1,4 @@
-//! [`ServiceIndex`]: the services by name, and what of them never changes. Resolves names in requests, and refuses commands
+//! [`ServiceIndex`]: the services by name, and what of them never changes. Resolves names in requests, and refuses changes
 //! that cannot be given to a service. Values only.
 
 use std::collections::HashMap;
@@ -41,9 +41,9 @@ pub enum ManualChange {
     Restart,
 }
 
-/// Why a command is refused.
+/// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CommandRefused {
+pub enum RequestRefused {
     /// It names a service that does not exist.
     Unknown(String),
     /// That cannot be done.
@@ -121,7 +121,7 @@ impl ServiceIndex {
     ///
     /// # Errors
     /// When no name is given, or a name is unknown: every such name, with a suggestion.
-    pub fn resolve(&self, names: &[String]) -> Result<Vec<Id>, CommandRefused> {
+    pub fn resolve(&self, names: &[String]) -> Result<Vec<Id>, RequestRefused> {
         let mut ids = Vec::new();
         let mut unknown = Vec::new();
         for name in names {
@@ -132,9 +132,9 @@ impl ServiceIndex {
             }
         }
         if !unknown.is_empty() {
-            return Err(CommandRefused::Unknown(unknown.join("; ")));
+            return Err(RequestRefused::Unknown(unknown.join("; ")));
         }
-        if ids.is_empty() { Err(CommandRefused::Unknown("no service is given".to_owned())) } else { Ok(ids) }
+        if ids.is_empty() { Err(RequestRefused::Unknown("no service is given".to_owned())) } else { Ok(ids) }
     }
 
     fn unknown_service(&self, name: &str) -> String {
@@ -156,10 +156,10 @@ impl ServiceIndex {
     ///
     /// # Errors
     /// As [`Self::resolve`]; also which services cannot be started or stopped manually, and why.
-    pub fn resolve_changeable(&self, names: &[String], change: ManualChange) -> Result<Vec<Id>, CommandRefused> {
+    pub fn resolve_changeable(&self, names: &[String], change: ManualChange) -> Result<Vec<Id>, RequestRefused> {
         let ids = self.resolve(names)?;
         let refused: Vec<String> = ids.iter().filter_map(|id| self.get(*id)?.refusal(change)).collect();
-        if refused.is_empty() { Ok(ids) } else { Err(CommandRefused::Refused(refused.join("; "))) }
+        if refused.is_empty() { Ok(ids) } else { Err(RequestRefused::Refused(refused.join("; "))) }
     }
 }
 
@@ -228,13 +228,13 @@ pub(super) mod tests {
         assert_eq!(service_index().resolve(&names(&["web", "db", "web", "main"])), Ok(vec![Id(1), Id(0), Id(5)]));
         assert_eq!(
             service_index().resolve(&names(&["db", "wbe", "postgres"])),
-            Err(CommandRefused::Unknown(
+            Err(RequestRefused::Unknown(
                 "there is no service `wbe`; did you mean `web`?; there is no service `postgres`; the services are: db, web, \
                  migrate, gpu, chown, main"
                     .into()
             ))
         );
-        assert_eq!(service_index().resolve(&[]), Err(CommandRefused::Unknown("no service is given".into())));
+        assert_eq!(service_index().resolve(&[]), Err(RequestRefused::Unknown("no service is given".into())));
     }
 
     #[test]
@@ -249,7 +249,7 @@ pub(super) mod tests {
             ("gpu", ManualChange::Start, "as root"),
         ] {
             let refused = service_index().resolve_changeable(&names(&["db", name]), change);
-            assert!(matches!(&refused, Err(CommandRefused::Refused(why)) if why.contains(word)), "{name}: {refused:?}");
+            assert!(matches!(&refused, Err(RequestRefused::Refused(why)) if why.contains(word)), "{name}: {refused:?}");
         }
         assert_eq!(
             service_index().resolve_changeable(&names(&["gpu", "web"]), ManualChange::Stop),
@@ -261,7 +261,7 @@ pub(super) mod tests {
     fn a_place_that_was_given_up_is_nobodys_until_it_is_anothers() {
         let mut service_index = service_index();
         service_index.remove(Id(1));
-        assert!(matches!(service_index.resolve(&names(&["web"])), Err(CommandRefused::Unknown(_))));
+        assert!(matches!(service_index.resolve(&names(&["web"])), Err(RequestRefused::Unknown(_))));
         assert_eq!(service_index.get(Id(5)).unwrap().after, [Id(0), Id(2), Id(3), Id(4)]);
         service_index.set(Id(1), &spec("cache", &[], Start::Wanted));
         service_index.push(&spec("web", &[1], Start::Wanted));

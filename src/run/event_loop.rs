@@ -37,7 +37,7 @@ use crate::sys::signals::Signals;
 /// deadline or a caller waits for one iteration at most, even if another source never ends.
 const EXITS_AT_ONCE: usize = 256;
 /// Callers answered in one iteration; one response may contain thousands of services.
-const CALLS_AT_ONCE: usize = 8;
+const REQUESTS_AT_ONCE: usize = 8;
 
 /// The loop's own state.
 pub(super) struct EventLoop<'a> {
@@ -45,7 +45,7 @@ pub(super) struct EventLoop<'a> {
     pub(super) processes: ProcessManager,
     pub(super) signals: &'a mut Signals,
     /// `None`: there is no control socket.
-    pub(super) calls: Option<mpsc::Receiver<PendingRequest>>,
+    pub(super) requests: Option<mpsc::Receiver<PendingRequest>>,
     pub(super) control_handler: ControlHandler,
     pub(super) queue: VecDeque<Event>,
     pub(super) stop_reason: StopReason,
@@ -77,7 +77,7 @@ pub(super) struct EventLoop<'a> {
 impl<'a> EventLoop<'a> {
     pub(super) fn new(stage: Stage<'a>) -> std::io::Result<Self> {
         let callers = AllowedUsers::new(stage.control_context.app);
-        let calls = stage.control.map(|listener| server::open(listener, callers.clone())).transpose()?;
+        let requests = stage.control.map(|listener| server::open(listener, callers.clone())).transpose()?;
         let service_index = ServiceIndex::new(&stage.setup.specs);
         let stop_timeout = stage.stop_timeout;
         let run_kind = match stage.setup.specs.as_slice() {
@@ -102,7 +102,7 @@ impl<'a> EventLoop<'a> {
             supervisor,
             processes: ProcessManager::new(stage.entries, stage.launch_context, stage.sockets)?,
             signals: stage.signals,
-            calls,
+            requests,
             queue: VecDeque::new(),
             stop_reason: StopReason::NothingLeft,
             started_at: stage.started_at,
@@ -148,8 +148,8 @@ impl<'a> EventLoop<'a> {
             }
             self.check_waiters();
             let deadline = self.next_deadline();
-            let call = sources.wait(&mut ready, &self.processes, &mut self.calls, deadline).await;
-            if let Some(code) = self.dispatch(&mut ready, deadline, call) {
+            let pending = sources.wait(&mut ready, &self.processes, &mut self.requests, deadline).await;
+            if let Some(code) = self.dispatch(&mut ready, deadline, pending) {
                 return code;
             }
         }
@@ -161,7 +161,7 @@ impl<'a> EventLoop<'a> {
         &mut self,
         ready: &mut ReadySources,
         deadline: Option<Instant>,
-        call: Option<PendingRequest>,
+        pending: Option<PendingRequest>,
     ) -> Option<u8> {
         if std::mem::take(&mut ready.signals) {
             self.read_signals();
@@ -186,7 +186,7 @@ impl<'a> EventLoop<'a> {
             self.processes.logs.on_deadline();
             self.queue.push_back(Event::Tick);
         }
-        let code = self.handle_calls(ready, call);
+        let code = self.handle_requests(ready, pending);
         if code.is_some() {
             return code;
         }
@@ -200,18 +200,18 @@ impl<'a> EventLoop<'a> {
     }
 
     /// Answers callers, each after the events before it were processed.
-    pub(super) fn handle_calls(&mut self, ready: &mut ReadySources, first: Option<PendingRequest>) -> Option<u8> {
-        ready.calls = false;
+    pub(super) fn handle_requests(&mut self, ready: &mut ReadySources, first: Option<PendingRequest>) -> Option<u8> {
+        ready.requests = false;
         let mut next = first;
-        for _ in 0..CALLS_AT_ONCE {
-            let call = next.or_else(|| self.calls.as_mut()?.try_recv().ok())?;
+        for _ in 0..REQUESTS_AT_ONCE {
+            let pending = next.or_else(|| self.requests.as_mut()?.try_recv().ok())?;
             if let Some(code) = self.process_events() {
                 return Some(code);
             }
-            self.handle_call(call);
+            self.handle_request(pending);
             next = None;
         }
-        ready.calls = true;
+        ready.requests = true;
         None
     }
 

@@ -42,7 +42,7 @@ pub struct ReadySources {
     /// A probe has written.
     pub probes: bool,
     /// There may be callers that are not answered.
-    pub calls: bool,
+    pub requests: bool,
     /// An output has space.
     pub output: bool,
     /// Logs for stdout, stderr and files.
@@ -70,13 +70,13 @@ impl EventSources {
         })
     }
 
-    /// Waits until there is something to do, or until `deadline`; adds to `ready` what has come, and returns a call that
+    /// Waits until there is something to do, or until `deadline`; adds to `ready` what has come, and returns a request that
     /// came. While there is something to do already, it polls the others and does not wait.
     pub async fn wait(
         &self,
         ready: &mut ReadySources,
         processes: &ProcessManager,
-        calls: &mut Option<mpsc::Receiver<PendingRequest>>,
+        requests: &mut Option<mpsc::Receiver<PendingRequest>>,
         deadline: Option<Instant>,
     ) -> Option<PendingRequest> {
         let busy = ready.is_any(processes);
@@ -85,22 +85,22 @@ impl EventSources {
             tokio::task::yield_now().await;
         }
         let mut sleep = deadline.filter(|_| !busy).map(|at| Box::pin(tokio::time::sleep_until(at.into())));
-        let mut call = None;
+        let mut pending = None;
         std::future::poll_fn(|context| {
             let before = *ready;
             self.poll(ready, context);
-            if let Some(receiver) = calls.as_mut().filter(|_| !before.calls) {
+            if let Some(receiver) = requests.as_mut().filter(|_| !before.requests) {
                 match receiver.poll_recv(context) {
-                    Poll::Ready(Some(next)) => call = Some(next),
-                    Poll::Ready(None) => *calls = None,
+                    Poll::Ready(Some(next)) => pending = Some(next),
+                    Poll::Ready(None) => *requests = None,
                     Poll::Pending => {}
                 }
             }
             let is_due = sleep.as_mut().is_some_and(|sleep| Pin::new(sleep).poll(context).is_ready());
-            if busy || is_due || call.is_some() || ready.is_any(processes) { Poll::Ready(()) } else { Poll::Pending }
+            if busy || is_due || pending.is_some() || ready.is_any(processes) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
-        call
+        pending
     }
 
     fn poll(&self, ready: &mut ReadySources, context: &mut Context<'_>) {
@@ -122,10 +122,10 @@ impl EventSources {
 impl ReadySources {
     /// Returns whether any source has something. Logs are read only while their output has space.
     fn is_any(&self, processes: &ProcessManager) -> bool {
-        let Self { signals, exits, fds, probes, calls, output, logs } = *self;
+        let Self { signals, exits, fds, probes, requests, output, logs } = *self;
         let outputs = [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files];
         let logs = outputs.into_iter().zip(logs).any(|(output, ready)| ready && processes.logs.may_read(output));
-        signals || exits || fds || probes || calls || output || logs
+        signals || exits || fds || probes || requests || output || logs
     }
 }
 

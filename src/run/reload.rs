@@ -43,14 +43,14 @@ impl EventLoop<'_> {
         if self.processes.config_reader.is_running() {
             return None;
         }
-        let calls = self.reload_requests.take()?;
+        let requests = self.reload_requests.take()?;
         match self.start_reading() {
             Ok(()) => {
-                self.reload_callers = calls;
+                self.reload_callers = requests;
                 None
             }
             Err(why) => {
-                respond(calls, &Err(why));
+                respond(requests, &Err(why));
                 Some(Vec::new())
             }
         }
@@ -111,9 +111,9 @@ struct ReloadResponse {
     notices: Vec<String>,
 }
 
-fn respond(calls: Vec<PendingRequest>, response: &Result<ReloadResponse, ReloadError>) {
-    for call in calls {
-        call.respond(match response {
+fn respond(requests: Vec<PendingRequest>, response: &Result<ReloadResponse, ReloadError>) {
+    for pending in requests {
+        pending.respond(match response {
             Ok(ReloadResponse { summary, notices }) => {
                 Response::Ok(Reloaded { tree: Some(summary.clone()), notices: notices.clone(), services: Vec::new() })
             }

@@ -1,9 +1,9 @@
 //! Requests of the control socket, answered between two iterations of the loop. Callers that wait for services are kept in a
 //! list, which is checked when something has changed. Nothing in here blocks.
 
-mod commands;
 mod doctor;
 mod permissions;
+mod reload_and_signal;
 mod responses;
 mod waiters;
 
@@ -17,7 +17,7 @@ use crate::control::protocol::{ControlRequest, Until};
 use crate::control::reason::Reason;
 use crate::control::responses::{Accepted, Reloaded, Response, ServiceResult, Waited};
 use crate::control::server::PendingRequest;
-use crate::control::service_index::{CommandRefused, ManualChange};
+use crate::control::service_index::{ManualChange, RequestRefused};
 use crate::control::snapshot;
 use crate::control::timings::{self, BootProgress};
 use crate::control::wait_condition::{WaitState, wait_state};
@@ -34,46 +34,48 @@ const SETTLE_TIME: Duration = Duration::from_millis(250);
 
 impl EventLoop<'_> {
     /// Answers a caller, or adds it to those that wait.
-    pub(super) fn handle_call(&mut self, call: PendingRequest) {
-        if let Err(refused) = self.permit(call.caller, &call.request) {
-            return call.respond(response::<()>(Err(refused)));
+    pub(super) fn handle_request(&mut self, pending: PendingRequest) {
+        if let Err(refused) = self.permit(pending.caller, &pending.request) {
+            return pending.respond(response::<()>(Err(refused)));
         }
-        match call.request.clone() {
-            ControlRequest::Status { services, after } => self.respond_status(call, &services, after),
+        match pending.request.clone() {
+            ControlRequest::Status { services, after } => self.respond_status(pending, &services, after),
             ControlRequest::Health {} => {
-                let health = self.health(call.caller);
-                call.respond(Response::Ok(health));
+                let health = self.health(pending.caller);
+                pending.respond(Response::Ok(health));
             }
             ControlRequest::Shutdown { code } => {
                 self.queue.push_back(Event::Request(Request::Shutdown { code }));
-                call.respond(Response::Ok(Accepted {}));
+                pending.respond(Response::Ok(Accepted {}));
             }
-            ControlRequest::Start { services, wait_ms } => self.change(call, ManualChange::Start, &services, wait_ms),
-            ControlRequest::Stop { services, wait_ms } => self.change(call, ManualChange::Stop, &services, wait_ms),
+            ControlRequest::Start { services, wait_ms } => {
+                self.change(pending, ManualChange::Start, &services, wait_ms)
+            }
+            ControlRequest::Stop { services, wait_ms } => self.change(pending, ManualChange::Stop, &services, wait_ms),
             ControlRequest::Restart { services, wait_ms } => {
-                self.change(call, ManualChange::Restart, &services, wait_ms)
+                self.change(pending, ManualChange::Restart, &services, wait_ms)
             }
             ControlRequest::Once { service, start } => {
                 let accepted = self.run_once(service, start);
-                call.respond(response(accepted.map(|()| Accepted {})));
+                pending.respond(response(accepted.map(|()| Accepted {})));
             }
-            ControlRequest::Reload { services } if services.is_empty() => self.reload_tree(call),
-            ControlRequest::Reload { services } => self.reload_services(call, &services),
+            ControlRequest::Reload { services } if services.is_empty() => self.reload_tree(pending),
+            ControlRequest::Reload { services } => self.reload_services(pending, &services),
             ControlRequest::Signal { service, signal, group } => {
                 let sent = self.send_signal(&service, &signal, group);
-                call.respond(response(sent.map(|()| Accepted {})));
+                pending.respond(response(sent.map(|()| Accepted {})));
             }
             ControlRequest::Wait { services, until, timeout_ms } => match self.awaitable(&services, until) {
                 Ok(ids) => self.control_handler.wait(
-                    call,
+                    pending,
                     timeout_ms,
                     WaitFor::States { ids, until, requested: false, with: Vec::new() },
                 ),
-                Err(refused) => call.respond(response::<()>(Err(refused))),
+                Err(refused) => pending.respond(response::<()>(Err(refused))),
             },
             ControlRequest::Env { service, show_secrets } => {
-                let variables = self.variables(&service, call.caller, show_secrets);
-                call.respond(response(variables));
+                let variables = self.variables(&service, pending.caller, show_secrets);
+                pending.respond(response(variables));
             }
             ControlRequest::Timings {} => {
                 let journal = &self.control_handler.journal;
@@ -84,13 +86,13 @@ impl EventLoop<'_> {
                     |id| self.progress(id),
                 );
                 all.steps.clone_from(&self.control_handler.steps);
-                call.respond(Response::Ok(all));
+                pending.respond(Response::Ok(all));
             }
             ControlRequest::Doctor {} => match self.doctor_report() {
-                Some(report) => call.respond(Response::Ok(report)),
-                None => call.respond(Response::<()>::Error("the boot is not over yet; try again".to_owned())),
+                Some(report) => pending.respond(Response::Ok(report)),
+                None => pending.respond(Response::<()>::Error("the boot is not over yet; try again".to_owned())),
             },
-            ControlRequest::Logs { service, lines, follow } => self.respond_logs(call, service, lines, follow),
+            ControlRequest::Logs { service, lines, follow } => self.respond_logs(pending, service, lines, follow),
         }
     }
 
@@ -104,7 +106,7 @@ impl EventLoop<'_> {
         self.control_handler.changed = false;
         let command_results = std::mem::take(&mut self.processes.command_results);
         for mut waiter in std::mem::take(&mut self.control_handler.waiters) {
-            if waiter.call.is_gone() {
+            if waiter.pending.is_gone() {
                 continue;
             }
             let is_over = waiter.deadline.is_some_and(|deadline| deadline <= now);
@@ -118,7 +120,7 @@ impl EventLoop<'_> {
                 }
                 WaitFor::States { ids, until, requested, with } => {
                     match self.reached(ids, *until, *requested, is_over, with) {
-                        Some(waited) => waiter.call.respond(Response::Ok(waited)),
+                        Some(waited) => waiter.pending.respond(Response::Ok(waited)),
                         None => self.control_handler.waiters.push(waiter),
                     }
                 }
@@ -132,8 +134,8 @@ impl EventLoop<'_> {
                         *not_before = now + WATCH_PAUSE;
                         self.control_handler.waiters.push(waiter);
                     } else {
-                        let snapshot = self.snapshot(services, waiter.call.caller);
-                        waiter.call.respond(Response::Ok(snapshot));
+                        let snapshot = self.snapshot(services, waiter.pending.caller);
+                        waiter.pending.respond(Response::Ok(snapshot));
                     }
                 }
                 WaitFor::Reload { ids, results } => {
@@ -146,27 +148,27 @@ impl EventLoop<'_> {
                         self.control_handler.waiters.push(waiter);
                     } else {
                         let services = ids.iter().filter_map(|id| results.remove(id)).collect();
-                        waiter.call.respond(Response::Ok(Reloaded { tree: None, notices: Vec::new(), services }));
+                        waiter.pending.respond(Response::Ok(Reloaded { tree: None, notices: Vec::new(), services }));
                     }
                 }
             }
         }
     }
 
-    fn respond_status(&mut self, call: PendingRequest, names: &[String], after: Option<u64>) {
+    fn respond_status(&mut self, pending: PendingRequest, names: &[String], after: Option<u64>) {
         let ids = match names {
-            [] => Ok(self.visible(call.caller)),
+            [] => Ok(self.visible(pending.caller)),
             names => self.control_handler.service_index.resolve(names),
         };
         match (ids, after) {
-            (Err(refused), _) => call.respond(response::<()>(Err(refused))),
+            (Err(refused), _) => pending.respond(response::<()>(Err(refused))),
             (Ok(ids), Some(seen)) => {
-                self.control_handler.wait(call, None, WaitFor::Change { ids, seen, not_before: Instant::now() });
+                self.control_handler.wait(pending, None, WaitFor::Change { ids, seen, not_before: Instant::now() });
             }
             (Ok(ids), None) => {
                 let services = self.describe(&ids);
-                let snapshot = self.snapshot(services, call.caller);
-                call.respond(Response::Ok(snapshot));
+                let snapshot = self.snapshot(services, pending.caller);
+                pending.respond(Response::Ok(snapshot));
             }
         }
     }
@@ -176,7 +178,7 @@ impl EventLoop<'_> {
         HealthReport::new(&services, self.is_stopping())
     }
 
-    fn change(&mut self, call: PendingRequest, change: ManualChange, names: &[String], wait_ms: Option<u64>) {
+    fn change(&mut self, pending: PendingRequest, change: ManualChange, names: &[String], wait_ms: Option<u64>) {
         let ids = self
             .control_handler
             .service_index
@@ -184,7 +186,7 @@ impl EventLoop<'_> {
             .and_then(|ids| self.unless_stopping(ids));
         let ids = match ids {
             Ok(ids) => ids,
-            Err(refused) => return call.respond(response::<()>(Err(refused))),
+            Err(refused) => return pending.respond(response::<()>(Err(refused))),
         };
         let now = self.now();
         let with = if change == ManualChange::Stop { self.supervisor.stops_with(&ids) } else { Vec::new() };
@@ -202,13 +204,13 @@ impl EventLoop<'_> {
         let until = if change == ManualChange::Stop { Until::Down } else { Until::Ready };
         // A caller that does not wait is answered once the engine has taken the request.
         self.control_handler.wait(
-            call,
+            pending,
             Some(wait_ms.unwrap_or(0)),
             WaitFor::States { ids, until, requested: true, with },
         );
     }
 
-    fn run_once(&mut self, service: String, start: bool) -> Result<(), CommandRefused> {
+    fn run_once(&mut self, service: String, start: bool) -> Result<(), RequestRefused> {
         let change = if start { ManualChange::Start } else { ManualChange::Stop };
         let ids = self.control_handler.service_index.resolve_changeable(&[service], change);
         for id in ids.and_then(|ids| self.unless_stopping(ids))? {
@@ -217,13 +219,13 @@ impl EventLoop<'_> {
         Ok(())
     }
 
-    fn awaitable(&self, names: &[String], until: Until) -> Result<Vec<Id>, CommandRefused> {
+    fn awaitable(&self, names: &[String], until: Until) -> Result<Vec<Id>, RequestRefused> {
         let ids = self.control_handler.service_index.resolve(names)?;
         let never = |id: &&Id| until == Until::Done && !self.supervisor.is_oneshot(**id);
         match ids.iter().find(never) {
             Some(id) => {
                 let name = self.control_handler.service_index.name(*id);
-                Err(CommandRefused::Unknown(format!(
+                Err(RequestRefused::Unknown(format!(
                     "`{name}` is not a oneshot and never done; wait for `--ready` or `--down`"
                 )))
             }
@@ -249,13 +251,13 @@ impl EventLoop<'_> {
         }
     }
 
-    pub(super) fn resolve_one(&self, name: &str) -> Result<Id, CommandRefused> {
+    pub(super) fn resolve_one(&self, name: &str) -> Result<Id, RequestRefused> {
         let ids = self.control_handler.service_index.resolve(&[name.to_owned()])?;
-        ids.first().copied().ok_or_else(|| CommandRefused::Unknown(format!("there is no service `{name}`")))
+        ids.first().copied().ok_or_else(|| RequestRefused::Unknown(format!("there is no service `{name}`")))
     }
 
-    pub(super) fn unless_stopping(&self, ids: Vec<Id>) -> Result<Vec<Id>, CommandRefused> {
-        if self.is_stopping() { Err(CommandRefused::Refused("the container is stopping".to_owned())) } else { Ok(ids) }
+    pub(super) fn unless_stopping(&self, ids: Vec<Id>) -> Result<Vec<Id>, RequestRefused> {
+        if self.is_stopping() { Err(RequestRefused::Refused("the container is stopping".to_owned())) } else { Ok(ids) }
     }
 
     pub(super) fn is_stopping(&self) -> bool {

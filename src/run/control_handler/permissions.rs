@@ -15,7 +15,7 @@ use super::super::event_loop::EventLoop;
 use crate::config::service::Reload;
 use crate::config::values::{Signal, Uid};
 use crate::control::protocol::ControlRequest;
-use crate::control::service_index::CommandRefused;
+use crate::control::service_index::RequestRefused;
 use crate::supervise::Id;
 
 impl EventLoop<'_> {
@@ -23,7 +23,7 @@ impl EventLoop<'_> {
     ///
     /// # Errors
     /// The reason why it may not.
-    pub(super) fn permit(&self, caller: Uid, request: &ControlRequest) -> Result<(), CommandRefused> {
+    pub(super) fn permit(&self, caller: Uid, request: &ControlRequest) -> Result<(), RequestRefused> {
         if caller == Uid::ROOT {
             return Ok(());
         }
@@ -54,7 +54,7 @@ impl EventLoop<'_> {
                             self.control_handler.service_index.name(*id),
                             self.control_handler.service_index.name(*on),
                         );
-                        Err(CommandRefused::Refused(format!(
+                        Err(RequestRefused::Refused(format!(
                             "user {caller} may not stop `{on}`: `{with}`, which is another user's, requires it; \
                              `stepdown restart {on}`, or call it as root or user {}",
                             self.control_handler.app
@@ -69,7 +69,7 @@ impl EventLoop<'_> {
             ControlRequest::Shutdown { .. }
             | ControlRequest::Reload { .. }
             | ControlRequest::Timings {}
-            | ControlRequest::Doctor {} => Err(CommandRefused::Refused(format!(
+            | ControlRequest::Doctor {} => Err(RequestRefused::Refused(format!(
                 "user {caller} may send requests about its own services only; root and user {} may send this one",
                 self.control_handler.app
             ))),
@@ -97,18 +97,18 @@ impl EventLoop<'_> {
         self.processes.records.entry(id).map(|entry| entry.plan.credentials.uid)
     }
 
-    fn permit_own(&self, caller: Uid, names: &[String]) -> Result<(), CommandRefused> {
+    fn permit_own(&self, caller: Uid, names: &[String]) -> Result<(), RequestRefused> {
         let not_own = |name: &&String| self.resolve_one(name).ok().and_then(|id| self.owner(id)) != Some(caller);
         match names.iter().find(not_own) {
             None => Ok(()),
-            Some(name) => Err(CommandRefused::Refused(format!(
+            Some(name) => Err(RequestRefused::Refused(format!(
                 "`{name}` does not run as user {caller}, who may send requests about its own services only; root and user {} may",
                 self.control_handler.app
             ))),
         }
     }
 
-    fn permit_signal(&self, caller: Uid, name: &str, signal: &str) -> Result<(), CommandRefused> {
+    fn permit_signal(&self, caller: Uid, name: &str, signal: &str) -> Result<(), RequestRefused> {
         if caller != self.control_handler.app {
             return self.permit_own(caller, &[name.to_owned()]);
         }
@@ -120,7 +120,7 @@ impl EventLoop<'_> {
             return Ok(());
         }
         let owner = owner.map_or_else(|| "another user".to_owned(), |owner| format!("user {owner}"));
-        Err(CommandRefused::Refused(format!(
+        Err(RequestRefused::Refused(format!(
             "user {caller} may not send {signal} to `{name}`, which runs as {owner}: call it as root or {owner}, or declare it \
              in its file: `reload = {{ signal = \"{signal}\" }}`"
         )))

@@ -15,7 +15,7 @@ use crate::control::reason::Reason;
 use crate::control::responses::{EnvResponse, EnvVariable, Response, ServiceKind, ServiceStatus, Snapshot};
 use crate::control::secret::looks_secret;
 use crate::control::server::PendingRequest;
-use crate::control::service_index::CommandRefused;
+use crate::control::service_index::RequestRefused;
 use crate::control::snapshot;
 use crate::inspect::usage;
 use crate::supervise::{Id, Phase, Pid, Status, StatusState};
@@ -106,19 +106,19 @@ impl EventLoop<'_> {
         calendars.next(id).or_else(|| periodic().map(|at| calendars.format_time(at)))
     }
 
-    pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<EnvResponse, CommandRefused> {
+    pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<EnvResponse, RequestRefused> {
         let id = self.resolve_one(name)?;
-        let unknown = || CommandRefused::Refused(format!("cannot find `{name}`"));
+        let unknown = || RequestRefused::Refused(format!("cannot find `{name}`"));
         let entry = self.processes.records.entry(id).ok_or_else(unknown)?;
         let owner = entry.plan.credentials.uid;
         if caller != Uid::ROOT && caller != owner {
-            return Err(CommandRefused::Refused(format!(
+            return Err(RequestRefused::Refused(format!(
                 "user {caller} may not see the environment of `{name}`; root and user {owner} may"
             )));
         }
         let file = self.processes.file_of_run(id).unwrap_or(EnvironmentFileState::Unread(None));
         let all = entry.environment(&self.processes.context, &file).ok_or_else(|| {
-            CommandRefused::Refused(format!("`{name}` has not been started: its environment_file is read at its start"))
+            RequestRefused::Refused(format!("`{name}` has not been started: its environment_file is read at its start"))
         })?;
         let is_secret = |name: &OsStr| entry.plan.secrets.iter().any(|secret| name == secret.as_str());
         let is_hidden = |name: &OsStr, value: &OsStr| {
@@ -131,17 +131,17 @@ impl EventLoop<'_> {
         Ok(EnvResponse { variables: variables.collect() })
     }
 
-    pub(super) fn respond_logs(&mut self, call: PendingRequest, name: String, lines: Option<usize>, follow: bool) {
+    pub(super) fn respond_logs(&mut self, pending: PendingRequest, name: String, lines: Option<usize>, follow: bool) {
         let id = match self.resolve_one(&name) {
             Ok(id) => id,
-            Err(refused) => return call.respond(response::<()>(Err(refused))),
+            Err(refused) => return pending.respond(response::<()>(Err(refused))),
         };
         match self.processes.logs.last_lines(id, lines.unwrap_or(usize::MAX)) {
             Some(last) => {
                 let coming = follow.then(|| self.processes.logs.follow(id, FOLLOWER_ROOM)).flatten();
-                call.respond_lines(last, coming);
+                pending.respond_lines(last, coming);
             }
-            None => call.respond(Response::<()>::Error(format!(
+            None => pending.respond(Response::<()>::Error(format!(
                 "`{name}` writes to the container's own output, past us; from outside: docker logs CONTAINER, or have \
                  `log.format` be `tagged` or `json`"
             ))),

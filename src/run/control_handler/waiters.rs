@@ -8,7 +8,7 @@ use crate::config::values::Uid;
 use crate::control::protocol::Until;
 use crate::control::responses::{ReloadedService, Response, Snapshot, StepTime};
 use crate::control::server::PendingRequest;
-use crate::control::service_index::{CommandRefused, ServiceIndex};
+use crate::control::service_index::{RequestRefused, ServiceIndex};
 use crate::inspect::usage::Usage;
 use crate::supervise::{Id, Pid, ProbeResult};
 
@@ -32,7 +32,7 @@ pub struct ControlHandler {
 
 /// A caller who waits for services. The server bounds how many there are.
 pub struct Waiter {
-    pub call: PendingRequest,
+    pub pending: PendingRequest,
     /// When it is answered at the latest.
     pub deadline: Option<Instant>,
     /// When the services that are up have been so for the settle time.
@@ -74,7 +74,7 @@ impl ControlHandler {
 
     /// Returns whether a caller waits for that service.
     pub fn is_waited_for(&self, id: Id) -> bool {
-        self.waiters.iter().filter(|waiter| !waiter.call.is_gone()).any(|waiter| match &waiter.what {
+        self.waiters.iter().filter(|waiter| !waiter.pending.is_gone()).any(|waiter| match &waiter.what {
             WaitFor::States { ids, with, .. } => {
                 ids.contains(&id) || with.iter().any(|(it, on)| *it == id || *on == id)
             }
@@ -83,21 +83,21 @@ impl ControlHandler {
     }
 
     /// Adds a caller that waits.
-    pub fn wait(&mut self, call: PendingRequest, timeout_ms: Option<u64>, what: WaitFor) {
+    pub fn wait(&mut self, pending: PendingRequest, timeout_ms: Option<u64>, what: WaitFor) {
         // Callers that have hung up are removed.
-        self.waiters.retain(|waiter| !waiter.call.is_gone());
+        self.waiters.retain(|waiter| !waiter.pending.is_gone());
         let deadline = timeout_ms.and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)));
-        self.waiters.push(Waiter { call, deadline, settled: None, what });
+        self.waiters.push(Waiter { pending, deadline, settled: None, what });
         self.changed = true;
     }
 }
 
 /// Returns the response to a caller.
-pub fn response<T>(outcome: Result<T, CommandRefused>) -> Response<T> {
+pub fn response<T>(outcome: Result<T, RequestRefused>) -> Response<T> {
     match outcome {
         Ok(response) => Response::Ok(response),
-        Err(CommandRefused::Unknown(what)) => Response::Wrong(what),
-        Err(CommandRefused::Refused(why)) => Response::Error(why),
+        Err(RequestRefused::Unknown(what)) => Response::Wrong(what),
+        Err(RequestRefused::Refused(why)) => Response::Error(why),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::config::units::duration_text;
 use crate::config::values::Signal;
 use crate::control::responses::ReloadedService;
 use crate::control::server::PendingRequest;
-use crate::control::service_index::CommandRefused;
+use crate::control::service_index::RequestRefused;
 use crate::supervise::{Id, Phase, Target};
 
 /// How long a `reload.command` may take before it is killed.
@@ -20,22 +20,22 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl EventLoop<'_> {
     /// Requests a reload of the tree, as HUP does.
-    pub(super) fn reload_tree(&mut self, call: PendingRequest) {
-        self.reload_requests.get_or_insert_default().push(call);
+    pub(super) fn reload_tree(&mut self, pending: PendingRequest) {
+        self.reload_requests.get_or_insert_default().push(pending);
     }
 
-    pub(super) fn reload_services(&mut self, call: PendingRequest, names: &[String]) {
+    pub(super) fn reload_services(&mut self, pending: PendingRequest, names: &[String]) {
         let methods =
             self.control_handler.service_index.resolve(names).and_then(|ids| self.unless_stopping(ids)).and_then(
                 |ids| {
-                    let methods: Result<Vec<(Id, Reload)>, CommandRefused> =
+                    let methods: Result<Vec<(Id, Reload)>, RequestRefused> =
                         ids.into_iter().map(|id| Ok((id, self.reload_method(id)?))).collect();
                     methods
                 },
             );
         let methods = match methods {
             Ok(methods) => methods,
-            Err(refused) => return call.respond(response::<()>(Err(refused))),
+            Err(refused) => return pending.respond(response::<()>(Err(refused))),
         };
         let mut results = HashMap::new();
         for (id, method) in &methods {
@@ -47,10 +47,10 @@ impl EventLoop<'_> {
             }
         }
         let ids = methods.into_iter().map(|(id, _)| id).collect();
-        self.control_handler.wait(call, None, WaitFor::Reload { ids, results });
+        self.control_handler.wait(pending, None, WaitFor::Reload { ids, results });
     }
 
-    fn reload_method(&self, id: Id) -> Result<Reload, CommandRefused> {
+    fn reload_method(&self, id: Id) -> Result<Reload, RequestRefused> {
         let entry = self.processes.records.entry(id);
         let method = entry.and_then(|entry| entry.service.reload.clone());
         method.ok_or_else(|| {
@@ -62,7 +62,7 @@ impl EventLoop<'_> {
                 ),
                 None => format!("send what it understands: `stepdown signal {name} HUP`"),
             };
-            CommandRefused::Refused(format!("`{name}` does not say how it re-reads its configuration; {fix}"))
+            RequestRefused::Refused(format!("`{name}` does not say how it re-reads its configuration; {fix}"))
         })
     }
 
@@ -85,9 +85,9 @@ impl EventLoop<'_> {
         }
     }
 
-    pub(super) fn send_signal(&mut self, name: &str, signal: &str, group: bool) -> Result<(), CommandRefused> {
+    pub(super) fn send_signal(&mut self, name: &str, signal: &str, group: bool) -> Result<(), RequestRefused> {
         let id = self.resolve_one(name)?;
-        let no_signal = || CommandRefused::Unknown(format!("there is no signal `{signal}`; write one as TERM or 15"));
+        let no_signal = || RequestRefused::Unknown(format!("there is no signal `{signal}`; write one as TERM or 15"));
         let signal = Signal::parse(signal).ok_or_else(no_signal)?;
         let (to, reachable) = match self.supervisor.phase(id) {
             Some(Phase::Starting | Phase::Up | Phase::Stopping) if group => (Target::Group, true),
@@ -102,11 +102,11 @@ impl EventLoop<'_> {
                 Some(pause) => format!("it failed and starts again in {}", duration_text(pause)),
                 None => format!("it is {phase}"),
             };
-            return Err(CommandRefused::Refused(format!("`{name}` has no process: {how}")));
+            return Err(RequestRefused::Refused(format!("`{name}` has no process: {how}")));
         };
         let refused = |errno| {
             let why = kill_report::refusal(errno);
-            CommandRefused::Refused(format!("cannot send {signal} to `{name}`: {why}"))
+            RequestRefused::Refused(format!("cannot send {signal} to `{name}`: {why}"))
         };
         self.processes.deliver(pid, to, signal).map_err(refused)
     }
