@@ -109,11 +109,11 @@ pub fn bind(directory: &RuntimeDir) -> Result<UnixListener, Refused> {
 ///
 /// # Errors
 /// When the listener cannot be registered.
-pub fn open(listener: UnixListener, callers: AllowedUsers) -> io::Result<mpsc::Receiver<PendingRequest>> {
+pub fn open(listener: UnixListener, allowed_users: AllowedUsers) -> io::Result<mpsc::Receiver<PendingRequest>> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::UnixListener::from_std(listener)?;
     let (requests, receiver) = mpsc::channel(2 * MAX_CONNECTIONS);
-    tokio::spawn(accept(listener, requests, callers));
+    tokio::spawn(accept(listener, requests, allowed_users));
     Ok(receiver)
 }
 
@@ -185,7 +185,11 @@ impl ConnectionSlots {
     }
 }
 
-async fn accept(listener: tokio::net::UnixListener, requests: mpsc::Sender<PendingRequest>, callers: AllowedUsers) {
+async fn accept(
+    listener: tokio::net::UnixListener,
+    requests: mpsc::Sender<PendingRequest>,
+    allowed_users: AllowedUsers,
+) {
     let mut slots_of: HashMap<Uid, ConnectionSlots> = HashMap::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -193,8 +197,8 @@ async fn accept(listener: tokio::net::UnixListener, requests: mpsc::Sender<Pendi
             continue;
         };
         let Ok(caller) = stream.peer_cred().map(|who| Uid(who.uid())) else { continue };
-        if !callers.has(caller) {
-            reject(&stream, format!("user {caller} may not send requests; root and user {} may", callers.app));
+        if !allowed_users.has(caller) {
+            reject(&stream, format!("user {caller} may not send requests; root and user {} may", allowed_users.app));
             continue;
         }
         let slots = slots_of.entry(caller).or_insert_with(ConnectionSlots::new);

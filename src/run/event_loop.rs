@@ -53,10 +53,10 @@ pub(super) struct EventLoop<'a> {
     pub(super) tty: bool,
     pub(super) stop_deadline: Option<Instant>,
     pub(super) reloader: Option<&'a mut dyn Reloader>,
-    /// Callers of the next reload; `Some` when one is due.
-    pub(super) reload_requests: Option<Vec<PendingRequest>>,
-    /// Callers of the reload that is being read.
-    pub(super) reload_callers: Vec<PendingRequest>,
+    /// Requests for the next reload; `Some` when one is due.
+    pub(super) next_reload_requests: Option<Vec<PendingRequest>>,
+    /// Requests for the reload that is being read.
+    pub(super) current_reload_requests: Vec<PendingRequest>,
     pub(super) host_notify: HostNotify,
     /// A stop was requested a second time: nothing is waited for any more.
     pub(super) is_forced: bool,
@@ -67,7 +67,7 @@ pub(super) struct EventLoop<'a> {
     pub(super) run_kind: RunKind,
     pub(super) leftovers: Leftovers,
     pub(super) stop_timeout: Duration,
-    pub(super) callers: AllowedUsers,
+    pub(super) allowed_users: AllowedUsers,
     /// In an image made for s6-overlay: its state.
     pub(super) s6: Option<S6State>,
     /// Whether signals that stop the container go to the main command instead.
@@ -76,8 +76,8 @@ pub(super) struct EventLoop<'a> {
 
 impl<'a> EventLoop<'a> {
     pub(super) fn new(stage: Stage<'a>) -> std::io::Result<Self> {
-        let callers = AllowedUsers::new(stage.control_context.app);
-        let requests = stage.control.map(|listener| server::open(listener, callers.clone())).transpose()?;
+        let allowed_users = AllowedUsers::new(stage.control_context.app);
+        let requests = stage.control.map(|listener| server::open(listener, allowed_users.clone())).transpose()?;
         let service_index = ServiceIndex::new(&stage.setup.specs);
         let stop_timeout = stage.stop_timeout;
         let run_kind = match stage.setup.specs.as_slice() {
@@ -108,8 +108,8 @@ impl<'a> EventLoop<'a> {
             started_at: stage.started_at,
             tty: stage.tty,
             reloader: stage.reloader,
-            reload_requests: None,
-            reload_callers: Vec::new(),
+            next_reload_requests: None,
+            current_reload_requests: Vec::new(),
             host_notify: stage.host_reporting.host_notify,
             is_forced: false,
             termination_log: stage.host_reporting.termination_log,
@@ -119,9 +119,9 @@ impl<'a> EventLoop<'a> {
             run_kind,
             leftovers: stage.leftovers,
             stop_timeout,
-            callers,
+            allowed_users,
         };
-        event_loop.callers.set(event_loop.allowed_users());
+        event_loop.allowed_users.set(event_loop.find_allowed_users());
         Ok(event_loop)
     }
 

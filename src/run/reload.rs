@@ -37,16 +37,16 @@ impl EventLoop<'_> {
                     (Err(why), Vec::new())
                 }
             };
-            respond(std::mem::take(&mut self.reload_callers), &response);
+            respond(std::mem::take(&mut self.current_reload_requests), &response);
             return Some(actions);
         }
         if self.processes.config_reader.is_running() {
             return None;
         }
-        let requests = self.reload_requests.take()?;
+        let requests = self.next_reload_requests.take()?;
         match self.start_reading() {
             Ok(()) => {
-                self.reload_callers = requests;
+                self.current_reload_requests = requests;
                 None
             }
             Err(why) => {
@@ -81,7 +81,7 @@ impl EventLoop<'_> {
                 self.control_handler.service_index.set(id, spec);
             }
         }
-        self.callers.set(self.allowed_users());
+        self.allowed_users.set(self.find_allowed_users());
         Ok((ReloadResponse { summary, notices }, actions))
     }
 }
@@ -92,7 +92,7 @@ impl EventLoop<'_> {
         self.processes.remove_service(id);
         self.control_handler.service_index.remove(id);
         self.control_handler.journal.forget(id);
-        self.callers.set(self.allowed_users());
+        self.allowed_users.set(self.find_allowed_users());
     }
 
     /// Releases ids to the engine: those of removed services for which no caller waits.

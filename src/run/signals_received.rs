@@ -34,7 +34,7 @@ impl EventLoop<'_> {
                 Signal::TERM | Signal::INT | Signal::QUIT | Signal::PWR | Signal::RTMIN_3 => {
                     self.queue.push_back(Event::StopSignal(signal));
                 }
-                Signal::HUP => drop(self.reload_requests.get_or_insert_default()),
+                Signal::HUP => drop(self.next_reload_requests.get_or_insert_default()),
                 other => {
                     if self.supervisor.id(&ServiceName::main()).is_none() {
                         self.log_unhandled_signal(other);

@@ -88,7 +88,7 @@ impl EventLoop<'_> {
     }
 
     /// Returns the users that are answered besides root.
-    pub(in super::super) fn allowed_users(&self) -> BTreeSet<Uid> {
+    pub(in super::super) fn find_allowed_users(&self) -> BTreeSet<Uid> {
         let services = self.supervisor.ids().into_iter().filter_map(|id| self.owner(id));
         services.chain([self.control_handler.app]).collect()
     }

@@ -21,7 +21,7 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 impl EventLoop<'_> {
     /// Requests a reload of the tree, as HUP does.
     pub(super) fn reload_tree(&mut self, pending: PendingRequest) {
-        self.reload_requests.get_or_insert_default().push(pending);
+        self.next_reload_requests.get_or_insert_default().push(pending);
     }
 
     pub(super) fn reload_services(&mut self, pending: PendingRequest, names: &[String]) {
