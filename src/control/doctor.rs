@@ -163,7 +163,7 @@ fn cause_text(cause: &DownCause) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::finding::{Finding, OverallResult};
+    use crate::plan::finding::{Finding, Severity};
     use crate::supervise::{SpawnError, SpawnStep, StatusState};
 
     /// The check of a service as the client makes it, from what was sent.
@@ -176,9 +176,9 @@ mod tests {
         received.into_examination().checks.remove(0)
     }
 
-    fn parts(check: &Check) -> (OverallResult, String, String) {
+    fn parts(check: &Check) -> (Severity, String, String) {
         let Issue { cause, fix, .. } = check.finding.issue().unwrap();
-        (check.finding.verdict(), cause.clone(), fix.to_string())
+        (check.finding.severity(), cause.clone(), fix.to_string())
     }
 
     fn no_exec() -> DownCause {
@@ -189,13 +189,13 @@ mod tests {
     #[test]
     fn a_service_whose_program_cannot_be_executed_is_fatal_even_if_it_is_tried_again() {
         for condition in [Condition::Failed(no_exec()), Condition::BackOff(no_exec())] {
-            let (verdict, cause, fix) = parts(&received(ServiceKind::Longrun, condition));
-            assert_eq!((verdict, cause.as_str()), (OverallResult::Fatal, "cannot execute `/x`: Permission denied"));
+            let (severity, cause, fix) = parts(&received(ServiceKind::Longrun, condition));
+            assert_eq!((severity, cause.as_str()), (Severity::Fatal, "cannot execute `/x`: Permission denied"));
             assert!(fix.starts_with("`stepdown check` in the image"), "{fix}");
         }
-        let (verdict, cause, _) =
+        let (severity, cause, _) =
             parts(&received(ServiceKind::Longrun, Condition::BackOff(DownCause::Ended(LastExit::Code(3)))));
-        assert_eq!((verdict, cause.as_str()), (OverallResult::Degraded, "it exited with code 3"));
+        assert_eq!((severity, cause.as_str()), (Severity::Degraded, "it exited with code 3"));
     }
 
     #[test]

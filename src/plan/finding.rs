@@ -139,10 +139,10 @@ impl Check {
     }
 }
 
-/// The worst finding of all checks.
+/// How bad a finding is; of several, the worst counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum OverallResult {
+pub enum Severity {
     /// Everything is as it should be.
     Ok,
     /// Something is degraded.
@@ -151,7 +151,7 @@ pub enum OverallResult {
     Fatal,
 }
 
-impl OverallResult {
+impl Severity {
     /// Returns its exit code.
     pub fn exit_code(self) -> u8 {
         match self {
@@ -164,11 +164,11 @@ impl OverallResult {
 
 impl Finding {
     /// Returns its severity.
-    pub fn verdict(&self) -> OverallResult {
+    pub fn severity(&self) -> Severity {
         match self {
-            Self::Ok { .. } => OverallResult::Ok,
-            Self::Degraded(_) => OverallResult::Degraded,
-            Self::Fatal(_) => OverallResult::Fatal,
+            Self::Ok { .. } => Severity::Ok,
+            Self::Degraded(_) => Severity::Degraded,
+            Self::Fatal(_) => Severity::Fatal,
         }
     }
 

@@ -261,7 +261,7 @@ fn what_the_boot_will_do_is_not_missed_and_what_it_did_is_looked_at() {
         found: path_stat(0, 0, 0o700),
         access: AccessResult::NotRead(Denial::Denied),
     };
-    assert_eq!(conclude(over, &observations, true).verdict, OverallResult::Degraded);
+    assert_eq!(conclude(over, &observations, true).verdict, Severity::Degraded);
     // Mended on the host since.
     let (config, facts) = owning_config("/data", as_user(999, 998));
     let check = of_path(&config, &facts, AccessResult::Allowed, path_stat(999, 998, 0o755), host_context());
@@ -274,15 +274,12 @@ fn a_required_path_is_fatal_and_names_what_is_missing() {
     config.container.own[0].options.required = true;
     let check =
         of_path(&config, &facts, AccessResult::NotWritten(Denial::Denied), path_stat(0, 0, 0o755), host_context());
-    assert_eq!(check.finding.verdict(), OverallResult::Fatal);
+    assert_eq!(check.finding.severity(), Severity::Fatal);
     let (why, cause, fix) = issue(&check);
     assert_eq!((why, cause.as_str()), (CauseKind::Capability, "CHOWN is not granted"));
     assert!(fix.contains("--cap-add CHOWN") && fix.contains("chown -R 1000:1000 /var/lib/docker/volumes"), "{fix}");
     let all = examine(&config, &facts).checks;
-    assert!(
-        all.iter().any(|check| check.subject == "boot" && check.finding.verdict() == OverallResult::Fatal),
-        "{all:#?}"
-    );
+    assert!(all.iter().any(|check| check.subject == "boot" && check.finding.severity() == Severity::Fatal), "{all:#?}");
 }
 
 #[test]
@@ -296,7 +293,7 @@ fn a_program_on_a_noexec_mount_cannot_be_started() {
     observations.paths[0].found = path_stat(0, 0, 0o755);
     observations.paths[0].access = AccessResult::NotRead(Denial::Denied);
     let check = conclude(examination, &observations, false).checks.remove(0);
-    assert_eq!((check.area, check.finding.verdict()), (Area::Service, OverallResult::Fatal));
+    assert_eq!((check.area, check.finding.severity()), (Area::Service, Severity::Fatal));
     let (why, cause, fix) = issue(&check);
     assert_eq!((why, cause.as_str()), (CauseKind::NoExec, "/opt/plugins is mounted noexec"));
     assert!(fix.contains("--tmpfs /opt/plugins:exec"), "{fix}");
@@ -461,7 +458,7 @@ fn problems_of_the_configuration_are_fatal_one_by_one() {
     facts.named.programs.insert("web".into(), ProgramFact::NotFound);
     facts.named.programs.insert("db".into(), ProgramFact::NotExecutable("/usr/bin/db".into()));
     let checks = examine(&config, &facts).checks;
-    let fatal: Vec<_> = checks.iter().filter(|check| check.finding.verdict() == OverallResult::Fatal).collect();
+    let fatal: Vec<_> = checks.iter().filter(|check| check.finding.severity() == Severity::Fatal).collect();
     let places: Vec<_> = fatal.iter().map(|check| check.subject.as_str()).collect();
     assert_eq!(places, ["/etc/services.d/db.toml", "/etc/services.d/web.toml"]);
     assert!(issue(fatal[0]).2.contains("chmod +x"));
@@ -545,13 +542,13 @@ fn a_main_command_that_cannot_be_executed_is_fatal_unless_a_oneshot_may_bring_it
         let found = examine(config, &facts);
         found.checks.into_iter().find(|check| check.subject == "`main`").unwrap()
     };
-    assert_eq!(of_main(&config).finding.verdict(), OverallResult::Fatal);
+    assert_eq!(of_main(&config).finding.severity(), Severity::Fatal);
     let problem = stepdown::plan::preview(&config, &facts).unwrap_err().to_string();
     assert!(problem.contains("the main command: cannot find the program `nosuch` in PATH; "), "{problem}");
     assert!(stepdown::plan::boot(&config, &facts).is_ok(), "the boot itself ends as a shell does");
 
     config.services = vec![Service { kind: Kind::Oneshot, user: RunAs::Root, ..longrun("install") }];
-    assert_eq!(of_main(&config).finding.verdict(), OverallResult::Degraded);
+    assert_eq!(of_main(&config).finding.severity(), Severity::Degraded);
     let notices = stepdown::plan::preview(&config, &facts).unwrap().notices;
     let notice = "`main`: cannot find the program `nosuch` in PATH; unless a oneshot before it brings it, the container ends \
         with 127; ";

@@ -15,7 +15,7 @@ mod ports;
 use serde::Serialize;
 
 use super::Mode;
-pub use super::finding::{Area, CauseKind, Check, Finding, Issue, OverallResult};
+pub use super::finding::{Area, CauseKind, Check, Finding, Issue, Severity};
 pub use access_requirements::{AccessKind, AccessRequirement, BootAction, BootState, ProbedUser, Purpose, SECRETS};
 pub use examine::{ALLOW_FILTERS, Examination, UNFILTERED, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
@@ -26,7 +26,7 @@ pub use ports::{Port, listening};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
     /// The overall result.
-    pub verdict: OverallResult,
+    pub verdict: Severity,
     /// The mode of DESIGN §2; `None` without a plan.
     pub mode: Option<Mode>,
     /// The app user.
@@ -53,7 +53,7 @@ pub fn conclude(examination: Examination, seen: &observations::Observations, run
             host::locate_in(&mut issue.cause, &mut issue.fix, &seen.host);
         }
     }
-    checks.sort_by(|one, other| (other.finding.verdict(), one.area).cmp(&(one.finding.verdict(), other.area)));
-    let verdict = checks.iter().map(|check| check.finding.verdict()).max().unwrap_or(OverallResult::Ok);
+    checks.sort_by(|one, other| (other.finding.severity(), one.area).cmp(&(one.finding.severity(), other.area)));
+    let verdict = checks.iter().map(|check| check.finding.severity()).max().unwrap_or(Severity::Ok);
     Diagnosis { verdict, mode, app, running, remarks: seen.remarks.clone(), checks }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::labels;
 use crate::plan::checks::Diagnosis;
-use crate::plan::finding::{Check, Finding, Issue, OverallResult};
+use crate::plan::finding::{Check, Finding, Issue, Severity};
 
 /// Longer subjects do not move the columns of the others.
 const MAX_WIDTH: usize = 28;
@@ -50,9 +50,9 @@ struct DoctorPage {
 impl DoctorPage {
     fn check(&self, text: &mut String, check: &Check) {
         let (subject, width) = (plain(&check.subject), self.width);
-        let verdict = check.finding.verdict();
-        let word = format!("{:MARGIN$}", verdict_name(verdict));
-        let _ = write!(text, "{}", self.painted(verdict, &word));
+        let severity = check.finding.severity();
+        let word = format!("{:MARGIN$}", severity_name(severity));
+        let _ = write!(text, "{}", self.painted(severity, &word));
         let indent = MARGIN + width + 2;
         match &check.finding {
             Finding::Ok { note } => {
@@ -79,33 +79,33 @@ impl DoctorPage {
         }
     }
 
-    fn painted(&self, verdict: OverallResult, text: &str) -> String {
-        let colour = match (self.paint, verdict) {
+    fn painted(&self, severity: Severity, text: &str) -> String {
+        let colour = match (self.paint, severity) {
             (ColorMode::Plain, _) => return text.to_owned(),
-            (ColorMode::Coloured, OverallResult::Ok) => "\x1b[32m",
-            (ColorMode::Coloured, OverallResult::Degraded) => "\x1b[33m",
-            (ColorMode::Coloured, OverallResult::Fatal) => "\x1b[31m",
+            (ColorMode::Coloured, Severity::Ok) => "\x1b[32m",
+            (ColorMode::Coloured, Severity::Degraded) => "\x1b[33m",
+            (ColorMode::Coloured, Severity::Fatal) => "\x1b[31m",
         };
         format!("{colour}{text}\x1b[0m")
     }
 }
 
-fn verdict_name(verdict: OverallResult) -> &'static str {
-    match verdict {
-        OverallResult::Ok => "ok",
-        OverallResult::Degraded => "degraded",
-        OverallResult::Fatal => "FATAL",
+fn severity_name(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Ok => "ok",
+        Severity::Degraded => "degraded",
+        Severity::Fatal => "FATAL",
     }
 }
 
-fn last(checks: &[Check], verdict: OverallResult) -> String {
-    let count = |wanted| checks.iter().filter(|check| check.finding.verdict() == wanted).count();
-    let (fatal, degraded) = (count(OverallResult::Fatal), count(OverallResult::Degraded));
-    match verdict {
-        OverallResult::Ok => format!("all is well ({} checks)", checks.len()),
-        OverallResult::Degraded => format!("it works, {degraded} degraded, {} ok", count(OverallResult::Ok)),
-        OverallResult::Fatal => {
-            format!("it does not work: {fatal} fatal, {degraded} degraded, {} ok", count(OverallResult::Ok))
+fn last(checks: &[Check], severity: Severity) -> String {
+    let count = |wanted| checks.iter().filter(|check| check.finding.severity() == wanted).count();
+    let (fatal, degraded) = (count(Severity::Fatal), count(Severity::Degraded));
+    match severity {
+        Severity::Ok => format!("all is well ({} checks)", checks.len()),
+        Severity::Degraded => format!("it works, {degraded} degraded, {} ok", count(Severity::Ok)),
+        Severity::Fatal => {
+            format!("it does not work: {fatal} fatal, {degraded} degraded, {} ok", count(Severity::Ok))
         }
     }
 }
