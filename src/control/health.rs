@@ -63,7 +63,7 @@ fn problem_of(status: &ServiceStatus) -> Option<HealthProblem> {
     if status.healthy == Some(false) {
         return Some(HealthProblem::Unhealthy { service });
     }
-    status.log_trouble.clone().map(|error| HealthProblem::LogNotWritten { service, error })
+    status.log_error.clone().map(|error| HealthProblem::LogNotWritten { service, error })
 }
 
 impl fmt::Display for HealthProblem {
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(lines(ServiceStatus { healthy: Some(true), ..status(StatusState::Up) }, false), none);
         let unhealthy = ServiceStatus { healthy: Some(false), ..status(StatusState::Up) };
         assert_eq!(lines(unhealthy, true), ["the container is stopping", "web: unhealthy"]);
-        let full = ServiceStatus { log_trouble: Some("/l/current: no".into()), ..status(StatusState::Up) };
+        let full = ServiceStatus { log_error: Some("/l/current: no".into()), ..status(StatusState::Up) };
         assert_eq!(lines(full, false), ["web: its log cannot be written: /l/current: no"]);
         let backoff = ServiceStatus { last_exit: Some(LastExit::Code(3)), ..status(StatusState::Backoff) };
         assert_eq!(lines(backoff, false), ["web: backoff (last exited with code 3)"]);

@@ -98,7 +98,8 @@ pub struct ServiceStatus {
     /// The last `STATUS=` that it sent (sd_notify(3)).
     pub status_text: Option<String>,
     /// Which of its log files cannot be written and why, while that is so: it blocks when our buffer is full.
-    pub log_trouble: Option<String>,
+    #[serde(rename = "log_trouble")]
+    pub log_error: Option<String>,
     /// Its resource usage.
     pub usage: Option<ResourceUsage>,
 }

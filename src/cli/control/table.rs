@@ -97,7 +97,7 @@ fn note(service: &ServiceStatus) -> String {
         StatusState::Scheduled | StatusState::Done => false,
     };
     let unwanted = (!service.wanted && !speaks).then(|| "not wanted".to_owned());
-    let log = service.log_trouble.as_deref().map(|what| format!("its log cannot be written: {}", shown(what)));
+    let log = service.log_error.as_deref().map(|what| format!("its log cannot be written: {}", shown(what)));
     let next = service.next_run.as_deref().map(|next| format!("next run {}", shown(next)));
     let says = service.status_text.as_deref().map(|text| format!("\"{}\"", shown(text)));
     let why = service.why.as_ref().map(|why| shown(&why.to_string()));

@@ -58,7 +58,7 @@ impl EventLoop<'_> {
             },
             Phase::Up | Phase::Scheduled | Phase::Resting | Phase::Done => Condition::Up {
                 unhealthy: (status.healthy == Some(false)).then(|| self.supervisor.unhealthy_reason(id).to_owned()),
-                log_error: status.log_trouble.clone(),
+                log_error: status.log_error.clone(),
             },
             Phase::Stopping | Phase::StoppingGroup | Phase::FinishSpawning | Phase::Finishing => Condition::Stopping,
             Phase::Unkillable | Phase::StopCommandSpawning | Phase::StopCommandRunning => Condition::Stopping,

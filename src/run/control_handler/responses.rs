@@ -92,7 +92,7 @@ impl EventLoop<'_> {
                 let out_of_memory = status.state == StatusState::Failed && self.processes.records.is_out_of_memory(id);
                 if out_of_memory { Reason::OutOfMemory(Box::new(why)) } else { why }
             }),
-            log_trouble: self.processes.logs.write_error(id).map(str::to_owned),
+            log_error: self.processes.logs.write_error(id).map(str::to_owned),
             ..snapshot::service_status(status, now)
         }
     }
