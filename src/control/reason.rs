@@ -52,7 +52,8 @@ pub enum Reason {
     /// It failed before the step down.
     FailedBefore,
     /// It was stopped manually.
-    StoppedByHand {
+    #[serde(rename = "stopped_by_hand")]
+    StoppedManually {
         /// Whether it is not scheduled until it is started again.
         unscheduled: bool,
     },
@@ -160,8 +161,8 @@ impl fmt::Display for Reason {
             Self::CannotStart(why) => out.write_str(&spawn_message::message(why)),
             Self::Skipped => out.write_str("skipped in this mode"),
             Self::FailedBefore => out.write_str("failed before the step down"),
-            Self::StoppedByHand { unscheduled: false } => out.write_str("stopped manually"),
-            Self::StoppedByHand { unscheduled: true } => {
+            Self::StoppedManually { unscheduled: false } => out.write_str("stopped manually"),
+            Self::StoppedManually { unscheduled: true } => {
                 out.write_str("stopped manually, not scheduled until it is started again")
             }
             Self::StoppedWith(service) => write!(out, "stopped with {service}"),

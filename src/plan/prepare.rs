@@ -52,8 +52,8 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> PrepareStage {
             Kind::Longrun => format!("it waits for `{}`, a longrun", need.name),
             Kind::Oneshot => format!("it waits for `{}`, which runs after the drop", need.name),
         });
-        let by_hand = (!service.enabled).then(|| "it is not `enabled` and is started manually".to_owned());
-        match waits.or(again.map(str::to_owned)).or(by_hand) {
+        let manual_reason = (!service.enabled).then(|| "it is not `enabled` and is started manually".to_owned());
+        match waits.or(again.map(str::to_owned)).or(manual_reason) {
             Some(why) if root => stage.after_drop.push((*at, why)),
             None if root => queue.push(*at),
             Some(_) | None => {}

@@ -38,7 +38,7 @@ pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refu
 pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> Reason {
     match why {
         StatusReason::Failed(why) => failure_reason(id, why, supervisor, refusal),
-        StatusReason::StoppedManually(None) => Reason::StoppedByHand { unscheduled: supervisor.runs_again(id) },
+        StatusReason::StoppedManually(None) => Reason::StoppedManually { unscheduled: supervisor.runs_again(id) },
         StatusReason::StoppedManually(Some(with)) => Reason::StoppedWith(supervisor.name(*with).to_string()),
         StatusReason::EndedByUs(why) => Reason::EndedByUs(ended_by_us(id, why, supervisor)),
     }
