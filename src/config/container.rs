@@ -110,7 +110,7 @@ impl Default for MainCommand {
             stop: Stop { signal: Signal::TERM, timeout: None, group: false },
             relays_stop_signal: true,
             stop_timeout_at: None,
-            ready: Ready::Started,
+            ready: Ready::Executed,
             health: None,
             secrets: None,
         }

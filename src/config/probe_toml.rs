@@ -91,7 +91,7 @@ const PROBE_KEYS: [(&str, ProbeKey); 8] = [
 /// Returns what makes a service ready.
 pub fn ready(table: &Table<'_>, doc: &'static TableDoc, kind: Kind, report: &mut FileReport<'_>) -> Ready {
     let ready = table.get("ready").and_then(|field| ready_table(&field, doc, report));
-    ready.filter(|_| kind == Kind::Longrun).unwrap_or(Ready::Started)
+    ready.filter(|_| kind == Kind::Longrun).unwrap_or(Ready::Executed)
 }
 
 fn ready_table(field: &Field<'_>, doc: &'static TableDoc, report: &mut FileReport<'_>) -> Option<Ready> {

@@ -136,7 +136,7 @@ impl Service {
             },
             success_codes: vec![0],
             essential: false,
-            ready: Ready::Started,
+            ready: Ready::Executed,
             wait_for: Vec::new(),
             timeout: None,
             every: None,
@@ -181,7 +181,7 @@ impl Service {
         let finish = self.finish.as_ref().filter(|_| self.kind == Kind::Longrun).map(|finish| finish.command.clone());
         let ready = match &self.ready {
             Ready::Probe { probe, .. } => probe.command(),
-            Ready::Started | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
+            Ready::Executed | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
         };
         let reload = match &self.reload {
             Some(Reload::Command(argv)) => Some(argv.clone()),
@@ -261,7 +261,7 @@ pub enum RestartPolicy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ready {
     /// Its program was executed.
-    Started,
+    Executed,
     /// It wrote a newline to this descriptor (s6 `notification-fd`), within the timeout if there is one.
     Fd {
         /// Its number in the service, 3 or more.

@@ -225,7 +225,7 @@ fn restart(restart: &Restart, file: &mut File) {
 fn ready(ready: &Ready) -> InlineEntries {
     let limit = |timeout: &Option<std::time::Duration>| timeout.map(|it| ("timeout", values::duration(it)));
     match ready {
-        Ready::Started => Vec::new(),
+        Ready::Executed => Vec::new(),
         Ready::Fd { fd, timeout } => [("fd", fd.to_string())].into_iter().chain(limit(timeout)).collect(),
         Ready::Notify { timeout, watchdog } => {
             let watchdog = watchdog.map(|it| ("watchdog", values::duration(it)));

@@ -30,7 +30,7 @@ impl ProcessManager {
         let service = &entry.service;
         let has_notify_pipe = match service.ready {
             Ready::Fd { .. } => true,
-            Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => false,
+            Ready::Executed | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => false,
         };
         let pipes = match (self.logs.captures(id), self.records.output(id)) {
             (false, _) => 0,

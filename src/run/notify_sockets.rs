@@ -129,7 +129,7 @@ fn uses_notify_socket(service: &Service) -> bool {
     service.kind == Kind::Longrun
         && match service.ready {
             Ready::Notify { .. } => true,
-            Ready::Started | Ready::Fd { .. } | Ready::Probe { .. } | Ready::Delay(_) => false,
+            Ready::Executed | Ready::Fd { .. } | Ready::Probe { .. } | Ready::Delay(_) => false,
         }
 }
 

@@ -115,7 +115,7 @@ impl ProcessManager {
         let write_end = |pipe: &Option<(OwnedFd, OwnedFd)>| pipe.as_ref().map(|(_, write)| write.as_raw_fd());
         let notify = match &entry.service.ready {
             Ready::Fd { fd, .. } if role == Role::Run => Some((input_pipe().map_err(no_pipe)?, *fd)),
-            Ready::Fd { .. } | Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => None,
+            Ready::Fd { .. } | Ready::Executed | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => None,
         };
         let descriptors = Descriptors {
             input: piped_input.or((!is_main).then(|| self.null.as_raw_fd())),

@@ -90,7 +90,7 @@ impl ProcessManager {
     pub fn readiness_condition(&self, id: Id) -> Option<String> {
         let service = &self.records.entry(id).filter(|entry| entry.service.kind == Kind::Longrun)?.service;
         match &service.ready {
-            Ready::Started => None,
+            Ready::Executed => None,
             Ready::Fd { fd, .. } => Some(format!("a newline on descriptor {fd}")),
             Ready::Notify { .. } => Some("READY=1".to_owned()),
             Ready::Probe { probe, .. } => Some(probe.to_string()),
@@ -104,7 +104,7 @@ fn probe_of(service: &Service, kind: ProbePurpose) -> Option<(&Probe, Duration)>
         ProbePurpose::WaitFor(at) => service.wait_for.get(at).map(|probe| (probe, PROBE_TIMEOUT)),
         ProbePurpose::Ready => match &service.ready {
             Ready::Probe { probe, .. } => Some((probe, PROBE_TIMEOUT)),
-            Ready::Started | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
+            Ready::Executed | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
         },
         ProbePurpose::Health => service.health.as_ref().map(|health| (&health.probe, health.timeout)),
     }

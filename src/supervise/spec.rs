@@ -99,7 +99,7 @@ pub enum Readiness {
 impl Readiness {
     fn of(ready: &Ready) -> Self {
         match ready {
-            Ready::Started => Self::Executed,
+            Ready::Executed => Self::Executed,
             Ready::Probe { interval, timeout, .. } => Self::Probed { interval: *interval, timeout: *timeout },
             Ready::Delay(time) => Self::Delay(*time),
             Ready::Fd { timeout, .. } | Ready::Notify { timeout, .. } => Self::Notified { timeout: *timeout },
@@ -289,7 +289,7 @@ impl Spec {
 fn watchdog(ready: &Ready) -> Option<Duration> {
     match ready {
         Ready::Notify { watchdog, .. } => *watchdog,
-        Ready::Started | Ready::Fd { .. } | Ready::Probe { .. } | Ready::Delay(_) => None,
+        Ready::Executed | Ready::Fd { .. } | Ready::Probe { .. } | Ready::Delay(_) => None,
     }
 }
 

@@ -36,7 +36,7 @@ fn a_run_script_is_a_longrun_of_the_app_user() {
     assert_eq!((service.restart.delay, service.restart.max_delay), (Duration::from_secs(1), Duration::from_secs(1)));
     assert_eq!(service.restart.limit, None);
     assert_eq!((service.stop.signal.number(), service.stop.timeout, service.stop.group), (15, None, false));
-    assert_eq!((service.ready, service.finish), (Ready::Started, None));
+    assert_eq!((service.ready, service.finish), (Ready::Executed, None));
     assert_eq!(service.success_codes, [0]);
 }
 

@@ -36,7 +36,7 @@ fn a_command_alone_gets_every_default_of_the_manual() {
     assert_eq!(service.restart, restart);
     assert_eq!(service.success_codes, [0]);
     assert!(!service.essential);
-    assert_eq!(service.ready, Ready::Started);
+    assert_eq!(service.ready, Ready::Executed);
     assert_eq!(service.stop, Stop { signal: Signal::TERM, timeout: None, group: false });
     assert_eq!(service.finish, None);
     assert!(service.limits.is_empty());
@@ -61,7 +61,7 @@ fn what_has_no_effect_on_a_oneshot_is_remarked() {
     let remark = |key: &str| format!("web: `{key}` has no effect on a oneshot");
     assert_eq!(config.notices, ["restart", "ready", "health", "reload"].map(remark));
     assert_eq!(config.services[0].restart.policy, RestartPolicy::Never);
-    assert_eq!(config.services[0].ready, Ready::Started);
+    assert_eq!(config.services[0].ready, Ready::Executed);
     assert_eq!((&config.services[0].health, &config.services[0].reload), (&None, &None));
 }
 

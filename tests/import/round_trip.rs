@@ -92,7 +92,7 @@ fn wait_target() -> impl Strategy<Value = Probe> {
 fn ready() -> impl Strategy<Value = Ready> {
     let limit = || option::of(time(10, YEAR));
     prop_oneof![
-        Just(Ready::Started),
+        Just(Ready::Executed),
         (3..=1023, limit()).prop_map(|(fd, timeout)| Ready::Fd { fd, timeout }),
         (limit(), limit()).prop_map(|(timeout, watchdog)| Ready::Notify { timeout, watchdog }),
         (probe(), time(10, YEAR), limit()).prop_map(|(probe, interval, timeout)| Ready::Probe {

@@ -225,17 +225,17 @@ impl Reader<'_> {
         let limit = if has_one { self.dir.millis("timeout-up").flatten() } else { None };
         match &mut service.ready {
             Ready::Fd { timeout, .. } => *timeout = limit,
-            Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_)
+            Ready::Executed | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_)
                 if limit.is_some() && !self.is_definition() =>
             {
                 let what = "means nothing without `notification-fd`: the service is up at once";
                 self.dir.problem("timeout-up", what, "remove it, or write that file too");
             }
-            Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) if limit.is_some() => {
+            Ready::Executed | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) if limit.is_some() => {
                 self.rows.retain(|row| row.item != table::UP_AT_ONCE.item);
                 self.rows.push(&table::UP_AT_ONCE);
             }
-            Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => {}
+            Ready::Executed | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => {}
         }
     }
 

@@ -54,7 +54,7 @@ pub(super) fn privileged_ports(
     let needed = Capability::NET_BIND_SERVICE;
     let ready = match &service.ready {
         Ready::Probe { probe, .. } => Some(probe),
-        Ready::Started | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
+        Ready::Executed | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
     };
     let probes = ready.into_iter().chain(service.health.as_ref().map(|health| &health.probe));
     let low: BTreeSet<u16> = probes.filter_map(own_port).filter(|port| *port < PRIVILEGED_BELOW).collect();

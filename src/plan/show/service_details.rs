@@ -37,7 +37,7 @@ pub(super) fn details(service: &Service) -> [Detail; 8] {
 
 fn ready(ready: &Ready) -> Option<String> {
     match ready {
-        Ready::Started => None,
+        Ready::Executed => None,
         Ready::Fd { fd, timeout } => Some(within(format!("fd {fd}"), *timeout)),
         Ready::Notify { timeout, .. } => Some(within("notify".to_owned(), *timeout)),
         Ready::Probe { probe, timeout, .. } => Some(within(self::probe(probe), *timeout)),

@@ -300,7 +300,7 @@ impl EventLoop<'_> {
 
 fn is_up_once_executed(ready: &Ready) -> bool {
     match ready {
-        Ready::Started => true,
+        Ready::Executed => true,
         Ready::Fd { .. } | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => false,
     }
 }
