@@ -19,7 +19,7 @@ struct Edges {
     requires: Vec<Id>,
     after: Vec<Id>,
     required_by: Vec<Id>,
-    before: Vec<Id>,
+    ordered_after: Vec<Id>,
 }
 
 impl Graph {
@@ -55,26 +55,26 @@ impl Graph {
         after.retain(|id| requires.binary_search(id).is_err());
         if let Some(main) = self.main {
             insert(&mut self.edges[main].after, me);
-            insert(&mut self.edges[me].before, main);
+            insert(&mut self.edges[me].ordered_after, main);
         }
         if self.edges[me].requires == requires && self.edges[me].after == after {
             return Vec::new();
         }
         let mut neighbours = self.clear_edges(me);
-        requires.iter().for_each(|below| insert(&mut self.edges[*below].required_by, me));
-        after.iter().for_each(|below| insert(&mut self.edges[*below].before, me));
+        requires.iter().for_each(|dependency| insert(&mut self.edges[*dependency].required_by, me));
+        after.iter().for_each(|dependency| insert(&mut self.edges[*dependency].ordered_after, me));
         (self.edges[me].requires, self.edges[me].after) = (requires, after);
-        neighbours.extend(self.below(me));
+        neighbours.extend(self.dependencies(me));
         neighbours
     }
 
     /// Removes all edges of a service, in both directions. Returns what it depended on.
     pub(super) fn detach(&mut self, me: Id) -> Vec<Id> {
-        for above in std::mem::take(&mut self.edges[me].required_by) {
-            remove(&mut self.edges[above].requires, me);
+        for dependent in std::mem::take(&mut self.edges[me].required_by) {
+            remove(&mut self.edges[dependent].requires, me);
         }
-        for above in std::mem::take(&mut self.edges[me].before) {
-            remove(&mut self.edges[above].after, me);
+        for dependent in std::mem::take(&mut self.edges[me].ordered_after) {
+            remove(&mut self.edges[dependent].after, me);
         }
         self.clear_edges(me)
     }
@@ -82,8 +82,8 @@ impl Graph {
     fn clear_edges(&mut self, me: Id) -> Vec<Id> {
         let requires = std::mem::take(&mut self.edges[me].requires);
         let after = std::mem::take(&mut self.edges[me].after);
-        requires.iter().for_each(|below| remove(&mut self.edges[*below].required_by, me));
-        after.iter().for_each(|below| remove(&mut self.edges[*below].before, me));
+        requires.iter().for_each(|dependency| remove(&mut self.edges[*dependency].required_by, me));
+        after.iter().for_each(|dependency| remove(&mut self.edges[*dependency].ordered_after, me));
         requires.into_iter().chain(after).collect()
     }
 
@@ -102,19 +102,19 @@ impl Graph {
         &self.edges[id].required_by
     }
 
-    /// What is only after it.
-    pub(super) fn before(&self, id: Id) -> &[Id] {
-        &self.edges[id].before
+    /// What is ordered after it without requiring it.
+    pub(super) fn ordered_after(&self, id: Id) -> &[Id] {
+        &self.edges[id].ordered_after
     }
 
     /// All that it depends on: stopped later than it.
-    pub(super) fn below(&self, id: Id) -> impl Iterator<Item = Id> + '_ {
+    pub(super) fn dependencies(&self, id: Id) -> impl Iterator<Item = Id> + '_ {
         self.edges[id].requires.iter().chain(&self.edges[id].after).copied()
     }
 
     /// All that depends on it: stopped earlier.
-    pub(super) fn above(&self, id: Id) -> impl Iterator<Item = Id> + '_ {
-        self.edges[id].required_by.iter().chain(&self.edges[id].before).copied()
+    pub(super) fn dependents(&self, id: Id) -> impl Iterator<Item = Id> + '_ {
+        self.edges[id].required_by.iter().chain(&self.edges[id].ordered_after).copied()
     }
 
     /// Returns, for each service, how many layers of the stop order come later than its own: the longest way down, of
@@ -122,7 +122,11 @@ impl Graph {
     pub(super) fn later_layers(&self, order: &[Id], has_process: impl Fn(Id) -> bool) -> IdVec<u32> {
         let mut later = IdVec::new(std::iter::repeat_n(0, self.edges.len()));
         for id in order {
-            later[*id] = self.below(*id).map(|below| later[below] + u32::from(has_process(below))).max().unwrap_or(0);
+            later[*id] = self
+                .dependencies(*id)
+                .map(|dependency| later[dependency] + u32::from(has_process(dependency)))
+                .max()
+                .unwrap_or(0);
         }
         later
     }
@@ -130,7 +134,7 @@ impl Graph {
     /// Every service behind all that it depends on; those of a cycle, and those above one, are omitted. A reload that turns
     /// a dependency round makes a cycle, for as long as one of the two runs as it was.
     pub(super) fn sorted(&self) -> Vec<Id> {
-        topology::sort(self.edges.ids(), |id| self.below(id), 0).order
+        topology::sort(self.edges.ids(), |id| self.dependencies(id), 0).order
     }
 }
 
@@ -161,14 +165,14 @@ mod tests {
         assert_eq!(graph.requires(Id(1)), [Id(0)]);
         assert_eq!(graph.after(Id(1)), []);
         assert_eq!(graph.required_by(Id(0)), [Id(1)]);
-        assert_eq!(graph.above(Id(0)).count(), 1);
+        assert_eq!(graph.dependents(Id(0)).count(), 1);
     }
 
     #[test]
     fn the_main_command_is_after_everything() {
         let graph = Graph::new(&[spec(&[], &[]), spec(&[], &[]), Spec::main()]);
         assert_eq!(graph.after(Id(2)), [Id(0), Id(1)]);
-        assert_eq!(graph.before(Id(0)), [Id(2)]);
+        assert_eq!(graph.ordered_after(Id(0)), [Id(2)]);
     }
 
     #[test]
@@ -185,13 +189,13 @@ mod tests {
         let mut graph = Graph::new(&[spec(&[], &[]), spec(&[0], &[]), Spec::main()]);
         assert_eq!(graph.detach(Id(1)), [Id(0)]);
         assert_eq!(
-            (graph.after(Id(2)), graph.required_by(Id(0)), graph.before(Id(1))),
+            (graph.after(Id(2)), graph.required_by(Id(0)), graph.ordered_after(Id(1))),
             (&[Id(0)][..], &[][..], &[][..])
         );
         graph.push();
         assert_eq!(graph.set(Id(3), &[], &[Id(0)]), [Id(0)]);
         assert_eq!(graph.set(Id(3), &[], &[Id(0)]), [], "nothing has changed");
-        assert_eq!((graph.after(Id(2)), graph.before(Id(0))), (&[Id(0), Id(3)][..], &[Id(2), Id(3)][..]));
+        assert_eq!((graph.after(Id(2)), graph.ordered_after(Id(0))), (&[Id(0), Id(3)][..], &[Id(2), Id(3)][..]));
         assert_eq!(graph.set(Id(1), &[Id(3)], &[]), [Id(3)]);
         assert_eq!(graph.set(Id(1), &[Id(0)], &[]), [Id(3), Id(0)], "what it depended on, and what it depends on now");
     }

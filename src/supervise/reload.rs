@@ -150,14 +150,14 @@ impl Supervisor {
 
     /// Nothing names it any more, and only its id is kept.
     fn remove_service(&mut self, id: Id) {
-        let above: Vec<Id> = self.graph.above(id).filter(|above| self.main != Some(*above)).collect();
+        let dependents: Vec<Id> = self.graph.dependents(id).filter(|dependent| self.main != Some(*dependent)).collect();
         self.to_evaluate.extend(self.graph.detach(id));
-        for above in above {
-            let spec = &mut self.services[above].spec;
-            spec.requires.retain(|below| *below != id);
-            spec.after.retain(|below| *below != id);
-            self.count_dependencies(above);
-            self.to_evaluate.push_back(above);
+        for dependent in dependents {
+            let spec = &mut self.services[dependent].spec;
+            spec.requires.retain(|dependency| *dependency != id);
+            spec.after.retain(|dependency| *dependency != id);
+            self.count_dependencies(dependent);
+            self.to_evaluate.push_back(dependent);
         }
         self.names.remove(&self.services[id].spec.name);
         self.exit_code_inputs.failed = self.exit_code_inputs.failed.filter(|failed| *failed != id);
@@ -212,10 +212,10 @@ impl Supervisor {
             let Spec { requires, after, .. } = &self.services[*id].spec;
             self.to_evaluate.extend(self.graph.set(*id, requires, after));
         }
-        let above = affected.iter().flat_map(|id| self.graph.required_by(*id));
+        let dependents = affected.iter().flat_map(|id| self.graph.required_by(*id));
         // What an earlier stage did needs no other service any more.
         let needs = |id: &Id| self.services[*id].wanted && self.services[*id].spec.start != Start::AlreadyDone;
-        let wanted = affected.iter().chain(above).copied().filter(needs).collect();
+        let wanted = affected.iter().chain(dependents).copied().filter(needs).collect();
         let more = self.want_what_is_required(wanted);
         for id in affected.iter().copied().chain(more) {
             let service = &self.services[id];

@@ -66,7 +66,7 @@ impl Supervisor {
             self.services[id].stopped_with = (id != first).then_some(first);
             self.services[id].wanted = false;
             self.to_evaluate.push_back(id);
-            to_stop.extend(self.graph.required_by(id).iter().filter(|above| self.services[**above].wanted));
+            to_stop.extend(self.graph.required_by(id).iter().filter(|dependent| self.services[**dependent].wanted));
         }
     }
 
@@ -75,11 +75,11 @@ impl Supervisor {
         let mut all: Vec<(Id, Id)> = Vec::new();
         let mut to_visit: Vec<Id> = named.iter().copied().filter(|id| self.services.has(*id)).collect();
         while let Some(id) = to_visit.pop() {
-            for above in self.graph.required_by(id) {
-                let known = named.contains(above) || all.iter().any(|(it, _)| it == above);
-                if !known && self.services[*above].wanted && !self.is_main(*above) {
-                    all.push((*above, id));
-                    to_visit.push(*above);
+            for dependent in self.graph.required_by(id) {
+                let known = named.contains(dependent) || all.iter().any(|(it, _)| it == dependent);
+                if !known && self.services[*dependent].wanted && !self.is_main(*dependent) {
+                    all.push((*dependent, id));
+                    to_visit.push(*dependent);
                 }
             }
         }
@@ -166,8 +166,8 @@ impl Supervisor {
     /// It must not run, while the container goes on: it is stopped once nothing that requires it has a process, or is
     /// done and has to run its stop command, or is kept by others that have a process.
     pub(super) fn reevaluate_unwanted(&mut self, id: Id) {
-        let needed = self.graph.required_by(id).iter().any(|above| {
-            let ServiceRuntime { state, wanted, .. } = &self.services[*above];
+        let needed = self.graph.required_by(id).iter().any(|dependent| {
+            let ServiceRuntime { state, wanted, .. } = &self.services[*dependent];
             state.phase().has_process() || (!wanted && state.phase().satisfies_requires())
         });
         match self.services[id].state {

@@ -73,7 +73,7 @@ impl Supervisor {
         order.into_iter().for_each(|id| ordered[id] = true);
         for id in self.services.ids() {
             // Those of a cycle would wait for each other until the budget is used up, and who is below them with them.
-            let dependents_left = if ordered[id] { self.graph.above(id).count() } else { 0 };
+            let dependents_left = if ordered[id] { self.graph.dependents(id).count() } else { 0 };
             let service = &mut self.services[id];
             service.wanted = false;
             service.counts.later_layers = later[id];
@@ -155,11 +155,11 @@ impl Supervisor {
     }
 
     fn decrement_dependents_left(&mut self, id: Id) {
-        for below in self.graph.below(id) {
-            let counts = &mut self.services[below].counts;
+        for dependency in self.graph.dependencies(id) {
+            let counts = &mut self.services[dependency].counts;
             counts.dependents_left = counts.dependents_left.saturating_sub(1);
             if counts.dependents_left == 0 {
-                self.to_evaluate.push_back(below);
+                self.to_evaluate.push_back(dependency);
             }
         }
     }

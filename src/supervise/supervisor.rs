@@ -238,28 +238,28 @@ impl Supervisor {
         adjust_count(&mut self.process_count, old.has_process(), new.has_process());
         adjust_count(&mut self.may_change_count, old.may_change(), new.may_change());
         if (old.satisfies_requires(), old.cannot_satisfy()) != (new.satisfies_requires(), new.cannot_satisfy()) {
-            for above in self.graph.required_by(id) {
-                let counts = &mut self.services[*above].counts;
+            for dependent in self.graph.required_by(id) {
+                let counts = &mut self.services[*dependent].counts;
                 adjust_count(&mut counts.unsatisfied_requires, !old.satisfies_requires(), !new.satisfies_requires());
                 adjust_count(&mut counts.failed_requirements, old.cannot_satisfy(), new.cannot_satisfy());
                 if counts.unsatisfied_requires == 0 || new.cannot_satisfy() {
-                    self.to_evaluate.push_back(*above);
+                    self.to_evaluate.push_back(*dependent);
                 }
             }
         }
         let counted = |phase: Phase| phase.has_process() || phase.satisfies_requires();
         if counted(old) && !counted(new) && self.container.is_running() {
             // One that was stopped manually waits for what requires it.
-            let below = self.graph.requires(id).iter();
-            self.to_evaluate.extend(below.filter(|below| !self.services[**below].wanted));
+            let dependencies = self.graph.requires(id).iter();
+            self.to_evaluate.extend(dependencies.filter(|dependency| !self.services[**dependency].wanted));
         }
         if old.satisfies_after() != new.satisfies_after() {
-            for above in self.graph.before(id) {
-                let counts = &mut self.services[*above].counts;
+            for dependent in self.graph.ordered_after(id) {
+                let counts = &mut self.services[*dependent].counts;
                 adjust_count(&mut counts.unsatisfied_after, !old.satisfies_after(), !new.satisfies_after());
-                let is_main_free = Some(*above) == self.main && !self.unawaited.is_empty();
+                let is_main_free = Some(*dependent) == self.main && !self.unawaited.is_empty();
                 if counts.unsatisfied_after == 0 || is_main_free {
-                    self.to_evaluate.push_back(*above);
+                    self.to_evaluate.push_back(*dependent);
                 }
             }
         }
