@@ -36,7 +36,7 @@ impl Supervisor {
         if self.services[id].spec.is_consumer && cause == Cause::Shutdown && time_is_left {
             self.out.push(Action::EndInput { id });
             let half = self.kill_at(id).since(self.now) / 2;
-            return self.timers.set(id, TimerKind::Probe, Some(self.now.plus(half.min(END_OF_INPUT_TIMEOUT))));
+            return self.timers.set(id, TimerKind::Secondary, Some(self.now.plus(half.min(END_OF_INPUT_TIMEOUT))));
         }
         self.send_stop_signal(id, run.pid, cause);
     }
@@ -111,7 +111,7 @@ impl Supervisor {
             None => None,
         };
         self.timers.set(id, TimerKind::State, grace);
-        self.timers.set(id, TimerKind::Probe, None);
+        self.timers.set(id, TimerKind::Secondary, None);
     }
 
     /// KILL did not end it in time: while the container stops it is no longer waited for; otherwise the leftovers of a main

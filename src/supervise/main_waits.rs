@@ -11,7 +11,7 @@ impl Supervisor {
     /// It begins to wait: what for is reported if that lasts.
     pub(super) fn watch_main_wait(&mut self, id: Id) {
         if self.is_main(id) {
-            self.timers.set(id, TimerKind::Probe, Some(self.now.plus(probes::WAIT_REPORT_PAUSE)));
+            self.timers.set(id, TimerKind::Secondary, Some(self.now.plus(probes::WAIT_REPORT_PAUSE)));
         }
     }
 
@@ -22,7 +22,7 @@ impl Supervisor {
             return;
         }
         self.report(Report::MainStillWaits { id, since: self.now.since(began), on });
-        self.timers.set(id, TimerKind::Probe, Some(self.now.plus(probes::report_pause(began, self.now))));
+        self.timers.set(id, TimerKind::Secondary, Some(self.now.plus(probes::report_pause(began, self.now))));
     }
 
     /// Notes how a run failed that is tried again, until one comes up.

@@ -28,7 +28,7 @@ impl Supervisor {
 
     /// Starts no more probes, and waits for no result.
     pub(super) fn cancel_probe(&mut self, id: Id) {
-        self.timers.set(id, TimerKind::Probe, None);
+        self.timers.set(id, TimerKind::Secondary, None);
         self.timers.set(id, TimerKind::Watchdog, None);
         let probe_state = &mut self.services[id].probe_state;
         if std::mem::take(&mut probe_state.open) {
@@ -85,7 +85,7 @@ impl Supervisor {
                     *reported = Some(now);
                     self.report(Report::WaitForFails { id, at, since, why });
                 }
-                self.timers.set(id, TimerKind::Probe, Some(now.plus(WAIT_FOR_PAUSE)));
+                self.timers.set(id, TimerKind::Secondary, Some(now.plus(WAIT_FOR_PAUSE)));
             }
         }
     }
@@ -103,20 +103,20 @@ impl Supervisor {
         }
         let doubled = FIRST_READY_PAUSE.saturating_mul(1_u32.checked_shl(tries.min(16)).unwrap_or(u32::MAX));
         let pause = doubled.min(interval.max(FIRST_READY_PAUSE));
-        self.timers.set(id, TimerKind::Probe, Some(self.now.plus(pause)));
+        self.timers.set(id, TimerKind::Secondary, Some(self.now.plus(pause)));
     }
 
     /// It is up: its health check and its watchdog begin.
     pub(super) fn begin_health(&mut self, id: Id) {
         if let Some(HealthRule { interval, .. }) = self.services[id].spec.health {
-            self.timers.set(id, TimerKind::Probe, Some(self.now.plus(interval)));
+            self.timers.set(id, TimerKind::Secondary, Some(self.now.plus(interval)));
         }
         self.arm_watchdog(id);
     }
 
     fn health_result(&mut self, id: Id, result: ProbeResult) {
         let Some(rule) = self.services[id].spec.health else { return };
-        self.timers.set(id, TimerKind::Probe, Some(self.now.plus(rule.interval)));
+        self.timers.set(id, TimerKind::Secondary, Some(self.now.plus(rule.interval)));
         let probe_state = &mut self.services[id].probe_state;
         let was_healthy = probe_state.healthy != Some(false);
         probe_state.consecutive = match (&result, was_healthy) {

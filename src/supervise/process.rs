@@ -120,7 +120,7 @@ impl Supervisor {
                 Readiness::Probed { .. } | Readiness::Delay(_) if !self.services[id].wanted => {}
                 Readiness::Probed { .. } => self.probe(id, ProbePurpose::Ready),
                 Readiness::Delay(time) => {
-                    self.timers.set(id, TimerKind::Probe, Some(run.started.plus(time).max(self.now)))
+                    self.timers.set(id, TimerKind::Secondary, Some(run.started.plus(time).max(self.now)))
                 }
             },
             State::Up { .. } | State::Unkillable { .. } | at_rest!() | pending!() | spawning!() | ending!() => {}
@@ -154,7 +154,7 @@ impl Supervisor {
                     self.services[id].wanted = false;
                 }
                 if group_left {
-                    let signal_is_pending = self.timers.get(id, TimerKind::Probe).is_some();
+                    let signal_is_pending = self.timers.get(id, TimerKind::Secondary).is_some();
                     let signal = self.stop_signal_for(id, cause);
                     let signalled =
                         self.services[id].spec.stop.group && signal == LEFTOVER_SIGNAL && !signal_is_pending;

@@ -214,7 +214,7 @@ impl Supervisor {
             } else if let Some((due, id, kind)) = self.timers.pop(self.now) {
                 match kind {
                     TimerKind::State => self.expire(id, due),
-                    TimerKind::Probe => self.probe_due(id),
+                    TimerKind::Secondary => self.probe_due(id),
                     TimerKind::Watchdog => self.watchdog_expired(id, self.services[id].watchdog),
                 }
             } else if self.advance_container() {

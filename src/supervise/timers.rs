@@ -9,14 +9,15 @@ use super::{EngineTime, Id};
 pub(super) enum TimerKind {
     /// Its state has a time limit.
     State,
-    /// Its next probe or report is due, or it has run long enough to be ready.
-    Probe,
+    /// What its state has besides: the next probe, the delay after which it is ready, the next report that the main command waits,
+    /// or the end of the time that a consumer has to read its input.
+    Secondary,
     /// Its watchdog notification is due.
     Watchdog,
 }
 
 impl TimerKind {
-    const ALL: [Self; 3] = [Self::State, Self::Probe, Self::Watchdog];
+    const ALL: [Self; 3] = [Self::State, Self::Secondary, Self::Watchdog];
 }
 
 /// At most one timer of each kind for a service, ordered.
@@ -83,10 +84,10 @@ mod tests {
     fn the_earliest_comes_first_and_only_when_it_is_due() {
         let mut timers = Timers::default();
         timers.set(Id(0), TimerKind::State, Some(at(5)));
-        timers.set(Id(1), TimerKind::Probe, Some(at(3)));
+        timers.set(Id(1), TimerKind::Secondary, Some(at(3)));
         assert_eq!(timers.first(), Some(at(3)));
         assert_eq!(timers.pop(at(2)), None);
-        assert_eq!(timers.pop(at(3)), Some((at(3), Id(1), TimerKind::Probe)));
+        assert_eq!(timers.pop(at(3)), Some((at(3), Id(1), TimerKind::Secondary)));
         assert_eq!(timers.pop(at(3)), None);
         assert_eq!(timers.pop(at(9)), Some((at(5), Id(0), TimerKind::State)));
         assert_eq!(timers.first(), None);
