@@ -42,7 +42,7 @@ impl Supervisor {
     }
 
     /// Returns what the main command waits for, if it has never run.
-    pub(super) fn blocked_main(&self) -> Option<MainBlocked> {
+    pub(super) fn find_main_blocked(&self) -> Option<MainBlocked> {
         let main = self.main.filter(|main| self.services[*main].starts == 0)?;
         let waits = matches!(self.services[main].state, State::Waiting { .. } | State::WaitForProbing { .. });
         let on = if waits { self.missing(main) } else { Vec::new() };

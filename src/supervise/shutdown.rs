@@ -61,7 +61,7 @@ impl Supervisor {
             ContainerState::Stopping(_) | ContainerState::Over(_) => return,
         }
         self.report(Report::Stopping { reason: reason.clone() });
-        self.main_blocked = self.blocked_main();
+        self.main_blocked = self.find_main_blocked();
         let order = self.graph.sorted();
         let later = self
             .graph
