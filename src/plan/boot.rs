@@ -5,7 +5,7 @@ use super::facts::{AccountFile, Facts};
 use super::finding::{Area, Issue};
 use super::fix::Fix;
 use super::inherited::RemovedVariables;
-use super::notes::{Blockers, Notes};
+use super::notes::{Notes, PlanErrors};
 use super::notice::Restriction;
 use super::prepare::PrepareStage;
 use super::privilege::PrivilegeInputs;
@@ -51,7 +51,7 @@ pub fn preview(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
 }
 
 /// Returns the plan and everything that prevents it.
-pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Blockers) {
+pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, PlanErrors) {
     let mut notes = Notes::default();
     let app = &config.container.app;
     let (switch_ability, identity, files) = resolve_identity(config, facts, &mut notes);

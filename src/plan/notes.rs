@@ -59,7 +59,7 @@ pub(super) struct Refusal {
 
 /// What prevents the boot, from [`Notes`].
 #[derive(Debug, Default)]
-pub(super) struct Blockers {
+pub(super) struct PlanErrors {
     pub problems: Problems,
     pub refusals: Vec<Refusal>,
     pub main: Option<MainFault>,
@@ -121,13 +121,13 @@ impl Notes {
     }
 
     /// Returns the notices, and what prevents the boot.
-    pub(super) fn finish(self) -> (Vec<Notice>, Blockers) {
+    pub(super) fn finish(self) -> (Vec<Notice>, PlanErrors) {
         let Self { problems, refusals, notices, main } = self;
-        (notices, Blockers { problems, refusals, main })
+        (notices, PlanErrors { problems, refusals, main })
     }
 }
 
-impl Blockers {
+impl PlanErrors {
     /// Returns `value` if nothing prevents it. Errors of input come before refusals: they must be fixed on any machine.
     pub(super) fn or<T>(self, value: T) -> Result<T, Error> {
         match (self.problems.is_empty(), self.refusals.into_iter().next()) {
