@@ -2,6 +2,7 @@
 //! whom, and what the stop runs.
 
 use crate::support::try_container::{LIMIT, Origin, Running, TryContainer, possible};
+use crate::support::wait::wait_until;
 
 fn container() -> TryContainer {
     TryContainer::new().env("STEPDOWN_LOG_FORMAT", "tagged")
@@ -119,7 +120,9 @@ fn with_services_of_a_script(container: TryContainer) -> TryContainer {
                   echo late as $(id -u); while :; do sleep 1; done\\n' > /etc/services.d/late/run\n\
                   chmod 755 /etc/services.d/late/run\n\
                   [ ! -d /etc/services.d/off ] || : > /etc/services.d/off/down\n\
-                  sleep 1000 > /dev/null 2>&1 & echo $! > /tmp/daemon\n";
+                  mkdir -p /etc/services.d/late/data; echo made > /etc/services.d/late/data/file\n\
+                  [ ! -d /etc/services.d/old ] || cp -r /etc/services.d/late/data /etc/services.d/old/data\n\
+                  (while :; do echo tick; sleep 0.1; done) & echo $! > /tmp/daemon\n";
     container.image_file("cont-init.d/01-services", script)
 }
 
@@ -128,12 +131,18 @@ fn services_that_a_script_of_cont_init_writes_are_started_and_those_it_turns_off
     if !possible() {
         return;
     }
-    let run = |name: &str| format!("#!/bin/sh\ntrap 'exit 0' TERM\necho {name} runs; while :; do sleep 1; done\n");
+    let run = |name: &str| {
+        format!("#!/bin/sh\ntrap 'exit 0' TERM\necho {name} runs, $(cat data/file); while :; do sleep 1; done\n")
+    };
     let container =
         with_services_of_a_script(container()).script("old/run", &run("old")).script("off/run", &run("off"));
     let running = container.start();
     running.wait_for_line(|line| line.ends_with("| late as 0"), LIMIT);
-    running.wait_for_line(|line| line.ends_with("| old runs"), LIMIT);
+    running.wait_for_line(|line| line.ends_with("| old runs, made"), LIMIT);
+    let before = running.lines().len();
+    wait_until("a line of the daemon", || {
+        running.lines().iter().skip(before).any(|line| line.text.ends_with("| tick"))
+    });
     let ended = running.stop().expect(0);
     ended.assert_line("| daemon lives");
     ended.assert_no_line("off runs");
@@ -146,5 +155,21 @@ fn an_image_whose_services_are_all_written_by_its_scripts_keeps_root_for_them() 
     }
     let running = with_services_of_a_script(container()).start();
     running.wait_for_line(|line| line.ends_with("| late as 0"), LIMIT);
-    running.stop().expect(0);
+    running.stop().expect(0).assert_line("| daemon lives");
+}
+
+/// Else a process of root would live beside a PID 1 that has stepped down and may not signal it.
+#[test]
+fn what_a_script_of_cont_init_leaves_is_ended_where_no_service_of_root_is_left() {
+    if !possible() {
+        return;
+    }
+    let script = "#!/bin/sh\nrm -r /etc/services.d/off\nsleep 1000 > /dev/null 2>&1 &\n";
+    let running = container()
+        .image_file("cont-init.d/01-off", script)
+        .script("off/run", "#!/bin/sh\nexec sleep 1000\n")
+        .command(&["/bin/sh", "-c", "echo $(cat /proc/[0-9]*/comm | grep -c sleep) sleep; exec sleep 2000"])
+        .start();
+    running.wait_for_line(|line| line.ends_with("| 0 sleep"), LIMIT);
+    running.stop().expect(0).assert_line("the oneshots before the step down left");
 }

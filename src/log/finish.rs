@@ -9,8 +9,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::clock::Now;
 use super::files::FileLog;
 use super::logs::{Logs, MAX_READS_AT_END, OutputKind};
-use super::own_messages::with_outputs;
-use super::pipe_group::ReadResult;
+use super::own_messages::{Stream, with_outputs};
+use super::pipe_group::{Pipe, ReadResult};
 use crate::supervise::Id;
 
 /// How often to check whether everything is written if no log writer reports it.
@@ -62,6 +62,28 @@ impl Logs {
         let left = until.saturating_duration_since(Now::read().at).min(STEP);
         let mut wanted = [PollFd::new(self.files.as_fd(), PollFlags::POLLIN)];
         let _time_over = poll(&mut wanted, PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO));
+    }
+
+    /// Returns the pipes to the container's outputs that processes still write to. What was written until now is passed on,
+    /// as far as there is space.
+    pub fn take_open_pipes(&mut self) -> Vec<Pipe> {
+        let mut open = Vec::new();
+        for output in [OutputKind::Stdout, OutputKind::Stderr] {
+            self.read_and_write(output);
+            let group = self.group_mut(output);
+            open.extend(group.keys().into_iter().filter_map(|key| group.take(key)));
+        }
+        open
+    }
+
+    /// Reads a pipe of an earlier stage as that of a service of this one. One that cannot be watched is closed.
+    pub fn adopt(&mut self, id: Id, mut pipe: Pipe) {
+        pipe.service = id;
+        let output = match pipe.stream {
+            Stream::Stdout => OutputKind::Stdout,
+            Stream::Stderr => OutputKind::Stderr,
+        };
+        let _unwatched = self.group_mut(output).insert(pipe);
     }
 
     /// Passes on all remaining output, at most until `until`, and reports what was lost.

@@ -19,6 +19,7 @@ use super::{
     prepare, privilege, services, steps,
 };
 use crate::config::container::{LogFormat, OnMissingPrivilege};
+use crate::config::s6_overlay::S6Origin;
 use crate::config::service::{Kind, RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::config::{Config, shown_value};
@@ -81,6 +82,13 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, PlanErrors) {
         SwitchAbility::Root => prepare::stage(&config.services, &is_root),
         SwitchAbility::LimitedRoot | SwitchAbility::User => PrepareStage::default(),
     };
+    let is_script = |service: &Service| service.s6 == Some(S6Origin::InitScript);
+    if switch_ability == SwitchAbility::Root && stage.members.is_empty() && config.services.iter().any(is_script) {
+        notes.notice(
+            "services that scripts of /etc/cont-init.d write into /etc/services.d are not started: something else \
+                      is started beside the scripts; make it wait for them, by a dependency on `base`",
+        );
+    }
     let case = PrivilegeInputs {
         config,
         facts,

@@ -11,7 +11,7 @@ use crate::boot::s6_layout::S6State;
 use crate::boot::steps::{self, BootEnded, StepContext};
 use crate::config::container::LogFormat;
 use crate::config::s6_overlay::S6Origin;
-use crate::config::service::{Limit, Service};
+use crate::config::service::{Limit, Resource, Service};
 use crate::config::values::{Capability, Gid, ServiceName};
 use crate::config::zone::Zone;
 use crate::config::{self, Config, key_lines};
@@ -25,14 +25,18 @@ use crate::log::own_messages::{self, with_outputs};
 use crate::plan::checks::locate_all;
 use crate::plan::facts::Facts;
 use crate::plan::show::ReportLine;
-use crate::plan::{self, BootPlan, DropLevel, Step};
+use crate::plan::{self, BootPlan, DropLevel, S6Directory, Step};
 use crate::rehearse::ServicesTree;
+use crate::run::kill_remaining;
 use crate::run::notify_sockets::{self, Sockets};
+use crate::run::process_manager::ProcessManager;
 use crate::run::step_timer::StepTimer;
 use crate::run::{
-    self, Environment, HostReporting, LaunchContext, Leftovers, ServiceEntry, Stage, StageResult, terminal,
+    self, Environment, HostReporting, LaunchContext, LeftoverPolicy, OpenPipe, ServiceEntry, Stage, StageResult,
+    terminal,
 };
 use crate::supervise::{Setup, Start, StopReason};
+use crate::sys::descriptors;
 use crate::sys::privilege::{Dropped, EffectiveUser};
 use crate::sys::process::filter::ProtectedProcess;
 use crate::sys::process::launch::Parent;
@@ -64,6 +68,8 @@ pub struct BootContext {
     pub done: BTreeSet<ServiceName>,
     /// Oneshots that *prepare* could not do: failed from the beginning of *serve*.
     pub prepare_failed: BTreeSet<ServiceName>,
+    /// What processes that *prepare* has left still write to.
+    pub open_pipes: Vec<OpenPipe>,
     /// The times of *prepare*.
     pub prepare_moments: Vec<(ServiceName, Moments)>,
 }
@@ -77,7 +83,7 @@ pub(super) struct EarlyStage<'a> {
     /// What PID 1 is.
     pub parent: Parent,
     /// What becomes of processes that they leave.
-    pub leftovers: Leftovers,
+    pub leftovers: LeftoverPolicy,
     /// The bound control socket.
     pub listener: Option<&'a UnixListener>,
     /// The handlers.
@@ -109,11 +115,8 @@ impl BootContext {
             services: &services,
             plan: &self.plan,
             parent: Parent::Root,
-            // A daemon of such a script goes on, as under s6-overlay, unless it would be the only process of root.
-            leftovers: match self.plan.privilege.drop {
-                DropLevel::StayRoot if reads_again => Leftovers::Keep,
-                _ => Leftovers::End,
-            },
+            // Whether PID 1 stays root is known when the definitions were read again.
+            leftovers: if reads_again { LeftoverPolicy::Keep } else { LeftoverPolicy::End },
             listener,
             signals,
         };
@@ -124,8 +127,17 @@ impl BootContext {
         self.prepare_failed = first.difference(&result.done).cloned().collect();
         self.done = result.done;
         self.prepare_moments = result.moments;
+        self.open_pipes = result.open_pipes;
         let first = match reads_again {
-            true => self.read_again("after the scripts of cont-init.d")?,
+            true => {
+                let previous = self.read_again("after the scripts of cont-init.d")?;
+                if self.plan.privilege.drop != DropLevel::StayRoot {
+                    // As under s6-overlay a daemon of such a script goes on, unless it would be the only process of root.
+                    self.open_pipes.clear();
+                    self.end_leftovers()?;
+                }
+                previous
+            }
             false => {
                 self.facts = facts::read(&self.config);
                 let mut second = plan::boot(&self.config, &self.facts)?;
@@ -152,15 +164,34 @@ impl BootContext {
         self.facts = facts::read(&self.config);
         let mut second = plan::boot(&self.config, &self.facts).map_err(|error| key_lines::placed(error, &sources))?;
         locate_all(&mut second, doctor::host_context);
-        let first = self.replace_plan(second, when);
-        let layouts = self.plan.steps.iter().filter_map(|planned| match &planned.step {
-            Step::S6Layout(layout) => Some(layout),
-            _ => None,
-        });
-        for (s6, layout) in self.s6.iter_mut().zip(layouts) {
-            s6.add(&layout.services);
+        let previous = self.replace_plan(second, when);
+        format_own_messages(&self.plan);
+        let programs = |plan: &BootPlan| plan.services.len() + usize::from(plan.main.is_some());
+        if programs(&self.plan) > programs(&previous) {
+            let raised = descriptors::raise_limit(programs(&self.plan));
+            if !self.limits.iter().any(|limit| limit.resource == Resource::Nofile) {
+                self.limits.extend(raised);
+            }
         }
-        Ok(first)
+        if let Some(s6) = &mut self.s6 {
+            // None of them runs: what has changed in a definition is linked anew.
+            s6_directories(&previous).for_each(|service| s6.remove(service));
+            let all: Vec<_> = s6_directories(&self.plan).cloned().collect();
+            s6.add(&all);
+        }
+        Ok(previous)
+    }
+
+    /// Ends every process that the oneshots before the step down have left.
+    ///
+    /// # Errors
+    /// When no epoll descriptor can be created.
+    fn end_leftovers(&self) -> Result<(), Refused> {
+        let refused = |cause| descriptors::refused_at_limit("cannot end what the oneshots have left", cause);
+        let launch_context = self.launch_context(Parent::Root, None);
+        let mut processes = ProcessManager::new(Vec::new(), launch_context, Sockets::new()).map_err(refused)?;
+        kill_remaining::end_leftovers(&mut processes, self.config.container.stop_timeout);
+        Ok(())
     }
 
     /// Does what the present plan says besides the first one. Returns a code and the deadline for the last lines only if a
@@ -206,6 +237,7 @@ impl BootContext {
             control: listener.and_then(|listener| listener.try_clone().ok()),
             control_context: self.control_context(),
             preparing: true,
+            open_pipes: Vec::new(),
             leftovers,
             started_at: self.step_timer.started_at(),
             tty: self.facts.tty,
@@ -260,6 +292,7 @@ impl BootContext {
         let main = self.config.main_service();
         let entries = service_entries(services, main.as_ref(), &self.plan);
         let control_context = self.control_context();
+        let open_pipes = std::mem::take(&mut self.open_pipes);
         let (started_at, tty) = (self.step_timer.started_at(), self.facts.tty);
         let main_receives_signals = self.config.s6.as_ref().is_some_and(|s6| s6.main_receives_signals);
         let signal_rules = self.config.container.signals.clone();
@@ -273,7 +306,8 @@ impl BootContext {
             control: listener,
             control_context,
             preparing: false,
-            leftovers: Leftovers::End,
+            open_pipes,
+            leftovers: LeftoverPolicy::End,
             started_at,
             tty,
             reloader: Some(self),
@@ -335,6 +369,15 @@ impl BootContext {
     fn groups(&self) -> Option<Vec<Gid>> {
         (self.parent() == Parent::Root).then(|| self.plan.identity.groups.clone())
     }
+}
+
+/// Returns the directories that services of s6-overlay have at run time.
+fn s6_directories(plan: &BootPlan) -> impl Iterator<Item = &S6Directory> {
+    let layouts = plan.steps.iter().filter_map(|planned| match &planned.step {
+        Step::S6Layout(layout) => Some(&layout.services),
+        _ => None,
+    });
+    layouts.flatten()
 }
 
 /// Returns the entries in the order of the engine's ids: the services as they are, then the main command.

@@ -16,11 +16,11 @@ use super::journal::Journal;
 use super::process_manager::ProcessManager;
 use super::reloader::Reloader;
 use super::reports::{ReportContext, RunKind};
-use super::stage::{Leftovers, Stage};
+use super::stage::{LeftoverPolicy, Stage};
 use super::{event_fields, kill_report, reports};
 use crate::boot::s6_layout::S6State;
 use crate::config::container::SignalRule;
-use crate::config::values::Signal;
+use crate::config::values::{ServiceName, Signal};
 use crate::control::server::{self, AllowedUsers, PendingRequest};
 use crate::control::service_index::ServiceIndex;
 use crate::error::EXIT_REFUSED;
@@ -29,7 +29,7 @@ use crate::log::own_messages::with_outputs;
 use crate::log::sink::Sink;
 use crate::run::host_notify::HostNotify;
 use crate::run::termination_log::TerminationLog;
-use crate::supervise::{Action, EngineTime, Event, Killed, Report, Request, StopReason, Supervisor};
+use crate::supervise::{Action, EngineTime, Event, Id, Killed, Report, Request, StopReason, Supervisor};
 use crate::sys::privilege;
 use crate::sys::signals::Signals;
 
@@ -65,7 +65,7 @@ pub(super) struct EventLoop<'a> {
     /// Received signals without an effect: each is logged once.
     pub(super) unhandled_signals: BTreeSet<Signal>,
     pub(super) run_kind: RunKind,
-    pub(super) leftovers: Leftovers,
+    pub(super) leftovers: LeftoverPolicy,
     pub(super) stop_timeout: Duration,
     pub(super) allowed_users: AllowedUsers,
     /// In an image made for s6-overlay: its state.
@@ -85,10 +85,15 @@ impl<'a> EventLoop<'a> {
             _ if stage.preparing => RunKind::Preparing,
             _ => RunKind::Serving,
         };
+        let id_of = |name: &ServiceName| stage.setup.specs.iter().position(|spec| spec.name == *name).map(Id);
+        let open_pipes = stage.open_pipes.into_iter().filter_map(|(name, pipe)| Some((id_of(&name)?, pipe)));
+        let open_pipes: Vec<_> = open_pipes.collect();
         let supervisor = Supervisor::new(stage.setup);
         let journal =
             Journal::begin(&supervisor, &stage.control_context.earlier_moments, EngineTime(stage.started_at.elapsed()));
         let s6 = stage.launch_context.s6.clone();
+        let mut processes = ProcessManager::new(stage.entries, stage.launch_context, stage.sockets)?;
+        open_pipes.into_iter().for_each(|(id, pipe)| processes.logs.adopt(id, pipe));
         let event_loop = Self {
             s6,
             main_receives_signals: stage.main_receives_signals,
@@ -100,7 +105,7 @@ impl<'a> EventLoop<'a> {
                 journal,
             ),
             supervisor,
-            processes: ProcessManager::new(stage.entries, stage.launch_context, stage.sockets)?,
+            processes,
             signals: stage.signals,
             requests,
             queue: VecDeque::new(),
@@ -142,6 +147,8 @@ impl<'a> EventLoop<'a> {
         // A signal that came during the boot was seen by its flag; it is read here like any other.
         self.read_signals();
         let mut ready = ReadySources::default();
+        // What an earlier stage has left may have exited before there was a loop: its signal is one of those just read.
+        self.processes.reap_children(EXITS_AT_ONCE, &mut self.queue);
         loop {
             if let Some(code) = self.process_events() {
                 return code;

@@ -130,6 +130,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         limits,
         done,
         prepare_failed,
+        open_pipes: Vec::new(),
         prepare_moments,
     };
     if let Some(hook) = &hook {

@@ -13,7 +13,7 @@ use super::process_manager::ProcessManager;
 use super::reports::RunKind;
 use crate::config::units::duration_text;
 use crate::config::values::Signal;
-use crate::supervise::{Pid, Target};
+use crate::supervise::{Pid, StopShares, Target};
 use crate::sys::process::reap::{self, WaitResult};
 use crate::sys::process::stat::{ProcessStat, all_pids};
 use crate::sys::process::{children, group, session};
@@ -64,6 +64,14 @@ pub fn terminate_remaining(
             return log_survivors();
         }
     }
+}
+
+/// Ends what oneshots have left that ran before the step down, as at the end of a stage. `processes` knows none of it.
+pub fn end_leftovers(processes: &mut ProcessManager, stop_timeout: Duration) {
+    let StopShares { leftovers, lines, margin, .. } = StopShares::of(stop_timeout);
+    let end = Instant::now() + stop_timeout;
+    let before = |kept: Duration| end.checked_sub(kept).unwrap_or(end);
+    terminate_remaining(processes, RunKind::Preparing, before(leftovers + lines + margin), before(lines + margin));
 }
 
 /// Names what root oneshots have left, which would stay root after the step down.

@@ -55,7 +55,7 @@ use std::time::Duration;
 pub use environment::Environment;
 pub use reloader::{ReloadPlan, Reloader};
 pub use service_entry::{LaunchContext, ServiceEntry};
-pub use stage::{HostReporting, Leftovers, Stage, StageResult};
+pub use stage::{HostReporting, LeftoverPolicy, OpenPipe, Stage, StageResult};
 
 use crate::error::Refused;
 use crate::sys::descriptors;

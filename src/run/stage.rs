@@ -13,6 +13,7 @@ use crate::config::container::SignalRule;
 use crate::config::values::ServiceName;
 use crate::control::server::ControlContext;
 use crate::control::timings::Moments;
+use crate::log::pipe_group::Pipe;
 use crate::supervise::{Setup, StopReason};
 use crate::sys::signals::Signals;
 
@@ -37,7 +38,9 @@ pub struct Stage<'a> {
     /// Whether this is *prepare*.
     pub preparing: bool,
     /// What becomes of processes that its services have left.
-    pub leftovers: Leftovers,
+    pub leftovers: LeftoverPolicy,
+    /// What processes that an earlier stage has left still write to.
+    pub open_pipes: Vec<OpenPipe>,
     /// When PID 1 started.
     pub started_at: Instant,
     /// Whether HUP is a hang-up: standard input is a terminal.
@@ -55,7 +58,7 @@ pub struct Stage<'a> {
 
 /// What becomes of processes that the services of a stage have left, when nothing of it is left to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leftovers {
+pub enum LeftoverPolicy {
     /// They are ended.
     End,
     /// They go on.
@@ -71,8 +74,11 @@ pub struct HostReporting {
     pub termination_log: Option<TerminationLog>,
 }
 
+/// A pipe that a process writes to which a service has left, by the name of the service.
+pub type OpenPipe = (ServiceName, Pipe);
+
 /// How a stage ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct StageResult {
     /// The exit code that it would give the container.
     pub code: u8,
@@ -84,4 +90,6 @@ pub struct StageResult {
     pub moments: Vec<(ServiceName, Moments)>,
     /// The deadline for writing the last lines.
     pub output_deadline: Instant,
+    /// What processes that it has left still write to.
+    pub open_pipes: Vec<OpenPipe>,
 }

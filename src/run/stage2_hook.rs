@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::time::Instant;
 
 use super::boot_context::{BootContext, EarlyStage};
-use super::stage::Leftovers;
+use super::stage::LeftoverPolicy;
 use crate::config::Config;
 use crate::config::s6_overlay::{HOOK, OnFailure, S6Origin, S6Overlay};
 use crate::config::service::{Command, Kind, RunAs, Service};
@@ -87,7 +87,7 @@ impl BootContext {
             services,
             plan: &hook.plan,
             parent,
-            leftovers: Leftovers::End,
+            leftovers: LeftoverPolicy::End,
             listener,
             signals,
         })?;

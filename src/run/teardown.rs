@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use super::event_loop::EventLoop;
 use super::exit_report::{self, ResponsibleService};
 use super::reports::RunKind;
-use super::stage::Leftovers;
+use super::stage::LeftoverPolicy;
 use super::{StageResult, kill_remaining, main_blockers, panic_message, reasons};
 use crate::error::{EXIT_REFUSED, cause_text};
+use crate::log::pipe_group::Pipe;
 use crate::supervise::{Exit, StatusState, StopReason, StopShares};
 use crate::text::shown;
 
@@ -33,21 +34,28 @@ impl EventLoop<'_> {
         // Log writers are children, too: those that are left at the end are killed.
         let writers_deadline = Instant::now() + term_deadline.saturating_duration_since(Instant::now()) / 2;
         self.processes.logs.close_writers(writers_deadline);
-        if self.leftovers == Leftovers::End || self.stop_reason != StopReason::NothingLeft {
+        let keeps = self.leftovers == LeftoverPolicy::Keep && self.stop_reason == StopReason::NothingLeft;
+        let pipes = if keeps {
+            self.processes.logs.take_open_pipes()
+        } else {
             kill_remaining::terminate_remaining(&mut self.processes, self.run_kind, term_deadline, kill_deadline);
-        }
+            Vec::new()
+        };
         let StopShares { lines, .. } = StopShares::of(self.stop_timeout);
         let output_deadline = self.deadline_before(|shares| shares.margin).min(Instant::now() + lines);
         self.processes.logs.finish(output_deadline);
         let code = self.code_of_scripts(code);
         self.report_end(code);
         let lines = self.supervisor.status();
+        let names: Vec<_> = lines.iter().map(|line| line.name.clone()).collect();
         let done = lines.iter().filter(|line| line.state == StatusState::Done).map(|line| line.name.clone()).collect();
         let moments = lines
             .into_iter()
             .filter_map(|line| Some((line.name, self.control_handler.journal.moments.get(line.id.0).cloned()?)));
         let moments = moments.collect();
-        StageResult { code, stop_reason: self.stop_reason, done, moments, output_deadline }
+        let name_of = |pipe: &Pipe| names.get(pipe.service.0).cloned();
+        let open_pipes = pipes.into_iter().filter_map(|pipe| Some((name_of(&pipe)?, pipe))).collect();
+        StageResult { code, stop_reason: self.stop_reason, done, moments, output_deadline, open_pipes }
     }
 
     /// Returns the exit code after a requested stop of an image made for s6-overlay: the one that its scripts have written,
