@@ -173,3 +173,17 @@ fn what_a_script_of_cont_init_leaves_is_ended_where_no_service_of_root_is_left()
     running.wait_for_line(|line| line.ends_with("| 0 sleep"), LIMIT);
     running.stop().expect(0).assert_line("the oneshots before the step down left");
 }
+
+#[test]
+fn the_limit_of_the_start_counts_for_scripts_of_cont_init_too() {
+    if !possible() {
+        return;
+    }
+    let ended = container()
+        .image_file("cont-init.d/01-hangs", "#!/bin/sh\nexec sleep 1000\n")
+        .script("web/run", "#!/bin/sh\nexec sleep 1000\n")
+        .env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2")
+        .env("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", "300")
+        .run();
+    ended.expect(2).assert_no_line("web: up");
+}

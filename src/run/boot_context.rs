@@ -4,39 +4,36 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::boot::s6_layout::S6State;
 use crate::boot::steps::{self, BootEnded, StepContext};
+use crate::config::Config;
 use crate::config::container::LogFormat;
-use crate::config::s6_overlay::S6Origin;
-use crate::config::service::{Limit, Resource, Service};
+use crate::config::s6_overlay::{S6Origin, S6Overlay};
+use crate::config::service::{Limit, Service};
 use crate::config::values::{Capability, Gid, ServiceName};
 use crate::config::zone::Zone;
-use crate::config::{self, Config, key_lines};
 use crate::control::runtime_dir::RuntimeDir;
 use crate::control::server::ControlContext;
 use crate::control::snapshot;
 use crate::control::timings::Moments;
 use crate::error::{Error, Refused};
-use crate::inspect::{doctor, facts, source, zone_file};
+use crate::inspect::{doctor, facts, zone_file};
 use crate::log::own_messages::{self, with_outputs};
 use crate::plan::checks::locate_all;
 use crate::plan::facts::Facts;
 use crate::plan::show::ReportLine;
-use crate::plan::{self, BootPlan, DropLevel, S6Directory, Step};
+use crate::plan::{self, BootPlan, DropLevel};
 use crate::rehearse::ServicesTree;
-use crate::run::kill_remaining;
 use crate::run::notify_sockets::{self, Sockets};
-use crate::run::process_manager::ProcessManager;
 use crate::run::step_timer::StepTimer;
 use crate::run::{
     self, Environment, HostReporting, LaunchContext, LeftoverPolicy, OpenPipe, ServiceEntry, Stage, StageResult,
     terminal,
 };
 use crate::supervise::{Setup, Start, StopReason};
-use crate::sys::descriptors;
 use crate::sys::privilege::{Dropped, EffectiveUser};
 use crate::sys::process::filter::ProtectedProcess;
 use crate::sys::process::launch::Parent;
@@ -84,6 +81,8 @@ pub(super) struct EarlyStage<'a> {
     pub parent: Parent,
     /// What becomes of processes that they leave.
     pub leftovers: LeftoverPolicy,
+    /// The limit of its start, in an image made for s6-overlay.
+    pub overlay: Option<&'a S6Overlay>,
     /// The bound control socket.
     pub listener: Option<&'a UnixListener>,
     /// The handlers.
@@ -117,6 +116,7 @@ impl BootContext {
             parent: Parent::Root,
             // Whether PID 1 stays root is known when the definitions were read again.
             leftovers: if reads_again { LeftoverPolicy::Keep } else { LeftoverPolicy::End },
+            overlay: self.config.s6.as_ref(),
             listener,
             signals,
         };
@@ -152,48 +152,6 @@ impl BootContext {
         self.perform_again(&first, (user, signals), result.output_deadline)
     }
 
-    /// Reads the configuration of an image made for s6-overlay again, which its programs may have changed, and plans with it.
-    /// Returns the plan before.
-    ///
-    /// # Errors
-    /// When it has become wrong.
-    pub(super) fn read_again(&mut self, when: &str) -> Result<BootPlan, Error> {
-        let sources = source::read(&source::ConfigPaths::installed(), self.given.clone(), self.given_main.clone());
-        let on_host = |path: &Path| self.origin.as_ref().and_then(|tree| tree.on_host(path));
-        self.config = config::read(&sources).map_err(|problems| problems.files_at(on_host))?;
-        self.facts = facts::read(&self.config);
-        let mut second = plan::boot(&self.config, &self.facts).map_err(|error| key_lines::placed(error, &sources))?;
-        locate_all(&mut second, doctor::host_context);
-        let previous = self.replace_plan(second, when);
-        format_own_messages(&self.plan);
-        let programs = |plan: &BootPlan| plan.services.len() + usize::from(plan.main.is_some());
-        if programs(&self.plan) > programs(&previous) {
-            let raised = descriptors::raise_limit(programs(&self.plan));
-            if !self.limits.iter().any(|limit| limit.resource == Resource::Nofile) {
-                self.limits.extend(raised);
-            }
-        }
-        if let Some(s6) = &mut self.s6 {
-            // None of them runs: what has changed in a definition is linked anew.
-            s6_directories(&previous).for_each(|service| s6.remove(service));
-            let all: Vec<_> = s6_directories(&self.plan).cloned().collect();
-            s6.add(&all);
-        }
-        Ok(previous)
-    }
-
-    /// Ends every process that the oneshots before the step down have left.
-    ///
-    /// # Errors
-    /// When no epoll descriptor can be created.
-    fn end_leftovers(&self) -> Result<(), Refused> {
-        let refused = |cause| descriptors::refused_at_limit("cannot end what the oneshots have left", cause);
-        let launch_context = self.launch_context(Parent::Root, None);
-        let mut processes = ProcessManager::new(Vec::new(), launch_context, Sockets::new()).map_err(refused)?;
-        kill_remaining::end_leftovers(&mut processes, self.config.container.stop_timeout);
-        Ok(())
-    }
-
     /// Does what the present plan says besides the first one. Returns a code and the deadline for the last lines only if a
     /// signal ended the boot.
     ///
@@ -224,11 +182,12 @@ impl BootContext {
     /// # Errors
     /// When no event loop can be set up.
     pub(super) fn run_early(&self, early: EarlyStage<'_>) -> Result<StageResult, Refused> {
-        let EarlyStage { services, plan, parent, leftovers, listener, signals } = early;
+        let EarlyStage { services, plan, parent, leftovers, overlay, listener, signals } = early;
         let stop_timeout = self.config.container.stop_timeout;
         let groups = (parent == Parent::Root).then(|| plan.identity.groups.clone());
         run::run(Stage {
-            setup: Setup::new(services, &self.done, &BTreeSet::new(), None, stop_timeout),
+            setup: Setup::new(services, &self.done, &BTreeSet::new(), None, stop_timeout)
+                .with_overlay(services, overlay),
             stop_timeout,
             entries: service_entries(services, None, plan),
             launch_context: self.launch_context(parent, groups),
@@ -333,7 +292,7 @@ impl BootContext {
         }
     }
 
-    fn launch_context(&self, parent: Parent, groups: Option<Vec<Gid>>) -> LaunchContext {
+    pub(super) fn launch_context(&self, parent: Parent, groups: Option<Vec<Gid>>) -> LaunchContext {
         LaunchContext {
             environment: self.environment.clone(),
             parent,
@@ -369,15 +328,6 @@ impl BootContext {
     fn groups(&self) -> Option<Vec<Gid>> {
         (self.parent() == Parent::Root).then(|| self.plan.identity.groups.clone())
     }
-}
-
-/// Returns the directories that services of s6-overlay have at run time.
-fn s6_directories(plan: &BootPlan) -> impl Iterator<Item = &S6Directory> {
-    let layouts = plan.steps.iter().filter_map(|planned| match &planned.step {
-        Step::S6Layout(layout) => Some(&layout.services),
-        _ => None,
-    });
-    layouts.flatten()
 }
 
 /// Returns the entries in the order of the engine's ids: the services as they are, then the main command.

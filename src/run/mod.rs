@@ -37,6 +37,7 @@ mod reload_error;
 pub mod reload_planning;
 mod reloader;
 mod reports;
+mod second_plan;
 mod service_entry;
 mod service_pipe;
 mod service_probes;

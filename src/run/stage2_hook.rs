@@ -88,6 +88,7 @@ impl BootContext {
             plan: &hook.plan,
             parent,
             leftovers: LeftoverPolicy::End,
+            overlay: None,
             listener,
             signals,
         })?;

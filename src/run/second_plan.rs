@@ -1,0 +1,70 @@
+//! The second plan of an image made for s6-overlay: its hook and its scripts may change the definitions, which are read again
+//! after them. Must not know how those programs are run.
+
+use std::path::Path;
+
+use super::boot_context::{BootContext, format_own_messages};
+use super::kill_remaining;
+use super::notify_sockets::Sockets;
+use super::process_manager::ProcessManager;
+use crate::config::service::Resource;
+use crate::config::{self, key_lines};
+use crate::error::{Error, Refused};
+use crate::inspect::{doctor, facts, source};
+use crate::plan::checks::locate_all;
+use crate::plan::{self, BootPlan, S6Directory, Step};
+use crate::sys::descriptors;
+use crate::sys::process::launch::Parent;
+
+impl BootContext {
+    /// Reads the configuration of an image made for s6-overlay again, which its programs may have changed, and plans with it.
+    /// Returns the plan before.
+    ///
+    /// # Errors
+    /// When it has become wrong.
+    pub(super) fn read_again(&mut self, when: &str) -> Result<BootPlan, Error> {
+        let sources = source::read(&source::ConfigPaths::installed(), self.given.clone(), self.given_main.clone());
+        let on_host = |path: &Path| self.origin.as_ref().and_then(|tree| tree.on_host(path));
+        self.config = config::read(&sources).map_err(|problems| problems.files_at(on_host))?;
+        self.facts = facts::read(&self.config);
+        let mut second = plan::boot(&self.config, &self.facts).map_err(|error| key_lines::placed(error, &sources))?;
+        locate_all(&mut second, doctor::host_context);
+        let previous = self.replace_plan(second, when);
+        format_own_messages(&self.plan);
+        let programs = |plan: &BootPlan| plan.services.len() + usize::from(plan.main.is_some());
+        if programs(&self.plan) > programs(&previous) {
+            let raised = descriptors::raise_limit(programs(&self.plan));
+            if !self.limits.iter().any(|limit| limit.resource == Resource::Nofile) {
+                self.limits.extend(raised);
+            }
+        }
+        if let Some(s6) = &mut self.s6 {
+            // None of them runs: what has changed in a definition is linked anew.
+            s6_directories(&previous).for_each(|service| s6.remove(service));
+            let all: Vec<_> = s6_directories(&self.plan).cloned().collect();
+            s6.add(&all);
+        }
+        Ok(previous)
+    }
+
+    /// Ends every process that the oneshots before the step down have left.
+    ///
+    /// # Errors
+    /// When no epoll descriptor can be created.
+    pub(super) fn end_leftovers(&self) -> Result<(), Refused> {
+        let refused = |cause| descriptors::refused_at_limit("cannot end what the oneshots have left", cause);
+        let launch_context = self.launch_context(Parent::Root, None);
+        let mut processes = ProcessManager::new(Vec::new(), launch_context, Sockets::new()).map_err(refused)?;
+        kill_remaining::end_leftovers(&mut processes, self.config.container.stop_timeout);
+        Ok(())
+    }
+}
+
+/// Returns the directories that services of s6-overlay have at run time.
+fn s6_directories(plan: &BootPlan) -> impl Iterator<Item = &S6Directory> {
+    let layouts = plan.steps.iter().filter_map(|planned| match &planned.step {
+        Step::S6Layout(layout) => Some(&layout.services),
+        _ => None,
+    });
+    layouts.flatten()
+}
