@@ -22,9 +22,10 @@ pub(in crate::s6_commands) fn shift(mut call: Call) -> CommandResult {
         return Err(Failure::usage(SYNOPSIS));
     }
     let count = call.environment.get(b"#").ok_or_else(|| Failure::wrong("# not set"))?;
-    let count = number(count).ok_or_else(|| Failure::wrong("invalid $#"))?;
-    let argument = |at: u32| call.environment.get(at.to_string().as_bytes()).map(<[u8]>::to_vec);
-    let wanted = arguments.unwrap_or(if blocks.is_some() { 0 } else { 1 });
+    // Wider than such a number, to which one can be added.
+    let count = number(count).map(u64::from).ok_or_else(|| Failure::wrong("invalid $#"))?;
+    let argument = |at: u64| call.environment.get(at.to_string().as_bytes()).map(<[u8]>::to_vec);
+    let wanted = u64::from(arguments.unwrap_or(if blocks.is_some() { 0 } else { 1 }));
     let strict = call.environment.get(b"EXECLINE_STRICT").and_then(number).unwrap_or_default();
     if wanted > count && strict > 0 {
         let what = format!("unable to shift {wanted} arguments: got {count}");
@@ -65,4 +66,19 @@ pub(in crate::s6_commands) fn homeof(mut call: Call) -> CommandResult {
         Failure::fatal(111, format!("unable to get passwd entry for {}: no such user", shown_bytes(&name)))
     })?;
     print(&[account.home.as_os_str().as_bytes(), b"\n"].concat()).map(|()| 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::s6_commands::environment::Environment;
+
+    #[test]
+    fn behind_the_greatest_number_of_arguments_there_is_no_block() {
+        let argv = ["shift", "-n", "4294967295", "-b", "1", "true"].map(Into::into).to_vec();
+        let environment = Environment::of(vec![b"#=4294967295".to_vec()]);
+        let failure = shift(Call::new("shift", argv, environment, &[])).unwrap_err();
+        let text = "fatal: unable to shift block 0: too few arguments (4294967296)";
+        assert_eq!((failure.code, failure.text.as_str()), (100, text));
+    }
 }

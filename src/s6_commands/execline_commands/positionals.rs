@@ -10,12 +10,12 @@ use crate::text::shown_bytes;
 const OPTION: &[u8] = b"ELGETOPT_";
 
 /// Returns how many arguments there are.
-fn count(environment: &Environment) -> Result<u32, Failure> {
+fn count(environment: &Environment) -> Result<u64, Failure> {
     let count = environment.get(b"#").ok_or_else(|| Failure::wrong("# not set"))?;
-    number(count).ok_or_else(|| Failure::wrong("invalid $#"))
+    number(count).map(u64::from).ok_or_else(|| Failure::wrong("invalid $#"))
 }
 
-fn argument(environment: &Environment, at: u32) -> Result<&[u8], Failure> {
+fn argument(environment: &Environment, at: u64) -> Result<&[u8], Failure> {
     environment.get(at.to_string().as_bytes()).ok_or_else(|| Failure::wrong(format!("{at} not set")))
 }
 
@@ -87,20 +87,21 @@ pub(in crate::s6_commands) fn dollarat(mut call: Call) -> CommandResult {
 pub(in crate::s6_commands) fn runblock(mut call: Call) -> CommandResult {
     const SYNOPSIS: &str = "runblock [ -P ] [ -n argshift ] [ -r ] n cmd...";
     let wrong = || Failure::usage(SYNOPSIS);
-    let (mut keeps, mut takes_rest, mut shift) = (false, false, 0);
+    // Wider than a number of the command line, to which one can be added.
+    let (mut keeps, mut takes_rest, mut shift) = (false, false, 0_u64);
     for (letter, value) in call.options("Prn:", SYNOPSIS)? {
         match letter {
             b'P' => keeps = true,
             b'r' => takes_rest = true,
-            _ => shift = number(&value).ok_or_else(wrong)?,
+            _ => shift = number(&value).map(u64::from).ok_or_else(wrong)?,
         }
     }
-    let wanted = number(&call.argument(SYNOPSIS)?).ok_or_else(wrong)?;
+    let wanted = number(&call.argument(SYNOPSIS)?).map(u64::from).ok_or_else(wrong)?;
     if wanted == 0 && !takes_rest {
         return Err(wrong());
     }
     let mut blocks = Blocks { call: &call, at: shift, given: count(&call.environment)? };
-    for block in 1..wanted + u32::from(takes_rest) {
+    for block in 1..wanted + u64::from(takes_rest) {
         blocks.take(block)?;
     }
     let mut program = call.arguments.clone();
@@ -125,12 +126,12 @@ pub(in crate::s6_commands) fn runblock(mut call: Call) -> CommandResult {
 struct Blocks<'a> {
     call: &'a Call,
     /// The last argument that was taken.
-    at: u32,
-    given: u32,
+    at: u64,
+    given: u64,
 }
 
 impl Blocks<'_> {
-    fn take(&mut self, number_of_block: u32) -> Result<Vec<Argument>, Failure> {
+    fn take(&mut self, number_of_block: u64) -> Result<Vec<Argument>, Failure> {
         let strict = self.call.environment.get(b"EXECLINE_STRICT").and_then(number).unwrap_or_default();
         let (base, mut words) = (self.at, Vec::new());
         loop {
@@ -154,6 +155,22 @@ impl Blocks<'_> {
                     words.push(word.to_vec());
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_greatest_numbers_are_too_few_arguments() {
+        for words in [&["-r", "4294967295"][..], &["-n", "4294967295", "1"], &["-n", "4294967295", "-r", "4294967295"]]
+        {
+            let argv = [&["runblock"], words].concat().into_iter().map(Argument::from).collect();
+            let environment = Environment::of(vec![b"#=1".to_vec(), b"1=".to_vec()]);
+            let failure = runblock(Call::new("runblock", argv, environment, &[])).unwrap_err();
+            assert_eq!((failure.code, failure.text.as_str()), (100, "fatal: too few arguments"), "{words:?}");
         }
     }
 }
