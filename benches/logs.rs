@@ -25,7 +25,7 @@ use stepdown::log::logs::{Logs, OutputKind};
 use stepdown::log::own_messages::{Stream, with_outputs};
 use stepdown::log::service_log::LogRoute;
 use stepdown::supervise::Id;
-use stepdown::sys::privilege::FileUser;
+use stepdown::sys::file_user::FileUser;
 
 fn main() {
     let given = std::env::args().skip(1).find(|word| !word.starts_with("--"));

@@ -9,7 +9,7 @@ use stepdown::config::service::LogDirectory;
 use stepdown::config::values::{Gid, Uid};
 use stepdown::log::clock::{Now, Timestamp};
 use stepdown::log::store::{BUFFER_SPACE, Store};
-use stepdown::sys::privilege::FileUser;
+use stepdown::sys::file_user::FileUser;
 
 use crate::support::child::{HERE, in_mount_namespace, tmpfs};
 

@@ -14,7 +14,7 @@ use nix::sys::stat::{Mode, SFlag, fstat};
 
 use crate::error::Refused;
 use crate::plan::{Identity, ReadSecret, SecretReader};
-use crate::sys::privilege::{FileUser, with_file_user};
+use crate::sys::file_user::{FileUser, with_file_user};
 use crate::sys::read_file::read_regular;
 use crate::text::shown;
 

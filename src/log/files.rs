@@ -14,7 +14,7 @@ use super::store::{BUFFER_SPACE, Store};
 use super::writer::{Received, Writer};
 use super::writer_report::WriterReport;
 use crate::config::service::LogDirectory;
-use crate::sys::privilege::FileUser;
+use crate::sys::file_user::FileUser;
 use crate::sys::process::spawn_message;
 use crate::text::shown;
 

@@ -12,7 +12,7 @@ use super::pipe_group::Pipe;
 use super::split::Piece;
 use super::tail::Tail;
 use crate::config::service::LogDirectory;
-use crate::sys::privilege::FileUser;
+use crate::sys::file_user::FileUser;
 
 /// Where a service's lines go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use super::process_manager::ProcessManager;
 use crate::config::values::{CapSet, Capability};
 use crate::error::cause_text;
 use crate::supervise::{Id, Pid};
-use crate::sys::privilege::{FileUser, with_file_user, with_raised};
+use crate::sys::file_user::{FileUser, with_file_user};
+use crate::sys::privilege::with_raised;
 use crate::sys::process::oom_score::{PAUSE, ScoreResult, set_oom_score};
 
 impl ProcessManager {

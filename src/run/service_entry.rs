@@ -18,7 +18,7 @@ use crate::config::zone::Zone;
 use crate::log::service_log::LogRoute;
 use crate::plan::{SHELL, ServicePlan, TrustedWriters};
 use crate::supervise::{Exit, Pid, Role, SpawnError, SpawnStep};
-use crate::sys::privilege::FileUser;
+use crate::sys::file_user::FileUser;
 use crate::sys::process::environment_file::EnvironmentFile;
 use crate::sys::process::environment_file::{self as file, SharedBytes};
 use crate::sys::process::filter::{Filter, ProtectedProcess};

@@ -9,6 +9,7 @@ mod effective_user;
 pub mod exec_chain;
 pub mod exec_failure;
 pub mod executable;
+pub mod file_user;
 pub mod files;
 pub mod fnmatch;
 pub mod host;

@@ -13,9 +13,9 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::{libc, unistd};
 
-use crate::config::values::{CapSet, Capability, Gid, Uid};
+use crate::config::values::{CapSet, Gid, Uid};
 use crate::error::Refused;
-use crate::plan::{Credentials, DropLevel, Identity, Privilege};
+use crate::plan::{DropLevel, Identity, Privilege};
 use crate::sys::process::spawn::threads;
 
 /// Proof that this process runs with effective uid 0.
@@ -164,11 +164,22 @@ fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
         let closed = matches!(way_back, Err(Errno::EPERM | Errno::EINVAL));
         expect(identity.uid == Uid::ROOT || closed, "it can still become root")?;
     }
-    // SAFETY: takes numbers only.
-    let dumpable = unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) };
-    expect(dumpable == 0, "it is still dumpable")?;
+    expect(dumpable() == 0, "it is still dumpable")?;
     let no_new_privs = prctl::get_no_new_privs().map_err(unreadable)?;
     expect(no_new_privs || !privilege.no_new_privs, "no_new_privs is not on")
+}
+
+/// Returns whether this process is dumpable: 0, 1, or 2, for root alone (PR_SET_DUMPABLE(2const)).
+pub(super) fn dumpable() -> libc::c_int {
+    // SAFETY: takes numbers only.
+    unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) }
+}
+
+/// Makes this process dumpable again as it was; returns whether it worked. The kernel makes it `fs.suid_dumpable` at every
+/// change of an effective or filesystem id: on a host where that is 1 the app could read the memory of PID 1.
+pub(super) fn restore_dumpable(before: libc::c_int) -> bool {
+    // Only the kernel may set 2.
+    dumpable() == before || prctl::set_dumpable(before == 1).is_ok()
 }
 
 /// The name of a set in capabilities(7).
@@ -193,10 +204,10 @@ pub fn read_set(which: Set) -> Result<CapSet, Refused> {
     Ok(CapSet(all.iter().fold(0, |bits, capability| bits | capability.bitmask())))
 }
 
-/// Whether a temporarily raised privilege could not be dropped again.
+/// Whether the privilege from before a temporary change could not be restored.
 static NOT_RESTORED: AtomicBool = AtomicBool::new(false);
 
-/// Returns, once, whether PID 1 has more privilege than it should: the event loop then stops everything in order.
+/// Returns, once, whether PID 1 has another privilege than it should: the event loop then stops everything in order.
 pub fn take_not_restored() -> bool {
     NOT_RESTORED.swap(false, Ordering::Relaxed)
 }
@@ -237,80 +248,6 @@ pub(super) fn set_effective(value: CapSet) -> bool {
     caps::set(None, Set::Effective, &names(value)).is_ok()
 }
 
-/// A user whose rights to files are used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileUser {
-    uid: Uid,
-    gid: Gid,
-    /// `None`: the groups of PID 1, which is that user itself.
-    groups: Option<Vec<Gid>>,
-}
-
-impl FileUser {
-    /// Returns these rights.
-    pub fn new(uid: Uid, gid: Gid, groups: Option<Vec<Gid>>) -> Self {
-        Self { uid, gid, groups }
-    }
-
-    /// Returns the user's ids.
-    pub fn ids(&self) -> (Uid, Gid) {
-        (self.uid, self.gid)
-    }
-}
-
-impl From<&Credentials> for FileUser {
-    fn from(of: &Credentials) -> Self {
-        Self::new(of.uid, of.gid, of.groups.clone())
-    }
-}
-
-/// Runs `work` with exactly that user's rights to files: a file in a directory that the app can write must not be read with
-/// more rights (it may be a link to another user's secret), and files that only that user may access can be accessed. The
-/// groups are that user's too: root's would allow reading files of group root. setfsuid(2) also clears root's DAC_OVERRIDE.
-///
-/// # Errors
-/// When PID 1 cannot get these rights: `work` is not run then. If they cannot be restored, [`take_not_restored`] reports it.
-pub fn with_file_user<T>(user: &FileUser, work: impl FnOnce() -> T) -> io::Result<T> {
-    let FileUser { uid, gid, groups } = user;
-    let is_me = unistd::geteuid().as_raw() == uid.0 && groups.is_none();
-    if *uid == Uid::ROOT || is_me {
-        return Ok(work());
-    }
-    let switch = CapSet::EMPTY.with(Capability::SETUID).with(Capability::SETGID);
-    let before = FilesystemIds { uid: unistd::geteuid(), gid: unistd::getegid(), groups: unistd::getgroups()? };
-    let groups = groups.as_deref().unwrap_or(std::slice::from_ref(gid));
-    let wanted = FilesystemIds {
-        uid: unistd::Uid::from_raw(uid.0),
-        gid: unistd::Gid::from_raw(gid.0),
-        groups: groups.iter().map(|gid| unistd::Gid::from_raw(gid.0)).collect(),
-    };
-    // Before the first call, so that a partial failure is reverted too.
-    let _back = RestoreOnDrop(|| with_raised(switch, || before.apply()).is_ok());
-    with_raised(switch, || wanted.apply())?;
-    Ok(work())
-}
-
-/// The ids that the kernel uses for access to files.
-struct FilesystemIds {
-    uid: unistd::Uid,
-    gid: unistd::Gid,
-    groups: Vec<unistd::Gid>,
-}
-
-impl FilesystemIds {
-    /// Groups first, so that a failure leaves the uid unchanged.
-    fn apply(&self) -> Result<(), Errno> {
-        unistd::setgroups(&self.groups)?;
-        unistd::setfsgid(self.gid);
-        unistd::setfsuid(self.uid);
-        // setfsuid(2) reports no error; called with an invalid id it returns the present one.
-        let nobody = u32::MAX;
-        let taken = unistd::setfsgid(unistd::Gid::from_raw(nobody)) == self.gid
-            && unistd::setfsuid(unistd::Uid::from_raw(nobody)) == self.uid;
-        if taken { Ok(()) } else { Err(Errno::EPERM) }
-    }
-}
-
 fn names(set: CapSet) -> CapsHashSet {
     set.iter().filter_map(|capability| format!("CAP_{capability}").parse().ok()).collect()
 }
@@ -320,7 +257,7 @@ fn refused(what: impl Into<String>, errno: Errno) -> Refused {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::convert::Infallible;
     use std::io::Write;
     use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -328,10 +265,11 @@ mod tests {
     use nix::sys::wait::{WaitStatus, waitpid};
 
     use super::*;
+    use crate::config::values::Capability;
     use crate::sys::process::spawn::fork_child;
 
     /// Runs `test` as root in a child: what it changes is the process's.
-    fn in_child(test: impl FnOnce()) {
+    pub fn in_child(test: impl FnOnce()) {
         if !unistd::geteuid().is_root() {
             assert!(std::env::var_os("STEPDOWN_TEST_STRICT").is_none_or(|strict| strict != "1"), "it needs root");
             return writeln!(io::stderr(), "SKIPPED (it needs root)").unwrap();
@@ -363,16 +301,6 @@ mod tests {
             lower_chown();
             let passed = catch_unwind(|| with_raised(chown(), || assert!(!has_chown(), "on purpose")));
             assert!(passed.is_err() && !has_chown() && !take_not_restored());
-        });
-    }
-
-    #[test]
-    fn a_panic_leaves_nobody_elses_rights_to_files() {
-        in_child(|| {
-            let user = FileUser::new(Uid(4242), Gid(4242), None);
-            let mine = || unistd::setfsuid(unistd::Uid::from_raw(u32::MAX));
-            let passed = catch_unwind(|| with_file_user(&user, || assert_ne!(mine().as_raw(), 4242, "on purpose")));
-            assert!(passed.is_err() && mine().is_root() && !take_not_restored());
         });
     }
 

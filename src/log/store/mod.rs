@@ -25,7 +25,7 @@ use super::split::MAX_FILE_LINE;
 use super::writer_report::WriterReport;
 use crate::config::service::LogDirectory;
 use crate::error::cause_text;
-use crate::sys::privilege::{FileUser, with_file_user};
+use crate::sys::file_user::{FileUser, with_file_user};
 use crate::text::shown;
 
 /// While more than this waits, the pipes are not read.
