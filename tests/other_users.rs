@@ -4,7 +4,9 @@
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::Command;
 
-use crate::support::try_container::{Ended, INSIDE, LIMIT, Origin, Running, TryContainer, possible};
+use tempfile::TempDir;
+
+use crate::support::try_container::{Ended, INSIDE, LIMIT, Origin, Running, TryContainer, possible, status};
 
 /// Changes the user, as `s6-setuidgid` does.
 const AS_APP: &str = "setpriv --reuid 1234 --regid 1234 --clear-groups";
@@ -112,17 +114,49 @@ fn what_left_its_session_as_another_user_is_ended_with_its_service_and_with_the_
     ended_politely(running).assert_line("told TERM");
 }
 
+/// A directory with a setpriv(1) in it that anybody may run as that user.
+fn setuid_tool(name: &str, uid: u32) -> TempDir {
+    let tools = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(tools.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let tool = tools.path().join(name);
+    std::fs::copy("/usr/bin/setpriv", &tool).unwrap();
+    chown(&tool, Some(uid), Some(uid)).unwrap();
+    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o4755)).unwrap();
+    tools
+}
+
+#[test]
+fn a_service_that_has_become_root_costs_pid_one_no_capability() {
+    if !possible() {
+        return;
+    }
+    let tools = setuid_tool("as-root", 0);
+    let web = format!(
+        "no_new_privileges = false\ncommand = [\"/tools/as-root\", \"--reuid\", \"0\", \"sh\", \"-c\", \"{TALKS}\"]\n"
+    );
+    let other = format!("user = \"4242:4242\"\nscript = \"{}\"\n", TALKS.replace("told", "other told"));
+    let few = TryContainer::new().cap_drop("ALL").cap_add("CHOWN").cap_add("SETUID").cap_add("SETGID");
+    let few = few.env("PUID", "1234").env("PGID", "1234").volume(tools.path(), "/tools");
+    let running = few.service("web.toml", &web).service("other.toml", &other).start();
+    let permitted = || status(running.pid_one(), "CapPrm:");
+    running.wait_for_line(|line| line.starts_with("web") && line.ends_with("ready"), LIMIT);
+    running.wait_for_line(|line| line.starts_with("other") && line.ends_with("ready"), LIMIT);
+    assert_eq!(permitted(), "00000000000000c0");
+    ask(&running, &["restart", "web"]);
+    running.wait_for_line(|line| line.ends_with("told TERM"), LIMIT);
+    assert_eq!(permitted(), "00000000000000c0");
+    let restarted = ask(&running, &["restart", "other"]);
+    running.wait_for_line(|line| line.ends_with("other told TERM"), LIMIT);
+    assert!(!restarted.contains("cannot"), "{restarted}");
+    ended_politely(running);
+}
+
 #[test]
 fn with_neither_kill_nor_setuid_the_missing_capability_is_named() {
     if !possible() {
         return;
     }
-    let tools = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(tools.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let tool = tools.path().join("as-nobody");
-    std::fs::copy("/usr/bin/setpriv", &tool).unwrap();
-    chown(&tool, Some(65_534), Some(65_534)).unwrap();
-    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o4755)).unwrap();
+    let tools = setuid_tool("as-nobody", 65_534);
     let service = "no_new_privileges = false\ncommand = [\"/tools/as-nobody\", \"--reuid\", \"65534\", \"sh\", \"-c\", \
                    \"echo ready; exec sleep 600\"]\nstop = { timeout = \"200ms\" }\n";
     let running = TryContainer::new().user("1234:1234").volume(tools.path(), "/tools").service("web.toml", service);
