@@ -63,7 +63,7 @@ impl LeaderlessGroup {
         let group = permission::to_many(
             signal,
             || self.send(signal.number()),
-            || recent.group_of(self.leader, false),
+            |age| recent.group_of(self.leader, false, age),
             |pid| signal_member(pid, self.leader, signal),
         );
         combine(group, recent.signal_others(self.leader, false, signal))
@@ -105,7 +105,7 @@ pub fn signal(leader: Pid, to: Target, signal: Signal, recent: &mut ProcessSnaps
         Target::Group => permission::to_many(
             signal,
             || by_number(leader, signal.number()),
-            || recent.group_of(leader, true),
+            |age| recent.group_of(leader, true, age),
             |pid| signal_member(pid, leader, signal),
         ),
         Target::Process => signal_child(leader, signal),
@@ -129,7 +129,7 @@ pub fn signal_everything(signal: Signal) {
         signal,
         // SAFETY: takes numbers only.
         || Errno::result(unsafe { libc::kill(-1, signal.number()) }).map(drop),
-        || all_pids().into_iter().flatten().filter(|pid| *pid != us).map(Pid).collect(),
+        |_| Some(all_pids().into_iter().flatten().filter(|pid| *pid != us).map(Pid).collect()),
         |pid| signal_child(pid, signal),
     );
 }

@@ -2,8 +2,9 @@
 //! SETUID is enough (`--cap-drop ALL --cap-add CHOWN,SETUID,SETGID`).
 //!
 //! Only the effective uid is changed, for one system call: the real and the saved uid stay our own, so that no process of that
-//! user may signal or trace PID 1 meanwhile. A forked child that becomes that user entirely could be stopped by it, and PID 1
-//! would wait for it.
+//! user may signal or trace PID 1 meanwhile. It may lower the priority of PID 1 and choose its processors at that moment, which
+//! lasts: setpriority(2), sched_setscheduler(2) and sched_setaffinity(2) compare the effective uid. A forked child that becomes
+//! that user entirely could be stopped by it, and PID 1 would wait for it.
 #![allow(unsafe_code)] // kill(2) with 0: nix has it for its own type only
 
 use std::collections::BTreeSet;
@@ -38,15 +39,25 @@ pub(super) fn to_one(pid: Pid, mut send: impl FnMut() -> Result<(), Errno>) -> R
     owner.map_or(Err(Errno::EPERM), |uid| with_effective_user(uid, send)?)
 }
 
+/// How old a list of processes may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// As old as a snapshot of `/proc` may be.
+    Recent,
+    /// Made for this request.
+    Now,
+}
+
 /// Calls `send_all`, which signals many processes at once, with a permission that suffices for all of them. kill(2) succeeds if
-/// any of them may be signalled, and says nothing of the others: without CAP_KILL those are signalled one by one.
+/// any of them may be signalled, and says nothing of the others: without CAP_KILL those are signalled one by one. `members`
+/// returns them; `None`: no process is visible, not even a zombie.
 ///
 /// # Errors
 /// ESRCH when there is none, EPERM when any may not be signalled.
 pub(super) fn to_many(
     signal: Signal,
     mut send_all: impl FnMut() -> Result<(), Errno>,
-    mut members: impl FnMut() -> Vec<Pid>,
+    mut members: impl FnMut(Age) -> Option<Vec<Pid>>,
     send_one: impl Fn(Pid) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     let permitted = permitted();
@@ -57,18 +68,29 @@ pub(super) fn to_many(
     if sent == Err(Errno::ESRCH) || !permitted.has(Capability::SETUID) {
         return sent;
     }
+    // Without a usable `/proc` (hidepid, not mounted) there is nothing but the answer of the kernel.
+    let Some(mut found) = members(Age::Recent) else { return sent };
     let mut told = BTreeSet::new();
     let mut result = sent.or(Err(Errno::ESRCH));
-    // What a process starts because of a signal does not get that signal too, unless it is KILL.
-    for _ in 0..if signal == Signal::KILL { ROUNDS } else { 1 } {
+    let mut age = Age::Recent;
+    for _ in 0..ROUNDS {
         let refusing: Vec<Pid> =
-            members().into_iter().filter(|pid| told.insert(*pid) && probe(*pid) == Err(Errno::EPERM)).collect();
-        if refusing.is_empty() {
-            break;
-        }
+            found.into_iter().filter(|pid| told.insert(*pid) && probe(*pid) == Err(Errno::EPERM)).collect();
+        let is_last = match (signal, refusing.is_empty()) {
+            // What a process starts because of a signal gets that signal too if it is KILL, and no other.
+            (Signal::KILL, false) => false,
+            (_, false) => true,
+            // An older list need not have those because of whom the kernel refused.
+            (_, true) => age == Age::Now || (signal != Signal::KILL && sent.is_ok()),
+        };
         for pid in refusing {
             result = combine(result, to_one(pid, || send_one(pid)));
         }
+        if is_last {
+            break;
+        }
+        age = Age::Now;
+        found = members(age).unwrap_or_default();
     }
     result
 }
@@ -98,4 +120,77 @@ fn real_uid(pid: Pid) -> Option<Uid> {
     let mut lines = status.split(|byte| *byte == b'\n');
     let ids = std::str::from_utf8(lines.find_map(|line| line.strip_prefix(b"Uid:"))?).ok()?;
     ids.split_ascii_whitespace().next()?.parse().ok().map(Uid)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)] // a child of another user, started by nothing of ours
+mod tests {
+    use std::cell::RefCell;
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+    use std::slice;
+
+    use super::*;
+    use crate::sys::privilege::tests::in_child;
+
+    const REFUSED: Result<(), Errno> = Err(Errno::EPERM);
+
+    /// PID 1 that is root without CAP_KILL.
+    fn lower_kill() {
+        caps::drop(None, caps::CapSet::Effective, caps::Capability::CAP_KILL).unwrap();
+        caps::drop(None, caps::CapSet::Permitted, caps::Capability::CAP_KILL).unwrap();
+    }
+
+    /// Signals a group of which `lists` are found, one after the other; returns the age of each list too.
+    fn to_group(
+        signal: Signal,
+        sent: Result<(), Errno>,
+        lists: &[Option<Vec<Pid>>],
+    ) -> (Result<(), Errno>, Vec<Age>, Vec<Pid>) {
+        let (ages, told) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
+        let members = |age| {
+            let list = lists.get(ages.borrow().len()).cloned().flatten();
+            ages.borrow_mut().push(age);
+            list
+        };
+        let result = to_many(
+            signal,
+            || sent,
+            members,
+            |pid| {
+                told.borrow_mut().push(pid);
+                Ok(())
+            },
+        );
+        (result, ages.into_inner(), told.into_inner())
+    }
+
+    #[test]
+    fn a_refusal_is_one_where_no_process_is_visible() {
+        in_child(|| {
+            lower_kill();
+            assert_eq!(to_group(Signal::TERM, REFUSED, &[None]), (REFUSED, vec![Age::Recent], vec![]));
+            let gone = to_group(Signal::TERM, REFUSED, &[Some(vec![]), Some(vec![])]);
+            assert_eq!(gone, (Err(Errno::ESRCH), vec![Age::Recent, Age::Now], vec![]));
+        });
+    }
+
+    #[test]
+    fn a_recent_list_is_enough_unless_it_could_miss_one() {
+        in_child(|| {
+            let mut other = Command::new("/bin/sleep").arg("600").uid(4242).gid(4242).spawn().unwrap();
+            lower_kill();
+            let pid = Pid(i32::try_from(other.id()).unwrap());
+            let (none, one) = (Some(vec![]), Some(vec![pid]));
+            let term = |sent, lists: &[_]| to_group(Signal::TERM, sent, lists);
+            assert_eq!(term(Ok(()), slice::from_ref(&none)), (Ok(()), vec![Age::Recent], vec![]));
+            assert_eq!(term(Ok(()), slice::from_ref(&one)), (Ok(()), vec![Age::Recent], vec![pid]));
+            assert_eq!(term(REFUSED, &[none.clone(), one.clone()]), (Ok(()), vec![Age::Recent, Age::Now], vec![pid]));
+            let killed = to_group(Signal::KILL, Ok(()), &[none, one.clone(), one]);
+            assert_eq!(killed, (Ok(()), vec![Age::Recent, Age::Now, Age::Now], vec![pid]));
+            // SAFETY: takes numbers only.
+            to_one(pid, || Errno::result(unsafe { libc::kill(pid.0, libc::SIGKILL) }).map(drop)).unwrap();
+            other.wait().unwrap();
+        });
+    }
 }

@@ -17,7 +17,7 @@ use nix::unistd::{Pid as Number, getpgid, getsid};
 
 use crate::config::values::Signal;
 use crate::supervise::Pid;
-use crate::sys::process::permission::{self, combine};
+use crate::sys::process::permission::{self, Age, combine};
 use crate::sys::process::pidfd;
 use crate::sys::process::stat::{ProcessStat, all_pids};
 
@@ -106,16 +106,23 @@ impl ProcessSnapshotCache {
         }
     }
 
-    /// Returns the members of a leader's group as of now, itself included while it lives.
-    pub fn group_of(&mut self, leader: Pid, lives: bool) -> Vec<Pid> {
-        let SessionMembers { mut group, leader_exists, .. } = self.members_now(leader);
+    /// Returns the running members of a leader's group, itself included while it lives. `None`: nothing of it is visible.
+    pub fn group_of(&mut self, leader: Pid, lives: bool, age: Age) -> Option<Vec<Pid>> {
+        let found = match age {
+            Age::Recent => self.members(leader, lives),
+            Age::Now => self.members_now(leader),
+        };
+        if found == SessionMembers::default() {
+            return None;
+        }
+        let SessionMembers { mut group, leader_exists, .. } = found;
         match (leader_exists, lives) {
             (true, true) => group.push(leader),
             // The pid was reused, which is only possible when no member was left.
             (true, false) => group.clear(),
             (false, _) => {}
         }
-        group
+        Some(group)
     }
 
     /// Drops the snapshot, so that the next request is current.
@@ -219,6 +226,22 @@ mod tests {
         assert_eq!(ProcessSnapshotCache::default().members_now(leader).outside_group, []);
         nix::sys::signal::killpg(Number::from_raw(leader.0), nix::sys::signal::SIGKILL).unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_recent_group_is_found_without_another_walk() {
+        let (mut child, _) = shell("echo; read line");
+        let leader = pid_of(&child);
+        // One that does not end as long as this test runs, in a row that the kernel would not give.
+        let this = Pid(i32::try_from(std::process::id()).unwrap());
+        let rows = [leader, this].map(|pid| [pid.0, leader.0, leader.0]).to_vec();
+        let taken = Instant::now() + Duration::from_secs(3600);
+        let mut cache = ProcessSnapshotCache(Some(ProcessSnapshot { taken, rows }));
+        assert_eq!(cache.group_of(leader, true, Age::Recent), Some(vec![this, leader]));
+        assert_eq!(cache.group_of(leader, true, Age::Now), Some(vec![leader]));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert_eq!(cache.group_of(leader, false, Age::Recent), None);
     }
 
     #[test]
