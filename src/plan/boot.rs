@@ -32,8 +32,8 @@ use crate::error::Error;
 /// does not allow what is required (exit 111): the drop, root itself, a `required` path, a service that must not be
 /// skipped.
 pub fn boot(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
-    let (plan, noted) = whole(config, facts);
-    noted.or(plan)
+    let (plan, plan_errors) = whole(config, facts);
+    plan_errors.or(plan)
 }
 
 /// Returns the plan before a boot: a main command that cannot be executed, with which the boot would end like a shell, is a
@@ -42,13 +42,13 @@ pub fn boot(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
 /// # Errors
 /// As [`boot`].
 pub fn preview(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
-    let (mut plan, mut noted) = whole(config, facts);
-    match noted.main.take() {
-        Some(fault) if plan.prepare.is_empty() => noted.problems.push(fault.problem()),
+    let (mut plan, mut plan_errors) = whole(config, facts);
+    match plan_errors.main.take() {
+        Some(fault) if plan.prepare.is_empty() => plan_errors.problems.push(fault.problem()),
         Some(fault) => plan.notices.push(fault.notice()),
         None => {}
     }
-    noted.or(plan)
+    plan_errors.or(plan)
 }
 
 /// Returns the plan and everything that prevents it.
@@ -89,7 +89,7 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, PlanErrors) {
                       is started beside the scripts; make it wait for them, by a dependency on `base`",
         );
     }
-    let case = PrivilegeInputs {
+    let privilege_inputs = PrivilegeInputs {
         config,
         facts,
         identity: &identity,
@@ -99,23 +99,23 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, PlanErrors) {
         runs: &runs,
         stage: &stage,
     };
-    let privilege = privilege::decide(&case, &mut notes);
+    let privilege = privilege::decide(&privilege_inputs, &mut notes);
 
     let trust = TrustCheck { config, facts, identity: &identity, switch_ability, runs: &runs };
-    let ground = PlanInputs { config, facts, identity: &identity, resolver: &resolver, trust: &trust };
-    let steps = steps::plan(&ground, files.as_ref(), &mut notes);
+    let plan_inputs = PlanInputs { config, facts, identity: &identity, resolver: &resolver, trust: &trust };
+    let steps = steps::plan(&plan_inputs, files.as_ref(), &mut notes);
 
     trust.check(&mut notes);
     let common = ServiceInputs { facts, identity: &identity, switch_ability, privilege: &privilege, trust: &trust };
     let mut plans = Vec::with_capacity(config.services.len());
-    let mut taken = RemovedVariables::default();
+    let mut removed = RemovedVariables::default();
     for (at, (service, runs)) in config.services.iter().zip(runs.iter().cloned()).enumerate() {
         let when = if stage.has(at) { RunStage::Prepare } else { RunStage::Serve };
-        plans.push(services::plan(&common, service, runs, when, (&mut notes, &mut taken)));
+        plans.push(services::plan(&common, service, runs, when, (&mut notes, &mut removed)));
     }
     let main = main.zip(runs.get(config.services.len()));
-    let main = main.map(|(service, runs)| services::main(&common, &service, runs.clone(), (&mut notes, &mut taken)));
-    taken.add_notices(&mut notes);
+    let main = main.map(|(service, runs)| services::main(&common, &service, runs.clone(), (&mut notes, &mut removed)));
+    removed.add_notices(&mut notes);
     add_machine_notices(config, facts, &mut notes);
 
     let prepare = stage.members.iter().filter_map(|at| config.services.get(*at)).map(|it| it.name.clone()).collect();
@@ -128,9 +128,9 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, PlanErrors) {
         LogFormat::Json => LogFormat::Json,
     };
     let on_host = host_ids::description((identity.uid, &facts.uid_map), (identity.gid, &facts.gid_map));
-    let (notices, noted) = notes.finish();
+    let (notices, plan_errors) = notes.finish();
     let plan = BootPlan { mode, identity, on_host, steps, prepare, privilege, services: plans, main, log, notices };
-    (plan, noted)
+    (plan, plan_errors)
 }
 
 /// Determines whether we can change user, the identity, and the wanted account files.

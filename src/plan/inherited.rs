@@ -34,7 +34,7 @@ pub(super) struct RemovedVariables {
 
 impl<'a> TrustCheck<'a> {
     /// Returns the variables that a service inherits from the container.
-    pub(super) fn inherited(&self, service: &Service, runs: &RunsAs, taken: &mut RemovedVariables) -> Inherited {
+    pub(super) fn inherited(&self, service: &Service, runs: &RunsAs, removed: &mut RemovedVariables) -> Inherited {
         if self.extra_rights(service, runs).is_none() {
             return Inherited::All;
         }
@@ -44,7 +44,7 @@ impl<'a> TrustCheck<'a> {
             match self.unsafe_reason(entry, service, runs) {
                 None => path.push(entry.path.as_os_str()),
                 Some(_) if service.environment.contains_key("PATH") => {}
-                Some(closed) => taken.directories.entry(closed.cause_and_fix(entry)).or_default().push(name.clone()),
+                Some(closed) => removed.directories.entry(closed.cause_and_fix(entry)).or_default().push(name.clone()),
             }
         }
         let path = if path.is_empty() { EMPTY_PATH.into() } else { path.join(OsStr::new(":")) };
@@ -53,7 +53,7 @@ impl<'a> TrustCheck<'a> {
             let variables: Vec<_> = self.facts.variables.iter().filter(declared).cloned().collect();
             if !variables.is_empty() {
                 // Scripts of s6-overlay read the same with `with-contenv`: an image whose programs need it must find it.
-                let all = if service.s6.is_some() { &mut taken.passed_on } else { &mut taken.variables };
+                let all = if service.s6.is_some() { &mut removed.passed_on } else { &mut removed.variables };
                 all.entry(variables).or_default().push(name);
             }
         }

@@ -45,33 +45,33 @@ enum ServiceNeed {
 }
 
 /// Returns the privilege that PID 1 keeps.
-pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege {
+pub(super) fn decide(inputs: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege {
     let mut kept = CapSet::EMPTY;
     let mut reasons = Vec::new();
     let mut stays = Vec::new();
     let mut no_new_privs = true;
     // An image made for s6-overlay may have dozens that all have the same reason: they are named together.
     let (mut s6_roots, mut s6_without): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
-    match case.config.container.drop {
+    match inputs.config.container.drop {
         DropPolicy::Root => stays.push("`drop = \"root\"` in the container file".to_owned()),
         DropPolicy::Auto | DropPolicy::App => {}
     }
-    if case.switch_ability == SwitchAbility::Root && case.identity.uid == Uid::ROOT {
+    if inputs.switch_ability == SwitchAbility::Root && inputs.identity.uid == Uid::ROOT {
         stays.push("the app user itself is uid 0".to_owned());
-        if case.config.container.drop == DropPolicy::App {
+        if inputs.config.container.drop == DropPolicy::App {
             let fix = "choose another uid, or remove `drop = \"app\"`";
-            notes.problem_of(&["uid"], app_place(case), "uid 0 is not possible with `drop = \"app\"`", fix);
+            notes.problem_of(&["uid"], app_place(inputs), "uid 0 is not possible with `drop = \"app\"`", fix);
         }
     }
-    let all = case.config.services.iter().chain(case.main);
-    for (at, (service, runs)) in all.zip(case.runs).enumerate() {
+    let all = inputs.config.services.iter().chain(inputs.main);
+    for (at, (service, runs)) in all.zip(inputs.runs).enumerate() {
         if runs.skipped.is_none() {
-            for (subject, issue) in refused_limits(service, case.facts) {
+            for (subject, issue) in refused_limits(service, inputs.facts) {
                 notes.degraded(Area::Limit, subject, issue);
             }
         }
-        if case.stage.has(at) || runs.skipped.is_some() {
-            file_access_notice(case, service, runs, notes);
+        if inputs.stage.has(at) || runs.skipped.is_some() {
+            file_access_notice(inputs, service, runs, notes);
             continue;
         }
         if !service.no_new_privileges {
@@ -80,22 +80,22 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
                 Some(_) => s6_without.push(service.name.as_str()),
                 None => reasons.push(without_no_new_privs(&format!("`{}` has", service.name))),
             }
-            if case.facts.no_new_privs {
+            if inputs.facts.no_new_privs {
                 no_way_back(service, notes);
             }
         }
-        let demand = demand(case, at, service, runs);
-        if case.config.container.drop == DropPolicy::App && case.switch_ability == SwitchAbility::Root {
-            require_full_drop(service, &demand, notes);
+        let need = need_of(inputs, at, service, runs);
+        if inputs.config.container.drop == DropPolicy::App && inputs.switch_ability == SwitchAbility::Root {
+            require_full_drop(service, &need, notes);
         }
-        match demand {
+        match need {
             ServiceNeed::Root(_) if service.s6.is_some() => s6_roots.push(service.name.as_str()),
             ServiceNeed::Root(why) => stays.push(why),
             ServiceNeed::Caps(needs) => {
                 let all = needs.iter().fold(CapSet::EMPTY, |all, (caps, _)| all.union(*caps));
-                missing(case, service, all, notes);
+                missing(inputs, service, all, notes);
                 kept = kept.union(all);
-                let granted = |caps: &CapSet| !caps.intersection(case.facts.permitted).is_empty();
+                let granted = |caps: &CapSet| !caps.intersection(inputs.facts.permitted).is_empty();
                 reasons.extend(needs.into_iter().filter(|(caps, _)| granted(caps)).map(|(_, why)| why));
             }
         }
@@ -107,17 +107,17 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
     if !s6_without.is_empty() {
         reasons.push(without_no_new_privs("what was made for s6-overlay has"));
     }
-    let (drop, kept) = match case.switch_ability {
-        SwitchAbility::User => (DropLevel::AlreadyUser, kept.intersection(case.facts.permitted)),
-        SwitchAbility::LimitedRoot => (DropLevel::LimitedRoot, case.facts.permitted),
-        SwitchAbility::Root if stays.is_empty() => (DropLevel::ToApp, kept.intersection(case.facts.permitted)),
-        SwitchAbility::Root => (DropLevel::StayRoot, case.facts.permitted),
+    let (drop, kept) = match inputs.switch_ability {
+        SwitchAbility::User => (DropLevel::AlreadyUser, kept.intersection(inputs.facts.permitted)),
+        SwitchAbility::LimitedRoot => (DropLevel::LimitedRoot, inputs.facts.permitted),
+        SwitchAbility::Root if stays.is_empty() => (DropLevel::ToApp, kept.intersection(inputs.facts.permitted)),
+        SwitchAbility::Root => (DropLevel::StayRoot, inputs.facts.permitted),
     };
     if drop == DropLevel::StayRoot {
         stays.append(&mut reasons);
         reasons = stays;
     }
-    let private_gid = (drop == DropLevel::ToApp).then(|| private_gid(case)).flatten();
+    let private_gid = (drop == DropLevel::ToApp).then(|| private_gid(inputs)).flatten();
     Privilege { drop, kept, no_new_privs, private_gid, reasons }
 }
 
@@ -146,14 +146,14 @@ fn no_way_back(service: &Service, notes: &mut Notes) {
     notes.degraded(Area::Capability, subject, issue);
 }
 
-fn app_place<'a>(case: &PrivilegeInputs<'a>) -> &'a crate::error::Place {
-    let app = &case.config.container.app;
+fn app_place<'a>(inputs: &PrivilegeInputs<'a>) -> &'a crate::error::Place {
+    let app = &inputs.config.container.app;
     app.env_uid.as_ref().map_or(&app.at, |requested| &requested.at)
 }
 
 /// `drop = "app"` keeps nothing: a service that needs more is a problem, whatever the runtime granted.
-fn require_full_drop(service: &Service, demand: &ServiceNeed, notes: &mut Notes) {
-    let reasons: Vec<&String> = match demand {
+fn require_full_drop(service: &Service, need: &ServiceNeed, notes: &mut Notes) {
+    let reasons: Vec<&String> = match need {
         ServiceNeed::Root(why) => vec![why],
         ServiceNeed::Caps(needs) => needs.iter().map(|(_, why)| why).collect(),
     };
@@ -163,47 +163,50 @@ fn require_full_drop(service: &Service, demand: &ServiceNeed, notes: &mut Notes)
     }
 }
 
-fn demand(case: &PrivilegeInputs<'_>, at: usize, service: &Service, runs: &RunsAs) -> ServiceNeed {
+fn need_of(inputs: &PrivilegeInputs<'_>, at: usize, service: &Service, runs: &RunsAs) -> ServiceNeed {
     let name = &service.name;
     let mut needs = Vec::new();
     let mut need = |caps: CapSet, why: String| needs.push((caps, why));
-    if case.switch_ability == SwitchAbility::Root && runs.uid == Uid::ROOT && case.identity.uid != Uid::ROOT {
-        return ServiceNeed::Root(match (service.kind, case.stage.after_drop.iter().find(|(place, _)| *place == at)) {
-            (Kind::Oneshot, Some((_, why))) => format!("`{name}` runs as root after the drop: {why}"),
-            (Kind::Oneshot, None) => format!("`{name}` runs as root"),
-            (Kind::Longrun, _) => match &service.finish {
-                Some(_) => format!("`{name}` runs as root for good, its finish script too"),
-                None => format!("`{name}` runs as root for good"),
+    if inputs.switch_ability == SwitchAbility::Root && runs.uid == Uid::ROOT && inputs.identity.uid != Uid::ROOT {
+        return ServiceNeed::Root(
+            match (service.kind, inputs.stage.after_drop.iter().find(|(place, _)| *place == at)) {
+                (Kind::Oneshot, Some((_, why))) => format!("`{name}` runs as root after the drop: {why}"),
+                (Kind::Oneshot, None) => format!("`{name}` runs as root"),
+                (Kind::Longrun, _) => match &service.finish {
+                    Some(_) => format!("`{name}` runs as root for good, its finish script too"),
+                    None => format!("`{name}` runs as root for good"),
+                },
             },
-        });
+        );
     }
-    if case.switch_ability == SwitchAbility::Root && runs.uid != Uid::ROOT {
+    if inputs.switch_ability == SwitchAbility::Root && runs.uid != Uid::ROOT {
         let subject = format!("`{name}` runs as {} ({}:{})", runs.user, runs.uid, runs.gid);
         let set_groups = CapSet::EMPTY.with(Capability::SETGID);
-        if runs.uid != case.identity.uid {
+        if runs.uid != inputs.identity.uid {
             let caps = set_groups.with(Capability::SETUID).with(Capability::KILL);
             need(caps, format!("{subject}: SETUID, SETGID and KILL are as good as root"));
-        } else if runs.gid != case.identity.gid {
+        } else if runs.gid != inputs.identity.gid {
             need(set_groups, format!("{subject}: SETGID lets it join any group"));
-        } else if runs.groups.as_deref() != Some(&case.identity.groups) {
+        } else if runs.groups.as_deref() != Some(&inputs.identity.groups) {
             need(set_groups, format!("`{name}` has groups of its own: SETGID lets it join any"));
         }
     }
     // Root has all granted capabilities; those not granted are missing for it too.
-    if !service.capabilities.is_empty() && (runs.uid != Uid::ROOT || case.switch_ability == SwitchAbility::LimitedRoot)
+    if !service.capabilities.is_empty()
+        && (runs.uid != Uid::ROOT || inputs.switch_ability == SwitchAbility::LimitedRoot)
     {
-        let granted = service.capabilities.intersection(case.facts.permitted);
+        let granted = service.capabilities.intersection(inputs.facts.permitted);
         let given = if granted.is_empty() { service.capabilities } else { granted };
         need(service.capabilities, format!("`{name}` is given {given}"));
     }
-    if let Some(nice) = service.nice.filter(|nice| *nice < case.facts.nice) {
+    if let Some(nice) = service.nice.filter(|nice| *nice < inputs.facts.nice) {
         need(CapSet::EMPTY.with(Capability::SYS_NICE), format!("`{name}` has nice {nice}: SYS_NICE"));
     }
-    if let Some(score) = service.oom_score_adj.filter(|score| *score < case.facts.oom_score_adj) {
+    if let Some(score) = service.oom_score_adj.filter(|score| *score < inputs.facts.oom_score_adj) {
         let why = format!("`{name}` has oom_score_adj {score}: SYS_RESOURCE");
         need(CapSet::EMPTY.with(Capability::SYS_RESOURCE), why);
     }
-    if let Some(limit) = service.limits.iter().find(|limit| case.facts.is_above(limit)) {
+    if let Some(limit) = service.limits.iter().find(|limit| inputs.facts.is_above(limit)) {
         let why = format!("`{name}` raises its hard limit of {}: SYS_RESOURCE", limit.resource);
         need(CapSet::EMPTY.with(Capability::SYS_RESOURCE), why);
     }
@@ -211,18 +214,18 @@ fn demand(case: &PrivilegeInputs<'_>, at: usize, service: &Service, runs: &RunsA
 }
 
 /// Reports the capabilities that a service runs without, because the runtime did not grant them.
-fn missing(case: &PrivilegeInputs<'_>, service: &Service, wanted: CapSet, notes: &mut Notes) {
+fn missing(inputs: &PrivilegeInputs<'_>, service: &Service, wanted: CapSet, notes: &mut Notes) {
     // Capabilities for limits and priorities are reported for each of those.
     let of_limits = CapSet::from_iter([Capability::SYS_NICE, Capability::SYS_RESOURCE]).minus(service.capabilities);
-    let wanted = wanted.minus(case.facts.permitted).minus(of_limits);
-    let missing = without_free_ports(wanted, case.facts);
+    let wanted = wanted.minus(inputs.facts.permitted).minus(of_limits);
+    let missing = without_free_ports(wanted, inputs.facts);
     // With SETUID, processes are signalled as their users.
-    let missing = match case.facts.permitted.has(Capability::SETUID) && !service.capabilities.has(Capability::KILL) {
+    let missing = match inputs.facts.permitted.has(Capability::SETUID) && !service.capabilities.has(Capability::KILL) {
         true => missing.minus(CapSet::EMPTY.with(Capability::KILL)),
         false => missing,
     };
     let name = &service.name;
-    let granting = |missing: CapSet| match (Fix::capabilities(missing), case.switch_ability) {
+    let granting = |missing: CapSet| match (Fix::capabilities(missing), inputs.switch_ability) {
         (fix, SwitchAbility::Root | SwitchAbility::LimitedRoot) => fix,
         (fix, SwitchAbility::User) => Fix::text(format!("start the container as root, with {fix}")),
     };
@@ -240,10 +243,10 @@ fn missing(case: &PrivilegeInputs<'_>, service: &Service, wanted: CapSet, notes:
 }
 
 /// Reports that root without DAC_OVERRIDE cannot write files of the app: an oneshot that prepares them would fail.
-fn file_access_notice(case: &PrivilegeInputs<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
-    let container = &case.config.container;
+fn file_access_notice(inputs: &PrivilegeInputs<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
+    let container = &inputs.config.container;
     let given = !container.own.is_empty() || !container.directories.is_empty();
-    let (app, all) = (case.identity.uid != Uid::ROOT, case.facts.effective.has(Capability::DAC_OVERRIDE));
+    let (app, all) = (inputs.identity.uid != Uid::ROOT, inputs.facts.effective.has(Capability::DAC_OVERRIDE));
     if runs.skipped.is_some() || runs.uid != Uid::ROOT || !given || !app || all {
         return;
     }
@@ -256,17 +259,17 @@ fn file_access_notice(case: &PrivilegeInputs<'_>, service: &Service, runs: &Runs
 
 /// The saved gid that only PID 1 has (SECURITY fact 2): the highest mapped gid that is not in use, so that it owns no
 /// file, and the same one at every boot. `None` if no other gid is mapped.
-fn private_gid(case: &PrivilegeInputs<'_>) -> Option<Gid> {
+fn private_gid(inputs: &PrivilegeInputs<'_>) -> Option<Gid> {
     let used = |gid: Gid| {
         gid == Gid::ROOT
             || RESERVED_IDS.contains(&gid.0)
-            || case.identity.gid == gid
-            || case.identity.groups.contains(&gid)
-            || case.facts.groups.contains(&gid)
-            || case.runs.iter().any(|runs| runs.gid == gid || runs.groups.iter().flatten().any(|it| *it == gid))
-            || group::by_gid(&case.names.group, gid).is_some()
+            || inputs.identity.gid == gid
+            || inputs.identity.groups.contains(&gid)
+            || inputs.facts.groups.contains(&gid)
+            || inputs.runs.iter().any(|runs| runs.gid == gid || runs.groups.iter().flatten().any(|it| *it == gid))
+            || group::by_gid(&inputs.names.group, gid).is_some()
     };
-    let mut ranges: Vec<_> = case.facts.gid_map.0.iter().filter(|range| range.count > 0).collect();
+    let mut ranges: Vec<_> = inputs.facts.gid_map.0.iter().filter(|range| range.count > 0).collect();
     ranges.sort_by_key(|range| std::cmp::Reverse(range.inside));
     ranges
         .into_iter()

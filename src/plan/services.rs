@@ -44,7 +44,7 @@ pub(super) fn plan(
     service: &Service,
     runs: RunsAs,
     when: RunStage,
-    (notes, taken): (&mut Notes, &mut RemovedVariables),
+    (notes, removed): (&mut Notes, &mut RemovedVariables),
 ) -> ServicePlan {
     let executor = executor(common, Some(service), &runs);
     let fact = fact(common, service, &runs, "", &service.command);
@@ -55,7 +55,7 @@ pub(super) fn plan(
         executor.check("", command, fact.as_ref(), notes);
     }
     let interpreted = plan_auxiliary(common, service, &executor, notes);
-    let plan = service_plan(common, service, runs, (when, &program), taken);
+    let plan = service_plan(common, service, runs, (when, &program), removed);
     ServicePlan { interpreted, ..plan }
 }
 
@@ -100,7 +100,7 @@ pub(super) fn main(
     common: &ServiceInputs<'_>,
     service: &Service,
     runs: RunsAs,
-    (notes, taken): (&mut Notes, &mut RemovedVariables),
+    (notes, removed): (&mut Notes, &mut RemovedVariables),
 ) -> ServicePlan {
     let fact = fact(common, service, &runs, "", &service.command);
     notes.main_fault(main_fault(&service.command, fact.as_ref()));
@@ -110,7 +110,7 @@ pub(super) fn main(
     plan_auxiliary(common, service, &executor, notes);
     let runs = RunsAs { skipped: None, ..runs };
     let program = LookedUp { command: service.command.clone(), fact, is_interpreter: false };
-    service_plan(common, service, runs, (RunStage::Serve, &program), taken)
+    service_plan(common, service, runs, (RunStage::Serve, &program), removed)
 }
 
 /// Returns the plan of a service whose program and user are known.
@@ -119,7 +119,7 @@ fn service_plan(
     service: &Service,
     runs: RunsAs,
     (when, LookedUp { command, fact, .. }): (RunStage, &LookedUp),
-    taken: &mut RemovedVariables,
+    removed: &mut RemovedVariables,
 ) -> ServicePlan {
     ServicePlan {
         name: service.name.clone(),
@@ -128,7 +128,7 @@ fn service_plan(
         argv: argv(command, &service.name),
         interpreted: BTreeMap::new(),
         file_writers: common.trust.trusted_writers_of(service, &runs),
-        inherited: common.trust.inherited(service, &runs, taken),
+        inherited: common.trust.inherited(service, &runs, removed),
         secrets: secrets(&common.trust.config.container.secrets, service),
         home: runs.home,
         user: runs.user,

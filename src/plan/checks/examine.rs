@@ -82,15 +82,15 @@ impl Examination {
 
 /// Returns the examination of a boot here, also if it would fail.
 pub fn examine(config: &Config, facts: &Facts) -> Examination {
-    let (mut plan, noted) = boot::whole(config, facts);
-    let mut examination = of_problems(noted.problems);
-    for Refusal { area, what, why, cause, fix } in noted.refusals {
+    let (mut plan, plan_errors) = boot::whole(config, facts);
+    let mut examination = of_problems(plan_errors.problems);
+    for Refusal { area, what, why, cause, fix } in plan_errors.refusals {
         let cause = format!("{what}: {cause}");
         let issue = Issue { why, ..Issue::new(cause, "the container does not start: exit 111", fix) };
         let subject = if area == Area::StepDown { "step down" } else { "boot" };
         examination.checks.push(Check::fatal(area, subject, issue));
     }
-    match noted.main {
+    match plan_errors.main {
         Some(fault) if plan.prepare.is_empty() => examination.checks.push(fault.check()),
         Some(fault) => plan.notices.push(fault.notice()),
         None => {}
