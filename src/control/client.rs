@@ -61,13 +61,13 @@ pub fn send_request_to<T: DeserializeOwned>(
     directories: &[PathBuf],
     request: &ControlRequest,
 ) -> Result<T, ClientError> {
-    let mut conversation = open_connection_at(directories, request)?;
-    match conversation.next(TIMEOUT)? {
+    let mut connection = open_connection_at(directories, request)?;
+    match connection.next(TIMEOUT)? {
         Incoming::Response(response) => Ok(response),
         Incoming::TimedOut => {
-            Err(conversation.protocol_error(format!("no response within {}", duration_text(TIMEOUT))))
+            Err(connection.protocol_error(format!("no response within {}", duration_text(TIMEOUT))))
         }
-        Incoming::EndOfFile => Err(conversation.protocol_error(CLOSED_EARLY)),
+        Incoming::EndOfFile => Err(connection.protocol_error(CLOSED_EARLY)),
     }
 }
 
@@ -312,8 +312,8 @@ mod tests {
     #[test]
     fn responses_are_read_one_by_one_until_the_end() {
         let (dir, _request) = responding("{\"ok\":{}}\n{\"ok\":{}}\n");
-        let mut conversation = open_connection_at(&[dir.path().into()], &ControlRequest::Health {}).unwrap();
-        let mut next = || conversation.next::<Accepted>(TIMEOUT).unwrap();
+        let mut connection = open_connection_at(&[dir.path().into()], &ControlRequest::Health {}).unwrap();
+        let mut next = || connection.next::<Accepted>(TIMEOUT).unwrap();
         assert!(matches!(
             (next(), next(), next()),
             (Incoming::Response(_), Incoming::Response(_), Incoming::EndOfFile)

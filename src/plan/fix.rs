@@ -274,8 +274,8 @@ impl fmt::Display for FixOption {
         match self {
             Self::Settings(Settings { docker, compose, kubernetes }) => {
                 let all = [("compose", compose), ("docker run", docker)];
-                let told: Vec<_> = all.iter().filter(|(_, text)| !text.is_empty()).collect();
-                let list: Vec<_> = told.iter().map(|(who, text)| format!("{who}: `{text}`")).collect();
+                let shown_settings: Vec<_> = all.iter().filter(|(_, text)| !text.is_empty()).collect();
+                let list: Vec<_> = shown_settings.iter().map(|(label, text)| format!("{label}: `{text}`")).collect();
                 match list.is_empty() {
                     true => write!(to, "kubernetes: `{}`", kubernetes.replace('\n', "`, `")),
                     false => to.write_str(&list.join("; ")),

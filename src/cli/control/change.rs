@@ -62,8 +62,8 @@ pub(in crate::cli) fn wait(args: &WaitArgs) -> u8 {
 pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
     let services = args.services.clone();
     let tried = match send_with_progress::<Reloaded>(&ControlRequest::Reload { services }, &args.services) {
-        Ok(Some(Reloaded { tree: Some(told), notices, .. })) => {
-            output::out(&format!("{}\n", shown(&told)));
+        Ok(Some(Reloaded { tree: Some(summary), notices, .. })) => {
+            output::out(&format!("{}\n", shown(&summary)));
             for notice in &notices {
                 output::out(&format!("note: {}\n", shown(notice)));
             }
@@ -109,10 +109,10 @@ fn send_with_progress<T: serde::de::DeserializeOwned>(
 ) -> Result<Option<T>, ClientError> {
     let is_screen = std::io::stderr().is_terminal();
     let began = Instant::now();
-    let mut conversation = open_connection(request)?;
+    let mut connection = open_connection(request)?;
     let mut drawn = false;
-    let heard = loop {
-        match conversation.next(SECOND) {
+    let result = loop {
+        match connection.next(SECOND) {
             Ok(Incoming::TimedOut) if is_screen => {
                 let now = send_request::<Snapshot>(&ControlRequest::Status { services: names.to_owned(), after: None });
                 if let Ok(snapshot) = now {
@@ -127,7 +127,7 @@ fn send_with_progress<T: serde::de::DeserializeOwned>(
     if drawn {
         output::err(CLEAR);
     }
-    match heard? {
+    match result? {
         Incoming::Response(response) => Ok(Some(response)),
         Incoming::TimedOut | Incoming::EndOfFile => {
             output::err("stepdown: the container has ended\n");

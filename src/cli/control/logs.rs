@@ -19,18 +19,18 @@ const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 /// What the service wrote to its standard error goes to ours.
 pub(in crate::cli) fn logs(args: &LogsArgs) -> u8 {
     let request = ControlRequest::Logs { service: args.service.clone(), lines: args.lines, follow: args.follow };
-    let mut conversation = match open_connection(&request) {
-        Ok(conversation) => conversation,
+    let mut connection = match open_connection(&request) {
+        Ok(connection) => connection,
         Err(why) => return report_client_error(&why),
     };
     loop {
-        match conversation.next::<LogEvent>(if args.follow { NO_LIMIT } else { TIMEOUT }) {
+        match connection.next::<LogEvent>(if args.follow { NO_LIMIT } else { TIMEOUT }) {
             Ok(Incoming::Response(logged)) if print(&logged, args.timestamps) => {}
             // Our output was closed, or there are no more lines.
             Ok(Incoming::Response(_) | Incoming::EndOfFile) => return 0,
             Ok(Incoming::TimedOut) if args.follow => {}
             Ok(Incoming::TimedOut) => {
-                return report_client_error(&conversation.protocol_error("the lines ended too early"));
+                return report_client_error(&connection.protocol_error("the lines ended too early"));
             }
             Err(why) => return report_client_error(&why),
         }
