@@ -64,9 +64,7 @@ pub fn send_request_to<T: DeserializeOwned>(
     let mut connection = open_connection_at(directories, request)?;
     match connection.next(TIMEOUT)? {
         Incoming::Response(response) => Ok(response),
-        Incoming::TimedOut => {
-            Err(connection.protocol_error(format!("no response within {}", duration_text(TIMEOUT))))
-        }
+        Incoming::TimedOut => Err(connection.protocol_error(format!("no response within {}", duration_text(TIMEOUT)))),
         Incoming::EndOfFile => Err(connection.protocol_error(CLOSED_EARLY)),
     }
 }

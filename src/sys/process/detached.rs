@@ -142,11 +142,11 @@ impl Detached {
     /// ESRCH when there is none, EPERM when one is another user's.
     pub fn signal(&self, run: RunTag, signal: Signal) -> Result<(), Errno> {
         let roots = self.roots(run);
-        let mut told = HashSet::new();
+        let mut signalled = HashSet::new();
         let mut result = Err(Errno::ESRCH);
         for _ in 0..MAX_ROUNDS {
             let below = roots.iter().flat_map(|root| process_tree(*root));
-            let new: Vec<(Pid, Option<Pid>)> = below.filter(|(pid, _)| told.insert(*pid)).collect();
+            let new: Vec<(Pid, Option<Pid>)> = below.filter(|(pid, _)| signalled.insert(*pid)).collect();
             if new.is_empty() {
                 break;
             }

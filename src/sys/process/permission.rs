@@ -70,12 +70,12 @@ pub(super) fn to_many(
     }
     // Without a usable `/proc` (hidepid, not mounted) there is nothing but the answer of the kernel.
     let Some(mut found) = members(Age::Recent) else { return sent };
-    let mut told = BTreeSet::new();
+    let mut signalled = BTreeSet::new();
     let mut result = sent.or(Err(Errno::ESRCH));
     let mut age = Age::Recent;
     for _ in 0..ROUNDS {
         let refusing: Vec<Pid> =
-            found.into_iter().filter(|pid| told.insert(*pid) && probe(*pid) == Err(Errno::EPERM)).collect();
+            found.into_iter().filter(|pid| signalled.insert(*pid) && probe(*pid) == Err(Errno::EPERM)).collect();
         let is_last = match (signal, refusing.is_empty()) {
             // What a process starts because of a signal gets that signal too if it is KILL, and no other.
             (Signal::KILL, false) => false,
@@ -147,7 +147,7 @@ mod tests {
         sent: Result<(), Errno>,
         lists: &[Option<Vec<Pid>>],
     ) -> (Result<(), Errno>, Vec<Age>, Vec<Pid>) {
-        let (ages, told) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
+        let (ages, signalled) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
         let members = |age| {
             let list = lists.get(ages.borrow().len()).cloned().flatten();
             ages.borrow_mut().push(age);
@@ -158,11 +158,11 @@ mod tests {
             || sent,
             members,
             |pid| {
-                told.borrow_mut().push(pid);
+                signalled.borrow_mut().push(pid);
                 Ok(())
             },
         );
-        (result, ages.into_inner(), told.into_inner())
+        (result, ages.into_inner(), signalled.into_inner())
     }
 
     #[test]

@@ -140,11 +140,11 @@ impl ProcessSnapshotCache {
     /// # Errors
     /// ESRCH when there is none, EPERM when one is another user's.
     pub fn signal_others(&mut self, leader: Pid, lives: bool, signal: Signal) -> Result<(), Errno> {
-        let mut told = BTreeSet::new();
+        let mut signalled = BTreeSet::new();
         let mut result = Err(Errno::ESRCH);
         let mut members = self.members(leader, lives);
         for _ in 0..MAX_ROUNDS {
-            let new: Vec<Pid> = members.outside_group.iter().copied().filter(|pid| told.insert(*pid)).collect();
+            let new: Vec<Pid> = members.outside_group.iter().copied().filter(|pid| signalled.insert(*pid)).collect();
             if new.is_empty() || (members.leader_exists && !lives) {
                 break;
             }
