@@ -136,7 +136,7 @@ fn carry_out(
             }
             (step, user) => {
                 // Logged, and continued: a step that fails unexpectedly is no reason not to start the container.
-                let _told =
+                let _logged =
                     carry_out_other(step, user, &chown_policy).inspect_err(|refused| tracing::warn!("{refused}"));
             }
         }

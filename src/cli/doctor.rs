@@ -94,17 +94,17 @@ fn without_response(
         "this report covers only what can be examined from outside; `stepdown status` and the other control commands do not work",
         "call it as root or as the app user (`docker exec --user 0`); read the first lines of the container's log",
     );
-    let told = Check::degraded(Area::RuntimeDirectory, "control socket", issue);
+    let check = Check::degraded(Area::RuntimeDirectory, "control socket", issue);
     match read(command) {
         Ok(config) => {
             let facts = doctor::facts_of(facts::read(&config), first);
             let looked = checks::examine(&config, &facts).after_boot();
-            let checks = looked.checks.into_iter().filter(|check| check.area == Area::Identity).chain([told]).collect();
+            let checks = looked.checks.into_iter().filter(|each| each.area == Area::Identity).chain([check]).collect();
             Examination { checks, ..looked }
         }
         Err(problems) => {
             let wrong = checks::of_problems(problems);
-            Examination { checks: wrong.checks.into_iter().chain([told]).collect(), ..wrong }
+            Examination { checks: wrong.checks.into_iter().chain([check]).collect(), ..wrong }
         }
     }
 }

@@ -130,8 +130,8 @@ fn guard(user_namespace: bool, start_pipe: OwnedFd, inside: impl FnOnce() -> u8)
     // Set before the wait: if `try` has exited by then, the pipe is at its end; if it exits later, the kernel kills us.
     let watched = prctl::set_pdeathsig(Signal::SIGKILL);
     let mut byte = [0];
-    let told = std::fs::File::from(start_pipe).read(&mut byte);
-    if watched.is_err() || !matches!(told, Ok(1)) {
+    let length = std::fs::File::from(start_pipe).read(&mut byte);
+    if watched.is_err() || !matches!(length, Ok(1)) {
         return EXIT_REFUSED;
     }
     if user_namespace {

@@ -70,9 +70,9 @@ pub(super) fn s6_notifyoncheck(mut call: Call) -> CommandResult {
             format!("notification-fd sanity check failed: {}", errno_text(errno)),
         ));
     }
-    let (told, tell) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| Failure::unable("pipe", errno))?;
+    let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| Failure::unable("pipe", errno))?;
     let service = getpid();
-    let child = || match run_checks(&call, &check, &schedule, service, fd, &tell) {
+    let child = || match run_checks(&call, &check, &schedule, service, fd, &write_end) {
         Ok(code) => code,
         Err(failure) => {
             chain::report(CHILD, &failure);
@@ -84,10 +84,10 @@ pub(super) fn s6_notifyoncheck(mut call: Call) -> CommandResult {
     } else {
         fork_chain(child).map_err(|errno| Failure::unable("fork", errno))?;
     }
-    drop(tell);
+    drop(write_end);
     close_fd(fd);
     // The child must watch this process before another one can have its number.
-    match read(&told, &mut [0]) {
+    match read(&read_end, &mut [0]) {
         Ok(1) => call.exec(),
         Ok(_) | Err(_) => Err(Failure::fatal(EXIT_REFUSED, "unable to synchronize with child")),
     }
@@ -127,12 +127,12 @@ fn run_checks(
     schedule: &Schedule,
     service: Pid,
     fd: i32,
-    tell: &OwnedFd,
+    write_end: &OwnedFd,
 ) -> Result<u8, Failure> {
     let refused = |errno| Failure::unable("wait", errno);
     let signals = BlockedSignals::block(&[Signal::SIGCHLD]).map_err(refused)?;
     let watch = Watch { signals, service: end_of(service.as_raw()), pid: service, call };
-    write(tell, b"\n").map_err(|errno| Failure::unable("synchronize with parent", errno))?;
+    write(write_end, b"\n").map_err(|errno| Failure::unable("synchronize with parent", errno))?;
     let end = moment_after(schedule.total).map_err(refused)?;
     let mut pause = waiting::after(schedule.first).map_err(refused)?;
     let mut tries = schedule.tries;

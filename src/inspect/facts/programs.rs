@@ -136,8 +136,9 @@ impl LookupCache {
         let single = found.candidates.get(name).into_iter().flat_map(BTreeMap::values).flatten().map(|(_, fact)| fact);
         let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
         let commands = std::iter::once(&service.command).chain(auxiliary.iter().map(|(_, command)| command));
-        let told = commands.flat_map(|command| arguments::programs(command, directory));
-        let mut programs: Vec<_> = whole.chain(single).filter_map(ProgramFact::path).cloned().chain(told).collect();
+        let from_arguments = commands.flat_map(|command| arguments::programs(command, directory));
+        let mut programs: Vec<_> =
+            whole.chain(single).filter_map(ProgramFact::path).cloned().chain(from_arguments).collect();
         let (mut by_env, mut seen) = (BTreeMap::new(), BTreeSet::new());
         while let Some(program) = programs.pop() {
             if !seen.insert(program.clone()) {

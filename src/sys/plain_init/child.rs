@@ -49,7 +49,7 @@ impl PlainInit {
 
     /// A process group of its own, in the foreground of the terminal if there is one; dumb-init creates a session.
     fn isolate(&self) {
-        let told = |result: Result<i32, Errno>| {
+        let report_failure = |result: Result<i32, Errno>| {
             if let Err(errno) = result {
                 self.report(&InitEvent::NoTerminal(errno));
             }
@@ -58,7 +58,7 @@ impl PlainInit {
             Flavor::DumbInit if self.to_group => {
                 let _session = setsid();
                 // SAFETY: takes numbers only; without a terminal it is refused, which changes nothing.
-                told(Errno::result(unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) }));
+                report_failure(Errno::result(unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) }));
                 self.report(&InitEvent::NewSession);
             }
             Flavor::DumbInit => {}
@@ -68,7 +68,7 @@ impl PlainInit {
                 }
                 let _group = setpgid(Pid::this(), Pid::this());
                 // SAFETY: takes numbers only; TTOU is blocked, so it cannot stop us, and without a terminal it is refused.
-                told(Errno::result(unsafe { libc::tcsetpgrp(0, libc::getpid()) }));
+                report_failure(Errno::result(unsafe { libc::tcsetpgrp(0, libc::getpid()) }));
             }
         }
     }

@@ -86,8 +86,8 @@ impl PlainInit {
             }),
         };
         let least = |level: u8| if self.flavor == Flavor::Tini { level } else { 1 };
-        let heard = lines.into_iter().filter(|(level, _)| self.verbosity >= least(*level));
-        heard.map(|(level, text)| (self.flavor == Flavor::Tini && level >= INFO, line(level, pid, &text))).collect()
+        let printed = lines.into_iter().filter(|(level, _)| self.verbosity >= least(*level));
+        printed.map(|(level, text)| (self.flavor == Flavor::Tini && level >= INFO, line(level, pid, &text))).collect()
     }
 
     /// Returns the line about a fatal error, which is always logged.

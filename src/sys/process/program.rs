@@ -39,17 +39,19 @@ pub fn execute(program: &Program, launch: &Launch, env: &[CString]) -> (Errno, O
     // As execvp(3): continue with the next one if it does not exist.
     let candidates = candidates(name, env);
     // A single one is reported by its path.
-    let mut told = (Errno::ENOENT, candidates.first().filter(|_| candidates.len() == 1).cloned());
+    let mut errno_and_path = (Errno::ENOENT, candidates.first().filter(|_| candidates.len() == 1).cloned());
     for candidate in candidates {
         match child::execute(&candidate, &pointers) {
             // It exists, and its interpreter does not.
-            Errno::ENOENT if told.0 == Errno::ENOENT && exists(&candidate) => told.1 = Some(candidate),
+            Errno::ENOENT if errno_and_path.0 == Errno::ENOENT && exists(&candidate) => {
+                errno_and_path.1 = Some(candidate)
+            }
             Errno::ENOENT | Errno::ENOTDIR => {}
-            Errno::EACCES => told = (Errno::EACCES, Some(candidate)),
+            Errno::EACCES => errno_and_path = (Errno::EACCES, Some(candidate)),
             other => return (other, Some(candidate)),
         }
     }
-    told
+    errno_and_path
 }
 
 fn exists(program: &CStr) -> bool {
