@@ -25,7 +25,7 @@ impl Supervisor {
         if let ContainerState::Stopping(stop) = &mut self.container {
             stop.requests = stop.requests.saturating_add(1);
             if stop.requests > 1 {
-                self.end_stop_timeout();
+                self.kill_all();
             }
         }
     }
@@ -175,7 +175,7 @@ impl Supervisor {
                 self.end_despite_unkillable()
             }
             ContainerState::Stopping(StopInProgress { end_at: None, budget, .. }) if budget.total() <= self.now => {
-                self.end_stop_timeout()
+                self.kill_all()
             }
             ContainerState::Booting
             | ContainerState::Running
@@ -185,8 +185,8 @@ impl Supervisor {
         true
     }
 
-    /// Kills all that lives, now.
-    fn end_stop_timeout(&mut self) {
+    /// Ends the stop timeout now: kills all that lives.
+    fn kill_all(&mut self) {
         let ContainerState::Stopping(stop) = &mut self.container else { return };
         if stop.end_at.is_some() {
             return;
@@ -227,7 +227,7 @@ impl Supervisor {
         self.out.push(Action::Exit(code));
     }
 
-    /// Returns whether the container kills rather than tells.
+    /// Returns whether the stop timeout is over: all get KILL.
     pub fn is_stop_timeout_over(&self) -> bool {
         self.container.stop().is_some_and(|stop| stop.end_at.is_some())
     }
