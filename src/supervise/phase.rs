@@ -7,7 +7,7 @@ use std::fmt;
 /// | phase | meaning | leaves it by |
 /// |---|---|---|
 /// | down | not wanted, or ended for good with success; no process | `Begin`; a request |
-/// | waiting | wanted; something that it requires or is after is not there yet | all of these becoming up, done or failed; one that it requires failing |
+/// | waiting | wanted; something that it requires or is after is not there yet | each that it requires being up or done, each that it is after being that, failed or down; one that it requires failing |
 /// | wait_for probing | wanted; a target of its `wait_for` is not there yet | its probe passing; a requirement failing |
 /// | spawning | its process was requested | `Spawned`, `SpawnFailed` |
 /// | starting | a process exists; it is not ready (a oneshot: not done) | readiness, its end, its ready timeout, a stop |
@@ -20,7 +20,7 @@ use std::fmt;
 /// | backoff | it failed and pauses | time (`Due`, if it is scheduled); a requirement failing; a stop |
 /// | failed | it will not be started again | a request |
 /// | scheduled | a oneshot that runs at a time of day and has not run yet | its time (`Due`); a request; a stop |
-/// | resting | a periodic or scheduled oneshot that succeeded | its next run (`Due`); a request; a stop |
+/// | resting | a periodic or scheduled oneshot that succeeded | time (`Due`, if it is scheduled); a request; a stop |
 /// | done | a oneshot that succeeded | a request; a stop, if it has a stop command |
 /// | stop command spawning | its stop command is being spawned | `Spawned`, `SpawnFailed` |
 /// | stop command running | its stop command runs | the command's end; KILL |
