@@ -18,7 +18,7 @@ use crate::error::Place;
 pub const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first back-off delay, after a crash that was not the first after a stable run (DESIGN §4).
 pub const RESTART_DELAY: Duration = Duration::from_secs(1);
-/// The shortest delay: without one a broken service would be a busy loop. (s6 waits a second.)
+/// The shortest delay of the back-off: without one a broken service would be a busy loop. (s6 waits a second.)
 pub const MIN_RESTART_DELAY: Duration = Duration::from_millis(100);
 /// The longest delay; delays double up to it.
 pub const RESTART_MAX_DELAY: Duration = Duration::from_secs(30);

@@ -106,9 +106,9 @@ const RESTART_KEYS: &[KeyDoc] = &[
     key("policy", "a string", r#""always""#, r#"policy = "on-failure""#,
         "`always`, `on-failure` (an exit code that does not count as success, or a signal), `never`"),
     key("delay", "a duration", r#""1s""#, r#"delay = "2s""#,
-        "the first pause; after a run of 60s or more there is none"),
+        "the first delay of the back-off; after a run of 60s or more there is none"),
     key("max_delay", "a duration", r#""30s""#, r#"max_delay = "1m""#,
-        "pauses double up to this one, until a run of 60s or more"),
+        "delays double up to this one, until a run of 60s or more"),
     key("limit", "a positive integer or \"infinity\"", "10", "limit = 5",
         "failures in a row until it is failed; the count starts again after 60s up"),
 ];

@@ -36,7 +36,6 @@ pub use budget::{END_OF_INPUT_TIMEOUT, LAYER_RESERVE, REAP_GRACE, StopShares};
 pub use phase::{Phase, StatusState};
 pub use probes::{FIRST_READY_PAUSE, MAX_WAIT_REPORT_PAUSE, WAIT_FOR_PAUSE, WAIT_REPORT_PAUSE};
 pub use report::{EndedByUs, FailureReason, Killed, LastFailure, MainBlocked, Report, StatusReason, StopReason};
-pub use restart::MIN_PAUSE;
 pub use spawn_error::{SpawnError, SpawnStep};
 pub use spec::{FinishRule, HealthRule, Readiness, Setup, Spec, Start};
 pub use start_rule::{StartLimit, StartTimeoutAction};

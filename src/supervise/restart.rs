@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use crate::config::service::{MIN_RESTART_DELAY, Restart, RestartPolicy, STABLE_AFTER};
 
-/// The first pause is no shorter: the configuration refuses less. After a stable run there is none.
-pub const MIN_PAUSE: Duration = MIN_RESTART_DELAY;
-
 /// What a service's latest ends amount to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RestartHistory {
@@ -68,7 +65,7 @@ impl RestartHistory {
     }
 
     fn pause(&mut self, rule: &Restart) -> Duration {
-        let first = rule.delay.max(MIN_PAUSE);
+        let first = rule.delay.max(MIN_RESTART_DELAY);
         let pause = self.pause.map_or(first, |last| last.saturating_mul(2)).min(rule.max_delay.max(first));
         self.pause = Some(pause);
         pause
@@ -183,13 +180,13 @@ mod tests {
         let endless = Restart { delay: Duration::MAX, max_delay: Duration::MAX, ..nothing.clone() };
         let upside_down = Restart { delay: Duration::from_secs(5), ..nothing.clone() };
         for (rule, last) in [
-            (nothing, MIN_PAUSE),
+            (nothing, MIN_RESTART_DELAY),
             (doubling, Duration::from_millis(300)),
             (endless, Duration::MAX),
             (upside_down, Duration::from_secs(5)),
         ] {
             let mut history = RestartHistory::default();
-            let mut before = MIN_PAUSE;
+            let mut before = MIN_RESTART_DELAY;
             for _ in 0..100 {
                 match history.after(SHORT, &rule) {
                     RestartDecision::Restart { pause, .. } => {

@@ -26,7 +26,7 @@ pub const MAIN_WAIT_REPORT_MAX_PAUSE: Duration = Duration::from_secs(300);
 pub const FIRST_READY_PAUSE: Duration = Duration::from_millis(20);
 
 /// The shortest pause between two starts (DESIGN §4, `restart`).
-pub const MIN_PAUSE: Duration = Duration::from_millis(100);
+pub const MIN_RESTART_DELAY: Duration = Duration::from_millis(100);
 
 /// So long up, and the failures before do not count any more (DESIGN §4, `restart`).
 pub const STABLE_AFTER: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use stepdown::config::service::{Kind, RestartPolicy};
 use stepdown::supervise::{Exit, Id, Role};
 
-use super::constants::MIN_PAUSE;
+use super::constants::MIN_RESTART_DELAY;
 use super::stop::code_of;
 use super::{NEVER, Oracle, ProcessModel, Reason, ServiceModel, ServiceState};
 
@@ -85,7 +85,7 @@ impl Oracle {
         }
         let mut pause = Duration::ZERO;
         if !stable {
-            pause = spec.restart.delay.max(MIN_PAUSE);
+            pause = spec.restart.delay.max(MIN_RESTART_DELAY);
             let cap = spec.restart.max_delay.max(pause);
             for _ in 0..*pauses {
                 pause = (pause * 2).min(cap);
