@@ -44,13 +44,13 @@ fn service_check(service: &ServiceState) -> Check {
     let fatal = |issue| Check::fatal(Area::Service, subject.clone(), issue);
     match (&service.condition, service.kind) {
         (Condition::Failed(cause), _) => fatal(service.down(cause, "is not started again")),
-        (Condition::BackOff(cause @ DownCause::CannotStart(_)), _) => {
+        (Condition::Backoff(cause @ DownCause::CannotStart(_)), _) => {
             fatal(service.down(cause, "cannot run; the start is tried again"))
         }
-        (Condition::BackOff(cause), ServiceKind::Oneshot) => {
+        (Condition::Backoff(cause), ServiceKind::Oneshot) => {
             degraded(service.down(cause, "has failed in its last run; it runs again by itself"))
         }
-        (Condition::BackOff(cause), ServiceKind::Longrun | ServiceKind::Main) => {
+        (Condition::Backoff(cause), ServiceKind::Longrun | ServiceKind::Main) => {
             degraded(service.down(cause, "does not stay up; it is started again after a pause"))
         }
         (Condition::WaitsForServices(names), _) => degraded(service.waits_for_services(names)),
@@ -188,13 +188,13 @@ mod tests {
 
     #[test]
     fn a_service_whose_program_cannot_be_executed_is_fatal_even_if_it_is_tried_again() {
-        for condition in [Condition::Failed(no_exec()), Condition::BackOff(no_exec())] {
+        for condition in [Condition::Failed(no_exec()), Condition::Backoff(no_exec())] {
             let (severity, cause, fix) = parts(&received(ServiceKind::Longrun, condition));
             assert_eq!((severity, cause.as_str()), (Severity::Fatal, "cannot execute `/x`: Permission denied"));
             assert!(fix.starts_with("`stepdown check` in the image"), "{fix}");
         }
         let (severity, cause, _) =
-            parts(&received(ServiceKind::Longrun, Condition::BackOff(DownCause::Ended(LastExit::Code(3)))));
+            parts(&received(ServiceKind::Longrun, Condition::Backoff(DownCause::Ended(LastExit::Code(3)))));
         assert_eq!((severity, cause.as_str()), (Severity::Degraded, "it exited with code 3"));
     }
 

@@ -50,7 +50,7 @@ pub enum Condition {
     /// It is stopping.
     Stopping,
     /// It exited or failed to start, and is started again later.
-    BackOff(DownCause),
+    Backoff(DownCause),
     /// It has failed and is not started again.
     Failed(DownCause),
 }

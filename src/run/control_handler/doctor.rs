@@ -62,7 +62,7 @@ impl EventLoop<'_> {
             },
             Phase::Stopping | Phase::StoppingGroup | Phase::FinishSpawning | Phase::Finishing => Condition::Stopping,
             Phase::Unkillable | Phase::StopCommandSpawning | Phase::StopCommandRunning => Condition::Stopping,
-            Phase::Backoff => Condition::BackOff(self.down_cause(id, status)),
+            Phase::Backoff => Condition::Backoff(self.down_cause(id, status)),
             Phase::Failed => Condition::Failed(self.down_cause(id, status)),
         }
     }
