@@ -18,7 +18,7 @@ pub enum ExecFailure {
     /// A component of the path is not a directory.
     NotADirectory(PathBuf),
     /// A directory of the path may not be searched by this user.
-    ClosedDirectory(FilePermissions),
+    UnsearchableDirectory(FilePermissions),
     /// It is a directory.
     Directory,
     /// It is a device, a FIFO or a socket.
@@ -124,7 +124,7 @@ impl ExecFailure {
                 let what = format!("{} is not a directory", printable::path(place));
                 Some((what, "write the path of a program that is in the image".to_owned()))
             }
-            Self::ClosedDirectory(seen) => {
+            Self::UnsearchableDirectory(seen) => {
                 let what = format!("this user cannot search a directory on the way: {seen}");
                 let place = printable::path(&seen.path);
                 // Not to change its mode: /root or a home is closed intentionally.

@@ -53,11 +53,11 @@ impl Executor<'_> {
         // Without root access was checked by the kernel; in PATH a later directory may contain it.
         if self.switch_ability == SwitchAbility::Root
             && is_named_by_path(command)
-            && let Some(seen) = executable.closed.iter().find(|seen| self.is_closed(seen, program))
+            && let Some(seen) = executable.restricted.iter().find(|seen| self.is_refused(seen, program))
         {
             let failure = match seen.path == *program {
                 true => ExecFailure::NotForThisUser(seen.clone()),
-                false => ExecFailure::ClosedDirectory(seen.clone()),
+                false => ExecFailure::UnsearchableDirectory(seen.clone()),
             };
             if let Some((what, fix)) = failure.cause_and_fix(program) {
                 let (path, who) =
@@ -76,7 +76,7 @@ impl Executor<'_> {
     }
 
     /// Whether this user may not search or execute it.
-    fn is_closed(&self, seen: &FilePermissions, program: &Path) -> bool {
+    fn is_refused(&self, seen: &FilePermissions, program: &Path) -> bool {
         self.lacks(Permission::Execute, seen, program)
     }
 

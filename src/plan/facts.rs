@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-pub use super::program_fact::{ClosedScript, EnvLookup, Executable, ProgramFact};
+pub use super::program_fact::{EnvLookup, Executable, ProgramFact, RestrictedScript};
 use crate::config::service::{Limit, Resource};
 use crate::config::values::{CapSet, Gid, Uid};
 
@@ -108,7 +108,7 @@ pub struct NamedFiles {
     pub executables: BTreeMap<PathBuf, Executable>,
     /// Programs among them that are scripts of an image made for s6-overlay, and that not everybody may execute, as far as
     /// they can be read.
-    pub closed_scripts: BTreeMap<PathBuf, ClosedScript>,
+    pub restricted_scripts: BTreeMap<PathBuf, RestrictedScript>,
     /// For programs, directories of PATH and declared paths that contain links: the path of each link, and the resolved
     /// path. By the path as written.
     pub resolved: BTreeMap<PathBuf, Vec<PathBuf>>,

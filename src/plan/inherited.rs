@@ -44,7 +44,9 @@ impl<'a> TrustCheck<'a> {
             match self.unsafe_reason(entry, service, runs) {
                 None => path.push(entry.path.as_os_str()),
                 Some(_) if service.environment.contains_key("PATH") => {}
-                Some(closed) => removed.directories.entry(closed.cause_and_fix(entry)).or_default().push(name.clone()),
+                Some(unsafe_directory) => {
+                    removed.directories.entry(unsafe_directory.cause_and_fix(entry)).or_default().push(name.clone())
+                }
             }
         }
         let path = if path.is_empty() { EMPTY_PATH.into() } else { path.join(OsStr::new(":")) };

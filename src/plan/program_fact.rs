@@ -46,7 +46,7 @@ impl ProgramFact {
                 Self::NotFound => {}
                 Self::Refused {
                     why:
-                        ExecFailure::ClosedDirectory(_)
+                        ExecFailure::UnsearchableDirectory(_)
                         | ExecFailure::NotForThisUser(_)
                         | ExecFailure::Directory
                         | ExecFailure::NotAFile,
@@ -86,7 +86,7 @@ pub struct EnvLookup {
 
 /// A script that not everybody may execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClosedScript {
+pub struct RestrictedScript {
     /// What the kernel puts before its path: the interpreter, and its argument.
     pub argv: Vec<OsString>,
     /// The result of looking up the interpreter.
@@ -97,7 +97,7 @@ pub struct ClosedScript {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Executable {
     /// The program and directories of its path that not everybody may execute or search.
-    pub closed: Vec<FilePermissions>,
+    pub restricted: Vec<FilePermissions>,
     /// The file that is executed: itself, or its interpreter (`#!`), whose rights apply.
     pub file: PathBuf,
     /// Its file capabilities.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::closed_scripts::LookedUp;
 use super::exec_failure::ExecFailure;
 use super::exec_rights::Executor;
 use super::facts::{Facts, ProgramFact};
 use super::finding::{Area, Issue};
 use super::inherited::{Inherited, RemovedVariables};
 use super::notes::{MainFault, Notes};
+use super::restricted_scripts::LookedUp;
 use super::switch::{RunsAs, SwitchAbility};
 use super::trust_check::TrustCheck;
 use super::{BootPlan, Credentials, DropLevel, Identity, Privilege, ServicePlan, printable};

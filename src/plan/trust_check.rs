@@ -108,9 +108,9 @@ impl<'a> TrustCheck<'a> {
                 notes.problem(&service.at, what, fix);
             }
             for entry in self.facts.named.search.declared.get(name.as_str()).into_iter().flatten() {
-                let Some(closed) = self.unsafe_reason(entry, service, runs) else { continue };
+                let Some(unsafe_directory) = self.unsafe_reason(entry, service, runs) else { continue };
                 if reported.insert(entry.path.clone()) {
-                    let (directory, fix) = closed.cause_and_fix(entry);
+                    let (directory, fix) = unsafe_directory.cause_and_fix(entry);
                     let what =
                         format!("`{name}` {why}, and programs are searched in the PATH of its file: {directory}");
                     let fix = format!("take it out of PATH, or remove {without}; {fix}");

@@ -144,10 +144,10 @@ fn no_permission(program: &Path, depth: usize) -> ExecFailure {
 fn unsearchable_directory(program: &Path) -> Option<ExecFailure> {
     let mut path = program.to_owned();
     for _ in 0..MAX_LINKS {
-        let way: Vec<_> = path.ancestors().skip(1).filter(|place| !place.as_os_str().is_empty()).collect();
-        let closed = |place: &&&Path| access::check(place, AccessFlags::X_OK) == Err(Errno::EACCES);
-        if let Some(place) = way.iter().rev().find(closed) {
-            return place.metadata().ok().map(|meta| ExecFailure::ClosedDirectory(permissions_of(place, &meta)));
+        let directories: Vec<_> = path.ancestors().skip(1).filter(|place| !place.as_os_str().is_empty()).collect();
+        let is_unsearchable = |place: &&&Path| access::check(place, AccessFlags::X_OK) == Err(Errno::EACCES);
+        if let Some(place) = directories.iter().rev().find(is_unsearchable) {
+            return place.metadata().ok().map(|meta| ExecFailure::UnsearchableDirectory(permissions_of(place, &meta)));
         }
         path = path.parent()?.join(fs::read_link(&path).ok()?);
     }

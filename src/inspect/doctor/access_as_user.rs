@@ -102,7 +102,7 @@ fn become_user(user: &ProbedUser) -> bool {
 
 fn observe(requirement: &AccessRequirement) -> UserObservation {
     let path = &requirement.path;
-    let access = match first_closed_directory(path) {
+    let access = match first_unsearchable_directory(path) {
         Some(access) => access,
         None => match fs::metadata(path) {
             Ok(meta) => check_existing(requirement, &meta),
@@ -116,7 +116,7 @@ fn observe(requirement: &AccessRequirement) -> UserObservation {
 }
 
 /// The first parent directory that may not be searched or does not exist.
-fn first_closed_directory(path: &Path) -> Option<AccessResult> {
+fn first_unsearchable_directory(path: &Path) -> Option<AccessResult> {
     let mut above: Vec<_> = path.ancestors().skip(1).collect();
     above.reverse();
     above.into_iter().find_map(|directory| match access(directory, AccessFlags::X_OK) {

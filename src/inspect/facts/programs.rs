@@ -16,7 +16,7 @@ use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 use crate::config::{Config, shebang};
 use crate::plan::exec_failure::{ExecFailure, FilePermissions};
-use crate::plan::facts::{ClosedScript, EnvLookup, Executable, NamedFiles, ProgramFact};
+use crate::plan::facts::{EnvLookup, Executable, NamedFiles, ProgramFact, RestrictedScript};
 use crate::plan::{SHELL, arguments, trusted_writers};
 use crate::sys::files::xattr;
 use crate::sys::{access, exec_failure, interpreter};
@@ -51,10 +51,10 @@ pub(super) fn read(config: &Config, path: &OsStr) -> NamedFiles {
     let all = found.programs.values().chain(auxiliary).chain(single);
     let all: BTreeSet<_> = all.filter_map(ProgramFact::path).collect();
     if config.s6.is_some() {
-        found.closed_scripts =
-            all.iter().filter_map(|path| Some(((*path).clone(), lookup.closed_script(path)?))).collect();
+        found.restricted_scripts =
+            all.iter().filter_map(|path| Some(((*path).clone(), lookup.restricted_script(path)?))).collect();
     }
-    let interpreters = found.closed_scripts.values().filter_map(|script| script.interpreter.path());
+    let interpreters = found.restricted_scripts.values().filter_map(|script| script.interpreter.path());
     let all: BTreeSet<_> = all.into_iter().chain(interpreters).collect();
     let mut directories = HashMap::new();
     let noted = |path: &PathBuf| Some((path.clone(), executable(path, &mut directories)?));
@@ -103,11 +103,11 @@ impl LookupCache {
     }
 
     /// Returns how a script is run that not everybody may execute; `None`: it is not one, or cannot be read.
-    fn closed_script(&mut self, path: &Path) -> Option<ClosedScript> {
+    fn restricted_script(&mut self, path: &Path) -> Option<RestrictedScript> {
         restricted(path, path)?;
         let argv = shebang::argv(&exec_failure::head(path)?)?;
         let interpreter = self.file(Path::new(argv.first()?));
-        Some(ClosedScript { argv, interpreter })
+        Some(RestrictedScript { argv, interpreter })
     }
 
     /// Looks in each directory separately, because the plan decides which of them are searched; and adds the interpreters of
@@ -194,10 +194,10 @@ impl LookupCache {
                         ProgramFact::Refused { program: path.to_owned(), why }
                     }
                     // Root without DAC_OVERRIDE is not the user that will execute it; any other user is.
-                    ExecFailure::NotForThisUser(_) | ExecFailure::ClosedDirectory(_) if geteuid().is_root() => {
+                    ExecFailure::NotForThisUser(_) | ExecFailure::UnsearchableDirectory(_) if geteuid().is_root() => {
                         ProgramFact::Unknown(path.to_owned())
                     }
-                    why @ (ExecFailure::NotForThisUser(_) | ExecFailure::ClosedDirectory(_)) => {
+                    why @ (ExecFailure::NotForThisUser(_) | ExecFailure::UnsearchableDirectory(_)) => {
                         ProgramFact::Refused { program: path.to_owned(), why }
                     }
                     _ => ProgramFact::Unknown(path.to_owned()),
@@ -238,18 +238,18 @@ impl LookupCache {
 /// Who may execute a program and what it gains; `None`: everybody, nothing. Each directory is read once.
 fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<FilePermissions>>) -> Option<Executable> {
     let real = program.canonicalize().ok()?;
-    let mut closed: Vec<_> = real
+    let mut restricted: Vec<_> = real
         .ancestors()
         .skip(1)
         .filter_map(|place| directories.entry(place.to_owned()).or_insert_with(|| restricted(place, place)).clone())
         .collect();
-    closed.extend(self::restricted(&real, program));
+    restricted.extend(self::restricted(&real, program));
     let is_script = |path: &PathBuf| exec_failure::head(path).is_some_and(|head| head.starts_with(b"#!"));
     let file = match is_script(&real) {
         true => interpreters_of(program, Path::new("/")).into_iter().find(|path| !is_script(path))?,
         false => program.to_owned(),
     };
-    let mut found = Executable { closed, file, ..Executable::default() };
+    let mut found = Executable { restricted, file, ..Executable::default() };
     let keeps = |path: &Path| !statvfs(path).is_ok_and(|vfs| vfs.flags().contains(FsFlags::ST_NOSUID));
     if let Ok(meta) = found.file.metadata() {
         let mode = meta.mode();

@@ -9,7 +9,7 @@ use crate::inspect::facts::NamedPaths;
 use crate::inspect::source::{KINDS, ReloadSources};
 use crate::plan::exec_failure::{ExecFailure, FilePermissions};
 use crate::plan::facts::{
-    Access, ClosedScript, EnvLookup, Executable, FileOwner, NamedFiles, PathEntry, PathFact, PathKind, ProgramFact,
+    Access, EnvLookup, Executable, FileOwner, NamedFiles, PathEntry, PathFact, PathKind, ProgramFact, RestrictedScript,
     SearchPath,
 };
 use crate::sys::exec_failure::NATIVE_ARCHITECTURE;
@@ -87,11 +87,11 @@ structs! {
     Tree { path, entries, unreadable }
     NamedPaths { files, paths }
     NamedFiles {
-        programs, auxiliary_programs, candidates, interpreters, by_env, executables, closed_scripts, resolved, file_owners, search,
+        programs, auxiliary_programs, candidates, interpreters, by_env, executables, restricted_scripts, resolved, file_owners, search,
     }
-    ClosedScript { argv, interpreter }
+    RestrictedScript { argv, interpreter }
     EnvLookup { name, found }
-    Executable { closed, file, capabilities, setuid, setgid }
+    Executable { restricted, file, capabilities, setuid, setgid }
     FilePermissions { path, uid, gid, mode }
     FileOwner { path, uid, gid, unmapped, mode, directory, has_acl, read_only }
     SearchPath { container, default, declared }
@@ -108,7 +108,7 @@ enums! {
         Refused { program, why }, NotFound, Unknown(path),
     }
     ExecFailure {
-        Missing, DanglingLink(target), NotADirectory(place), ClosedDirectory(seen), Directory, NotAFile,
+        Missing, DanglingLink(target), NotADirectory(place), UnsearchableDirectory(seen), Directory, NotAFile,
         NoExecuteBit(seen), NotForThisUser(seen), NoExecMount, Empty, NoShebang, EmptyShebang,
         Architecture { built_for, here }, UnknownFormat, Needs { path, why }, FileCapabilities { wants, missing },
         TooLong { longest, length, all }, Busy, Loop, NameTooLong, TooManyProcesses, TooManyFiles, OutOfMemory,
@@ -173,8 +173,8 @@ mod tests {
         let entry = PathEntry { path: path.clone(), file_owners: vec![owner.clone()], end: path.clone() };
         let capabilities = CapSet(u64::MAX);
         let executable =
-            Executable { closed: vec![seen], file: path.clone(), capabilities, setuid: Some(uid), setgid: None };
-        let closed = ClosedScript { argv: vec![bytes(b"/bin/sh"), bytes(b"-\xff")], interpreter: refused.clone() };
+            Executable { restricted: vec![seen], file: path.clone(), capabilities, setuid: Some(uid), setgid: None };
+        let script = RestrictedScript { argv: vec![bytes(b"/bin/sh"), bytes(b"-\xff")], interpreter: refused.clone() };
         let found = PathFact::Found { kind: PathKind::Link, uid, gid, mode, read_only: true };
         let files = NamedFiles {
             programs: BTreeMap::from([("web".to_owned(), refused.clone()), ("db".to_owned(), ProgramFact::NotFound)]),
@@ -189,7 +189,7 @@ mod tests {
             )]),
             interpreters: BTreeMap::from([(path.clone(), vec![path.clone(), PathBuf::new()])]),
             executables: BTreeMap::from([(path.clone(), executable)]),
-            closed_scripts: BTreeMap::from([(path.clone(), closed)]),
+            restricted_scripts: BTreeMap::from([(path.clone(), script)]),
             resolved: BTreeMap::from([(path.clone(), vec![path.clone()])]),
             file_owners: BTreeMap::from([(path.clone(), vec![owner])]),
             search: SearchPath {

@@ -36,7 +36,7 @@ impl Executor<'_> {
         }
     }
 
-    /// Returns the arguments that run a closed script, and the result of looking up its interpreter.
+    /// Returns the arguments that run a restricted script, and the result of looking up its interpreter.
     fn by_interpreter(
         &self,
         key: &str,
@@ -45,8 +45,8 @@ impl Executor<'_> {
         notes: &mut Notes,
     ) -> Option<(Vec<OsString>, ProgramFact)> {
         let service = self.service.filter(|service| service.s6.is_some())?;
-        let path = fact.filter(|fact| self.is_closed_script(fact))?.path()?;
-        let script = self.facts.named.closed_scripts.get(path)?;
+        let path = fact.filter(|fact| self.is_restricted_script(fact))?.path()?;
+        let script = self.facts.named.restricted_scripts.get(path)?;
         let arguments = match command {
             Command::Argv(argv) => argv.get(1..)?.to_vec(),
             // A finish script gets arguments of its own.
@@ -66,13 +66,13 @@ impl Executor<'_> {
     }
 
     /// Whether the service's user may read this and not execute it.
-    fn is_closed_script(&self, fact: &ProgramFact) -> bool {
+    fn is_restricted_script(&self, fact: &ProgramFact) -> bool {
         match fact {
             ProgramFact::NotExecutable(path) => self.may_read(path),
             // Access was checked by the kernel as this user, who could read its first line.
             ProgramFact::Refused { why: ExecFailure::NotForThisUser(_), .. } => true,
-            ProgramFact::Found(path) if self.switch_ability == SwitchAbility::Root => self.is_closed_itself(path),
-            ProgramFact::Unknown(path) => self.is_closed_itself(path),
+            ProgramFact::Found(path) if self.switch_ability == SwitchAbility::Root => self.is_restricted_itself(path),
+            ProgramFact::Unknown(path) => self.is_restricted_itself(path),
             ProgramFact::Found(_)
             | ProgramFact::NoExec(_)
             | ProgramFact::NoInterpreter { .. }
@@ -81,15 +81,15 @@ impl Executor<'_> {
         }
     }
 
-    fn is_closed_itself(&self, path: &Path) -> bool {
-        let closed = self.facts.named.executables.get(path).into_iter().flat_map(|it| &it.closed);
-        let mut itself = closed.filter(|seen| seen.path == path);
+    fn is_restricted_itself(&self, path: &Path) -> bool {
+        let restricted = self.facts.named.executables.get(path).into_iter().flat_map(|it| &it.restricted);
+        let mut itself = restricted.filter(|seen| seen.path == path);
         itself.any(|seen| self.lacks(Permission::Execute, seen, path)) && self.may_read(path)
     }
 
     fn may_read(&self, path: &Path) -> bool {
-        let closed = self.facts.named.executables.get(path).into_iter().flat_map(|it| &it.closed);
-        let mut itself = closed.filter(|seen| seen.path == path);
+        let restricted = self.facts.named.executables.get(path).into_iter().flat_map(|it| &it.restricted);
+        let mut itself = restricted.filter(|seen| seen.path == path);
         self.switch_ability == SwitchAbility::User || !itself.any(|seen| self.lacks(Permission::Read, seen, path))
     }
 }
