@@ -112,7 +112,7 @@ impl Sources {
 #[derive(Clone, Debug, Default)]
 pub struct S6Sources {
     /// Those by which such an image is recognised, as far as they exist: `s6-overlay`, `cont-init.d`.
-    pub marks: Vec<PathBuf>,
+    pub identifying_directories: Vec<PathBuf>,
     /// `s6-overlay/s6-rc.d`: definitions of services and bundles.
     pub definitions: Tree,
     /// `s6-overlay/user-bundles.d`: more of them, which are only read if the others do not contain `user`.

@@ -27,7 +27,7 @@ pub fn empty_sources() -> SourcesBuilder {
 pub fn s6_image() -> SourcesBuilder {
     let mut sources = empty_sources();
     let tree = |path: &str| Tree { path: PathBuf::from(path), ..Tree::default() };
-    sources.0.s6.marks.push(PathBuf::from("/etc/s6-overlay"));
+    sources.0.s6.identifying_directories.push(PathBuf::from("/etc/s6-overlay"));
     sources.0.s6.definitions = tree(DEFINITIONS);
     sources.0.s6.user_bundles = tree(USER_BUNDLES);
     sources

@@ -26,17 +26,21 @@ pub struct Image {
 impl Image {
     /// Returns the image, if it is one: by its directories, or by the container file.
     pub fn recognise(sources: &Sources, container: &Container, notices: &mut Vec<String>) -> Option<Self> {
-        let marks: Vec<_> = sources.s6.marks.iter().map(shown).collect();
+        let identifying_directories: Vec<_> = sources.s6.identifying_directories.iter().map(shown).collect();
         match container.s6 {
             Some(false) => {
-                if !marks.is_empty() {
-                    let (marks, verb) = (marks.join(", "), if marks.len() == 1 { "is" } else { "are" });
-                    notices.push(format!("{marks} {verb} not read: `s6 = false` in the container file"));
+                if !identifying_directories.is_empty() {
+                    let (identifying_directories, verb) = (
+                        identifying_directories.join(", "),
+                        if identifying_directories.len() == 1 { "is" } else { "are" },
+                    );
+                    notices
+                        .push(format!("{identifying_directories} {verb} not read: `s6 = false` in the container file"));
                 }
                 None
             }
             Some(true) => Some(Self::of(sources, container, notices)),
-            None => (!marks.is_empty()).then(|| Self::of(sources, container, notices)),
+            None => (!identifying_directories.is_empty()).then(|| Self::of(sources, container, notices)),
         }
     }
 

@@ -1,5 +1,5 @@
 //! `%(name)s` of supervisord's values, and the arguments of its commands (Python's shlex). A variable of the environment is only
-//! known where the container runs, so it stays a mark in the text. Text in, text and arguments out.
+//! known where the container runs, so it stays a placeholder in the text. Text in, text and arguments out.
 
 use std::collections::BTreeMap;
 

@@ -46,7 +46,7 @@ impl<'s> SectionReader<'s> {
         self.problems.push(Problem::new(at.clone(), what, fix));
     }
 
-    /// Returns a value with its names replaced; variables stay marks in it.
+    /// Returns a value with its names replaced; variables stay placeholders in it.
     pub fn expanded(&mut self, key: &str) -> Option<String> {
         let IniValue { value, at, .. } = self.section.get(key)?;
         match expand::expand(value, &self.names) {

@@ -11,7 +11,7 @@ use crate::config::{Content, S6Sources};
 /// What such an image may have beside its services tree.
 pub const DIRECTORIES: [&str; 5] = ["s6-overlay", "cont-init.d", "cont-finish.d", "fix-attrs.d", "cont-profile.d"];
 /// Those by which it is recognised.
-const MARKS: [&str; 2] = ["s6-overlay", "cont-init.d"];
+const IDENTIFYING_DIRECTORIES: [&str; 2] = ["s6-overlay", "cont-init.d"];
 /// Services and scripts of the user of a LinuxServer image.
 const CUSTOM: [&str; 2] = ["/custom-services.d", "/custom-cont-init.d"];
 
@@ -43,7 +43,7 @@ fn has_linuxserver_account() -> bool {
 
 /// Returns whether a directory, such as `/etc`, is that of such an image.
 pub(super) fn is_image(directory: &Path) -> bool {
-    MARKS.iter().any(|mark| directory.join(mark).is_dir())
+    IDENTIFYING_DIRECTORIES.iter().any(|name| directory.join(name).is_dir())
 }
 
 /// Returns the directory of the profile that the environment names, as s6-overlay forms it.
@@ -67,15 +67,21 @@ impl S6Paths {
 
     /// Reads all of it.
     pub(super) fn read(&self) -> S6Sources {
-        let marks = MARKS.iter().map(|mark| self.beside.join(mark)).filter(|path| path.is_dir()).collect::<Vec<_>>();
+        let identifying_directories = IDENTIFYING_DIRECTORIES
+            .iter()
+            .map(|name| self.beside.join(name))
+            .filter(|path| path.is_dir())
+            .collect::<Vec<_>>();
         let tree = |path: &str| read_tree(&self.etc.join(path), false);
         let [services, scripts] = match &self.custom {
             Some(paths) => paths.each_ref().map(|path| read_tree(path, false)),
             None => Default::default(),
         };
         S6Sources {
-            has_linuxserver_account: self.custom.is_some() && !marks.is_empty() && has_linuxserver_account(),
-            marks,
+            has_linuxserver_account: self.custom.is_some()
+                && !identifying_directories.is_empty()
+                && has_linuxserver_account(),
+            identifying_directories,
             definitions: tree("s6-overlay/s6-rc.d"),
             user_bundles: read_tree(&self.user_bundles, false),
             init_scripts: tree("cont-init.d"),

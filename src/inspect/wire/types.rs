@@ -81,7 +81,7 @@ structs! {
     CapSet { 0 }
     ReloadSources { untrusted, container, trees, s6 }
     S6Sources {
-        marks, definitions, user_bundles, init_scripts, finish_scripts, fix_attrs, has_linuxserver_account,
+        identifying_directories, definitions, user_bundles, init_scripts, finish_scripts, fix_attrs, has_linuxserver_account,
         custom_scripts, custom_services,
     }
     Tree { path, entries, unreadable }
@@ -143,7 +143,7 @@ mod tests {
                 Tree { path: "/u".into(), entries: BTreeMap::new(), unreadable: Some("gone".to_owned()) },
             ],
             s6: S6Sources {
-                marks: vec!["/etc/s6-overlay".into()],
+                identifying_directories: vec!["/etc/s6-overlay".into()],
                 definitions: Tree { path: "/d".into(), ..Tree::default() },
                 user_bundles: Tree { unreadable: Some(String::new()), ..Tree::default() },
                 init_scripts: Tree { path: "/i".into(), ..Tree::default() },

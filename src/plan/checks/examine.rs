@@ -219,7 +219,7 @@ fn stop(budget: Duration) -> String {
     }
     let enough = budget.as_secs().saturating_add(2);
     format!(
-        "{all}; the runtime must be as patient: `docker run --stop-timeout {enough}`, compose `stop_grace_period: {enough}s`, \
+        "{all}; the runtime must wait as long: `docker run --stop-timeout {enough}`, compose `stop_grace_period: {enough}s`, \
          kubernetes `terminationGracePeriodSeconds: {enough}`"
     )
 }

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_has_a_mark_that_no_other_has_and_that_covers_what_is_nested_in_it() {
+    fn a_run_has_a_tag_that_no_other_has_and_that_covers_what_is_nested_in_it() {
         let mut outer = tags(OUR_LIMIT, PER_RUN);
         let (first, second) = (outer.next_tag(), outer.next_tag());
         assert!(first.covers(first.limit) && !first.covers(second.limit) && !second.covers(first.limit));
