@@ -46,7 +46,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
     notice_log(name, &log, &dependencies, &mut notices);
     let every = every(table, report);
     let calendar = calendar(table, report);
-    let comes_again = every.is_some() || table.get("at").is_some();
+    let runs_again = every.is_some() || table.get("at").is_some();
     let flag = |key: &str, default: bool, report: &mut FileReport<'_>| {
         table.get(key).and_then(|field| field.boolean(report)).unwrap_or(default)
     };
@@ -69,7 +69,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
         environment_file: table.get("environment_file").and_then(|field| paths::absolute(&field, report)),
         restart: service_parts::restart(table, kind, report),
         success_codes: service_parts::success_codes(table, report),
-        essential: flag("essential", kind == Kind::Oneshot && !comes_again && enabled, report),
+        essential: flag("essential", kind == Kind::Oneshot && !runs_again && enabled, report),
         ready: probe_toml::ready(table, &service_keys::READY, kind, report),
         stop: service_parts::stop(stop.as_ref(), report),
         finish: table.get("finish").and_then(|field| {
