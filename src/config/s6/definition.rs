@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use super::files::{self, ServiceDir};
 use super::format::{DirectoryFormat, START_INTERVAL};
 use super::table::{self, ItemScope, Row, Treatment};
-use super::{pipes, slips};
+use super::{misspelt_files, pipes};
 use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
 use crate::config::quote::quoted;
 use crate::config::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Reload, Restart, RestartPolicy, Service};
@@ -86,7 +86,7 @@ impl Reader<'_> {
         let (kind, sure) = self.kind();
         self.look_up(kind);
         let unsupported = UNSUPPORTED.iter().chain(&DEFINITIONS_ONLY).map(|(name, _)| *name);
-        self.notices.extend(slips::notices(self.name, self.dir.names(), unsupported));
+        self.notices.extend(misspelt_files::notices(self.name, self.dir.names(), unsupported));
         let mut dependencies = self.dependencies();
         let mut service = self.defaults(kind);
         service.essential |= self.format == DirectoryFormat::Servicedir && self.dir.has("flag-essential");

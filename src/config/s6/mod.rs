@@ -2,7 +2,6 @@
 //! (DESIGN §10). Bytes in; must not know the machine.
 
 mod bundles;
-mod concerned;
 mod custom_services;
 mod definition;
 mod definitions;
@@ -11,19 +10,20 @@ mod fix_attrs;
 mod format;
 mod image;
 mod loader;
+mod misspelt_files;
 mod pipes;
 mod reachable;
 mod scripts;
-mod slips;
 pub mod table;
+mod table_notices;
 
 pub use bundles::Bundles;
-pub use concerned::{honoured, notices as ignored_notices, variables as ignored_variables};
 pub use definition::{is_service_directory, read as read_directory};
 pub use files::{ServiceDir, is_read_directory};
 pub use format::DirectoryFormat;
 pub use image::Image;
 pub use loader::read as read_image;
+pub use misspelt_files::beside_toml;
 pub use pipes::logger;
 pub use reachable::stop_unreachable;
-pub use slips::beside_toml;
+pub use table_notices::{honoured, notices as ignored_notices, variables as ignored_variables};
