@@ -165,7 +165,7 @@ impl Reader<'_> {
         Service {
             at: Place::file(self.dir.path(file)),
             kind,
-            directory: (kind == Kind::Longrun || !self.is_definition()).then(|| self.dir.working_directory()),
+            directory: (kind == Kind::Longrun || !self.is_definition()).then(|| self.dir.directory()),
             restart: Restart { policy, delay: START_INTERVAL, max_delay: START_INTERVAL, limit: None },
             essential: kind == Kind::Oneshot,
             ..Service::plain(self.name.clone(), Command::Nothing)

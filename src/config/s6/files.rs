@@ -39,13 +39,8 @@ impl<'c> ServiceDir<'c> {
         self.path.join(name)
     }
 
-    /// Returns the path of the directory itself.
-    pub fn itself(&self) -> PathBuf {
-        self.path.clone()
-    }
-
-    /// Returns the working directory of its programs.
-    pub fn working_directory(&self) -> PathBuf {
+    /// Returns the path of the directory, which is the working directory of its programs.
+    pub fn directory(&self) -> PathBuf {
         self.path.clone()
     }
 
