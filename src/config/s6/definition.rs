@@ -83,8 +83,8 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     fn service(&mut self) -> (Service, Vec<Dependency>) {
-        let (kind, sure) = self.kind();
-        self.look_up(kind);
+        let (kind, is_certain) = self.kind();
+        self.note_rows(kind);
         let unsupported = UNSUPPORTED.iter().chain(&DEFINITIONS_ONLY).map(|(name, _)| *name);
         self.notices.extend(misspelt_files::notices(self.name, self.dir.names(), unsupported));
         let mut dependencies = self.dependencies();
@@ -97,7 +97,7 @@ impl Reader<'_> {
                 dependencies.extend(pipes::dependencies(self.name, &mut self.dir, self.format, &mut self.notices));
             }
             // With an invalid `type` no file is reported as missing.
-            Kind::Oneshot if sure => self.oneshot(&mut service),
+            Kind::Oneshot if is_certain => self.oneshot(&mut service),
             Kind::Oneshot => {}
         }
         (service, dependencies)
@@ -108,7 +108,7 @@ impl Reader<'_> {
     }
 
     /// Notes the rows of the table that its files are about.
-    fn look_up(&mut self, kind: Kind) {
+    fn note_rows(&mut self, kind: Kind) {
         let scope = match (self.format, kind) {
             (DirectoryFormat::Servicedir, kind) => return self.refuse_unsupported(kind),
             (DirectoryFormat::LegacyServicedir, _) => ItemScope::Legacy,
@@ -255,10 +255,10 @@ impl Reader<'_> {
             let path = self.dir.path(file);
             self.notices.push(format!("{}: {} has no effect on a oneshot", self.name, shown(&path)));
         }
-        if let Some(command) = self.line("up") {
+        if let Some(command) = self.execline_command("up") {
             service.command = command;
         }
-        service.stop_command = self.line("down").filter(|command| *command != Command::Nothing);
+        service.stop_command = self.execline_command("down").filter(|command| *command != Command::Nothing);
         service.timeout = self.dir.millis("timeout-up").flatten();
         service.stop.timeout = self.dir.millis("timeout-down").flatten();
     }
@@ -278,7 +278,7 @@ impl Reader<'_> {
     }
 
     /// `up` or `down`: the text of an execline script, for s6-rc; a script of another interpreter is executed as one.
-    fn line(&mut self, name: &str) -> Option<Command> {
+    fn execline_command(&mut self, name: &str) -> Option<Command> {
         let dir = &mut self.dir;
         match dir.entry(name)? {
             Content::File { bytes, .. } if shebang::is_script(bytes) && !files::is_execline(bytes) => {
