@@ -1,6 +1,6 @@
 //! [`EventLoop`]: events in, actions out, until the engine says exit. One thread, one waiter, one deadline (DESIGN §11). Must not
 //! know what an event means: it routes each to the module that handles it. Those modules add `impl EventLoop` blocks:
-//! `control_handler`, `detached`, `reload`, `service_probes`, `signals_received`, `teardown`.
+//! `control_handler`, `detached`, `reload`, `signals_received`, `teardown`.
 //!
 //! Nothing in here is fatal: what goes wrong comes back to the engine as an event or is logged.
 #![allow(clippy::disallowed_methods)] // the engine's clock
@@ -204,6 +204,21 @@ impl<'a> EventLoop<'a> {
             *ready = *ready && self.processes.logs.read_and_write(output);
         }
         None
+    }
+
+    /// Returns the next time at which the loop has something to do without an event.
+    fn next_deadline(&self) -> Option<Instant> {
+        let engine = self.supervisor.deadline().map(|EngineTime(after)| self.started_at + after);
+        let leftovers = self.processes.next_check().into_iter().chain(self.processes.process_table.scores_due());
+        let others = self
+            .processes
+            .probes
+            .deadline()
+            .into_iter()
+            .chain(self.processes.logs.deadline())
+            .chain(self.control_handler.deadline())
+            .chain(self.processes.config_reader.deadline());
+        engine.into_iter().chain(leftovers).chain(others).min()
     }
 
     /// Answers callers, each after the events before it were processed.

@@ -6,31 +6,13 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::event_loop::EventLoop;
 use super::probe::{ProbeOwner, ProbeStartError};
 use super::process_manager::ProcessManager;
 use super::service_entry::Descriptors;
 use crate::config::probe::{PROBE_TIMEOUT, Probe};
 use crate::config::service::{Kind, Ready, Service};
 use crate::config::units::show_duration;
-use crate::supervise::{EngineTime, Event, Id, ProbePurpose, ProbeResult, SpawnError, SpawnStep};
-
-impl EventLoop<'_> {
-    /// Returns the next time at which the loop has something to do without an event.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let engine = self.supervisor.deadline().map(|EngineTime(after)| self.started_at + after);
-        let leftovers = self.processes.next_check().into_iter().chain(self.processes.process_table.scores_due());
-        let others = self
-            .processes
-            .probes
-            .deadline()
-            .into_iter()
-            .chain(self.processes.logs.deadline())
-            .chain(self.control_handler.deadline())
-            .chain(self.processes.config_reader.deadline());
-        engine.into_iter().chain(leftovers).chain(others).min()
-    }
-}
+use crate::supervise::{Event, Id, ProbePurpose, ProbeResult, SpawnError, SpawnStep};
 
 impl ProcessManager {
     /// Starts a probe. One that cannot be started counts as failed: the engine starts the next one in its time.
