@@ -78,8 +78,8 @@ impl Journal {
     }
 
     /// Records that a probe is started.
-    pub fn record_probe(&mut self, id: Id, kind: ProbePurpose, now: EngineTime) {
-        if let ProbePurpose::WaitFor(at) = kind {
+    pub fn record_probe(&mut self, id: Id, purpose: ProbePurpose, now: EngineTime) {
+        if let ProbePurpose::WaitFor(at) = purpose {
             self.wait_for_index.insert(id, at);
             self.record_first(id, |moments| &mut moments.wait_for, now);
         }

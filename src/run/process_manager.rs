@@ -48,7 +48,7 @@ pub struct ProcessManager {
     /// Probes that are running.
     pub probes: Probes<ProbeOwner>,
     /// Results of reload commands that callers requested.
-    pub command_results: Vec<(Id, ProbeResult)>,
+    pub reload_results: Vec<(Id, ProbeResult)>,
     /// Services that run at times of the day.
     pub calendars: Calendars,
     /// Kills by the OOM killer.
@@ -76,7 +76,7 @@ impl ProcessManager {
         Ok(Self {
             calendars,
             probes: Probes::new()?,
-            command_results: Vec::new(),
+            reload_results: Vec::new(),
             logs: Logs::new(entries.iter().map(|entry| entry.route(&context)))?,
             records: ServiceRecords::new(entries, sockets, &mut fd_watcher)?,
             context,

@@ -164,8 +164,8 @@ impl ProcessManager {
             self.calendars.put(id, &entry.plan.name, None, &mut self.fd_watcher);
             self.remove_s6_directory(&entry);
         }
-        self.probes.cancel(ProbeOwner::Caller(id));
-        self.command_results.push((id, ProbeResult::Fail("a reload has left it out".to_owned())));
+        self.probes.cancel(ProbeOwner::ReloadCommand(id));
+        self.reload_results.push((id, ProbeResult::Fail("a reload has left it out".to_owned())));
         self.records.remove(id, &mut self.fd_watcher);
     }
 

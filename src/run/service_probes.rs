@@ -16,15 +16,15 @@ use crate::supervise::{Event, Id, ProbePurpose, ProbeResult, SpawnError, SpawnSt
 
 impl ProcessManager {
     /// Starts a probe. One that cannot be started counts as failed: the engine starts the next one in its time.
-    pub fn start_probe(&mut self, id: Id, kind: ProbePurpose, now: Instant, events: &mut VecDeque<Event>) {
-        if let Err(why) = self.try_start_probe(id, kind, now) {
+    pub fn start_probe(&mut self, id: Id, purpose: ProbePurpose, now: Instant, events: &mut VecDeque<Event>) {
+        if let Err(why) = self.try_start_probe(id, purpose, now) {
             events.push_back(Event::ProbeResult { id, result: ProbeResult::Fail(why.to_string()) });
         }
     }
 
-    fn try_start_probe(&mut self, id: Id, kind: ProbePurpose, now: Instant) -> Result<(), ProbeStartError> {
+    fn try_start_probe(&mut self, id: Id, purpose: ProbePurpose, now: Instant) -> Result<(), ProbeStartError> {
         let entry = self.records.entry(id).ok_or(ProbeStartError::NothingToProbe)?;
-        let (probe, timeout) = probe_of(&entry.service, kind).ok_or(ProbeStartError::NothingToProbe)?;
+        let (probe, timeout) = probe_of(&entry.service, purpose).ok_or(ProbeStartError::NothingToProbe)?;
         let launch = entry.command(&self.context, Descriptors::default(), self.file_of_run(id)?)?;
         self.probes.start(ProbeOwner::Engine(id), probe, timeout, now, launch)?;
         Ok(())
@@ -46,15 +46,15 @@ impl ProcessManager {
     pub fn probe_finished(&mut self, owner: ProbeOwner, result: ProbeResult, events: &mut VecDeque<Event>) {
         match owner {
             ProbeOwner::Engine(id) => events.push_back(Event::ProbeResult { id, result }),
-            ProbeOwner::Caller(id) => self.command_results.push((id, result)),
+            ProbeOwner::ReloadCommand(id) => self.reload_results.push((id, result)),
         }
     }
 
-    /// Starts a reload command as a service; its result is added to `command_results`.
+    /// Starts a reload command as a service; its result is added to `reload_results`.
     ///
     /// # Errors
     /// When no process can be forked, or the previous command still runs.
-    pub fn start_command(
+    pub fn start_reload_command(
         &mut self,
         id: Id,
         words: &[OsString],
@@ -64,7 +64,7 @@ impl ProcessManager {
         let unknown = || SpawnError::new(SpawnStep::FindService, Errno::EINVAL as i32);
         let (entry, file) = (self.records.entry(id).ok_or_else(unknown)?, self.file_of_run(id)?);
         let launch = entry.command(&self.context, Descriptors::default(), file)?;
-        self.probes.start(ProbeOwner::Caller(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;
+        self.probes.start(ProbeOwner::ReloadCommand(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;
         Ok(())
     }
 
@@ -81,8 +81,8 @@ impl ProcessManager {
     }
 }
 
-fn probe_of(service: &Service, kind: ProbePurpose) -> Option<(&Probe, Duration)> {
-    match kind {
+fn probe_of(service: &Service, purpose: ProbePurpose) -> Option<(&Probe, Duration)> {
+    match purpose {
         ProbePurpose::WaitFor(at) => service.wait_for.get(at).map(|probe| (probe, PROBE_TIMEOUT)),
         ProbePurpose::Ready => match &service.ready {
             Ready::Probe { probe, .. } => Some((probe, PROBE_TIMEOUT)),

@@ -100,11 +100,11 @@ impl EventLoop<'_> {
     pub(super) fn check_waiters(&mut self) {
         let now = Instant::now();
         let due = self.control_handler.waiters.iter().any(|waiter| waiter.due().is_some_and(|due| due <= now));
-        if !due && !self.control_handler.changed && self.processes.command_results.is_empty() {
+        if !due && !self.control_handler.changed && self.processes.reload_results.is_empty() {
             return;
         }
         self.control_handler.changed = false;
-        let command_results = std::mem::take(&mut self.processes.command_results);
+        let reload_results = std::mem::take(&mut self.processes.reload_results);
         for mut waiter in std::mem::take(&mut self.control_handler.waiters) {
             if waiter.pending.is_gone() {
                 continue;
@@ -139,7 +139,7 @@ impl EventLoop<'_> {
                     }
                 }
                 WaitFor::Reload { ids, results } => {
-                    for (id, response) in command_results.iter().filter(|(id, _)| ids.contains(id)) {
+                    for (id, response) in reload_results.iter().filter(|(id, _)| ids.contains(id)) {
                         results
                             .entry(*id)
                             .or_insert_with(|| reloaded(self.control_handler.service_index.name(*id), response));

@@ -77,11 +77,13 @@ impl EventLoop<'_> {
                 Ok(()) => Ok(Some(format!("sent {signal}"))),
                 Err(errno) => Err(format!("cannot send {signal}: {}", kill_report::refusal(errno))),
             },
-            Reload::Command(words) => match self.processes.start_command(id, words, RELOAD_TIMEOUT, Instant::now()) {
-                Ok(()) => Ok(None),
-                Err(ProbeStartError::InProgress) => Err("the reload before it is not over".to_owned()),
-                Err(why @ (ProbeStartError::NothingToProbe | ProbeStartError::Spawn(_))) => Err(why.to_string()),
-            },
+            Reload::Command(words) => {
+                match self.processes.start_reload_command(id, words, RELOAD_TIMEOUT, Instant::now()) {
+                    Ok(()) => Ok(None),
+                    Err(ProbeStartError::InProgress) => Err("the reload before it is not over".to_owned()),
+                    Err(why @ (ProbeStartError::NothingToProbe | ProbeStartError::Spawn(_))) => Err(why.to_string()),
+                }
+            }
         }
     }
 

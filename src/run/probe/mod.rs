@@ -50,7 +50,7 @@ pub enum ProbeOwner {
     /// The engine.
     Engine(Id),
     /// A caller of the control socket, for the service's reload command.
-    Caller(Id),
+    ReloadCommand(Id),
 }
 
 /// The running probes.
