@@ -279,7 +279,7 @@ impl<'a> EventLoop<'a> {
                     self.control_handler.journal.record(&report, self.now());
                     if let Report::Stopping { reason } = &report {
                         self.stop_reason = reason.clone();
-                        self.stop_deadline();
+                        self.arm_stop_deadline();
                     }
                     if let Report::CannotStart { id, why } = &report
                         && let Some(record) = self.processes.records.get_mut(*id)

@@ -115,12 +115,12 @@ impl EventLoop<'_> {
 
     /// Returns the stop deadline less the time that is kept for later steps.
     fn deadline_before(&mut self, kept: impl Fn(StopShares) -> Duration) -> Instant {
-        let (end, kept) = (self.stop_deadline(), kept(StopShares::of(self.stop_timeout)));
+        let (end, kept) = (self.arm_stop_deadline(), kept(StopShares::of(self.stop_timeout)));
         end.checked_sub(kept).unwrap_or(end)
     }
 
-    /// Returns the deadline of the whole stop, which begins with the first call.
-    pub(super) fn stop_deadline(&mut self) -> Instant {
+    /// Sets the deadline of the whole stop at the first call; returns it.
+    pub(super) fn arm_stop_deadline(&mut self) -> Instant {
         *self.stop_deadline.get_or_insert_with(|| Instant::now() + self.stop_timeout)
     }
 }
