@@ -66,33 +66,33 @@ impl Environment {
         if service.s6.is_some() {
             return self.of_s6(service, plan);
         }
-        let mut before = if service.clear_environment { BTreeMap::new() } else { self.all.clone() };
+        let mut inherited = if service.clear_environment { BTreeMap::new() } else { self.all.clone() };
         // What it does not ask for is as the container's own variables are.
         let secrets = || plan.secrets.iter().filter_map(|name| Some((name.into(), self.secrets.get(name)?.to_owned())));
         if service.secrets.is_none() {
-            before.extend(secrets());
+            inherited.extend(secrets());
         }
         if let Inherited::Safe { path } = &plan.inherited {
-            before.retain(|name, value| !names_code(name, value));
-            before.insert("PATH".into(), path.clone());
+            inherited.retain(|name, value| !names_code(name, value));
+            inherited.insert("PATH".into(), path.clone());
         }
         if service.secrets.is_some() {
-            before.extend(secrets());
+            inherited.extend(secrets());
         }
-        before.insert("HOME".into(), plan.home.clone().into());
-        before.insert("USER".into(), plan.user.clone().into());
-        before.insert("LOGNAME".into(), plan.user.clone().into());
-        before.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
-        Variables { before, own: own(service) }
+        inherited.insert("HOME".into(), plan.home.clone().into());
+        inherited.insert("USER".into(), plan.user.clone().into());
+        inherited.insert("LOGNAME".into(), plan.user.clone().into());
+        inherited.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
+        Variables { inherited, own: own(service) }
     }
 
     /// Returns the same for a service of s6-overlay: PATH, or everything, and nothing of ours (FIELD §2.2).
     fn of_s6(&self, service: &Service, plan: &ServicePlan) -> Variables {
-        let mut before = self.of_s6.clone();
+        let mut inherited = self.of_s6.clone();
         if let Inherited::Safe { path } = &plan.inherited {
-            before.insert("PATH".into(), path.clone());
+            inherited.insert("PATH".into(), path.clone());
         }
-        Variables { before, own: own(service) }
+        Variables { inherited, own: own(service) }
     }
 }
 
@@ -104,7 +104,7 @@ fn own(service: &Service) -> BTreeMap<OsString, OsString> {
 #[derive(Clone, Debug, Default)]
 pub struct Variables {
     /// The container's, and its user's.
-    pub before: BTreeMap<OsString, OsString>,
+    pub inherited: BTreeMap<OsString, OsString>,
     /// Its own, which win.
     pub own: BTreeMap<OsString, OsString>,
 }
@@ -112,7 +112,7 @@ pub struct Variables {
 impl Variables {
     /// Returns all of them, with those that were read from a file.
     pub fn with_file(self, file: Vec<Assignment>) -> BTreeMap<OsString, OsString> {
-        let mut all = self.before;
+        let mut all = self.inherited;
         all.extend(file);
         all.extend(self.own);
         all

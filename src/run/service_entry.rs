@@ -276,20 +276,20 @@ impl ServiceEntry {
         file: EnvironmentFileState,
     ) -> Result<Launch, SpawnError> {
         let service = &self.service;
-        let Variables { before, own } = self.variables(context);
+        let Variables { inherited, own } = self.variables(context);
         let (env, file) = match (self.service.environment_file.as_deref(), file) {
             (Some(path), EnvironmentFileState::Unread(copy)) => {
                 let writers = self.plan.file_writers;
-                let file = EnvironmentFile { path: path.to_owned(), writers, before: before.len(), copy };
-                let (before, own) = (environment::as_c_strings(&before), environment::as_c_strings(&own));
-                ([before.map_err(nul)?, own.map_err(nul)?].concat(), Some(file))
+                let file = EnvironmentFile { path: path.to_owned(), writers, before: inherited.len(), copy };
+                let (inherited, own) = (environment::as_c_strings(&inherited), environment::as_c_strings(&own));
+                ([inherited.map_err(nul)?, own.map_err(nul)?].concat(), Some(file))
             }
             (Some(_), EnvironmentFileState::Read(bytes)) => {
-                let all = Variables { before, own }.with_file(file::variables(&bytes));
+                let all = Variables { inherited, own }.with_file(file::variables(&bytes));
                 (environment::as_c_strings(&all).map_err(nul)?, None)
             }
             (None, EnvironmentFileState::Read(_) | EnvironmentFileState::Unread(_)) => {
-                let all = Variables { before, own }.with_file(Vec::new());
+                let all = Variables { inherited, own }.with_file(Vec::new());
                 (environment::as_c_strings(&all).map_err(nul)?, None)
             }
         };
