@@ -105,8 +105,9 @@ impl BootContext {
         if self.plan.prepare.is_empty() {
             return Ok(None);
         }
-        let first: BTreeSet<_> = self.plan.prepare.iter().cloned().collect();
-        let services: Vec<_> = self.config.services.iter().filter(|service| first.contains(&service.name)).collect();
+        let prepare_names: BTreeSet<_> = self.plan.prepare.iter().cloned().collect();
+        let services: Vec<_> =
+            self.config.services.iter().filter(|service| prepare_names.contains(&service.name)).collect();
         let services: Vec<Service> = services.into_iter().cloned().collect();
         let is_script = |service: &Service| service.s6 == Some(S6Origin::InitScript);
         let reads_again = services.iter().any(is_script);
@@ -124,11 +125,11 @@ impl BootContext {
         if result.stop_reason != StopReason::NothingLeft {
             return Ok(Some((result.code, result.output_deadline)));
         }
-        self.prepare_failed = first.difference(&result.done).cloned().collect();
+        self.prepare_failed = prepare_names.difference(&result.done).cloned().collect();
         self.done = result.done;
         self.prepare_moments = result.moments;
         self.open_pipes = result.open_pipes;
-        let first = match reads_again {
+        let previous_plan = match reads_again {
             true => {
                 let previous = self.read_again("after the scripts of cont-init.d")?;
                 if self.plan.privilege.drop != DropLevel::StayRoot {
@@ -140,31 +141,31 @@ impl BootContext {
             }
             false => {
                 self.facts = facts::read(&self.config);
-                let mut second = plan::boot(&self.config, &self.facts)?;
-                locate_all(&mut second, doctor::host_context);
-                self.replace_plan(second, "after the root oneshots")
+                let mut new_plan = plan::boot(&self.config, &self.facts)?;
+                locate_all(&mut new_plan, doctor::host_context);
+                self.replace_plan(new_plan, "after the root oneshots")
             }
         };
         if let Some((why, code)) = plan::main_is_still_missing(&self.plan, &self.facts) {
             tracing::error!("main command: {why}; nothing was started after the root oneshots");
             return Ok(Some((code, result.output_deadline)));
         }
-        self.perform_again(&first, (user, signals), result.output_deadline)
+        self.perform_again(&previous_plan, (user, signals), result.output_deadline)
     }
 
-    /// Does what the present plan says besides the first one. Returns a code and the deadline for the last lines only if a
+    /// Does what the present plan says besides the previous one. Returns a code and the deadline for the last lines only if a
     /// signal ended the boot.
     ///
     /// # Errors
     /// When a required step is refused.
     pub fn perform_again(
         &mut self,
-        first: &BootPlan,
+        previous: &BootPlan,
         (user, signals): (&EffectiveUser, &Signals),
         output_deadline: Instant,
     ) -> Result<Option<(u8, Instant)>, Error> {
         let context = StepContext { user, signals, environment: self.environment.all() };
-        match steps::perform_again(first, &self.plan, context) {
+        match steps::perform_again(previous, &self.plan, context) {
             Ok(secrets) => {
                 self.environment.add_secrets(secrets);
                 Ok(None)
