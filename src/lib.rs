@@ -17,9 +17,10 @@
 //! services, after the drop.
 //!
 //! # Rooms
-//! Imports run downwards only; `tests/architecture.rs` checks it, and that this table has its floors. [`sys`] lies above
-//! [`mod@plan`] and [`supervise`] because it speaks in their plain values ([`supervise::Pid`], [`supervise::Exit`],
-//! [`plan::Credentials`]): the pure rooms define what a process is and whose it is, and name no system call.
+//! A room is a module of the table below, a floor the layer on which it lies. Imports run downwards only;
+//! `tests/architecture.rs` checks it, and that this table has its floors. [`sys`] lies above [`mod@plan`] and [`supervise`]
+//! because it speaks in their plain values ([`supervise::Pid`], [`supervise::Exit`], [`plan::Credentials`]): the pure rooms
+//! define what a process is and whose it is, and name no system call.
 //!
 //! | floor | room | knows | must not know |
 //! |---|---|---|---|
