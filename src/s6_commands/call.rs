@@ -54,13 +54,13 @@ impl Package {
     }
 }
 
-/// How long a command is there.
+/// How long a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
+pub enum Lifetime {
     /// It changes something, or waits for a program that it has started, and goes on with the rest of its words.
-    Passing,
+    Short,
     /// It may run for long by itself: in a list of processes it has its own name.
-    Lasting,
+    Long,
 }
 
 /// A command.
@@ -72,8 +72,8 @@ pub struct HelperCommand {
     pub origin: Package,
     /// What it does, in one line.
     pub summary: &'static str,
-    /// How long it is there.
-    pub presence: Presence,
+    /// How long it runs.
+    pub lifetime: Lifetime,
     /// Does it.
     pub(super) run: fn(Call) -> CommandResult,
 }

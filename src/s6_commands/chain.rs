@@ -13,7 +13,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::stat;
 use nix::unistd::{pipe2, read, write};
 
-use crate::s6_commands::call::{Argument, Call, CommandResult, HelperCommand, Presence, print_error};
+use crate::s6_commands::call::{Argument, Call, CommandResult, HelperCommand, Lifetime, print_error};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
 use crate::sys::exec_chain::{self, Ended, fork_chain};
@@ -116,7 +116,7 @@ impl Call {
     fn find(&self, program: &[u8]) -> Next {
         if program.contains(&b'/') {
             let name = Path::new(OsStr::from_bytes(program)).file_name().unwrap_or_default();
-            return match self.command(name.as_bytes()).filter(|command| command.presence == Presence::Passing) {
+            return match self.command(name.as_bytes()).filter(|command| command.lifetime == Lifetime::Short) {
                 Some(command) if is_this_program(program) == Some(true) => Next::HelperCommand(command),
                 Some(_) | None => Next::Files(vec![program.to_vec()]),
             };
@@ -124,7 +124,7 @@ impl Call {
         let path = self.environment.get(b"PATH").unwrap_or(DEFAULT_PATH);
         let places = path.split(|byte| *byte == b':').filter(|place| !place.is_empty());
         let files: Vec<Argument> = places.map(|place| [place, b"/", program].concat()).collect();
-        if let Some(command) = self.command(program).filter(|command| command.presence == Presence::Passing)
+        if let Some(command) = self.command(program).filter(|command| command.lifetime == Lifetime::Short)
             && files.iter().find_map(|file| is_this_program(file)) == Some(true)
         {
             return Next::HelperCommand(command);

@@ -1,6 +1,6 @@
 //! All commands by name: who is called by which, what `stepdown install-links` makes, and what the documentation lists.
 
-use crate::s6_commands::call::{Call, CommandResult, HelperCommand, Package, Presence};
+use crate::s6_commands::call::{Call, CommandResult, HelperCommand, Lifetime, Package};
 use crate::s6_commands::{
     container_environment, control, envdir, execline_commands, ids, lock, log, lsiown, notify_on_check, utilities,
 };
@@ -35,8 +35,8 @@ pub const COMMANDS: &[HelperCommand] = &[
         notify_on_check::s6_notifyoncheck,
     ),
     command("s6-setlock", Package::S6, "executes a program with a lock on a file", lock::s6_setlock),
-    lasting("s6-log", Package::S6, "writes lines into directories of rotated files", log::s6_log),
-    lasting("logutil-service", Package::S6Overlay, "runs s6-log for a service", log::logutil_service),
+    long_running("s6-log", Package::S6, "writes lines into directories of rotated files", log::s6_log),
+    long_running("logutil-service", Package::S6Overlay, "runs s6-log for a service", log::logutil_service),
     command("execlineb", Package::Execline, "runs an execline script", execline_commands::script::execlineb),
     command("exec", Package::Execline, "executes a program", execline_commands::sequence::exec),
     command("foreground", Package::Execline, "runs a program, then the rest", execline_commands::sequence::foreground),
@@ -53,7 +53,7 @@ pub const COMMANDS: &[HelperCommand] = &[
         execline_commands::sequence::tryexec,
     ),
     command("exit", Package::Execline, "ends with an exit code", execline_commands::sequence::exit),
-    lasting("wait", Package::Execline, "waits for children", execline_commands::wait::wait),
+    long_running("wait", Package::Execline, "waits for children", execline_commands::wait::wait),
     command("if", Package::Execline, "executes the rest if a program succeeds", execline_commands::conditions::if_),
     command("ifelse", Package::Execline, "executes one of two programs", execline_commands::conditions::ifelse),
     command(
@@ -74,7 +74,7 @@ pub const COMMANDS: &[HelperCommand] = &[
         "executes one of several programs, by the pattern that a value matches",
         execline_commands::case::case,
     ),
-    lasting(
+    long_running(
         "trap",
         Package::Execline,
         "runs the rest, and other programs when signals come",
@@ -172,7 +172,7 @@ pub const COMMANDS: &[HelperCommand] = &[
         "executes the rest with a program's output in a variable",
         execline_commands::variables::backtick,
     ),
-    lasting(
+    long_running(
         "withstdinas",
         Package::Execline,
         "executes the rest with standard input in a variable",
@@ -214,29 +214,34 @@ pub const COMMANDS: &[HelperCommand] = &[
         "executes the rest with a text at a descriptor",
         execline_commands::pipes::heredoc,
     ),
-    lasting("forx", Package::Execline, "runs the rest once for each word", execline_commands::loops::forx),
-    lasting(
+    long_running("forx", Package::Execline, "runs the rest once for each word", execline_commands::loops::forx),
+    long_running(
         "forbacktickx",
         Package::Execline,
         "runs the rest once for each line that a program prints",
         execline_commands::loops::forbacktickx,
     ),
-    lasting(
+    long_running(
         "forstdin",
         Package::Execline,
         "runs the rest once for each line of standard input",
         execline_commands::loops::forstdin,
     ),
-    lasting("loopwhilex", Package::Execline, "runs the rest while it succeeds", execline_commands::loops::loopwhilex),
+    long_running(
+        "loopwhilex",
+        Package::Execline,
+        "runs the rest while it succeeds",
+        execline_commands::loops::loopwhilex,
+    ),
     command("cd", Package::Execline, "executes the rest in another directory", execline_commands::directory::cd),
     command("umask", Package::Execline, "executes the rest with another umask", execline_commands::directory::umask),
     command("posix-cd", Package::Execline, "cd as POSIX has it", execline_commands::directory::posix_cd),
-    lasting("s6-svc", Package::S6, "sends commands to the supervisor of a service", control::s6_svc),
+    long_running("s6-svc", Package::S6, "sends commands to the supervisor of a service", control::s6_svc),
     command("s6-svok", Package::S6, "tells by its exit code whether a service is supervised", control::s6_svok),
     command("s6-svstat", Package::S6, "prints the state of a service", control::s6_svstat),
-    lasting("s6-svwait", Package::S6, "waits until services are up, ready or down", control::s6_svwait),
+    long_running("s6-svwait", Package::S6, "waits until services are up, ready or down", control::s6_svwait),
     command("s6-svscanctl", Package::S6, "sends commands to the supervisor as a whole", control::s6_svscanctl),
-    lasting("s6-rc", Package::S6Rc, "lists, starts and stops services with what they need", control::s6_rc),
+    long_running("s6-rc", Package::S6Rc, "lists, starts and stops services with what they need", control::s6_rc),
     command("halt", Package::S6LinuxInit, "ends the container", control::halt),
     command("poweroff", Package::S6LinuxInit, "ends the container", control::halt),
     command("reboot", Package::S6LinuxInit, "ends the container", control::halt),
@@ -251,22 +256,27 @@ pub const COMMANDS: &[HelperCommand] = &[
     command("s6-true", Package::S6PortableUtils, "succeeds", utilities::text::s6_true),
     command("s6-false", Package::S6PortableUtils, "fails", utilities::text::s6_false),
     command("s6-echo", Package::S6PortableUtils, "prints its arguments", utilities::text::s6_echo),
-    lasting("s6-cat", Package::S6PortableUtils, "copies standard input to standard output", utilities::text::s6_cat),
+    long_running(
+        "s6-cat",
+        Package::S6PortableUtils,
+        "copies standard input to standard output",
+        utilities::text::s6_cat,
+    ),
     command("s6-basename", Package::S6PortableUtils, "prints the last name of a path", utilities::text::s6_basename),
     command("s6-dirname", Package::S6PortableUtils, "prints a path without its last name", utilities::text::s6_dirname),
     command("s6-printenv", Package::S6PortableUtils, "prints the environment", utilities::text::s6_printenv),
     command("s6-hostname", Package::S6LinuxUtils, "prints or sets the name of the host", utilities::text::s6_hostname),
-    lasting("s6-sleep", Package::S6PortableUtils, "executes the rest after a time", utilities::text::s6_sleep),
-    lasting("s6-pause", Package::S6PortableUtils, "waits for a signal", utilities::text::s6_pause),
+    long_running("s6-sleep", Package::S6PortableUtils, "executes the rest after a time", utilities::text::s6_sleep),
+    long_running("s6-pause", Package::S6PortableUtils, "waits for a signal", utilities::text::s6_pause),
     command("s6-mkdir", Package::S6PortableUtils, "makes directories", utilities::files::s6_mkdir),
     command("s6-mkfifo", Package::S6PortableUtils, "makes FIFOs", utilities::files::s6_mkfifo),
     command("s6-chown", Package::S6PortableUtils, "changes the owner of a file", utilities::files::s6_chown),
     command("s6-chmod", Package::S6PortableUtils, "changes the permissions of a file", utilities::files::s6_chmod),
     command("s6-ln", Package::S6PortableUtils, "makes links", utilities::files::s6_ln),
-    lasting("s6-rmrf", Package::S6PortableUtils, "removes trees", utilities::files::s6_rmrf),
+    long_running("s6-rmrf", Package::S6PortableUtils, "removes trees", utilities::files::s6_rmrf),
     command("s6-touch", Package::S6PortableUtils, "makes files, or makes them new", utilities::files::s6_touch),
-    lasting("s6-hiercopy", Package::S6PortableUtils, "copies a tree", utilities::copy::s6_hiercopy),
-    lasting(
+    long_running("s6-hiercopy", Package::S6PortableUtils, "copies a tree", utilities::copy::s6_hiercopy),
+    long_running(
         "lsiown",
         Package::LinuxServer,
         "gives paths to a user and a group, where they are another's",
@@ -280,17 +290,17 @@ const fn command(
     summary: &'static str,
     run: fn(Call) -> CommandResult,
 ) -> HelperCommand {
-    HelperCommand { name, origin, summary, presence: Presence::Passing, run }
+    HelperCommand { name, origin, summary, lifetime: Lifetime::Short, run }
 }
 
 /// A command that may run for long by itself.
-const fn lasting(
+const fn long_running(
     name: &'static str,
     origin: Package,
     summary: &'static str,
     run: fn(Call) -> CommandResult,
 ) -> HelperCommand {
-    HelperCommand { name, origin, summary, presence: Presence::Lasting, run }
+    HelperCommand { name, origin, summary, lifetime: Lifetime::Long, run }
 }
 
 #[cfg(test)]
