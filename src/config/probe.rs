@@ -19,7 +19,7 @@ pub const HEALTH_FAILURES: u32 = 3;
 /// Consecutive successes that make it healthy again.
 pub const HEALTH_SUCCESSES: u32 = 1;
 /// The HTTP statuses that count as success, as for curl's `--fail` and Kubernetes.
-pub const HTTP_WELL: RangeInclusive<u16> = 200..=399;
+pub const HTTP_SUCCESS: RangeInclusive<u16> = 200..=399;
 
 /// One probe.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::file_report::FileReport;
 use super::keys::TableDoc;
 use super::probe::{
-    HEALTH_FAILURES, HEALTH_INTERVAL, HEALTH_SUCCESSES, HTTP_WELL, Health, HostPort, Http, PROBE_TIMEOUT, Probe,
+    HEALTH_FAILURES, HEALTH_INTERVAL, HEALTH_SUCCESSES, HTTP_SUCCESS, Health, HostPort, Http, PROBE_TIMEOUT, Probe,
     READY_INTERVAL, UnhealthyAction,
 };
 use super::quote::quoted;
@@ -166,9 +166,10 @@ impl<'t> ProbeTable<'t> {
     fn only_probe_key(&self, report: &mut FileReport<'_>) -> Option<(&'static str, ProbeKey, Field<'t>)> {
         let known = PROBE_KEYS.iter().filter(|(key, _)| self.doc.key(key).is_some());
         let http = self.table.get("http").is_some();
-        let is_way = |how: ProbeKey| http && how == ProbeKey::Probe(ProbeKind::Socket);
-        let mut found =
-            known.clone().filter_map(|(key, how)| Some((*key, *how, self.table.get(key).filter(|_| !is_way(*how))?)));
+        let is_transport = |how: ProbeKey| http && how == ProbeKey::Probe(ProbeKind::Socket);
+        let mut found = known
+            .clone()
+            .filter_map(|(key, how)| Some((*key, *how, self.table.get(key).filter(|_| !is_transport(*how))?)));
         match (found.next(), found.next()) {
             (Some(only), None) => Some(only),
             (Some((one, ..)), Some((other, _, field))) => {
@@ -208,7 +209,7 @@ impl<'t> ProbeTable<'t> {
                 let http = http(value, report)?;
                 Some(Probe::Http(Http {
                     socket: socket.flatten(),
-                    status: status.flatten().unwrap_or(HTTP_WELL),
+                    status: status.flatten().unwrap_or(HTTP_SUCCESS),
                     ..http
                 }))
             }

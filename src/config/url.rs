@@ -3,7 +3,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::probe::{HTTP_WELL, HostPort, Http};
+use super::probe::{HTTP_SUCCESS, HostPort, Http};
 
 /// The host of a port without a host.
 const LOOPBACK: &str = "127.0.0.1";
@@ -46,7 +46,7 @@ pub fn http(text: &str) -> Result<Http, &'static str> {
     }
     let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
     let to = HostPort { host, port: port.unwrap_or(HTTP_PORT) };
-    Ok(Http { to, socket: None, target, status: HTTP_WELL })
+    Ok(Http { to, socket: None, target, status: HTTP_SUCCESS })
 }
 
 /// Returns a host (an IPv6 address without its brackets) and the port after it, if there is one.
@@ -146,7 +146,7 @@ mod tests {
         ] {
             let url = http(written).unwrap();
             assert_eq!((url.to.to_string().as_str(), url.target.as_str()), (to, target));
-            assert_eq!((url.socket, url.status), (None, HTTP_WELL));
+            assert_eq!((url.socket, url.status), (None, HTTP_SUCCESS));
         }
     }
 

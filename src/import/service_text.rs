@@ -7,8 +7,8 @@ use std::path::Path;
 use super::native::argv;
 use super::toml_values::{self as values, PAGE};
 use crate::config::probe::{
-    HEALTH_FAILURES, HEALTH_INTERVAL, HEALTH_SUCCESSES, HTTP_WELL, Health, Http, PROBE_TIMEOUT, Probe, READY_INTERVAL,
-    UnhealthyAction,
+    HEALTH_FAILURES, HEALTH_INTERVAL, HEALTH_SUCCESSES, HTTP_SUCCESS, Health, Http, PROBE_TIMEOUT, Probe,
+    READY_INTERVAL, UnhealthyAction,
 };
 use crate::config::service::{
     Command, GroupRef, Kind, LOG_KEEP, LOG_MAX_SIZE, Limit, Log, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY,
@@ -268,7 +268,7 @@ fn check(probe: &Probe) -> InlineEntries {
         Probe::Http(http) => {
             let mut entries = vec![("http", values::string(&url(http)))];
             entries.extend(http.socket.as_deref().map(|socket| ("socket", of_path(socket))));
-            if http.status != HTTP_WELL {
+            if http.status != HTTP_SUCCESS {
                 let range = match (http.status.start(), http.status.end()) {
                     (first, last) if first == last => first.to_string(),
                     (first, last) => format!("{first}-{last}"),

@@ -182,7 +182,7 @@ impl Fix {
 
     /// Returns the read-only path that must become writable.
     pub fn read_only(&self) -> Option<&Path> {
-        self.0.iter().find_map(|way| match way {
+        self.0.iter().find_map(|option| match option {
             FixOption::Writable(to) => Some(to.path.as_path()),
             FixOption::Settings(_) | FixOption::Chown(_) | FixOption::Host { .. } | FixOption::Text(_) => None,
         })
@@ -190,7 +190,7 @@ impl Fix {
 
     /// Returns whether it contains an alternative that [`Self::located`] could complete.
     pub fn is_unlocated(&self) -> bool {
-        self.0.iter().any(|way| matches!(way, FixOption::Chown(_) | FixOption::Writable(_)))
+        self.0.iter().any(|option| matches!(option, FixOption::Chown(_) | FixOption::Writable(_)))
     }
 
     /// Returns it with every [`FixOption::Chown`] for which `locate` returns a command, and every [`FixOption::Writable`],
@@ -201,10 +201,10 @@ impl Fix {
         locate: impl Fn(&Chown) -> Option<FixOption>,
         writable: impl Fn(&Writable) -> Option<Self>,
     ) -> Self {
-        let place = |way: FixOption| match way {
+        let place = |option: FixOption| match option {
             FixOption::Chown(chown) => vec![locate(&chown).unwrap_or(FixOption::Chown(chown))],
             FixOption::Writable(path) => writable(&path).map_or_else(|| vec![FixOption::Writable(path)], |fix| fix.0),
-            FixOption::Settings(_) | FixOption::Host { .. } | FixOption::Text(_) => vec![way],
+            FixOption::Settings(_) | FixOption::Host { .. } | FixOption::Text(_) => vec![option],
         };
         Self(self.0.into_iter().flat_map(place).collect())
     }
@@ -261,9 +261,9 @@ impl FixOption {
 /// In one line, for the log: `compose: …; docker run: …; or …`.
 impl fmt::Display for Fix {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, way) in self.0.iter().enumerate() {
+        for (at, option) in self.0.iter().enumerate() {
             to.write_str(if at == 0 { "" } else { "; or " })?;
-            way.fmt(to)?;
+            option.fmt(to)?;
         }
         Ok(())
     }

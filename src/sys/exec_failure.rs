@@ -111,8 +111,8 @@ fn missing(program: &Path, depth: usize) -> ExecFailure {
 }
 
 fn not_a_directory(program: &Path) -> ExecFailure {
-    let way: Vec<_> = program.ancestors().skip(1).collect();
-    let place = way.into_iter().rev().find(|place| place.metadata().is_ok_and(|meta| !meta.is_dir()));
+    let directories: Vec<_> = program.ancestors().skip(1).collect();
+    let place = directories.into_iter().rev().find(|place| place.metadata().is_ok_and(|meta| !meta.is_dir()));
     place.map_or(ExecFailure::Unknown, |place| ExecFailure::NotADirectory(place.to_owned()))
 }
 

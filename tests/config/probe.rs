@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stepdown::config::probe::{HTTP_WELL, Health, HostPort, Http, Probe, UnhealthyAction};
+use stepdown::config::probe::{HTTP_SUCCESS, Health, HostPort, Http, Probe, UnhealthyAction};
 use stepdown::config::service::Ready;
 
 use super::sources_builder::web;
@@ -60,7 +60,7 @@ fn a_port_alone_is_the_containers_own() {
 
 #[test]
 fn a_url_may_be_asked_over_a_socket_and_for_other_answers() {
-    let plain = Http { to: to("127.0.0.1", 80), socket: None, target: "/ping".to_owned(), status: HTTP_WELL };
+    let plain = Http { to: to("127.0.0.1", 80), socket: None, target: "/ping".to_owned(), status: HTTP_SUCCESS };
     let url = "http = \"http://127.0.0.1/ping\"";
     assert_eq!(probe_of(url), Probe::Http(plain.clone()));
     let socket = Some(PathBuf::from("/run/x.sock"));

@@ -9,7 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use stepdown::config::calendar::Calendar;
-use stepdown::config::probe::{HTTP_WELL, Health, HostPort, Http, Probe, UnhealthyAction};
+use stepdown::config::probe::{HTTP_SUCCESS, Health, HostPort, Http, Probe, UnhealthyAction};
 use stepdown::config::service::{
     Command, FINISH_TIMEOUT, Finish, GroupRef, Kind, Limit, Log, LogDirectory, RESTART_DELAY, RESTART_LIMIT,
     RESTART_MAX_DELAY, Ready, Reload, Resource, Restart, RestartPolicy, RunAs, Service, Stop, WithoutRoot,
@@ -65,12 +65,12 @@ fn host_port() -> impl Strategy<Value = HostPort> {
 }
 
 fn plain_http() -> impl Strategy<Value = Http> {
-    (host_port(), "/[a-z?=&%]{0,8}").prop_map(|(to, target)| Http { to, socket: None, target, status: HTTP_WELL })
+    (host_port(), "/[a-z?=&%]{0,8}").prop_map(|(to, target)| Http { to, socket: None, target, status: HTTP_SUCCESS })
 }
 
 fn probe() -> impl Strategy<Value = Probe> {
     let status = (200..600_u16, 200..600_u16).prop_map(|(left, right)| left.min(right)..=left.max(right));
-    let http = (plain_http(), option::of(path()), prop_oneof![Just(HTTP_WELL), status]);
+    let http = (plain_http(), option::of(path()), prop_oneof![Just(HTTP_SUCCESS), status]);
     prop_oneof![
         host_port().prop_map(Probe::Tcp),
         http.prop_map(|(http, socket, status)| Probe::Http(Http { socket, status, ..http })),

@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{Backlog, listen};
-use stepdown::config::probe::{HTTP_WELL, HostPort, Http, Probe};
+use stepdown::config::probe::{HTTP_SUCCESS, HostPort, Http, Probe};
 use stepdown::config::values::{CapSet, Gid, Uid};
 use stepdown::plan::Credentials;
 use stepdown::run::probe::{ProbeStartError, Probes};
@@ -145,12 +145,12 @@ pub fn tcp(host: &str, port: u16) -> Probe {
 
 pub fn http(address: SocketAddr) -> Probe {
     let to = HostPort { host: address.ip().to_string(), port: address.port() };
-    Probe::Http(Http { to, socket: None, target: "/ping?full=1".to_owned(), status: HTTP_WELL })
+    Probe::Http(Http { to, socket: None, target: "/ping?full=1".to_owned(), status: HTTP_SUCCESS })
 }
 
 pub fn http_over(socket: &Path) -> Probe {
     let to = HostPort { host: "localhost".to_owned(), port: 80 };
-    Probe::Http(Http { to, socket: Some(socket.into()), target: "/".to_owned(), status: HTTP_WELL })
+    Probe::Http(Http { to, socket: Some(socket.into()), target: "/".to_owned(), status: HTTP_SUCCESS })
 }
 
 /// Answers whoever asks.

@@ -227,10 +227,10 @@ fn stop(budget: Duration) -> String {
 /// Accounts, the runtime directory, standard streams: no observation is needed.
 fn steps(plan: &BootPlan, facts: &Facts, state: BootState, checks: &mut Vec<Check>) {
     let mut well = vec![(Area::Accounts, "accounts"), (Area::RuntimeDirectory, "/run"), (Area::Stdio, "stdio")];
-    for bundle in labels::step_groups(&plan.steps) {
-        let (Some(area), Decision::Skip(why)) = (area(bundle.step), bundle.decision) else { continue };
+    for group in labels::step_groups(&plan.steps) {
+        let (Some(area), Decision::Skip(why)) = (area(group.step), group.decision) else { continue };
         well.retain(|(it, _)| *it != area);
-        checks.push(Check::degraded(area, bundle.subjects.join(", "), why.clone()));
+        checks.push(Check::degraded(area, group.subjects.join(", "), why.clone()));
     }
     for (area, subject) in well {
         let of_area = |step: &Step| self::area(step) == Some(area);

@@ -32,7 +32,7 @@ pub enum LineKind {
 pub fn report(plan: &BootPlan) -> Vec<ReportLine> {
     let mut lines = Vec::new();
     let mut say = |level, text| lines.push(ReportLine { level, about: LineKind::Plan, text });
-    let well = match (plan.mode, plan.privilege.drop) {
+    let is_short = match (plan.mode, plan.privilege.drop) {
         (Mode::Root, DropLevel::ToApp) | (Mode::User, _) => {
             plan.privilege.reasons.is_empty() && skipped(plan).is_empty()
         }
@@ -41,7 +41,7 @@ pub fn report(plan: &BootPlan) -> Vec<ReportLine> {
     let app = &plan.identity;
     let outside = plan.on_host.as_ref().map_or_else(String::new, |outside| format!(", {outside}"));
     let who = format!("{} ({}:{}){outside}", shown(&app.name), app.uid, app.gid);
-    if well {
+    if is_short {
         let verb = match plan.privilege.drop {
             DropLevel::ToApp => "steps down to",
             DropLevel::StayRoot | DropLevel::AlreadyUser | DropLevel::LimitedRoot => "runs as",

@@ -150,7 +150,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::probe::{HTTP_WELL, HostPort};
+    use crate::config::probe::{HTTP_SUCCESS, HostPort};
 
     fn answered(bytes: &[u8]) -> Result<u16, String> {
         status(&mut &*bytes)
@@ -197,7 +197,7 @@ mod tests {
     fn the_request_names_its_host_as_others_do() {
         let request_to = |host: &str, port| {
             let to = HostPort { host: host.to_owned(), port };
-            request(&Http { to, socket: None, target: "/ping?a=1".to_owned(), status: HTTP_WELL })
+            request(&Http { to, socket: None, target: "/ping?a=1".to_owned(), status: HTTP_SUCCESS })
         };
         let common = "User-Agent: stepdown\r\nAccept: */*\r\nConnection: close\r\n\r\n";
         assert_eq!(request_to("web", 80), format!("GET /ping?a=1 HTTP/1.1\r\nHost: web\r\n{common}"));
