@@ -283,7 +283,7 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Why a life ended before its loop could run.
+/// Why the boot failed before the event loop ran.
 #[derive(Debug)]
 pub enum Error {
     /// What was given is wrong: exit 100.

@@ -22,7 +22,7 @@ use crate::text::shown;
 
 /// Why the boot was not completed.
 pub enum BootEnded {
-    /// PID 1 received a stop signal: an orderly end, with the code of a requested stop.
+    /// PID 1 received a stop signal: a stop with the code of a requested one.
     Stopped(Signal),
     /// A required step was refused.
     Refused(Refused),

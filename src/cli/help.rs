@@ -148,7 +148,7 @@ pub(super) fn import() -> String {
 }
 
 /// The help of commands that query the running PID 1.
-fn talking(about: &str, examples: &[(&str, &str)], codes: &[(&str, &str)]) -> String {
+fn control_help(about: &str, examples: &[(&str, &str)], codes: &[(&str, &str)]) -> String {
     let about = if about.is_empty() { String::new() } else { format!("{about}\n\n") };
     let examples = if examples.is_empty() { String::new() } else { table("Examples:", examples) + "\n" };
     let environment = table("Environment:", OTHERS.get(1..2).unwrap_or_default());
@@ -208,19 +208,19 @@ const NOT_ALL: (&str, &str) = ("1", "not all of them: a line for each says why")
 pub(super) fn start() -> String {
     let about = "A service that is up stays as it is. One that has failed or pauses after a failure is tried again at once. \
                  The command waits through restarts until each service is up or has failed, or until the timeout.";
-    talking(about, &[], &[("0", "all of them are up, and oneshots done"), NOT_ALL, UNKNOWN])
+    control_help(about, &[], &[("0", "all of them are up, and oneshots done"), NOT_ALL, UNKNOWN])
 }
 
 pub(super) fn stop() -> String {
     let about = "Services that require one of them are stopped first. All of them stay down until each is started again, and \
                  the container goes on even if nothing else runs.";
-    talking(about, &[], &[("0", "all of them are down"), NOT_ALL, UNKNOWN])
+    control_help(about, &[], &[("0", "all of them are down"), NOT_ALL, UNKNOWN])
 }
 
 pub(super) fn restart() -> String {
     let about = "Services that require one of them stay up, as after a crash; to restart those too, `stop` the service and \
                  `start` those. A service that is down is started, and a oneshot is run again.";
-    talking(about, &[], &[("0", "all of them are up again, and oneshots done"), NOT_ALL, UNKNOWN])
+    control_help(about, &[], &[("0", "all of them are up again, and oneshots done"), NOT_ALL, UNKNOWN])
 }
 
 pub(super) fn reload() -> String {
@@ -228,8 +228,9 @@ pub(super) fn reload() -> String {
                  nothing changes. Otherwise new services start, removed ones stop, changed ones are restarted, and all others \
                  are left alone.\n\nWith services, each does what `reload` in its file says: it gets the signal, or its \
                  command runs as its user, for at most 30 s.";
-    let codes = [("0", "the reload has begun; or each service was told, and each command succeeded"), NOT_ALL, UNKNOWN];
-    talking(about, &[], &codes)
+    let codes =
+        [("0", "the reload has begun; or each service got its signal, and each command succeeded"), NOT_ALL, UNKNOWN];
+    control_help(about, &[], &codes)
 }
 
 pub(super) fn signal() -> String {
@@ -237,7 +238,7 @@ pub(super) fn signal() -> String {
         ("stepdown signal web USR1", "to the main process of `web`"),
         ("stepdown signal --group web STOP", "to its whole process group"),
     ];
-    talking("", &examples, &[("0", "the signal was sent"), ("100", "there is no such service or signal")])
+    control_help("", &examples, &[("0", "the signal was sent"), ("100", "there is no such service or signal")])
 }
 
 pub(super) fn wait() -> String {
@@ -250,13 +251,13 @@ pub(super) fn wait() -> String {
         ("1", "one of them has failed, the container is stopping, or the time is over"),
         UNKNOWN,
     ];
-    talking("", &examples, &codes)
+    control_help("", &examples, &codes)
 }
 
 pub(super) fn env() -> String {
     let about = "It is the environment with which the service was started, or would be. Control characters are spelled out. \
                  Only root and the user of the service may see it.";
-    talking(about, &[], &[("0", "it was printed"), UNKNOWN])
+    control_help(about, &[], &[("0", "it was printed"), UNKNOWN])
 }
 
 pub(super) fn logs() -> String {
@@ -266,17 +267,17 @@ pub(super) fn logs() -> String {
         ("stepdown logs -f web", "the lines that are kept, and new ones"),
         ("stepdown logs -n 5 web", "the last five lines"),
     ];
-    talking(about, &examples, &[("0", "they were printed"), UNKNOWN])
+    control_help(about, &examples, &[("0", "they were printed"), UNKNOWN])
 }
 
 pub(super) fn timings() -> String {
     let about = "Times count from the start of PID 1; those of a service are of its first start. The last line is the chain \
                  of services that the boot waited for, each with its own part.";
-    talking(about, &[], &[("0", "they were printed")])
+    control_help(about, &[], &[("0", "they were printed")])
 }
 
 pub(super) fn shutdown() -> String {
-    talking("", &[], &[("0", "the stop has begun")])
+    control_help("", &[], &[("0", "the stop has begun")])
 }
 
 pub(super) fn run_as() -> String {
@@ -306,7 +307,7 @@ pub(super) fn run_as() -> String {
 pub(super) fn install_links() -> String {
     let about = "The links are /init, and each command of s6, execline and s6-overlay in /command and in /usr/bin. Links, and \
                  programs of s6, execline and s6-overlay, are replaced and named. Everything else is kept and named: so \
-                 are LinuxServer's own scripts, and in /usr/bin whatever has the name of one of execline's words.";
+                 are LinuxServer's own scripts, and in /usr/bin whatever has the name of one of execline's commands.";
     let examples = [
         ("RUN stepdown install-links", "in a Dockerfile, behind the line that copies stepdown"),
         ("stepdown install-links --prefix image/", "in a directory that becomes an image"),

@@ -179,7 +179,7 @@ const MAIN_KEYS: &[KeyDoc] = &[
     key("success_codes", "an array of integers", "[0]", "success_codes = [0, 143]",
         "exit codes that make the container end with 0, 128+n for the signal n, as tini's `-e`; 0 ends it with 1 if it is omitted"),
     key("stop", "a table", "{}", r#"stop = { signal = "INT", timeout = "5s" }"#,
-        "how it is stopped, as a service's `stop`; without `signal` it is told with the signal that PID 1 got"),
+        "how it is stopped, as a service's `stop`; without `signal` it gets the signal that PID 1 got"),
     key("ready", "a table", "(its program was executed)", "ready = { tcp = 8080 }",
         "what makes it ready, as a service's `ready`; not ready after `timeout`, it is stopped and the container ends with 1"),
     key("secrets", "an array of strings", "(of the app user: all of `FILE__NAME`; else none)", r#"secrets = ["DB_PASSWORD"]"#,

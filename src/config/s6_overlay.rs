@@ -14,7 +14,7 @@ use super::values::ServiceName;
 /// Directories that s6-overlay's `/init` puts before PATH if they are not in it, the first one last.
 const PREFIX: [&str; 3] = ["/bin", "/usr/bin", "/command"];
 
-/// Names the hook.
+/// The variable with the path of the stage 2 hook.
 pub const HOOK: &str = "S6_STAGE2_HOOK";
 
 /// The two times of the stop, one after the other.

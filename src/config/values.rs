@@ -149,7 +149,7 @@ impl Signal {
     pub const KILL: Self = Self(9);
     /// Abort, with a core file if allowed.
     pub const ABRT: Self = Self(6);
-    /// Ordered stop.
+    /// The usual request to stop.
     pub const TERM: Self = Self(15);
     /// A child changed state.
     pub const CHLD: Self = Self(17);

@@ -165,7 +165,7 @@ impl ProcessManager {
             self.remove_s6_directory(&entry);
         }
         self.probes.cancel(ProbeOwner::ReloadCommand(id));
-        self.reload_results.push((id, ProbeResult::Fail("a reload has left it out".to_owned())));
+        self.reload_results.push((id, ProbeResult::Fail("a reload has removed it".to_owned())));
         self.records.remove(id, &mut self.fd_watcher);
     }
 

@@ -14,7 +14,7 @@
 //!
 //! A failed service has its last end's code; where that is 0 although it failed (it exited with 0 too often) it has 1, and
 //! so it has where we stopped it (it was not ready in time, is unhealthy, or sent no watchdog notification in time): a 143
-//! would look like an ordered stop. One whose requirement is failed has that one's code; one
+//! would look like a requested stop. One whose requirement is failed has that one's code; one
 //! that was skipped in this mode stands for a step that the system refused, 111. One that ended for good without a
 //! failure, or that its finish script stopped with 125, keeps its own code, 0 included.
 

@@ -80,7 +80,7 @@ pub enum Report {
         id: Id,
         /// The pause.
         pause: Duration,
-        /// Failures in a row.
+        /// Consecutive failures.
         failures: u32,
     },
     /// It will not be started again.
@@ -139,7 +139,7 @@ pub enum Report {
     Unhealthy {
         /// The service.
         id: Id,
-        /// Failures in a row.
+        /// Consecutive failures.
         failures: u32,
         /// What was found last.
         why: String,

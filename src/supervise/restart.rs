@@ -7,7 +7,7 @@ use crate::config::service::{MIN_RESTART_DELAY, Restart, RestartPolicy, STABLE_A
 /// What a service's latest ends amount to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RestartHistory {
-    /// Failures in a row.
+    /// Consecutive failures.
     failures: u32,
     /// The latest pause since the last stable run.
     pause: Option<Duration>,
@@ -25,11 +25,11 @@ pub(super) enum RunResult {
 /// What the restart rule decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RestartDecision {
-    /// Started again after the pause; failures in a row so far.
+    /// Started again after the pause; consecutive failures so far.
     Restart { pause: Duration, failures: u32 },
     /// The policy is not to.
     Never,
-    /// So many failures in a row are too many.
+    /// The limit of consecutive failures is reached.
     Limit(u32),
 }
 

@@ -90,7 +90,7 @@ impl Supervisor {
             State::Waiting { .. } | State::WaitForProbing { .. } | State::Backoff => self.set(id, State::Down),
             State::Scheduled | State::Resting if !self.services[id].spec.has_stop_command => self.set(id, State::Down),
             State::Scheduled | State::Resting => self.set(id, State::Done),
-            // A reload has left it out, and in the same step the container began to stop before this one was handled.
+            // A reload has removed it, and in the same step the container began to stop before this one was handled.
             State::Done if self.services[id].removed && !self.services[id].spec.has_stop_command => {
                 self.set(id, State::Down)
             }

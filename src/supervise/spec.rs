@@ -71,7 +71,7 @@ pub struct Spec {
     pub holds_main: bool,
     /// Whether it is the main command.
     pub is_main: bool,
-    /// Whether its stop signal is the one that PID 1 got, rather than with `stop.signal` (the main command).
+    /// Whether its stop signal is the one that PID 1 got, rather than `stop.signal` (the main command).
     pub relays_stop_signal: bool,
 }
 

@@ -291,7 +291,7 @@ pub(super) enum EndedRole {
 }
 
 impl State {
-    /// Returns its name.
+    /// Returns its phase.
     pub(super) fn phase(&self) -> Phase {
         match self {
             Self::Down => Phase::Down,

@@ -54,7 +54,7 @@ pub(super) fn health() -> u8 {
     }
 }
 
-/// Begins the ordered stop; 0 if it began.
+/// Begins the stop in dependency order; 0 if it began.
 pub(super) fn shutdown(args: &ShutdownArgs) -> u8 {
     send_command(&ControlRequest::Shutdown { code: args.code })
 }
