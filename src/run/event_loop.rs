@@ -324,7 +324,7 @@ impl<'a> EventLoop<'a> {
     /// Returns which processes are killed or left running, where that is what is reported.
     fn named_processes(&mut self, report: &Report) -> String {
         match report {
-            Report::Killing { id, who, .. } => match (self.supervisor.live(*id), who) {
+            Report::Killing { id, who, .. } => match (self.supervisor.pid(*id), who) {
                 (None, _) => String::new(),
                 (Some(pid), Killed::Command | Killed::Finish | Killed::StopCommand) => kill_report::named(&[pid]),
                 (Some(pid), Killed::Leftovers) => {

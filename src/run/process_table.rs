@@ -281,10 +281,10 @@ mod tests {
             }
         };
         table.detached.record_descendants(main_pid, tag);
-        assert!(table.detached.has_noted(tag));
+        assert!(table.detached.has_recorded(tag));
         nix::sys::signal::kill(below, nix::sys::signal::Signal::SIGKILL).unwrap();
         child.wait().unwrap();
         table.add_leftover(main_pid, tag, None);
-        assert!(!table.detached.has_noted(tag));
+        assert!(!table.detached.has_recorded(tag));
     }
 }

@@ -46,7 +46,7 @@ impl EventLoop<'_> {
     }
 
     fn main_is_running(&self) -> bool {
-        self.supervisor.id(&ServiceName::main()).is_some_and(|id| self.supervisor.live(id).is_some())
+        self.supervisor.id(&ServiceName::main()).is_some_and(|id| self.supervisor.pid(id).is_some())
     }
 
     /// Logs, once for each signal, that it has no effect, and what to write where it was meant to have one. A resize of the
@@ -74,7 +74,7 @@ impl EventLoop<'_> {
     /// `[signals]`: passes a signal on to the services that are configured for it.
     pub(super) fn forward_by_rule(&mut self, signal: Signal) {
         for rule in self.signal_rules.iter().filter(|rule| rule.from == signal) {
-            match self.supervisor.id(&rule.service).and_then(|id| self.supervisor.live(id)) {
+            match self.supervisor.id(&rule.service).and_then(|id| self.supervisor.pid(id)) {
                 Some(pid) => self.processes.signal(pid, Target::Process, rule.to),
                 None => tracing::info!("got {signal} for {}, which is not running: dropped", rule.service),
             }

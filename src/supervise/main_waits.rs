@@ -1,7 +1,7 @@
 //! What keeps the main command from its start: reported from time to time, and remembered for the exit code where it never ran.
 
 use super::exit_code::{self, FAILURE};
-use super::process::RunOutcome;
+use super::process::RunEnd;
 use super::state::State;
 use super::supervisor::Supervisor;
 use super::timers::TimerKind;
@@ -26,12 +26,12 @@ impl Supervisor {
     }
 
     /// Notes how a run failed that is tried again, until one comes up.
-    pub(super) fn note_failing(&mut self, id: Id, outcome: &RunOutcome, is_failure: bool) {
+    pub(super) fn note_failing(&mut self, id: Id, outcome: &RunEnd, is_failure: bool) {
         let ended_by_us = self.services[id].ended_by_us.clone();
         self.services[id].failing = is_failure.then(|| match (outcome, ended_by_us) {
-            (RunOutcome::CannotStart(why), _) => LastFailure::CannotStart(why.clone()),
-            (RunOutcome::Success(_) | RunOutcome::Failure(_), Some(why)) => LastFailure::EndedByUs(why),
-            (RunOutcome::Success(end) | RunOutcome::Failure(end), None) => LastFailure::Ended(end.exit),
+            (RunEnd::CannotStart(why), _) => LastFailure::CannotStart(why.clone()),
+            (RunEnd::Success(_) | RunEnd::Failure(_), Some(why)) => LastFailure::EndedByUs(why),
+            (RunEnd::Success(end) | RunEnd::Failure(end), None) => LastFailure::Ended(end.exit),
         });
     }
 

@@ -24,7 +24,7 @@ const LEFTOVER_SIGNAL: Signal = Signal::TERM;
 
 /// What a run came to.
 #[derive(Clone, Debug)]
-pub(super) enum RunOutcome {
+pub(super) enum RunEnd {
     /// It ended by itself with a success code.
     Success(End),
     /// It ended in any other way.
@@ -41,9 +41,9 @@ struct LeftoverGroup {
     signalled: bool,
 }
 
-impl RunOutcome {
+impl RunEnd {
     /// Returns what the restart rule needs to know.
-    pub(super) fn ended(&self) -> RunResult {
+    pub(super) fn for_restart_rule(&self) -> RunResult {
         match self {
             Self::Success(end) => RunResult::Success(end.up.unwrap_or_default()),
             Self::Failure(end) => RunResult::Failure(end.up),
@@ -267,12 +267,12 @@ impl Supervisor {
             self.services[id].wanted = false;
         }
         let end = End { exit, cause: Cause::Itself, started: run.started, ran, up };
-        let leaves_on_purpose = group_left && self.is_oneshot(id) && self.succeeded(id, end);
-        if leaves_on_purpose {
+        let leftovers_continue = group_left && self.is_oneshot(id) && self.succeeded(id, end);
+        if leftovers_continue {
             self.report(Report::LeftoversContinue { id, pid: run.pid });
             self.out.push(Action::UntrackGroup { id, pid: run.pid });
         }
-        if group_left && !leaves_on_purpose {
+        if group_left && !leftovers_continue {
             let termination = Termination { since: self.now, kill_sent: false };
             let until = Some(self.kill_at(id));
             let group = LeftoverGroup { pid: run.pid, termination, signalled: false };
@@ -326,7 +326,7 @@ impl Supervisor {
         } else if succeeded && self.is_oneshot(id) {
             self.done(id, end);
         } else {
-            self.restart_or_fail(id, if succeeded { RunOutcome::Success(end) } else { RunOutcome::Failure(end) });
+            self.restart_or_fail(id, if succeeded { RunEnd::Success(end) } else { RunEnd::Failure(end) });
         }
     }
 
@@ -354,7 +354,7 @@ impl Supervisor {
         } else if self.services[id].wanted && self.services[id].pending_spec.is_some() {
             self.set(id, State::Waiting { reported: false });
         } else if self.services[id].wanted {
-            self.restart_or_fail(id, RunOutcome::CannotStart(why));
+            self.restart_or_fail(id, RunEnd::CannotStart(why));
         } else {
             self.set(id, State::Down);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::process::RunOutcome;
+use super::process::RunEnd;
 use super::restart::RestartDecision;
 use super::state::{Cause, End, ServiceRuntime, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
@@ -54,11 +54,11 @@ impl Supervisor {
     pub(super) fn due(&mut self, id: Id) {
         let ServiceRuntime { state, spec, wanted, .. } = &self.services[id];
         let may = spec.scheduled && *wanted && self.container.is_running();
-        let pauses_for_good = self.timers.get(id, TimerKind::State).is_none();
+        let backoff_has_no_timer = self.timers.get(id, TimerKind::State).is_none();
         match state {
             State::Scheduled | State::Resting if may => self.set(id, State::Waiting { reported: false }),
             // A pause with an end of its own is not cut short.
-            State::Backoff if may && pauses_for_good => self.set(id, State::Waiting { reported: false }),
+            State::Backoff if may && backoff_has_no_timer => self.set(id, State::Waiting { reported: false }),
             State::Unkillable { .. } | at_rest!() | pending!() | spawning!() | running!() | ending!() => {}
         }
     }
@@ -94,8 +94,8 @@ impl Supervisor {
     }
 
     /// Starts it again, after its pause, or not.
-    pub(super) fn restart_or_fail(&mut self, id: Id, outcome: RunOutcome) {
-        let failed = !matches!(outcome, RunOutcome::Success(_));
+    pub(super) fn restart_or_fail(&mut self, id: Id, outcome: RunEnd) {
+        let failed = !matches!(outcome, RunEnd::Success(_));
         self.note_failing(id, &outcome, failed);
         if failed && !self.services[id].spec.essential && self.services[id].spec.scheduled {
             return self.set(id, State::Backoff);
@@ -109,7 +109,7 @@ impl Supervisor {
             return self.timers.set(id, TimerKind::State, Some(self.now.plus(pause)));
         }
         let service = &mut self.services[id];
-        let next = service.history.after(outcome.ended(), &service.spec.restart);
+        let next = service.history.after(outcome.for_restart_rule(), &service.spec.restart);
         match next {
             RestartDecision::Restart { pause, failures } => {
                 self.note_failing(id, &outcome, failed || failures > 0);
@@ -124,9 +124,9 @@ impl Supervisor {
             }
             RestartDecision::Limit(times) => self.fail(id, FailureReason::Limit(times)),
             RestartDecision::Never => match outcome {
-                RunOutcome::Success(end) => self.end_without_failure(id, FailureReason::Ended(end.exit)),
-                RunOutcome::Failure(end) => self.fail(id, FailureReason::Ended(end.exit)),
-                RunOutcome::CannotStart(why) => self.fail(id, FailureReason::CannotStart(why)),
+                RunEnd::Success(end) => self.end_without_failure(id, FailureReason::Ended(end.exit)),
+                RunEnd::Failure(end) => self.fail(id, FailureReason::Ended(end.exit)),
+                RunEnd::CannotStart(why) => self.fail(id, FailureReason::CannotStart(why)),
             },
         }
     }

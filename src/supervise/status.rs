@@ -70,7 +70,7 @@ impl Supervisor {
 
     /// Returns its process, as long as that or a leftover of its group lives: the pid may be signalled (as a process
     /// or as a group) and is not used again.
-    pub fn live(&self, id: Id) -> Option<Pid> {
+    pub fn pid(&self, id: Id) -> Option<Pid> {
         self.services.has(id).then(|| self.services[id].state.pid()).flatten()
     }
 

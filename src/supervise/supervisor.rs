@@ -44,7 +44,7 @@ pub struct Supervisor {
     pub(super) names: BTreeMap<ServiceName, Id>,
     /// Ids that no service has.
     pub(super) free_ids: BTreeSet<Id>,
-    /// How often reloads have changed the edges of a service: a reload must cost what it changes (tests).
+    /// For how many services reloads have set the edges, which is what a reload costs.
     pub(super) edge_updates: u64,
     pub(super) main: Option<Id>,
     pub(super) stop_timeout: Duration,

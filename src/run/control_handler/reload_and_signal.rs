@@ -69,7 +69,7 @@ impl EventLoop<'_> {
     /// Begins to reload a service. Returns the result if it is known at once; `None` while a command runs.
     fn begin_reload(&mut self, id: Id, method: &Reload) -> Result<Option<String>, String> {
         let is_running = matches!(self.supervisor.phase(id), Some(Phase::Starting | Phase::Up));
-        let Some(pid) = self.supervisor.live(id).filter(|_| is_running) else {
+        let Some(pid) = self.supervisor.pid(id).filter(|_| is_running) else {
             return Err(format!("it is {}", self.supervisor.phase(id).map_or("unknown", Phase::name)));
         };
         match method {
@@ -99,7 +99,7 @@ impl EventLoop<'_> {
             Some(_) | None => (Target::Process, false),
         };
         let phase = self.supervisor.phase(id).map_or("unknown", Phase::name);
-        let Some(pid) = self.supervisor.live(id).filter(|_| reachable) else {
+        let Some(pid) = self.supervisor.pid(id).filter(|_| reachable) else {
             let how = match self.supervisor.pause_left(id, self.now()) {
                 Some(pause) => format!("it failed and starts again in {}", duration_text(pause)),
                 None => format!("it is {phase}"),

@@ -53,7 +53,7 @@ impl EventLoop<'_> {
         let now = Instant::now();
         if self.control_handler.usage.as_ref().is_none_or(|(at, _)| now.duration_since(*at) >= USAGE_AGE) {
             let main_pids: Vec<Pid> =
-                self.supervisor.ids().into_iter().filter_map(|id| self.supervisor.live(id)).collect();
+                self.supervisor.ids().into_iter().filter_map(|id| self.supervisor.pid(id)).collect();
             self.control_handler.usage = Some((now, usage::usage_of(&main_pids)));
         }
     }

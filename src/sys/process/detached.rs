@@ -72,18 +72,18 @@ impl Detached {
     /// service.
     pub fn scan_children(&mut self, running: impl Fn(Pid) -> bool) -> Vec<Pid> {
         let us = i32::try_from(std::process::id()).unwrap_or(1);
-        let mut strangers = Vec::new();
+        let mut unassigned = Vec::new();
         for pid in children::children_of(us).unwrap_or_default().into_iter().map(Pid) {
             if running(pid) || self.adopted.contains_key(&pid) || session::is_dead(pid) != Some(false) {
                 continue;
             }
             let origin = self.origin(pid);
             if origin == ProcessOrigin::Unknown {
-                strangers.push(pid);
+                unassigned.push(pid);
             }
             self.adopted.insert(pid, origin);
         }
-        strangers
+        unassigned
     }
 
     fn origin(&self, pid: Pid) -> ProcessOrigin {
@@ -121,9 +121,9 @@ impl Detached {
         self.seen.retain(|_, (_, of)| *of != run);
     }
 
-    /// Returns whether anybody was noted below the main process of that run.
+    /// Returns whether anybody was recorded below the main process of that run.
     #[cfg(test)]
-    pub fn has_noted(&self, run: RunTag) -> bool {
+    pub fn has_recorded(&self, run: RunTag) -> bool {
         self.seen.values().any(|(_, of)| *of == run)
     }
 

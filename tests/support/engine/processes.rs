@@ -72,7 +72,7 @@ impl Simulation {
 
     /// Its input has ended: most processes exit then, some later than they may.
     pub fn end_input(&mut self, id: Id) {
-        let Some(pid) = self.engine.live(id) else { return };
+        let Some(pid) = self.engine.pid(id) else { return };
         let latest = self.rng.pick(&[5, 400, 3_000]);
         if self.rng.percent(80) {
             self.after(0, latest, ExternalEvent::Exits(pid, Exit::Code(0)));

@@ -199,7 +199,7 @@ impl Oracle {
 
     /// Compares what the engine shows of a service with the oracle's model.
     fn compare(&mut self, id: Id, engine: &Supervisor) {
-        let (phase, pid) = (engine.phase(id), engine.live(id));
+        let (phase, pid) = (engine.phase(id), engine.pid(id));
         let fits = match (&self.services[id.0].state, phase) {
             (ServiceState::Down, Some(Phase::Down))
             | (ServiceState::Failed, Some(Phase::Failed))
