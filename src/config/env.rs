@@ -16,8 +16,8 @@ use super::{secrets, suggest};
 use crate::error::{Place, Problem, Problems};
 use crate::text::shown;
 
-/// Names more services trees.
-const SERVICES: &str = "STEPDOWN_SERVICES";
+/// Names more services trees, separated by colons.
+pub const MORE_TREES: &str = "STEPDOWN_SERVICES";
 
 /// The prefix of all our variables, so that a misspelt one is detected.
 const PREFIX: &str = "STEPDOWN_";
@@ -163,21 +163,21 @@ fn check_zone(env: &Env, problems: &mut Problems) {
 fn check_trees(env: &Env, problems: &mut Problems) {
     for word in trees(env).filter(|word| !word.starts_with(b"/")) {
         let what = format!("{} is a relative path", quoted_os(OsStr::from_bytes(word)));
-        let value = env.get(OsStr::new(SERVICES)).map_or(OsStr::new(""), OsString::as_os_str);
-        let fix = format!("give absolute paths such as {SERVICES}=/opt/services.d");
-        problems.push(Problem::new(place(SERVICES, value), what, fix));
+        let value = env.get(OsStr::new(MORE_TREES)).map_or(OsStr::new(""), OsString::as_os_str);
+        let fix = format!("give absolute paths such as {MORE_TREES}=/opt/services.d");
+        problems.push(Problem::new(place(MORE_TREES, value), what, fix));
     }
 }
 
 fn trees(env: &Env) -> impl Iterator<Item = &[u8]> {
-    let value = env.get(OsStr::new(SERVICES)).map_or(&b""[..], |value| value.as_bytes());
+    let value = env.get(OsStr::new(MORE_TREES)).map_or(&b""[..], |value| value.as_bytes());
     value.split(|byte| *byte == b':').filter(|word| !word.is_empty())
 }
 
 /// Returns the place of the variable that names this tree, if one does.
 pub fn of_tree(env: &Env, tree: &Path) -> Option<Place> {
     let named = trees(env).any(|word| word == tree.as_os_str().as_bytes());
-    env.get(OsStr::new(SERVICES)).filter(|_| named).map(|value| place(SERVICES, value))
+    env.get(OsStr::new(MORE_TREES)).filter(|_| named).map(|value| place(MORE_TREES, value))
 }
 
 /// A misspelt variable would be silently ignored.

@@ -11,6 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::config::env::MORE_TREES;
 use crate::config::{Content, S6Sources, Sources, Tree};
 use crate::error::{Place, Problem};
 use crate::plan::TrustedWriters;
@@ -24,8 +25,6 @@ pub use s6::DIRECTORIES as S6_DIRECTORIES;
 pub const DEFAULT_TREE: &str = "/etc/services.d";
 /// The container file of an image.
 pub const CONTAINER_FILE: &str = "/etc/stepdown.toml";
-/// Names more services trees, separated by colons.
-pub const MORE_TREES: &str = "STEPDOWN_SERVICES";
 
 /// The paths of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
