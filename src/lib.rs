@@ -54,7 +54,7 @@
 //! | probe | `run/probe/child.rs` | it has the service's identity, and may hang |
 //! | access test of `[[own]]` | `boot/own/usable.rs` | access(2) as the app user |
 //! | access test of `doctor` | `inspect/doctor/access_as_user.rs` | forked by the client, not by PID 1: the same as any user |
-//! | guard and tiny init of `try` | `rehearse/guard.rs` | PID 1 of the outer PID namespace, which ends everything below |
+//! | guard and minimal init of `try` | `rehearse/guard.rs` | PID 1 of the outer PID namespace, which ends everything below |
 //! | program of a helper command | `sys/exec_chain.rs` | forked by the helper command: `foreground`, `if`, `backtick` |
 //! | the one child of a replaced init | `sys/plain_init` | stepdown under the name of tini, dumb-init or catatonit |
 //!
@@ -64,7 +64,7 @@
 //! - **s6**: `config/s6` reads definitions and `config/s6_overlay.rs` the variables; `inspect/source` finds the files,
 //!   `inspect/facts/s6_places.rs` the places; `plan/steps/s6_layout.rs` and `boot/s6_layout` make what scripts look for in
 //!   `/run`; [`s6_commands`] are the programs that scripts call, [`execline`] their language.
-//! - **a replaced tini, dumb-init or catatonit**: `cli/replaced_init.rs` and `cli/replaced_texts.rs` speak as they do,
+//! - **a replaced tini, dumb-init or catatonit**: `cli/init_emulation.rs` and `cli/replaced_texts.rs` speak as they do,
 //!   `sys/plain_init` is the init.
 //! - **readiness, notification**: `config/probe.rs` and `config/service.rs` say what was declared, `supervise/probes.rs` when to
 //!   probe, `run/probe` and `run/notify` how.

@@ -186,7 +186,7 @@ fn an_init_of_the_runtime_is_pid_one_and_ours_its_child() {
     }
     let ended = TryContainer::new().init().command(&["/usr/local/bin/recorder", "--exit", "4"]).run();
     let record = ended.records().remove(0);
-    // The tiny init stays what Docker started it as: root.
+    // The minimal init stays what Docker started it as: root.
     assert_eq!(record["pid_one"]["is"]["uids"], serde_json::json!([0, 0, 0, 0]));
     assert_eq!(record["session"]["parent"], 2);
     ended.expect(4);

@@ -8,12 +8,12 @@ mod doctor;
 mod grid;
 mod help;
 mod import;
+mod init_emulation;
 mod install_links;
 mod invocation;
 mod output;
 mod plan;
 pub mod rehearse;
-mod replaced_init;
 mod replaced_texts;
 mod run_as;
 mod source;
@@ -30,8 +30,8 @@ use crate::s6_commands;
 use crate::sys::signals;
 pub use args::command;
 use args::{Cli, Verb};
+use init_emulation::ReplacedAction;
 use invocation::Invocation;
-use replaced_init::ReplacedAction;
 
 /// Runs what the arguments ask for and returns the exit code (DESIGN §8).
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
@@ -40,7 +40,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         return s6_commands::main(command, argv);
     }
     signals::ignore_broken_pipes();
-    if let Some(action) = replaced_init::of(&argv, &source::environment()) {
+    if let Some(action) = init_emulation::of(&argv, &source::environment()) {
         return match action {
             ReplacedAction::Run(init, command) => init.run(command),
             ReplacedAction::Print { out, err, code } => {

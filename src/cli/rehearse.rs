@@ -49,7 +49,7 @@ pub struct Args {
     /// Mount a directory or file of this host, copy-on-write: `HOST:DEST` or `HOST:DEST:ro`
     #[arg(short, long, value_name = "HOST:DEST[:ro]")]
     volume: Vec<String>,
-    /// Run a tiny init as PID 1 and stepdown as its child
+    /// Run a minimal init as PID 1 and stepdown as its child
     #[arg(long)]
     init: bool,
     /// `host`: this host's network; `none`: only a loopback device

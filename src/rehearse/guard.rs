@@ -1,5 +1,5 @@
 //! The guard: PID 1 of an outer PID namespace, which the kernel kills when `try` exits, and with it everything below.
-//! It forwards signals and returns the exit code of its child; `--init`'s tiny init is the same loop.
+//! It forwards signals and returns the exit code of its child; `--init`'s minimal init is the same loop.
 #![allow(unsafe_code)] // clone(2) with namespaces, fork and _exit are not safe functions
 #![allow(clippy::disallowed_methods)] // another PID 1: it has its own children and waits for them
 
@@ -206,8 +206,8 @@ pub(super) fn exit_now(code: u8) -> ! {
 
 /// Forks; the parent waits for the child and exits with its code, the child returns (`docker run --init`). As tini does, the
 /// child leads a process group of its own, in the foreground where there is a terminal.
-pub(super) fn become_tiny_init() -> Result<(), Refused> {
-    let refused = |cause| Refused::new("cannot start a process under the tiny init", cause);
+pub(super) fn become_minimal_init() -> Result<(), Refused> {
+    let refused = |cause| Refused::new("cannot start a process under the minimal init", cause);
     // SAFETY: there is only this thread.
     match unsafe { fork() }.map_err(refused)? {
         ForkResult::Parent { child } => {

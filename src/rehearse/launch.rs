@@ -53,7 +53,7 @@ pub(super) fn launch(process: &ContainerProcess<'_>, binary: &Path, host_path: &
     let environment = environment(rehearsal, &process_user);
     credentials(rehearsal, process.support, &process_user)?;
     if rehearsal.init {
-        guard::become_tiny_init()?;
+        guard::become_minimal_init()?;
     }
     let argv = rehearsal.entrypoint.clone().unwrap_or_else(|| {
         let start = [binary.as_os_str(), OsStr::new("init"), OsStr::new("--")].map(OsStr::to_owned);

@@ -36,7 +36,7 @@ pub struct Rehearsal {
     pub tmpfs: Vec<Tmpfs>,
     /// Host directories and files, copy-on-write.
     pub volumes: Vec<Volume>,
-    /// Whether a tiny init is PID 1 and ours its child (`docker run --init`).
+    /// Whether a minimal init is PID 1 and ours its child (`docker run --init`).
     pub init: bool,
     /// The network.
     pub network: Network,

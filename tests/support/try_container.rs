@@ -206,7 +206,7 @@ impl TryContainer {
         self.flag("--root").flag(directory)
     }
 
-    /// A tiny init is PID 1.
+    /// A minimal init is PID 1.
     pub fn init(self) -> Self {
         self.flag("--init")
     }
