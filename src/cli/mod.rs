@@ -63,11 +63,11 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
 fn verb(verb: Verb) -> u8 {
     let done = match verb {
         Verb::Init(args) => return crate::run::init::run(args.command),
-        Verb::Check(args) => match source::place(args.path) {
+        Verb::Check(args) => match source::config_paths(args.path) {
             Ok(place) => check::run(&place, args.command),
             Err(problem) => return output::usage_error(&problem),
         },
-        Verb::Plan(args) => match source::place(args.path) {
+        Verb::Plan(args) => match source::config_paths(args.path) {
             Ok(place) => plan::run(&place, args.command, args.json),
             Err(problem) => return output::usage_error(&problem),
         },

@@ -10,19 +10,19 @@ use crate::inspect::{doctor, facts};
 use crate::plan;
 
 /// Reads, plans, and prints the plan.
-pub(super) fn run(place: &ConfigPaths, command: Vec<OsString>, json: bool) -> Result<Printed, Error> {
-    let sources = super::source::sources(place, command);
+pub(super) fn run(config_paths: &ConfigPaths, command: Vec<OsString>, json: bool) -> Result<Printed, Error> {
+    let sources = super::source::sources(config_paths, command);
     let config = config::read(&sources)?;
     let mut facts = facts::read(&config);
     // A tree elsewhere is for another container: facts about this process are irrelevant.
     // If a stepdown is PID 1 already (`docker exec`), this plans the next start of this container.
-    facts.pid_one |= !place.is_installed() || doctor::pid_one().is_some();
-    if !place.is_installed() {
+    facts.pid_one |= !config_paths.is_installed() || doctor::pid_one().is_some();
+    if !config_paths.is_installed() {
         // In an image `COPY` makes them root's.
         facts.named.file_owners.clear();
     }
     let mut plan = plan::preview(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
-    if place.is_installed() {
+    if config_paths.is_installed() {
         plan::checks::locate_all(&mut plan, doctor::host_context);
     }
     let mut text =

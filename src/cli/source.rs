@@ -9,7 +9,7 @@ use crate::error::{Problem, Problems};
 use crate::inspect::source::{self, ConfigPaths};
 
 /// Returns the paths for a PATH argument, which must be a directory.
-pub(super) fn place(path: Option<PathBuf>) -> Result<ConfigPaths, Problem> {
+pub(super) fn config_paths(path: Option<PathBuf>) -> Result<ConfigPaths, Problem> {
     match path {
         Some(path) => source::check_given(&path).map(|()| ConfigPaths::from_path(Some(path))),
         None => Ok(ConfigPaths::from_path(None)),
@@ -22,12 +22,12 @@ pub(super) fn environment() -> BTreeMap<OsString, OsString> {
     std::env::vars_os().collect()
 }
 
-/// Reads the files at `place` and our environment.
-pub(super) fn sources(place: &ConfigPaths, main: Vec<OsString>) -> Sources {
-    source::read(place, environment(), main)
+/// Reads the files at `config_paths` and our environment.
+pub(super) fn sources(config_paths: &ConfigPaths, main: Vec<OsString>) -> Sources {
+    source::read(config_paths, environment(), main)
 }
 
-/// Reads the configuration at `place`.
-pub(super) fn config(place: &ConfigPaths, main: Vec<OsString>) -> Result<Config, Problems> {
-    config::read(&sources(place, main))
+/// Reads the configuration at `config_paths`.
+pub(super) fn config(config_paths: &ConfigPaths, main: Vec<OsString>) -> Result<Config, Problems> {
+    config::read(&sources(config_paths, main))
 }

@@ -20,20 +20,20 @@ use crate::text::shown;
 
 /// Reads and plans, and prints what is wrong, or the privilege that will be kept. Problems are the output, not an error:
 /// they go to standard output, with exit code 100.
-pub(super) fn run(place: &ConfigPaths, command: Vec<OsString>) -> Result<Printed, Error> {
-    let sources = super::source::sources(place, command);
+pub(super) fn run(config_paths: &ConfigPaths, command: Vec<OsString>) -> Result<Printed, Error> {
+    let sources = super::source::sources(config_paths, command);
     let config = match config::read(&sources) {
         Ok(config) => config,
         Err(problems) => return Ok(wrong(problems)),
     };
-    let installed = place.is_installed();
+    let installed = config_paths.is_installed();
     let facts = match installed {
         // This process is not the init, so facts about it are irrelevant.
         // Secrets are mounted where the container runs.
         true => Facts { pid_one: true, secrets: BTreeMap::new(), ..facts::read(&config) },
         false => assumed::facts(&config),
     };
-    let mut text = headline(place, &config);
+    let mut text = headline(config_paths, &config);
     honoured(&mut text, &config);
     let (mut drops, mut identity) = (false, None);
     match plan::preview(&config, &facts).map_err(|error| key_lines::placed(error, &sources)) {
@@ -56,7 +56,7 @@ pub(super) fn run(place: &ConfigPaths, command: Vec<OsString>) -> Result<Printed
         Err(Error::Refused(refused)) => note(&mut text, &format!("a boot here would fail: {refused}")),
     }
     if drops {
-        let closed = readable::unreadable_by(&source::paths(place, &sources.env), identity.as_ref());
+        let closed = readable::unreadable_by(&source::paths(config_paths, &sources.env), identity.as_ref());
         closed.iter().for_each(|path| note(&mut text, &readable::message(path)));
     }
     if installed {
@@ -100,8 +100,8 @@ fn missing(config: &Config) -> Vec<String> {
     config.services.iter().flat_map(of).chain(secrets).collect()
 }
 
-fn headline(place: &ConfigPaths, config: &Config) -> String {
-    let trees: Vec<_> = place.trees.iter().map(shown).collect();
+fn headline(config_paths: &ConfigPaths, config: &Config) -> String {
+    let trees: Vec<_> = config_paths.trees.iter().map(shown).collect();
     let main = if config.main.is_empty() { "" } else { " and a main command" };
     format!("{}: {}{main}, no problems\n", trees.join(", "), count(config.services.len(), "service"))
 }

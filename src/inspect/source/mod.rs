@@ -109,10 +109,10 @@ fn holds_no_tree(path: &Path) -> bool {
     !named && seen.peek().is_some() && !seen.any(is_service)
 }
 
-/// Reads everything at `place`, and the trees of [`MORE_TREES`]. Never fails and never blocks: what cannot be read is
+/// Reads everything at `config_paths`, and the trees of [`MORE_TREES`]. Never fails and never blocks: what cannot be read is
 /// returned as such, with the reason.
-pub fn read(place: &ConfigPaths, env: BTreeMap<OsString, OsString>, main: Vec<OsString>) -> Sources {
-    let (container, trees, s6) = read_files(place, &env);
+pub fn read(config_paths: &ConfigPaths, env: BTreeMap<OsString, OsString>, main: Vec<OsString>) -> Sources {
+    let (container, trees, s6) = read_files(config_paths, &env);
     Sources { env, container, trees, s6, main }
 }
 
@@ -131,56 +131,62 @@ pub struct ReloadSources {
 
 impl ReloadSources {
     /// Reads the same as [`read`]; with `writers`, only if nobody else could have written any of it.
-    pub fn read(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>, writers: Option<TrustedWriters>) -> Self {
-        if let Some(untrusted) = writers.and_then(|writers| owners::first_untrusted(&paths(place, env), writers)) {
+    pub fn read(
+        config_paths: &ConfigPaths,
+        env: &BTreeMap<OsString, OsString>,
+        writers: Option<TrustedWriters>,
+    ) -> Self {
+        if let Some(untrusted) = writers.and_then(|writers| owners::first_untrusted(&paths(config_paths, env), writers))
+        {
             return Self { untrusted: Some(untrusted), ..Self::default() };
         }
-        let (container, trees, s6) = read_files(place, env);
+        let (container, trees, s6) = read_files(config_paths, env);
         Self { untrusted: None, container, trees, s6 }
     }
 }
 
 type Files = (Option<(PathBuf, Content)>, Vec<Tree>, S6Sources);
 
-fn read_files(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Files {
-    let container = tree::read_file(&place.container_file).map(|content| (place.container_file.clone(), content));
+fn read_files(config_paths: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Files {
+    let container =
+        tree::read_file(&config_paths.container_file).map(|content| (config_paths.container_file.clone(), content));
     let mut trees: Vec<Tree> = Vec::new();
-    for (at, path) in trees_of(place, env).iter().enumerate() {
-        trees.push(tree::read_tree(path, place.is_explicit || at > 0));
+    for (at, path) in trees_of(config_paths, env).iter().enumerate() {
+        trees.push(tree::read_tree(path, config_paths.is_explicit || at > 0));
     }
     for path in more_trees(env.get(OsStr::new(MORE_TREES))) {
         if !trees.iter().any(|tree| tree.path == path) {
             trees.push(tree::read_tree(&path, true));
         }
     }
-    (container, trees, image_paths(place, env).read())
+    (container, trees, image_paths(config_paths, env).read())
 }
 
-/// Returns the services trees of the place; the first one is the profile's, if an image made for s6-overlay is to run one.
-fn trees_of(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
-    let mut trees = place.trees.clone();
-    if let (Some(first), true) = (trees.first_mut(), s6::is_image(beside(place)))
-        && let Some(profile) = s6::profile(beside(place), env)
+/// Returns the services trees of these paths; the first one is the profile's, if an image made for s6-overlay is to run one.
+fn trees_of(config_paths: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
+    let mut trees = config_paths.trees.clone();
+    if let (Some(first), true) = (trees.first_mut(), s6::is_image(beside(config_paths)))
+        && let Some(profile) = s6::profile(beside(config_paths), env)
     {
         *first = profile.join("services.d");
     }
     trees
 }
 
-fn image_paths(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> s6::S6Paths {
-    s6::S6Paths::new(beside(place), env, place.is_installed())
+fn image_paths(config_paths: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> s6::S6Paths {
+    s6::S6Paths::new(beside(config_paths), env, config_paths.is_installed())
 }
 
 /// Returns the directory that contains the services tree: `/etc` in an image.
-fn beside(place: &ConfigPaths) -> &Path {
-    place.trees.first().and_then(|tree| tree.parent()).unwrap_or(Path::new(""))
+fn beside(config_paths: &ConfigPaths) -> &Path {
+    config_paths.trees.first().and_then(|tree| tree.parent()).unwrap_or(Path::new(""))
 }
 
 /// Returns everything that [`read`] would read.
-pub fn paths(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
+pub fn paths(config_paths: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
     let more = more_trees(env.get(OsStr::new(MORE_TREES)));
-    let all = std::iter::once(place.container_file.clone()).chain(trees_of(place, env)).chain(more);
-    all.chain(image_paths(place, env).all()).collect()
+    let all = std::iter::once(config_paths.container_file.clone()).chain(trees_of(config_paths, env)).chain(more);
+    all.chain(image_paths(config_paths, env).all()).collect()
 }
 
 fn more_trees(value: Option<&OsString>) -> Vec<PathBuf> {
@@ -194,24 +200,24 @@ mod tests {
 
     use super::*;
 
-    fn read_here(place: &ConfigPaths) -> Sources {
-        read(place, BTreeMap::new(), Vec::new())
+    fn read_here(config_paths: &ConfigPaths) -> Sources {
+        read(config_paths, BTreeMap::new(), Vec::new())
     }
 
     #[test]
     fn a_missing_default_tree_is_empty_and_a_missing_named_one_says_so() {
         let dir = tempfile::tempdir().unwrap();
-        let mut place = ConfigPaths {
+        let mut config_paths = ConfigPaths {
             container_file: dir.path().join("stepdown.toml"),
             trees: vec![dir.path().join("services.d")],
             is_explicit: false,
         };
-        let sources = read_here(&place);
+        let sources = read_here(&config_paths);
         assert!(sources.container.is_none());
         assert_eq!(sources.trees[0].unreadable, None);
         assert!(sources.trees[0].entries.is_empty());
-        place.is_explicit = true;
-        assert_eq!(read_here(&place).trees[0].unreadable.as_deref(), Some("No such file or directory"));
+        config_paths.is_explicit = true;
+        assert_eq!(read_here(&config_paths).trees[0].unreadable.as_deref(), Some("No such file or directory"));
     }
 
     #[test]
@@ -221,8 +227,9 @@ mod tests {
         fs::create_dir(&first).unwrap();
         let list = format!("{}::{}:{}", first.display(), second.display(), second.display());
         let env = BTreeMap::from([(OsString::from(MORE_TREES), OsString::from(list))]);
-        let place = ConfigPaths { container_file: dir.path().join("c"), trees: vec![first.clone()], is_explicit: true };
-        let trees = read(&place, env, Vec::new()).trees;
+        let config_paths =
+            ConfigPaths { container_file: dir.path().join("c"), trees: vec![first.clone()], is_explicit: true };
+        let trees = read(&config_paths, env, Vec::new()).trees;
         assert_eq!(trees.iter().map(|tree| tree.path.clone()).collect::<Vec<_>>(), [first, second]);
         assert_eq!(trees[1].unreadable.as_deref(), Some("No such file or directory"));
     }
