@@ -185,6 +185,8 @@ fn a_run_that_is_the_last_one_goes_on_and_nothing_is_started_after_it() {
     scenario.request_start("db");
     assert_eq!((scenario.started(), scenario.status("db").wanted), (vec!["db".to_owned()], true));
     scenario.executed("db");
+    scenario.request_once("db", false);
+    scenario.request_start("db");
     scenario.exits("db", 1);
     assert_eq!(scenario.state("db"), "backoff", "a start is one for good");
 }

@@ -54,10 +54,14 @@ fn a_start_that_was_over_in_time_has_no_limit_any_more() {
 #[test]
 fn what_is_not_awaited_holds_the_main_command_only_until_it_was_started() {
     let legacy = longrun("legacy").notifies_ready(None).requires("init").not_awaited();
-    let mut scenario = Scenario::begun(&[oneshot("init"), legacy, main_command()]);
+    let second = longrun("second").notifies_ready(None).requires("legacy").not_awaited();
+    let mut scenario = Scenario::begun(&[oneshot("init"), legacy, second, main_command()]);
     scenario.executed("init");
     assert_eq!(scenario.started(), ["init"]);
     scenario.exits("init", 0);
-    assert_eq!(scenario.started(), ["legacy", "main"]);
-    assert_eq!(scenario.state("legacy"), "starting");
+    assert_eq!(scenario.started(), ["legacy"]);
+    scenario.executed("legacy");
+    scenario.ready("legacy");
+    assert_eq!(scenario.started(), ["second", "main"]);
+    assert_eq!(scenario.state("second"), "starting");
 }
