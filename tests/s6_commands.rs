@@ -9,5 +9,6 @@ mod lexer;
 mod lock;
 mod log;
 mod notify_on_check;
+mod s6_overlay;
 mod utilities;
 mod words;

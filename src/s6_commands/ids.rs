@@ -135,7 +135,8 @@ pub(super) fn s6_envuidgid(mut call: Call) -> CommandResult {
     call.exec_with(&environment)
 }
 
-fn unknown(what: &str, name: &[u8]) -> Failure {
+/// The failure of a name that the account files do not have.
+pub(super) fn unknown(what: &str, name: &[u8]) -> Failure {
     Failure::fatal(1, format!("unknown {what}: {}", shown_bytes(name)))
 }
 
@@ -257,6 +258,12 @@ fn account(name: &[u8]) -> Option<Ids> {
     let groups = group_file::memberships(&account_bytes(AccountFile::Group), name.as_str());
     let (Uid(uid), Gid(gid)) = (found.uid, found.gid);
     Some(Ids { uid: Some(uid), gid: Some(gid), groups: Some(groups.into_iter().map(|gid| gid.0).collect()) })
+}
+
+/// Returns the uid and the gid of an account.
+pub(super) fn ids_of_account(name: &[u8]) -> Option<(u32, u32)> {
+    let found = account(name)?;
+    Some((found.uid?, found.gid?))
 }
 
 /// Returns the uid of an account or of a number.

@@ -2,7 +2,8 @@
 
 use crate::s6_commands::call::{Call, CommandResult, HelperCommand, Lifetime, Package};
 use crate::s6_commands::{
-    container_environment, control, envdir, execline_commands, ids, lock, log, lsiown, notify_on_check, utilities,
+    container_environment, control, envdir, execline_commands, fix_attrs, ids, lock, log, logutil_newfifo, lsiown,
+    notify_on_check, utilities, with_retries,
 };
 
 /// The commands, grouped by what they are for.
@@ -37,6 +38,24 @@ pub const COMMANDS: &[HelperCommand] = &[
     command("s6-setlock", Package::S6, "executes a program with a lock on a file", lock::s6_setlock),
     long_running("s6-log", Package::S6, "writes lines into directories of rotated files", log::s6_log),
     long_running("logutil-service", Package::S6Overlay, "runs s6-log for a service", log::logutil_service),
+    command(
+        "logutil-newfifo",
+        Package::S6Overlay,
+        "makes a FIFO of an account, in the place of what is there",
+        logutil_newfifo::logutil_newfifo,
+    ),
+    long_running(
+        "with-retries",
+        Package::S6Overlay,
+        "runs a program until it succeeds, a number of times",
+        with_retries::with_retries,
+    ),
+    long_running(
+        "fix-attrs",
+        Package::S6Overlay,
+        "gives paths the owners and modes that lines of fix-attrs.d have",
+        fix_attrs::fix_attrs,
+    ),
     command("execlineb", Package::Execline, "runs an execline script", execline_commands::script::execlineb),
     command("exec", Package::Execline, "executes a program", execline_commands::sequence::exec),
     command("foreground", Package::Execline, "runs a program, then the rest", execline_commands::sequence::foreground),

@@ -13,7 +13,7 @@ use crate::sys::fnmatch::{self, Matching};
 
 /// How a pattern is matched.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Globbing {
+pub(in crate::s6_commands) struct Globbing {
     /// A backslash is a letter.
     pub has_no_escapes: bool,
     /// Directories get a slash behind their names.
@@ -26,7 +26,7 @@ pub(super) struct Globbing {
 ///
 /// # Errors
 /// The first such directory's, if that is wanted.
-pub(super) fn matches(
+pub(in crate::s6_commands) fn matches(
     pattern: &[u8],
     globbing: Globbing,
     failed: impl Fn(&[u8], Errno),

@@ -7,7 +7,7 @@ pub(super) mod conditions;
 pub(super) mod descriptors;
 pub(super) mod directory;
 pub(super) mod envfile;
-mod glob;
+pub(super) mod glob;
 pub(super) mod loops;
 pub(super) mod pipes;
 pub(super) mod positionals;
