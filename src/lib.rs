@@ -64,7 +64,7 @@
 //! - **s6**: `config/s6` reads definitions and `config/s6_overlay.rs` the variables; `inspect/source` finds the files,
 //!   `inspect/facts/s6_places.rs` the places; `plan/steps/s6_layout.rs` and `boot/s6_layout` make what scripts look for in
 //!   `/run`; [`s6_commands`] are the programs that scripts call, [`execline`] their language.
-//! - **a replaced tini, dumb-init or catatonit**: `cli/init_emulation.rs` and `cli/replaced_texts.rs` speak as they do,
+//! - **a replaced tini, dumb-init or catatonit**: `cli/init_emulation.rs` and `cli/init_emulation_texts.rs` speak as they do,
 //!   `sys/plain_init` is the init.
 //! - **readiness, notification**: `config/probe.rs` and `config/service.rs` say what was declared, `supervise/probes.rs` when to
 //!   probe, `run/probe` and `run/notify` how.

@@ -8,7 +8,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::replaced_texts::{CATATONIT_HELP, CATATONIT_USAGE, DUMB_INIT_HELP, DUMB_INIT_REWRITE, LICENSE, TINI_USAGE};
+use super::init_emulation_texts::{
+    CATATONIT_HELP, CATATONIT_USAGE, DUMB_INIT_HELP, DUMB_INIT_REWRITE, LICENSE, TINI_USAGE,
+};
 use crate::config::values::Signal;
 use crate::sys::plain_init::{Flavor, PlainInit};
 use crate::text::shown;

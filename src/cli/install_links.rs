@@ -57,7 +57,7 @@ fn is_wanted(link: &Link) -> bool {
             !link.path.starts_with("/usr/bin")
                 || link.path.file_name().is_some_and(|name| is_unmistakable(&name.to_string_lossy()))
         }
-        Existing::Nothing | Existing::Ours | Existing::Original => true,
+        Existing::Nothing | Existing::Installed | Existing::Original => true,
     }
 }
 
@@ -69,7 +69,7 @@ fn is_unmistakable(name: &str) -> bool {
 fn summary(made: &[Link], program: &Path) -> String {
     let mut text = String::new();
     let is_new = |link: &&Link| link.is_made && link.found == Existing::Nothing;
-    let is_same = |link: &&Link| link.is_made && link.found == Existing::Ours;
+    let is_same = |link: &&Link| link.is_made && link.found == Existing::Installed;
     let (new, same) = (made.iter().filter(is_new).count(), made.iter().filter(is_same).count());
     let _ = writeln!(text, "links to {}: {new} made, {same} there already", shown(program));
     for (is_made, verb) in [(true, "replaced"), (false, "kept")] {
@@ -95,7 +95,7 @@ fn summary(made: &[Link], program: &Path) -> String {
 fn description(found: &Existing) -> String {
     match found {
         Existing::Nothing => "nothing".to_owned(),
-        Existing::Ours => "links to this program".to_owned(),
+        Existing::Installed => "links to this program".to_owned(),
         Existing::Link(target) => {
             let place = target.parent().filter(|place| !place.as_os_str().is_empty());
             format!("links to {}", shown(place.unwrap_or(target)))

@@ -89,7 +89,7 @@ pub struct MainCommand {
     /// How it is stopped.
     pub stop: Stop,
     /// Whether it is stopped with the signal that PID 1 received, because `stop.signal` is not set.
-    pub relays_stop_signal: bool,
+    pub forwards_stop_signal: bool,
     /// The place of `stop.timeout`.
     pub stop_timeout_at: Option<Place>,
     /// Its readiness check.
@@ -108,7 +108,7 @@ impl Default for MainCommand {
             user: RunAs::App,
             success_codes: vec![0],
             stop: Stop { signal: Signal::TERM, timeout: None, group: false },
-            relays_stop_signal: true,
+            forwards_stop_signal: true,
             stop_timeout_at: None,
             ready: Ready::Executed,
             health: None,

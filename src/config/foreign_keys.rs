@@ -23,7 +23,7 @@ pub fn find(word: &str, doc: &TableDoc) -> Option<&'static ForeignKey> {
 /// Returns whether the word means this key of services.
 pub fn means(word: &str, key: &str) -> bool {
     let wanted = plain(word);
-    KEYS.iter().any(|it| it.word == wanted && it.ours == key)
+    KEYS.iter().any(|it| it.word == wanted && it.native == key)
 }
 
 /// Returns the section, if a table of this name is one of a systemd unit.
@@ -42,7 +42,7 @@ impl ForeignKey {
     /// Returns the key of this table for it.
     fn inner(&self, doc: &TableDoc) -> Option<&'static KeyDoc> {
         let table = doc.name.rsplit('.').next().unwrap_or_default();
-        let (of, key) = self.ours.split_once('.')?;
+        let (of, key) = self.native.split_once('.')?;
         if of == table { doc.key(key) } else { None }
     }
 
@@ -59,7 +59,7 @@ impl ForeignKey {
             (Some(example), Note::OwnOneshot) => {
                 format!("write a oneshot with a file of its own, and require it: `{example}`")
             }
-            // Every word has a key of ours or a text, which a test checks.
+            // Every word has a key of native or a text, which a test checks.
             (None, Note::None | Note::OtherService | Note::OwnOneshot) => String::new(),
         }
     }
@@ -70,8 +70,8 @@ impl ForeignKey {
             ConfigFile::Service => &service_keys::SERVICE,
             ConfigFile::Container => &container_keys::CONTAINER,
         };
-        match self.ours.split_once('.') {
-            None => top.key(self.ours).map(line),
+        match self.native.split_once('.') {
+            None => top.key(self.native).map(line),
             Some((table, key)) => {
                 let tables = super::keys::reference();
                 let table = tables.iter().find(|it| it.file == file && it.name == table)?;
@@ -97,8 +97,8 @@ mod tests {
             (OF_CONTAINER, ConfigFile::Container, &container_keys::CONTAINER),
         ] {
             for (at, it) in words.iter().enumerate() {
-                assert_eq!(it.ours.is_empty(), it.example(file).is_none(), "{it:?}");
-                assert!(!it.ours.is_empty() || matches!(it.note, Note::Text(_)), "{it:?}");
+                assert_eq!(it.native.is_empty(), it.example(file).is_none(), "{it:?}");
+                assert!(!it.native.is_empty() || matches!(it.note, Note::Text(_)), "{it:?}");
                 assert_eq!(plain(it.word), it.word);
                 assert!(top.key(it.word).is_none(), "{it:?}");
                 assert!(words[..at].iter().all(|other| other.word != it.word), "{it:?} is there twice");

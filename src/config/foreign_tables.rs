@@ -9,7 +9,7 @@ pub struct ForeignKey {
     /// In lower case, without `_` and `-`.
     pub(super) word: &'static str,
     /// Our key, with its table: `stop.timeout`; empty if there is none.
-    pub ours: &'static str,
+    pub native: &'static str,
     /// What else to do, or to know.
     pub(super) note: Note,
 }
@@ -28,8 +28,8 @@ pub(super) enum Note {
 }
 
 /// Returns a foreign key.
-const fn entry(system: &'static str, word: &'static str, ours: &'static str, note: Note) -> ForeignKey {
-    ForeignKey { system, word, ours, note }
+const fn entry(system: &'static str, word: &'static str, native: &'static str, note: Note) -> ForeignKey {
+    ForeignKey { system, word, native, note }
 }
 
 const SYSTEMD: &str = "systemd";

@@ -32,7 +32,7 @@ pub fn read(table: &Table<'_>, report: &mut FileReport<'_>) -> MainCommand {
     main.secrets = table.get("secrets").map(|field| secrets::names(&field, report));
     main.success_codes = service_parts::success_codes(&table, report);
     let stop = service_parts::stop_table(&table, &container_keys::MAIN_STOP, report);
-    main.relays_stop_signal = stop.as_ref().is_none_or(|stop| stop.get("signal").is_none());
+    main.forwards_stop_signal = stop.as_ref().is_none_or(|stop| stop.get("signal").is_none());
     main.stop_timeout_at =
         stop.as_ref().and_then(|stop| stop.get("timeout")).map(|field| Place::line(report.path(), field.line()));
     main.stop = service_parts::stop(stop.as_ref(), report);

@@ -73,7 +73,7 @@ fn from(name: &str, field: &Field<'_>, report: &mut FileReport<'_>) -> Option<Si
         );
         return None;
     };
-    if let Some((_, why)) = NOT_FORWARDABLE.iter().find(|(ours, _)| Signal::parse(ours) == Some(signal)) {
+    if let Some((_, why)) = NOT_FORWARDABLE.iter().find(|(name, _)| Signal::parse(name) == Some(signal)) {
         let fix = "remove it; HUP, QUIT, USR1, USR2, WINCH and the like can be";
         report.line(field.line(), format!("{} cannot be forwarded: {why}", field.name()), fix);
         return None;

@@ -121,13 +121,13 @@ impl<'t> Table<'t> {
     fn foreign(&self, name: &str) -> Option<String> {
         let value = self.table.get(name).and_then(|value| value.get_ref().as_str());
         if let Some(word) = foreign_keys::find(name, self.doc) {
-            let cron = value.filter(|_| word.ours == "at").and_then(Cron::read);
+            let cron = value.filter(|_| word.native == "at").and_then(Cron::read);
             return Some(cron.map_or_else(|| word.fix(self.doc), |cron| cron.fix()));
         }
-        let same = |ours: &&str| ours.eq_ignore_ascii_case(name);
-        let ours = self.doc.names().find(same).filter(|ours| *ours != name)?;
-        let known = value.and_then(|value| foreign_keys::value(ours, value));
-        Some(known.map_or_else(|| format!("did you mean `{ours}`?"), str::to_owned))
+        let same = |known_key: &&str| known_key.eq_ignore_ascii_case(name);
+        let known_key = self.doc.names().find(same).filter(|known_key| *known_key != name)?;
+        let known = value.and_then(|value| foreign_keys::value(known_key, value));
+        Some(known.map_or_else(|| format!("did you mean `{known_key}`?"), str::to_owned))
     }
 
     /// The other kind of file, if it has this key at its top, and the key's status.

@@ -83,7 +83,7 @@ fn open_connection_at(directories: &[PathBuf], request: &ControlRequest) -> Resu
     {
         let path = directory.join(SOCKET);
         match connect_in(&directory) {
-            Ok(Server::Ours(stream)) => return Connection::send(stream, path, request),
+            Ok(Server::Trusted(stream)) => return Connection::send(stream, path, request),
             Ok(Server::Untrusted) => error = error.or(Some(ClientError::Untrusted(path))),
             Ok(Server::Foreign) => error = error.or(Some(ClientError::Foreign(path))),
             // A leftover of an earlier boot, or nothing at all.
@@ -98,7 +98,7 @@ fn open_connection_at(directories: &[PathBuf], request: &ControlRequest) -> Resu
 /// Who listens on the socket in a directory.
 #[derive(Debug)]
 enum Server {
-    Ours(UnixStream),
+    Trusted(UnixStream),
     /// It may be another user's.
     Untrusted,
     /// The link in the directory names another container.
@@ -115,7 +115,7 @@ fn connect_in(directory: &Path) -> Result<Server, Errno> {
     if is_of_another_container(&handle) {
         return Ok(Server::Foreign);
     }
-    Ok(if is_ours || listener.pid() == 1 { Server::Ours(stream) } else { Server::Untrusted })
+    Ok(if is_ours || listener.pid() == 1 { Server::Trusted(stream) } else { Server::Untrusted })
 }
 
 fn connected(handle: &OwnedFd, directory: &Path) -> Result<OwnedFd, Errno> {

@@ -64,13 +64,13 @@ pub(super) fn decide(inputs: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privile
         }
     }
     let all = inputs.config.services.iter().chain(inputs.main);
-    for (at, (service, runs)) in all.zip(inputs.runs).enumerate() {
+    for (index, (service, runs)) in all.zip(inputs.runs).enumerate() {
         if runs.skipped.is_none() {
             for (subject, issue) in refused_limits(service, inputs.facts) {
                 notes.degraded(Area::Limit, subject, issue);
             }
         }
-        if inputs.stage.has(at) || runs.skipped.is_some() {
+        if inputs.stage.has(index) || runs.skipped.is_some() {
             file_access_notice(inputs, service, runs, notes);
             continue;
         }
@@ -84,7 +84,7 @@ pub(super) fn decide(inputs: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privile
                 no_way_back(service, notes);
             }
         }
-        let need = need_of(inputs, at, service, runs);
+        let need = need_of(inputs, index, service, runs);
         if inputs.config.container.drop == DropPolicy::App && inputs.switch_ability == SwitchAbility::Root {
             require_full_drop(service, &need, notes);
         }
@@ -163,13 +163,13 @@ fn require_full_drop(service: &Service, need: &ServiceNeed, notes: &mut Notes) {
     }
 }
 
-fn need_of(inputs: &PrivilegeInputs<'_>, at: usize, service: &Service, runs: &RunsAs) -> ServiceNeed {
+fn need_of(inputs: &PrivilegeInputs<'_>, index: usize, service: &Service, runs: &RunsAs) -> ServiceNeed {
     let name = &service.name;
     let mut needs = Vec::new();
     let mut need = |caps: CapSet, why: String| needs.push((caps, why));
     if inputs.switch_ability == SwitchAbility::Root && runs.uid == Uid::ROOT && inputs.identity.uid != Uid::ROOT {
         return ServiceNeed::Root(
-            match (service.kind, inputs.stage.after_drop.iter().find(|(place, _)| *place == at)) {
+            match (service.kind, inputs.stage.after_drop.iter().find(|(other, _)| *other == index)) {
                 (Kind::Oneshot, Some((_, why))) => format!("`{name}` runs as root after the drop: {why}"),
                 (Kind::Oneshot, None) => format!("`{name}` runs as root"),
                 (Kind::Longrun, _) => match &service.finish {

@@ -18,7 +18,7 @@ pub enum Existing {
     /// Nothing.
     Nothing,
     /// A link to this program.
-    Ours,
+    Installed,
     /// Another link: its target.
     Link(PathBuf),
     /// A program or script of s6, execline or s6-overlay.
@@ -85,13 +85,13 @@ fn make(image: &LinkTarget<'_>, path: PathBuf, claim: Claim) -> Result<Link, Ref
     let file = place.join(path.file_name().unwrap_or_default());
     let found = what_is(&file, image.program).map_err(refused)?;
     let is_replaced = match (&found, claim) {
-        (Existing::Nothing | Existing::Ours | Existing::Original, _) => true,
+        (Existing::Nothing | Existing::Installed | Existing::Original, _) => true,
         (Existing::Link(target), Claim::IfFree) => is_of_s6_overlay(target) || image.forces,
         (Existing::Link(_), Claim::Needed) => true,
         (Existing::Other | Existing::LinuxServer, Claim::Needed) => image.forces,
         (Existing::Other | Existing::LinuxServer, Claim::IfFree) | (Existing::Directory, _) => false,
     };
-    if is_replaced && found != Existing::Ours {
+    if is_replaced && found != Existing::Installed {
         put(&place, &file, image.program).map_err(refused)?;
     }
     Ok(Link { path, found, is_made: is_replaced })
@@ -125,7 +125,7 @@ fn what_is(file: &Path, program: &Path) -> io::Result<Existing> {
     };
     if kind.is_symlink() {
         let target = file.read_link()?;
-        return Ok(if target == program { Existing::Ours } else { Existing::Link(target) });
+        return Ok(if target == program { Existing::Installed } else { Existing::Link(target) });
     }
     match (kind.is_dir(), kind.is_file()) {
         (true, _) => Ok(Existing::Directory),

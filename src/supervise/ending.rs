@@ -65,7 +65,7 @@ impl Supervisor {
         let spec = &self.services[id].spec;
         match self.container.stop() {
             Some(StopInProgress { reason: StopReason::Signal(signal), .. })
-                if spec.relays_stop_signal && !signal.is_for_pid_one() =>
+                if spec.forwards_stop_signal && !signal.is_for_pid_one() =>
             {
                 *signal
             }

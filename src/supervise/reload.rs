@@ -97,7 +97,7 @@ impl Supervisor {
         let mut restarted = vec![changed];
         while let Some(failed) = restarted.pop() {
             for id in self.graph.required_by(failed).to_vec() {
-                let failed_for_it = self.services[id].state.why() == Some(&FailureReason::Requirement(failed));
+                let failed_for_it = self.services[id].state.failure() == Some(&FailureReason::Requirement(failed));
                 if failed_for_it && !self.services[id].removed {
                     self.services[id].wanted = true;
                     self.services[id].history = RestartHistory::default();

@@ -72,7 +72,7 @@ pub struct Spec {
     /// Whether it is the main command.
     pub is_main: bool,
     /// Whether its stop signal is the one that PID 1 got, rather than `stop.signal` (the main command).
-    pub relays_stop_signal: bool,
+    pub forwards_stop_signal: bool,
 }
 
 /// What makes a longrun ready, as far as the engine cares.
@@ -204,7 +204,7 @@ impl Setup {
                 start: start(service),
                 holds_main: true,
                 is_main: false,
-                relays_stop_signal: false,
+                forwards_stop_signal: false,
             })
             .collect();
         specs.extend(main.map(Spec::of_main));
@@ -268,7 +268,7 @@ impl Spec {
             start: Start::Wanted,
             holds_main: true,
             is_main: true,
-            relays_stop_signal: true,
+            forwards_stop_signal: true,
         }
     }
 
@@ -280,7 +280,7 @@ impl Spec {
             watchdog: watchdog(&main.ready),
             health: main.health.as_ref().map(HealthRule::of),
             stop: main.stop.clone(),
-            relays_stop_signal: main.relays_stop_signal,
+            forwards_stop_signal: main.forwards_stop_signal,
             ..Self::main()
         }
     }

@@ -326,7 +326,7 @@ impl State {
     }
 
     /// Returns why it is failed, if it is.
-    pub(super) fn why(&self) -> Option<&FailureReason> {
+    pub(super) fn failure(&self) -> Option<&FailureReason> {
         match self {
             Self::Failed { why } => Some(why),
             Self::Down | Self::Scheduled | Self::Resting | Self::Done | Self::Unkillable { .. } => None,

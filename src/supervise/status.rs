@@ -26,7 +26,7 @@ impl Supervisor {
                     restarts: service.restarts,
                     last_exit: service.last_exit,
                     last_ran: service.last_ran,
-                    why: self.why(id),
+                    why: self.reason(id),
                     healthy: service.probe_state.healthy,
                 }
             })
@@ -111,14 +111,14 @@ impl Supervisor {
 
     /// Returns why it is failed, if it is.
     pub fn failed(&self, id: Id) -> Option<&FailureReason> {
-        self.services.has(id).then(|| self.services[id].state.why()).flatten()
+        self.services.has(id).then(|| self.services[id].state.failure()).flatten()
     }
 
     /// Returns why it is as it is, where that is more than how it last ended.
-    fn why(&self, id: Id) -> Option<StatusReason> {
+    fn reason(&self, id: Id) -> Option<StatusReason> {
         let service = &self.services[id];
         let pauses = service.state.phase() == Phase::Backoff;
-        match (service.state.why(), service.stopped_manually && !service.wanted, &service.ended_by_us) {
+        match (service.state.failure(), service.stopped_manually && !service.wanted, &service.ended_by_us) {
             (Some(why), ..) => Some(StatusReason::Failed(why.clone())),
             (None, true, _) => Some(StatusReason::StoppedManually(service.stopped_with)),
             (None, false, Some(why)) if pauses => Some(StatusReason::EndedByUs(why.clone())),

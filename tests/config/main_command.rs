@@ -36,7 +36,7 @@ fn every_key_is_read_as_in_a_services_file() {
     assert_eq!((main.user, main.success_codes), (RunAs::Ids(Uid(33), Gid(34)), vec![0, 143]));
     let five = Some(Duration::from_secs(5));
     assert_eq!(main.stop, Stop { signal: Signal::INT, timeout: five, group: true });
-    assert!(!main.relays_stop_signal);
+    assert!(!main.forwards_stop_signal);
     assert!(matches!(main.ready, Ready::Probe { probe: Probe::Tcp(_), timeout: Some(_), .. }));
     let health = main.health.unwrap();
     assert_eq!((health.failures, health.then), (5, UnhealthyAction::StopContainer));
@@ -44,7 +44,7 @@ fn every_key_is_read_as_in_a_services_file() {
 
 #[test]
 fn a_stop_without_a_signal_still_passes_on_the_one_that_came() {
-    assert!(main("[main.stop]\ntimeout = \"2s\"").relays_stop_signal);
+    assert!(main("[main.stop]\ntimeout = \"2s\"").forwards_stop_signal);
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl Evaluation<'_> {
             (AccessResult::Missing, _) => Err(self.with_boot_cause(self.missing())),
             (AccessResult::Unsearchable(on_the_way, found), _) => Err(self.unsearchable(on_the_way, *found)),
             (AccessResult::Unknown, BootAction::Skipped(why)) => Err(why.clone()),
-            (AccessResult::Unknown, _) => Ok(format!("not checked: nobody here can become {}", self.who())),
+            (AccessResult::Unknown, _) => Ok(format!("not checked: nobody here can become {}", self.account())),
             (
                 AccessResult::NotRead(Denial::Denied)
                 | AccessResult::NotWritten(Denial::Denied)
@@ -95,7 +95,7 @@ impl Evaluation<'_> {
         }
     }
 
-    fn who(&self) -> String {
+    fn account(&self) -> String {
         self.requirement.who.shown()
     }
 
@@ -116,15 +116,15 @@ impl Evaluation<'_> {
     }
 
     fn ok_note(&self, at_boot: &BootAction) -> String {
-        let who = self.who();
+        let account = self.account();
         let can = match self.requirement.want {
             AccessKind::Use if self.observation.found.is_some_and(|found| !found.is_directory) => {
-                format!("{who} can read and write it")
+                format!("{account} can read and write it")
             }
-            AccessKind::Use | AccessKind::Device => format!("{who} can use it"),
-            AccessKind::Enter => format!("{who} can enter it"),
-            AccessKind::Read => format!("{who} can read it"),
-            AccessKind::Execute => return format!("{} as {who}", self.path()),
+            AccessKind::Use | AccessKind::Device => format!("{account} can use it"),
+            AccessKind::Enter => format!("{account} can enter it"),
+            AccessKind::Read => format!("{account} can read it"),
+            AccessKind::Execute => return format!("{} as {account}", self.path()),
         };
         match at_boot {
             BootAction::GivenTo(uid, gid) => format!("{can}; given to {uid}:{gid} at boot"),

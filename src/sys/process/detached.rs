@@ -52,8 +52,8 @@ enum ProcessOrigin {
     Limit(u64),
     /// It was seen below the main process of this run, and has lost the tag.
     Ancestry(RunTag),
-    /// It is our own: not forked for a run.
-    Ours,
+    /// PID 1 has forked it for itself, not for a run.
+    PidOne,
     Unknown,
 }
 
@@ -89,7 +89,7 @@ impl Detached {
     fn origin(&self, pid: Pid) -> ProcessOrigin {
         match (self.seen.get(&pid), run_tag::limit_of(pid)) {
             (Some((began, tag)), _) if start_time(pid) == Some(*began) => ProcessOrigin::Ancestry(*tag),
-            (_, Some(limit)) if self.tags.is_ours(limit) => ProcessOrigin::Ours,
+            (_, Some(limit)) if self.tags.is_ours(limit) => ProcessOrigin::PidOne,
             (_, Some(limit)) if self.tags.is_any_run(limit) => ProcessOrigin::Limit(limit),
             (_, Some(_) | None) => ProcessOrigin::Unknown,
         }
@@ -166,7 +166,7 @@ impl ProcessOrigin {
         match self {
             Self::Limit(limit) => run.covers(limit),
             Self::Ancestry(of) => of == run,
-            Self::Ours | Self::Unknown => false,
+            Self::PidOne | Self::Unknown => false,
         }
     }
 }

@@ -129,8 +129,8 @@ pub fn random_main(rng: &mut Rng) -> Spec {
     }
     let Spec { success_codes, ready, watchdog, health, stop, .. } = random_spec(rng, 0);
     let health = health.filter(|rule| rule.then != UnhealthyAction::Restart);
-    let relays_stop_signal = rng.percent(50);
-    Spec { success_codes, ready, watchdog, health, stop, relays_stop_signal, ..Spec::main() }
+    let forwards_stop_signal = rng.percent(50);
+    Spec { success_codes, ready, watchdog, health, stop, forwards_stop_signal, ..Spec::main() }
 }
 
 /// Returns a service that depends on earlier ones only.
@@ -209,6 +209,6 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         has_stop_command: kind == Kind::Oneshot && rng.percent(40),
         holds_main: true,
         is_main: false,
-        relays_stop_signal: false,
+        forwards_stop_signal: false,
     }
 }

@@ -22,7 +22,7 @@ fn draft(name: &str, kind: Kind, policy: RestartPolicy) -> SpecBuilder {
         restart: Restart { policy, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30), limit: Some(10) },
         stop: Stop { signal: Signal::TERM, timeout: None, group: true },
         is_main: false,
-        relays_stop_signal: false,
+        forwards_stop_signal: false,
         ..Spec::main()
     };
     SpecBuilder { spec, requires: Vec::new(), after: Vec::new() }
@@ -146,7 +146,7 @@ impl SpecBuilder {
 
     /// The main command is sent `stop.signal`, whatever signal PID 1 got.
     pub fn keeps_stop_signal(mut self) -> Self {
-        self.spec.relays_stop_signal = false;
+        self.spec.forwards_stop_signal = false;
         self
     }
 

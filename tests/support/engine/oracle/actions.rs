@@ -174,7 +174,7 @@ impl Oracle {
         let spec = self.services[id.0].spec.clone();
         let reason = self.stop.as_ref().map(|stop| stop.reason);
         let expected = match reason {
-            Some(Reason::Signal(sent)) if spec.relays_stop_signal && !is_for_pid_one(sent) => sent,
+            Some(Reason::Signal(sent)) if spec.forwards_stop_signal && !is_for_pid_one(sent) => sent,
             Some(_) | None => spec.stop.signal,
         };
         let leftovers = self.obligations.leftovers.remove(&id);
