@@ -128,7 +128,7 @@ fn recovers(running: Running, error: &str) {
 
 fn wait_for_refusals(running: &Running, error: &str) {
     wait_for_message(running, &format!("web: {error}"));
-    wait_for_message(running, &format!("asked: unhealthy, 2 failures in a row, the last one: {error}"));
+    wait_for_message(running, &format!("asked: unhealthy, 2 consecutive failures, the last one: {error}"));
     let refused = format!("web: {error}");
     running.wait_until(|lines| count(lines, &refused) >= 3 && count(lines, "web: starts again") >= 4, LIMIT);
 }
@@ -209,7 +209,7 @@ fn misuse_of_the_notification_fd_is_reported_and_affects_no_other_service() {
     for name in ["closes", "mute"] {
         wait_for_message(&running, &format!("{name}: not ready within"));
         wait_for_message(&running, &format!("{name}: starts again in 100ms"));
-        wait_for_message(&running, &format!("{name}: failed: 2 failures in a row"));
+        wait_for_message(&running, &format!("{name}: failed: 2 consecutive failures"));
     }
     wait_for_message(&running, "after-mute: failed: requires mute, which is failed");
     for name in ["after-twice", "after-child", "after-pieces"] {
@@ -270,7 +270,7 @@ fn misuse_of_sd_notify_is_reported_and_affects_no_other_service() {
     wait_for_message(&running, "child: up");
     wait_for_message(&running, "odd: a message to its notification socket was ignored: it is longer than 4096 bytes");
     wait_for_message(&running, "odd: not ready within 1.5s (`ready.timeout`), stopping it");
-    wait_for_message(&running, "odd: failed: 1 failure in a row");
+    wait_for_message(&running, "odd: failed: 1 consecutive failure");
     wait_for_message(
         &running,
         "victim: a message to its notification socket was ignored: uid 1 sent it, who is not the service's",
@@ -326,7 +326,7 @@ fn a_failed_probe_is_reported_with_its_answer() {
     for (name, _, why) in &cases {
         let line = wait_for_message(&running, &format!("r-{name}: not ready within"));
         assert!(line.contains("stopping it; the last result: ") && line.contains(why), "{line}");
-        let line = wait_for_message(&running, &format!("h-{name}: unhealthy, 2 failures in a row, the last one: "));
+        let line = wait_for_message(&running, &format!("h-{name}: unhealthy, 2 consecutive failures, the last one: "));
         assert!(line.contains(why), "{line}");
     }
     wait_for_message(
@@ -335,7 +335,7 @@ fn a_failed_probe_is_reported_with_its_answer() {
     );
     let line = wait_for_message(
         &running,
-        "h-hangs: unhealthy, 2 failures in a row, the last one: connected, but no response within 200ms",
+        "h-hangs: unhealthy, 2 consecutive failures, the last one: connected, but no response within 200ms",
     );
     assert!(!line.is_empty());
     // Without a timeout it is waited for, and said now and then.

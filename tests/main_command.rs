@@ -80,7 +80,7 @@ fn an_unhealthy_main_command_ends_the_container_with_1() {
     if possible() {
         let health = "[main]\nhealth = { path = \"/nowhere\", interval = \"10ms\", failures = 2 }\n";
         let ended = app().container_toml(health).command(&["/bin/sh", "-c", SAYS]).run().expect(1);
-        assert!(ended.text(Origin::Err).contains("main: unhealthy, 2 failures in a row"), "{ended:#?}");
+        assert!(ended.text(Origin::Err).contains("main: unhealthy, 2 consecutive failures"), "{ended:#?}");
     }
 }
 
@@ -105,7 +105,7 @@ fn a_service_that_keeps_the_main_command_waiting_is_named_and_gives_a_stop_befor
     let fails = "command = [\"sleep\", \"600\"]\nready = { path = \"/nowhere\", timeout = \"100ms\" }\n";
     let running = app().service("db.toml", fails).command(&["/bin/sh", "-c", SAYS]).start();
     let line = running.wait_for_line(|line| line.contains("starts again in"), LIMIT);
-    assert!(line.contains("(1 failure in a row); the main command waits for it"), "{line}");
+    assert!(line.contains("(1 consecutive failure); the main command waits for it"), "{line}");
     running.signal(Signal::SIGTERM);
     let ended = running.wait(LIMIT).expect(1);
     let text = ended.text(Origin::Err);

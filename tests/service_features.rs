@@ -71,8 +71,10 @@ fn dependents_wait_until_http_answers_well_and_a_sick_service_is_restarted() {
     let first = pid_of(&running, "web");
     running.wait_for_line(|line| line.starts_with("app") && line.contains("runs"), LIMIT);
     inside(&running, "echo 500 > /tmp/status");
-    running
-        .wait_for_line(|line| line.contains("web: unhealthy, 2 failures in a row, the last one: answered 500"), LIMIT);
+    running.wait_for_line(
+        |line| line.contains("web: unhealthy, 2 consecutive failures, the last one: answered 500"),
+        LIMIT,
+    );
     inside(&running, "echo 204 > /tmp/status");
     let again = |line: &&Line| line.text.contains("| web: up, pid ") && !line.text.contains(&format!("pid {first},"));
     running.wait_until(|lines| lines.iter().any(|line| again(&line)), LIMIT);

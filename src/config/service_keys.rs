@@ -110,7 +110,7 @@ const RESTART_KEYS: &[KeyDoc] = &[
     key("max_delay", "a duration", r#""30s""#, r#"max_delay = "1m""#,
         "delays double up to this one, until a run of 60s or more"),
     key("limit", "a positive integer or \"infinity\"", "10", "limit = 5",
-        "failures in a row until it is failed; the count starts again after 60s up"),
+        "consecutive failures until it is failed; the count starts again after 60s up"),
 ];
 
 #[rustfmt::skip] // a table: one key in two lines

@@ -28,7 +28,7 @@ pub enum Reason {
     /// Its run was ended for this.
     #[serde(rename = "terminated")]
     EndedByUs(EndedByUs),
-    /// Failures in a row reached the limit.
+    /// Consecutive failures reached the limit.
     Limit {
         /// How many.
         failures: u32,
@@ -152,8 +152,8 @@ impl fmt::Display for Reason {
                 write!(out, "exited with code {code}, which `{}` does not include", declared.key("success_codes"))
             }
             Self::EndedByUs(why) => why.fmt(out),
-            Self::Limit { failures: 1, last } => write!(out, "1 failure in a row, last: {last}"),
-            Self::Limit { failures, last } => write!(out, "{failures} failures in a row, last: {last}"),
+            Self::Limit { failures: 1, last } => write!(out, "1 consecutive failure, last: {last}"),
+            Self::Limit { failures, last } => write!(out, "{failures} consecutive failures, last: {last}"),
             Self::FinishPermanentFailure => {
                 out.write_str("its finish script exited with code 125, which says not to start it again")
             }
@@ -311,11 +311,11 @@ mod tests {
             (Reason::EndedByUs(not_ready), "not ready within 3s (`main.ready.timeout`); the last result: refused"),
             (
                 Reason::Limit { failures: 10, last: LastRun::EndedByUs(watchdog) },
-                "10 failures in a row, last: sent no watchdog notification for 2.5s (WATCHDOG=1)",
+                "10 consecutive failures, last: sent no watchdog notification for 2.5s (WATCHDOG=1)",
             ),
             (
                 Reason::Limit { failures: 1, last: LastRun::CannotStart(no_exec.clone()) },
-                "1 failure in a row, last: cannot execute `/x`: Permission denied",
+                "1 consecutive failure, last: cannot execute `/x`: Permission denied",
             ),
             (Reason::CannotStart(no_exec), "cannot execute `/x`: Permission denied"),
             (Reason::Requirement { service: "db".into(), state: StatusState::Failed }, "requires db, which is failed"),

@@ -155,10 +155,10 @@ mod tests {
         let (id, now) = (Id(0), EngineTime::default());
         let why = SpawnError { object: Some("/x".into()), ..SpawnError::new(SpawnStep::Exec, Errno::EACCES as i32) };
         let said = |engine: &Supervisor| failure_reason(id, &FailureReason::Limit(1), engine, Some(&why)).to_string();
-        assert_eq!(said(&engine), "1 failure in a row, last: cannot execute `/x`: Permission denied");
+        assert_eq!(said(&engine), "1 consecutive failure, last: cannot execute `/x`: Permission denied");
         engine.step(now, Event::Begin);
         engine.step(now, Event::Spawned { id, pid: Pid(7) });
         engine.step(now, Event::Exited { id, exit: Exit::Code(3), group_left: false });
-        assert_eq!(said(&engine), "1 failure in a row, last: exited with code 3");
+        assert_eq!(said(&engine), "1 consecutive failure, last: exited with code 3");
     }
 }

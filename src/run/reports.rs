@@ -83,10 +83,10 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::CannotStart { id, why } => tracing::error!("{}: {}", name(*id), spawn_message::message(why)),
         Report::Backoff { id, pause, failures } => {
             tracing::warn!(
-                "{}: starts again in {} ({} in a row){}",
+                "{}: starts again in {} ({}){}",
                 name(*id),
                 duration_text(*pause),
-                count(*failures, "failure"),
+                count(*failures, "consecutive failure"),
                 main_waits()
             );
         }
@@ -147,7 +147,11 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             );
         }
         Report::Unhealthy { id, failures, why } => {
-            tracing::warn!("{}: unhealthy, {} in a row, the last one: {why}", name(*id), count(*failures, "failure"));
+            tracing::warn!(
+                "{}: unhealthy, {}, the last one: {why}",
+                name(*id),
+                count(*failures, "consecutive failure")
+            );
         }
         Report::Healthy { id } => tracing::info!("{}: healthy again", name(*id)),
         Report::Watchdog { id, after } => tracing::warn!("{}: {}, stopping it", name(*id), watchdog(*after)),

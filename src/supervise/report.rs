@@ -230,7 +230,7 @@ pub enum Killed {
 pub enum FailureReason {
     /// Its policy is not to start it again after this end.
     Ended(Exit),
-    /// Failures in a row reached the limit.
+    /// Consecutive failures reached the limit.
     Limit(u32),
     /// Its finish script returned 125 (s6: permanent failure).
     FinishPermanentFailure,

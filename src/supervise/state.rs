@@ -93,7 +93,7 @@ pub(super) struct ProbeState {
     pub(super) open: bool,
     /// Failed probes in this state.
     pub(super) tries: u32,
-    /// Results in a row that would change `healthy`.
+    /// Consecutive results that would change `healthy`.
     pub(super) consecutive: u32,
     /// Whether it is healthy; `None`: not probed.
     pub(super) healthy: Option<bool>,

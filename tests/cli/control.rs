@@ -76,7 +76,7 @@ fn status_ends_with_1_while_something_wanted_is_not_up() {
     assert_eq!(output.code, 1);
     assert!(
         output.out.contains(
-            "web      failed  -    1.2s  10        3          -       -    10 failures in a row, last: exited with code 3\n"
+            "web      failed  -    1.2s  10        3          -       -    10 consecutive failures, last: exited with code 3\n"
         ),
         "{}",
         output.out

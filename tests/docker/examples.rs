@@ -55,7 +55,7 @@ fn nginx_serves_port_80_without_root() {
     must(["exec", "--user", "1000", web.name(), "sh", "-c", stop]);
     let log = web.wait_for_log_times("nginx: up", 2);
     assert!(
-        log.contains("nginx: unhealthy, 3 failures in a row, the last one: connected, but no response within 2s"),
+        log.contains("nginx: unhealthy, 3 consecutive failures, the last one: connected, but no response within 2s"),
         "{log}"
     );
     let answer = wait_for("an answer of the new one", DOCKER_TIMEOUT, || web.logs(), || get(port, "/ping"));
@@ -149,7 +149,7 @@ fn a_python_server_that_is_stuck_is_replaced_and_its_app_starts_once_it_answers(
         .exec("box", &["python3", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/break')"]);
     let log = container.wait_for_log_times("api: up", 2);
     assert!(
-        log.contains("api: unhealthy, 2 failures in a row, the last one: exited with code 1: the jobs are stuck"),
+        log.contains("api: unhealthy, 2 consecutive failures, the last one: exited with code 1: the jobs are stuck"),
         "{log}"
     );
     assert_eq!(log.matches("app: up").count(), 1, "it stays up:\n{log}");

@@ -14,7 +14,7 @@ fn a_service_killed_for_its_memory_is_reported_and_restarted_and_no_other_is() {
     let run = Run::new(&Image::plain(&docker)).options("--memory 64m --memory-swap 64m").env("PUID", "1234");
     let run = run.options("--entrypoint /usr/bin/stepdown").command(["init"]);
     let container = run.file(tree.path(), "/etc/services.d").start();
-    let logs = container.wait_for_log("eater: failed: 3 failures in a row, last: killed by SIGKILL (out of memory)");
+    let logs = container.wait_for_log("eater: failed: 3 consecutive failures, last: killed by SIGKILL (out of memory)");
     assert_eq!(logs.matches("eater: killed by SIGKILL (out of memory)").count(), 3, "{logs}");
     assert_eq!(logs.matches("eater: starts again in 100ms").count(), 2, "{logs}");
     assert_eq!(logs.matches("calm: up").count(), 1, "{logs}");
