@@ -62,7 +62,7 @@
 //! - **`doctor`**: [`plan::checks`] decides, `plan/show/diagnosis.rs` words it, `inspect/doctor` observes as the client,
 //!   `run/control_handler/doctor.rs` answers for PID 1, `control/doctor.rs` makes checks of its values, `cli/doctor.rs` prints.
 //! - **s6**: `config/s6` reads definitions and `config/s6_overlay.rs` the variables; `inspect/source` finds the files,
-//!   `inspect/facts/s6_places.rs` the places; `plan/steps/s6_layout.rs` and `boot/s6_layout` make what scripts look for in
+//!   `inspect/facts/s6_places.rs` the places; `plan/steps/s6_layout.rs` and `boot/s6_layout` create what scripts look for in
 //!   `/run`; [`s6_commands`] are the programs that scripts call, [`execline`] their language.
 //! - **a replaced tini, dumb-init or catatonit**: `cli/init_emulation.rs` and `cli/init_emulation_texts.rs` speak as they do,
 //!   `sys/plain_init` is the init.

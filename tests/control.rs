@@ -587,7 +587,7 @@ fn where_log_files_can_never_be_written_the_lines_go_to_the_containers_output() 
     let ended = running.stop().expect(0);
     let output = ended.text(Origin::Out) + &ended.text(Origin::Err);
     for expected in [
-        "skipped make /var/log/web: ",
+        "skipped create /var/log/web: ",
         "the lines of `web` go to the container's output instead",
         "warning: web: cannot write /var/log/web/current: ",
     ] {

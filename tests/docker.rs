@@ -32,7 +32,7 @@ fn files(files: &[(&str, &str)]) -> tempfile::TempDir {
     directory
 }
 
-/// tempfile makes directories 0700; a container's user is somebody else.
+/// tempfile creates directories 0700; a container's user is somebody else.
 fn open_to_all(directory: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).expect("it is ours");

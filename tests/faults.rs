@@ -157,7 +157,7 @@ fn where_no_descriptor_can_be_had_it_says_so_and_tries_again_and_is_not_busy() {
     let running = start_scene();
     let fault = SystemCallFault::start(&running, OPENS, "EMFILE");
     kill_sleep(&running);
-    wait_for_refusals(&running, "cannot make a pipe: Too many open files");
+    wait_for_refusals(&running, "cannot create a pipe: Too many open files");
     // A caller that cannot be accepted waits, and is no reason to turn and turn.
     let before = ticks(&running);
     let mut caller = inside(&running, &[BINARY, "status"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -165,7 +165,7 @@ fn where_no_descriptor_can_be_had_it_says_so_and_tries_again_and_is_not_busy() {
     assert!(ticks(&running) - before < 50, "{} ticks in a second", ticks(&running) - before);
     drop(fault);
     caller.wait().unwrap();
-    recovers(running, "cannot make a pipe: Too many open files");
+    recovers(running, "cannot create a pipe: Too many open files");
 }
 
 #[test]

@@ -318,7 +318,7 @@ fn t13_read_only_foreign_full_and_noexec_places() {
         assert!(made(&["/mnt/full/s"]).unwrap_err().contains("No space"));
         assert_eq!(names(here("full")), ["filler"]);
         assert!(made(&["/mnt/gone/s"]).unwrap_err().contains("there is no /mnt/gone"));
-        assert!(made(&["/mnt/foreign/s"]).is_ok(), "made exclusively and verified");
+        assert!(made(&["/mnt/foreign/s"]).is_ok(), "created exclusively and verified");
         let all = ["/mnt/ro/s", "/mnt/full/s", "/mnt/noexec/s"];
         assert_eq!(made(&all).unwrap().path, Path::new("/mnt/noexec/s"));
     });

@@ -115,7 +115,7 @@ impl Container {
                 // A named volume: new, and root's.
                 None => self.directory(from),
             };
-            // Docker would make a directory of it, whatever was meant.
+            // Docker would create a directory of it, whatever was meant.
             assert!(from.exists(), "{} is not there", from.display());
             assert_eq!(from.is_dir(), !Path::new(to).is_file(), "{text}");
             self.volumes.push((from, to.to_owned()));
@@ -181,7 +181,7 @@ fn a_directory_that_is_not_there() {
     if possible() {
         // A volume, `create = true`.
         assert_eq!(every_way_helps(|| Container::new().own("/data"), "skipped own /data"), 2);
-        // A directory of that user's, a tmpfs, `optional = true`: it cannot make one in `/`.
+        // A directory of that user's, a tmpfs, `optional = true`: it cannot create one in `/`.
         assert_eq!(every_way_helps(|| Container::new().user().own("/data"), "skipped own /data"), 3);
     }
 }

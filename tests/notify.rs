@@ -99,7 +99,7 @@ fn a_directory_that_is_gone_is_reported() {
     fs::remove_file(path.join("container")).unwrap();
     fs::remove_dir(&path).unwrap();
     let refused = open(Some(&runtime), &name, me()).unwrap_err();
-    assert_eq!(refused.what, "cannot make the notification socket of web");
+    assert_eq!(refused.what, "cannot create the notification socket of web");
 }
 
 #[test]

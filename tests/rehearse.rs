@@ -224,7 +224,7 @@ fn another_root_filesystem_is_seen_copy_on_write_too() {
     assert!(output.contains("/run/of-the-image") && output.contains("1234"), "{ended:#?}");
     assert!(output.contains("app:x:1234"), "{ended:#?}");
     assert!(output.contains("localhost") && output.contains("\trehearsal\n"), "{ended:#?}");
-    assert!(output.ends_with("/new/place\n"), "the working directory is made, as Docker does it: {ended:#?}");
+    assert!(output.ends_with("/new/place\n"), "the working directory is created, as Docker does it: {ended:#?}");
     assert_eq!(before, snapshot(root.path()));
 }
 

@@ -88,7 +88,7 @@ fn every_setting_that_names_such_a_file_is_reported() {
         ("finish", format!("command = [\"sleep\", \"9\"]\nfinish = [\"{bare}/server\"]")),
         ("linked", format!("command = [\"{}\"]", link.display())),
         ("script", format!("script = \"cd / && exec {bare}/server >/dev/null\"")),
-        // These are there, or are made by who names them.
+        // These are there, or are created by who names them.
         (
             "fine",
             format!("script = \"rm -f /run/pid /tmp/none; exec {}/server /dev/null /tmp\"", other.path().display()),

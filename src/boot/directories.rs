@@ -43,7 +43,7 @@ pub struct DirectoryReport {
 pub fn create(step: &MakeDirectory, chown_policy: &ChownPolicy) -> Result<DirectoryReport, Refused> {
     let shown = shown(&step.path);
     let syscalls = SyscallSupport::probe();
-    let unreachable = |error: Unreachable| refused(&format!("cannot make {shown}: {}", error.at), error);
+    let unreachable = |error: Unreachable| refused(&format!("cannot create {shown}: {}", error.at), error);
     let mut report = DirectoryReport::default();
     let found = match resolve::resolve(syscalls, &step.path).map_err(unreachable)? {
         Resolved::Found(found) => found,
@@ -54,7 +54,7 @@ pub fn create(step: &MakeDirectory, chown_policy: &ChownPolicy) -> Result<Direct
     };
     if found.stat.kind != FileKind::Directory {
         let fix = "remove what is there, or declare another path";
-        return Err(Refused::new(format!("cannot make {shown}"), Errno::ENOTDIR).fix(fix));
+        return Err(Refused::new(format!("cannot create {shown}"), Errno::ENOTDIR).fix(fix));
     }
     let look = |cause| Refused::new(format!("cannot examine {shown}"), cause);
     if !step.take_over && !chown_policy.may_change_owner(&found, step.owner.uid).map_err(look)? {

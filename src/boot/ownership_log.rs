@@ -71,7 +71,7 @@ fn done(report: &OwnReport, owner: Owner) -> String {
     let to = format!("{}:{}", owner.uid, owner.gid);
     match report.created {
         true if report.failed.is_empty() => format!("created, {to}"),
-        true => "made".to_owned(),
+        true => "created".to_owned(),
         false => format!("changed {} of {} entries to {to}", report.changed, report.entries),
     }
 }

@@ -101,7 +101,7 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods)] // files that the test has made
+#[allow(clippy::disallowed_methods)] // files that the test has created
 mod tests {
     use std::path::PathBuf;
 

@@ -74,7 +74,7 @@ pub fn perform(plan: &BootPlan, context: StepContext<'_>) -> Result<Created, Boo
 
 /// Carries out the steps that the plan made after *prepare* contains and the first one did not: a root oneshot may have
 /// changed the app user's account, or directories. A tree that is the same in both is not walked again. Returns secrets
-/// whose files a oneshot has made.
+/// whose files a oneshot has created.
 ///
 /// # Errors
 /// As [`perform`].
@@ -193,7 +193,7 @@ fn carry_out_other(step: &Step, user: &EffectiveUser, chown_policy: &ChownPolicy
 fn runtime_directory(candidates: &[PathBuf]) -> Option<ControlEndpoint> {
     let made = runtime_dir::make(candidates).map_err(|rejected| {
         let tried: Vec<_> = rejected.iter().map(|it| format!("{} ({})", shown(&it.path), it.why)).collect();
-        Refused::new("cannot make a runtime directory", std::io::Error::other(tried.join(", ")))
+        Refused::new("cannot create a runtime directory", std::io::Error::other(tried.join(", ")))
             .fix("`status` and the other control commands do not work; mount a tmpfs: `--tmpfs /run`")
     });
     let made = made.inspect(|made| {

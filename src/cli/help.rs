@@ -316,7 +316,7 @@ pub(super) fn install_links() -> String {
         ("0", "the links are there"),
         ("1", "a file of another program was kept where scripts call one of these commands"),
         ("100", "there is no stepdown in the image"),
-        ("111", "the system refused to make a link"),
+        ("111", "the system refused to create a link"),
     ];
     format!("{about}\n\n{}\n{}", table("Examples:", &examples), table("Exit codes:", &codes))
 }

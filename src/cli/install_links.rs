@@ -1,4 +1,4 @@
-//! `install-links`: makes the links by which the helper commands are called, and says what it replaced.
+//! `install-links`: creates the links by which the helper commands are called, and says what it replaced.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ const EXIT_KEPT: u8 = 1;
 /// Where the program may be in an image that it is not started in.
 const USUAL: [&str; 4] = ["/usr/bin/stepdown", "/usr/local/bin/stepdown", "/bin/stepdown", "/sbin/stepdown"];
 
-/// Makes the links.
+/// Creates the links.
 pub(super) fn run(args: &InstallLinksArgs) -> Result<Printed, Error> {
     let prefix = args.prefix.as_deref().unwrap_or(Path::new("/"));
     let program = program_in(prefix)?;
@@ -71,7 +71,7 @@ fn summary(made: &[Link], program: &Path) -> String {
     let is_new = |link: &&Link| link.is_made && link.found == Existing::Nothing;
     let is_same = |link: &&Link| link.is_made && link.found == Existing::Installed;
     let (new, same) = (made.iter().filter(is_new).count(), made.iter().filter(is_same).count());
-    let _ = writeln!(text, "links to {}: {new} made, {same} there already", shown(program));
+    let _ = writeln!(text, "links to {}: {new} created, {same} there already", shown(program));
     for (is_made, verb) in [(true, "replaced"), (false, "kept")] {
         let mut groups: BTreeMap<(PathBuf, String), Vec<String>> = BTreeMap::new();
         let others = made.iter().filter(|link| link.is_made == is_made && !is_new(link) && !is_same(link));

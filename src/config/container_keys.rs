@@ -58,7 +58,7 @@ const CONTAINER_KEYS: &[KeyDoc] = &[
     key("own", "an array of tables", "[]", r#"own = [{ path = "/config" }]"#,
         "paths whose owner is established at boot"),
     key("directory", "an array of tables", "[]", r#"directory = [{ path = "/run/nginx" }]"#,
-        "directories that are made at boot"),
+        "directories that are created at boot"),
     key("trust", "an array of absolute paths", "[]", r#"trust = ["/opt/app"]"#,
         "places whose programs may run with more rights than the app user although users other than root can write them: those users have these rights"),
     key("signals", "a table", "{}", r#"signals = { USR1 = "db" }"#,
@@ -119,7 +119,7 @@ const OWN_KEYS: &[KeyDoc] = &[
     key("recursive", "true or false", "true", "recursive = false",
         "walk what lies below"),
     key("create", "true or false", "false", "create = true",
-        "make it, as a directory, if it is missing"),
+        "create it, as a directory, if it is missing"),
     key("mode", "a string of octal digits", "(left alone)", r#"mode = "0640""#,
         "mode of files"),
     key("dir_mode", "a string of octal digits", "(left alone)", r#"dir_mode = "0750""#,
@@ -143,7 +143,7 @@ const OWN_KEYS: &[KeyDoc] = &[
 #[rustfmt::skip] // a table: one key in two lines
 const DIRECTORY_KEYS: &[KeyDoc] = &[
     key("path", "an absolute path", "(required)", r#"path = "/run/nginx""#,
-        "what is made"),
+        "what is created"),
     key("user", "a name or a number", r#""app""#, r#"user = "root""#,
         "its owner"),
     key("group", "a name or a number", r#""app""#, r#"group = "www-data""#,

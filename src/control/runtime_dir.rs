@@ -143,7 +143,7 @@ fn create_at(syscalls: SyscallSupport, path: &Path) -> Result<RuntimeDir, String
     let lock = match location.create() {
         Ok(handle) => location.lock(handle)?,
         Err(Errno::EEXIST) => location.replace()?,
-        Err(cause) => return Err(failure("cannot make it", cause)),
+        Err(cause) => return Err(failure("cannot create it", cause)),
     };
     let handle = location.verify(&lock)?;
     Ok(RuntimeDir {
@@ -334,7 +334,7 @@ mod tests {
     fn a_place_that_cannot_be_had_is_told_in_the_kernels_words() {
         let location = tempfile::tempdir().unwrap();
         let rejected = make(&[location.path().join("x".repeat(300))]).unwrap_err();
-        assert_eq!(rejected[0].why, "cannot make it: File name too long");
+        assert_eq!(rejected[0].why, "cannot create it: File name too long");
     }
 
     #[test]

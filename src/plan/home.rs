@@ -75,7 +75,7 @@ pub(super) fn of_root(
     };
     let fix = |home: &str| {
         format!(
-            "have the boot make and give it, in the container file: `[[own]]`, `path = \"{home}\"`, `create = true`"
+            "have the boot create and give it, in the container file: `[[own]]`, `path = \"{home}\"`, `create = true`"
         )
     };
     let is_closed = |home: &Path| !can_write(home);

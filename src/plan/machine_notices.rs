@@ -20,7 +20,7 @@ pub(super) fn of_machine(facts: &Facts, notes: &mut Notes) {
     if !facts.dev_null {
         notes.notice(
             "/dev/null is not the null device: services get an empty pipe as standard input, and shells fail on \
-             `> /dev/null`; make it in the image or have the runtime mount /dev (`mknod -m 666 /dev/null c 1 3`)",
+             `> /dev/null`; create it in the image or have the runtime mount /dev (`mknod -m 666 /dev/null c 1 3`)",
         );
     }
     let closed: Vec<_> = (0..).zip(&facts.stdio).filter(|(_, fact)| fact.kind == StdioKind::Closed).collect();

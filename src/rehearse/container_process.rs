@@ -86,7 +86,7 @@ impl ContainerProcess<'_> {
 
     fn enter_namespaces(&self) -> Result<(), Refused> {
         let refused = |cause| {
-            Refused::new("cannot make namespaces", cause)
+            Refused::new("cannot create namespaces", cause)
                 .fix("run it as root; on Ubuntu also: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`")
         };
         setsid().map_err(refused)?;

@@ -122,7 +122,7 @@ fn bind_file(source: &Path, directory: &str, at: &Path) -> Result<(), Refused> {
     fs::create_dir_all(directory)
         .and_then(|()| services_tree::remove(at))
         .and_then(|()| fs::File::create(at).map(drop))
-        .map_err(|cause| Refused::new(format!("cannot make {}", shown(at)), cause))?;
+        .map_err(|cause| Refused::new(format!("cannot create {}", shown(at)), cause))?;
     mounts::bind(source, at)?;
     mounts::read_only(at)
 }
@@ -176,7 +176,7 @@ fn mount_point(at: &Path, directory: bool) -> Result<(), Refused> {
         parent.and_then(|()| if at.exists() { Ok(()) } else { fs::File::create(at).map(drop) })
     };
     made.map_err(|cause| {
-        Refused::new(format!("cannot make a place for a mount at {}", shown(at)), cause)
+        Refused::new(format!("cannot create a place for a mount at {}", shown(at)), cause)
             .fix("choose a path whose parent can be written here: below /, /opt, /srv, /var or /var/lib")
     })
 }

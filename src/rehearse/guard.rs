@@ -48,7 +48,7 @@ impl Guard {
         if threads() != 1 {
             return Err(Refused::new("cannot rehearse from a process with threads", Errno::EBUSY));
         }
-        let pipe = pipe2(OFlag::O_CLOEXEC).map_err(|cause| Refused::new("cannot make a pipe", cause))?;
+        let pipe = pipe2(OFlag::O_CLOEXEC).map_err(|cause| Refused::new("cannot create a pipe", cause))?;
         match clone_process(user_namespace).map_err(|cause| no_namespace(cause, user_namespace))? {
             Some(pid) => Ok(Self { pid, start_pipe: Some(pipe.1), code: None }),
             None => {
@@ -121,7 +121,7 @@ fn no_namespace(cause: Errno, user_namespace: bool) -> Refused {
     } else {
         "inside a container it needs `--cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined`"
     };
-    Refused::new("cannot make namespaces", cause).fix(fix)
+    Refused::new("cannot create namespaces", cause).fix(fix)
 }
 
 /// Runs the guard; returns its exit code.

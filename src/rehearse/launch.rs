@@ -37,7 +37,7 @@ pub(super) struct ContainerProcess<'a> {
 pub(super) enum ContainerStdio {
     /// Pipes; no input: `/dev/null`.
     Pipes { input: Option<OwnedFd>, output: OwnedFd, errors: OwnedFd },
-    /// A terminal, made inside.
+    /// A terminal, created inside.
     Terminal,
 }
 
@@ -136,14 +136,14 @@ fn stdio(process: &ContainerProcess<'_>, process_user: &ProcessUser) -> Result<(
             guard::duplicate_to(errors, 2)
         }
         ContainerStdio::Terminal => {
-            let refused = |cause: Errno| Refused::new("cannot make a terminal", cause);
+            let refused = |cause: Errno| Refused::new("cannot create a terminal", cause);
             let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).map_err(refused)?;
             unlockpt(&master).map_err(refused)?;
             let name = ptsname_r(&master).map_err(refused)?;
             let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
             let slave = open(name.as_str(), flags, Mode::empty()).map_err(refused)?;
             let _unmapped = fchown(&slave, owner, None);
-            fs::File::create("/dev/console").map_err(|cause| Refused::new("cannot make /dev/console", cause))?;
+            fs::File::create("/dev/console").map_err(|cause| Refused::new("cannot create /dev/console", cause))?;
             mounts::bind(Path::new(&name), Path::new("/dev/console"))?;
             terminal::set_controlling(&slave).map_err(refused)?;
             process.reporter.terminal(&master);

@@ -52,7 +52,7 @@ pub(super) fn create_directory(at: &Path, mode: u32) -> Result<(), Refused> {
     use std::os::unix::fs::PermissionsExt;
     fs::create_dir_all(at)
         .and_then(|()| fs::set_permissions(at, fs::Permissions::from_mode(mode)))
-        .map_err(|cause| Refused::new(format!("cannot make the directory {}", shown(at)), cause))
+        .map_err(|cause| Refused::new(format!("cannot create the directory {}", shown(at)), cause))
 }
 
 /// Binds a file, or a directory with all that is mounted below it.

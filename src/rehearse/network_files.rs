@@ -55,7 +55,7 @@ impl NetworkFiles {
                 }
                 Ok(())
             };
-            prepare().map_err(|cause| Refused::new(format!("cannot make {}", shown(&target)), cause))?;
+            prepare().map_err(|cause| Refused::new(format!("cannot create {}", shown(&target)), cause))?;
             mounts::bind(&source, &target)?;
             if read_only {
                 mounts::read_only_single(&target)?;

@@ -269,7 +269,7 @@ impl ByteStream {
 }
 
 fn stdio(stdio: Stdio) -> Result<(ContainerStdio, Vec<ByteStream>), Refused> {
-    let pipe = || pipe2(OFlag::O_CLOEXEC).map_err(|cause| Refused::new("cannot make a pipe", cause));
+    let pipe = || pipe2(OFlag::O_CLOEXEC).map_err(|cause| Refused::new("cannot create a pipe", cause));
     match stdio {
         Stdio::Terminal => Ok((ContainerStdio::Terminal, Vec::new())),
         Stdio::Pipes { input } => {

@@ -110,7 +110,7 @@ fn bind_entries(from: &Path, to: &Path, reporter: &Reporter) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes write permission from everything that was made on the tmpfs root. With a single id all of it belongs to that id,
+/// Takes write permission from everything that was created on the tmpfs root. With a single id all of it belongs to that id,
 /// where an image's files belong to root: the user mode must not be able to write them. Sticky directories stay writable.
 pub(super) fn drop_write_permission() -> Result<(), Refused> {
     let refused = |cause| Refused::new("cannot make the rehearsed root read-only", cause);
@@ -167,5 +167,6 @@ impl PreviousRoot {
 
 /// Creates a directory and its parents, if they are missing.
 pub(super) fn create_directory(path: &Path) -> Result<(), Refused> {
-    fs::create_dir_all(path).map_err(|cause| Refused::new(format!("cannot make the directory {}", shown(path)), cause))
+    fs::create_dir_all(path)
+        .map_err(|cause| Refused::new(format!("cannot create the directory {}", shown(path)), cause))
 }

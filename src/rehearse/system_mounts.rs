@@ -1,4 +1,4 @@
-//! The mounts that a container runtime adds to every container: `/proc`, `/sys`, `/dev`, as Docker makes them. Called inside the new
+//! The mounts that a container runtime adds to every container: `/proc`, `/sys`, `/dev`, as Docker creates them. Called inside the new
 //! root, before the old one is unmounted. No kernel interface is writable: root inside may be the host's root.
 #![allow(clippy::disallowed_methods)] // files of the rehearsed machine, which no other process can access yet
 
@@ -14,7 +14,7 @@ use super::root::create_directory;
 use crate::error::Refused;
 use crate::text::shown;
 
-/// Devices as Docker makes them, with their numbers (devices.txt): name, major, minor.
+/// Devices as Docker creates them, with their numbers (devices.txt): name, major, minor.
 const DEVICES: [(&str, u64, u64); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
@@ -115,13 +115,13 @@ pub(super) fn mount_dev(nodes: &Path, host: &HostDevices, terminal_group: Option
         ("/proc/self/fd/2", "stderr"),
         ("pts/ptmx", "ptmx"),
     ] {
-        symlink(target, dev.join(name)).map_err(|cause| Refused::new(format!("cannot make /dev/{name}"), cause))?;
+        symlink(target, dev.join(name)).map_err(|cause| Refused::new(format!("cannot create /dev/{name}"), cause))?;
     }
     Ok(())
 }
 
 fn device(at: &Path, node: &Path, number: u64, host: &HostDevices, name: &str) -> Result<(), Refused> {
-    let refused = |cause: std::io::Error| Refused::new(format!("cannot make {}", shown(at)), cause);
+    let refused = |cause: std::io::Error| Refused::new(format!("cannot create {}", shown(at)), cause);
     fs::File::create(at).map_err(refused)?;
     if mknod(node, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), number).is_ok() {
         fs::set_permissions(node, fs::Permissions::from_mode(0o666)).map_err(refused)?;

@@ -154,7 +154,7 @@ impl ProcessManager {
             s6.add(&[directory]);
         }
         if let Err(errno) = self.records.link(id) {
-            tracing::warn!("{name}: cannot make a pipe between services: {}", errno.desc());
+            tracing::warn!("{name}: cannot create a pipe between services: {}", errno.desc());
         }
     }
 

@@ -69,7 +69,7 @@ pub struct LaunchContext {
     pub protected: Option<ProtectedProcess>,
 }
 
-/// Descriptors made for one start.
+/// Descriptors created for one start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Descriptors {
     /// `/dev/null` or what other services write, for everybody but the main command.

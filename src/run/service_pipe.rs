@@ -15,7 +15,7 @@ pub struct ServicePipe {
 }
 
 impl ServicePipe {
-    /// Makes one.
+    /// Creates one.
     ///
     /// # Errors
     /// When the process has no space for more descriptors.

@@ -140,7 +140,7 @@ impl ServiceRecords {
         true
     }
 
-    /// Connects a service to the one in its `pipe_to`, if any. A missing pipe is made; what is in a pipe stays there. A service
+    /// Connects a service to the one in its `pipe_to`, if any. A missing pipe is created; what is in a pipe stays there. A service
     /// of which nothing runs, and to which no other writes any more, loses its pipe.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ pub enum Package {
     S6PortableUtils,
     /// s6-rc
     S6Rc,
-    /// s6-linux-init: found in `/run/s6/basedir/bin` alone, where the boot makes links
+    /// s6-linux-init: found in `/run/s6/basedir/bin` alone, where the boot creates links
     S6LinuxInit,
     /// s6-linux-utils
     S6LinuxUtils,

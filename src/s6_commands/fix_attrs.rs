@@ -1,5 +1,5 @@
 //! `fix-attrs` of s6-overlay: gives paths the owner and the modes that the lines of `fix-attrs.d` have, from files or from
-//! standard input. Changes go by handles, and no link is followed that somebody else than root could have made. What is
+//! standard input. Changes go by handles, and no link is followed that somebody else than root could have created. What is
 //! below a path is left where it may be another's file: a link, a device, a file of root with several names. The original's
 //! loop ends at the first failure, and so does this one.
 

@@ -42,7 +42,7 @@ pub struct Link {
     pub is_made: bool,
 }
 
-/// Where the links are made.
+/// Where the links are created.
 #[derive(Clone, Debug)]
 pub struct LinkTarget<'a> {
     /// The directory that is the image's root.
@@ -62,10 +62,10 @@ enum Claim {
     IfFree,
 }
 
-/// Makes all links.
+/// Creates all links.
 ///
 /// # Errors
-/// The system refused one; those before it are made.
+/// The system refused one; those before it are created.
 pub fn install(image: &LinkTarget<'_>) -> Result<Vec<Link>, Refused> {
     let command = |command: &'static HelperCommand| (Path::new("/command").join(command.name), Claim::Needed);
     let usr = |command: &'static HelperCommand| {
@@ -79,7 +79,7 @@ pub fn install(image: &LinkTarget<'_>) -> Result<Vec<Link>, Refused> {
 }
 
 fn make(image: &LinkTarget<'_>, path: PathBuf, claim: Claim) -> Result<Link, Refused> {
-    let refused = |cause| Refused::new(format!("cannot make the link {}", shown(&path)), cause);
+    let refused = |cause| Refused::new(format!("cannot create the link {}", shown(&path)), cause);
     let below = path.strip_prefix("/").unwrap_or(&path);
     let place = directory(image.prefix, below.parent().unwrap_or(below)).map_err(refused)?;
     let file = place.join(path.file_name().unwrap_or_default());

@@ -1,5 +1,5 @@
-//! `logutil-newfifo` of s6-overlay: makes a FIFO for an account in the place of what is there. Its owner is changed by a
-//! handle of the FIFO that was made: in a directory of somebody else, another file may have that name by then.
+//! `logutil-newfifo` of s6-overlay: creates a FIFO for an account in the place of what is there. Its owner is changed by a
+//! handle of the FIFO that was created: in a directory of somebody else, another file may have that name by then.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -24,7 +24,7 @@ use crate::text::shown_bytes;
 
 const SYNOPSIS: &str = "logutil-newfifo [ -m mode ] [ -o owner ] fifo";
 
-/// Makes the FIFO. Its account and mode are looked at before anything is removed.
+/// Creates the FIFO. Its account and mode are looked at before anything is removed.
 pub(super) fn logutil_newfifo(mut call: Call) -> CommandResult {
     let (mut mode, mut account) = (0o600, b"root".to_vec());
     for (letter, value) in call.options("m:o:", SYNOPSIS)? {

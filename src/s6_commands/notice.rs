@@ -18,7 +18,7 @@ pub(super) enum IdsStay {
     WholeContainer,
 }
 
-/// Says that the ids stay as they are. A file in the runtime directory remembers it; where none can be made it is said each
+/// Says that the ids stay as they are. A file in the runtime directory remembers it; where none can be created it is said each
 /// time.
 pub(super) fn ids_stay(name: &str, why: IdsStay) {
     let uid = geteuid();

@@ -1,4 +1,4 @@
-//! All commands by name: who is called by which, what `stepdown install-links` makes, and what the documentation lists.
+//! All commands by name: who is called by which, what `stepdown install-links` creates, and what the documentation lists.
 
 use crate::s6_commands::call::{Call, CommandResult, HelperCommand, Lifetime, Package};
 use crate::s6_commands::{
@@ -41,7 +41,7 @@ pub const COMMANDS: &[HelperCommand] = &[
     command(
         "logutil-newfifo",
         Package::S6Overlay,
-        "makes a FIFO of an account, in the place of what is there",
+        "creates a FIFO of an account, in the place of what is there",
         logutil_newfifo::logutil_newfifo,
     ),
     long_running(
@@ -287,13 +287,18 @@ pub const COMMANDS: &[HelperCommand] = &[
     command("s6-hostname", Package::S6LinuxUtils, "prints or sets the name of the host", utilities::text::s6_hostname),
     long_running("s6-sleep", Package::S6PortableUtils, "executes the rest after a time", utilities::text::s6_sleep),
     long_running("s6-pause", Package::S6PortableUtils, "waits for a signal", utilities::text::s6_pause),
-    command("s6-mkdir", Package::S6PortableUtils, "makes directories", utilities::files::s6_mkdir),
-    command("s6-mkfifo", Package::S6PortableUtils, "makes FIFOs", utilities::files::s6_mkfifo),
+    command("s6-mkdir", Package::S6PortableUtils, "creates directories", utilities::files::s6_mkdir),
+    command("s6-mkfifo", Package::S6PortableUtils, "creates FIFOs", utilities::files::s6_mkfifo),
     command("s6-chown", Package::S6PortableUtils, "changes the owner of a file", utilities::files::s6_chown),
     command("s6-chmod", Package::S6PortableUtils, "changes the permissions of a file", utilities::files::s6_chmod),
-    command("s6-ln", Package::S6PortableUtils, "makes links", utilities::files::s6_ln),
+    command("s6-ln", Package::S6PortableUtils, "creates links", utilities::files::s6_ln),
     long_running("s6-rmrf", Package::S6PortableUtils, "removes trees", utilities::files::s6_rmrf),
-    command("s6-touch", Package::S6PortableUtils, "makes files, or makes them new", utilities::files::s6_touch),
+    command(
+        "s6-touch",
+        Package::S6PortableUtils,
+        "creates files, or gives them the present time",
+        utilities::files::s6_touch,
+    ),
     long_running("s6-hiercopy", Package::S6PortableUtils, "copies a tree", utilities::copy::s6_hiercopy),
     long_running(
         "lsiown",

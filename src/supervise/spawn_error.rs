@@ -40,9 +40,9 @@ pub enum SpawnStep {
     AwaitFile,
     /// To get memory that is shared with it.
     Memory,
-    /// To make a pipe.
+    /// To create a pipe.
     Pipe,
-    /// To make a socket.
+    /// To create a socket.
     Socket,
     /// To keep the number of the notification descriptor free.
     NotifyFd,

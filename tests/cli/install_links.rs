@@ -1,4 +1,4 @@
-//! `install-links`: which links it makes, and what it leaves alone.
+//! `install-links`: which links it creates, and what it leaves alone.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -34,18 +34,18 @@ fn every_command_gets_its_links_and_a_second_run_changes_nothing() {
     let image = image();
     let output = install(image.path(), &[]);
     assert_eq!((output.code, output.err.as_str()), (0, ""));
-    // The boot makes the links of those of s6-linux-init.
+    // The boot creates the links of those of s6-linux-init.
     let is_linked = |command: &&HelperCommand| command.origin != Package::S6LinuxInit;
     let commands: Vec<_> = stepdown::s6_commands::COMMANDS.iter().filter(is_linked).collect();
     let count = 1 + 2 * commands.len();
-    assert_eq!(output.out, format!("links to /usr/bin/stepdown: {count} made, 0 there already\n"));
+    assert_eq!(output.out, format!("links to /usr/bin/stepdown: {count} created, 0 there already\n"));
     let places =
         commands.iter().flat_map(|command| ["command", "usr/bin"].map(|place| format!("{place}/{}", command.name)));
     for path in places.chain(["init".to_owned()]) {
         assert_eq!(target(image.path(), &path).as_deref(), Some("/usr/bin/stepdown"), "{path}");
     }
     let again = install(image.path(), &[]);
-    assert_eq!((again.code, again.out), (0, format!("links to /usr/bin/stepdown: 0 made, {count} there already\n")));
+    assert_eq!((again.code, again.out), (0, format!("links to /usr/bin/stepdown: 0 created, {count} there already\n")));
     assert_eq!(fs::read_dir(image.path()).unwrap().count(), 3, "nothing else is left");
 }
 

@@ -171,7 +171,7 @@ fn a_bundle_without_contents_or_with_unknown_ones_is_named() {
          remove it, or add that service"
     )]);
     s6_image().definition("all", definition("bundle", [])).assert_problems(&[&format!(
-        "{all}: is a bundle and has no `contents.d`; make a directory `contents.d` there, with an empty file for each service"
+        "{all}: is a bundle and has no `contents.d`; create a directory `contents.d` there, with an empty file for each service"
     )]);
     s6_image().member("user", "nothing").assert_problems(&[
         "/etc/s6-overlay/user-bundles.d/user/contents.d: the bundle `user` contains `nothing`, and there is no such service; \

@@ -134,5 +134,5 @@ fn one_name_is_one_service_or_one_bundle() {
     three()
         .definition("x", definition("bundle", []))
         .assert_problems(&["/etc/s6-overlay/s6-rc.d/x: is a bundle and has no \
-         `contents.d`; make a directory `contents.d` there, with an empty file for each service"]);
+         `contents.d`; create a directory `contents.d` there, with an empty file for each service"]);
 }

@@ -133,7 +133,7 @@ fn a_device_that_is_mounted_and_not_allowed_is_distinguished_from_one_of_another
     let node = |name: &str, mode: &str| {
         let path = nodes.path().join(name);
         let made = Command::new("mknod").args(["-m", mode]).arg(&path).args(["c", "10", "229"]).status();
-        assert!(made.is_ok_and(|status| status.success()), "as root a device node can be made");
+        assert!(made.is_ok_and(|status| status.success()), "as root a device node can be created");
         path.display().to_string()
     };
     let mounts = format!("-v {}:/dev/fuse -v {}:/dev/kvm", node("open", "666"), node("closed", "600"));

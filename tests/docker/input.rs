@@ -2,7 +2,7 @@
 
 use crate::support::docker::{Docker, Ended, Image, Run};
 
-/// Files that the engine itself mounts or makes.
+/// Files that the engine itself mounts or creates.
 const DOCKERS: [&str; 8] = [
     "C /etc",
     "C /run",
@@ -22,7 +22,7 @@ fn assert_refused(ended: &Ended, words: &[&str]) {
     assert!(ours.iter().all(|line| is_a_mount_point(line)), "it touched {ours:?}");
 }
 
-/// Docker makes the places on which a test's files are mounted.
+/// Docker creates the places on which a test's files are mounted.
 fn is_a_mount_point(line: &str) -> bool {
     ["A /etc/services.d", "A /etc/stepdown.toml"].contains(&line)
 }

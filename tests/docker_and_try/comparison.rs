@@ -214,7 +214,7 @@ impl CaseSetup {
     }
 }
 
-/// tempfile makes directories 0700; a container's user is somebody else.
+/// tempfile creates directories 0700; a container's user is somebody else.
 fn open(directory: &Path) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).expect("it is ours");

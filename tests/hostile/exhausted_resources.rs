@@ -39,7 +39,7 @@ fn with_few_descriptors_some_services_run_the_rest_say_why_and_nobody_is_busy() 
     says("16", &container("16").run(), 111, &["cannot set up the event loop: Too many open files", fix]);
     let running = container("48").start();
     running.wait_for_line(|line| line.contains("| serves"), LIMIT);
-    running.wait_for_line(|line| line.contains("cannot make a pipe: Too many open files"), LIMIT);
+    running.wait_for_line(|line| line.contains("cannot create a pipe: Too many open files"), LIMIT);
     let first = running.pid_one();
     let before = ticks(first);
     running.wait_until(|lines| lines.iter().filter(|line| line.text.contains("starts again in 2s")).count() > 3, LIMIT);

@@ -31,7 +31,7 @@ fn where_nothing_fits_each_write_is_named_and_the_services_run() {
     let always = [
         format!("warning: cannot replace /etc/group: cannot write the new file: {full}"),
         format!("warning: cannot replace /etc/passwd: cannot write the new file: {full}"),
-        format!("warning: cannot make a runtime directory: /run/stepdown (cannot write to it: {full}"),
+        format!("warning: cannot create a runtime directory: /run/stepdown (cannot write to it: {full}"),
         format!("web: cannot write /var/log/web/current: {full}"),
     ];
     let message: Vec<&str> = always.iter().map(String::as_str).chain(["it runs as 1234:2345", "| web: up"]).collect();
@@ -53,10 +53,10 @@ fn where_no_file_can_be_made_each_one_is_named_and_the_services_run() {
     let always = [
         format!("warning: cannot replace /etc/group: cannot create a new file: {full}"),
         format!("warning: cannot replace /etc/passwd: cannot create a new file: {full}"),
-        format!("warning: cannot make a runtime directory: /run/stepdown (cannot make it: {full}"),
-        format!("warning: cannot make /var/cache/web: var: {full}"),
-        format!("warning: cannot make /var/log/web: var: {full}"),
-        "warning: /data: left 1 entry as found: cannot make".to_owned(),
+        format!("warning: cannot create a runtime directory: /run/stepdown (cannot create it: {full}"),
+        format!("warning: cannot create /var/cache/web: var: {full}"),
+        format!("warning: cannot create /var/log/web: var: {full}"),
+        "warning: /data: left 1 entry as found: cannot create".to_owned(),
     ];
     let message: Vec<&str> = always.iter().map(String::as_str).chain(["it runs as 1234:2345", "| web: up"]).collect();
     let running = hello().size("nr_inodes=60").etc("stepdown.toml", CONTAINER).etc("services.d/web.toml", WEB);

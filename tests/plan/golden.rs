@@ -69,7 +69,7 @@ boot       do    /etc/group: group app (1000) added, app added to group video
            do    /etc/passwd: account app (1000:1000) added
            do    /etc/shadow: locked line of app added
            do    runtime directory: /run/stepdown
-           do    make /run/web: 1000:1000 0755
+           do    create /run/web: 1000:1000 0755
            do    own /config: 1000:1000, with everything below
            do    stdout, stderr: mode 0622, so that the app can reopen it
 prepare    migrate as root
@@ -103,8 +103,8 @@ boot       skip  /etc/group, /etc/gshadow, /etc/passwd, /etc/shadow: /etc is rea
            skip  runtime directory: no directory for the control socket can be written (/run, /dev/shm, /tmp)
                  so:  supervision works; `stepdown status`, `health` and the other control commands do not
                  fix: compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`
-           skip  make /run/web: /run/web is missing and its place is read-only
-                 so:  /run/web is not made
+           skip  create /run/web: /run/web is missing and its place is read-only
+                 so:  /run/web is not created
                  fix: compose: `tmpfs: ["/run/web:uid=1000,gid=1000,mode=0755"]`; docker run: `--tmpfs /run/web:uid=1000,gid=1000,mode=0755`
            skip  own /config: /config is read-only
                  so:  /config stays 0:0 0755
@@ -141,7 +141,7 @@ fn root_without_the_power_to_drop_that_may_run_on() {
 mode       root, limited: cannot step down
 identity   root 0:0, groups 0, home /config, umask 022
 boot       do    runtime directory: /run/stepdown
-           do    make /run/web: 0:0 0755
+           do    create /run/web: 0:0 0755
            right own /config: already 0:0; nothing below it could be changed without CHOWN
 step down  impossible; stays root (0:0), no_new_privs
 serve      db       root (0:0)
@@ -167,8 +167,8 @@ fn a_user_with_an_account() {
 mode       user: nothing can be changed, only checked
 identity   postgres 999:998, groups 998, home /config, umask 022
 boot       do    runtime directory: /tmp
-           skip  make /run/web: /run/web is missing and 999 cannot make it
-                 so:  /run/web is not made
+           skip  create /run/web: /run/web is missing and 999 cannot create it
+                 so:  /run/web is not created
                  fix: compose: `tmpfs: ["/run/web:uid=999,gid=998,mode=0755"]`; docker run: `--tmpfs /run/web:uid=999,gid=998,mode=0755`
            right own /config: usable by 999:998
 step down  already postgres (999:998); no capability, no_new_privs
@@ -196,8 +196,8 @@ boot       skip  /etc/passwd: 4242:0 cannot write /etc
                  so:  uid 4242 has no name; HOME, USER and LOGNAME are set
                  fix: start as a user of the image (`--user NAME`), or with `user: "0"` and PUID/PGID; or for programs that need the line: `RUN chgrp 0 /etc/passwd && chmod g+w /etc/passwd` in the Dockerfile, and `--user 4242:0`; or with libnss_wrapper in the image, a copy of /etc/passwd that has the line, and for the service `environment = { LD_PRELOAD = "libnss_wrapper.so", NSS_WRAPPER_PASSWD = "/tmp/passwd", NSS_WRAPPER_GROUP = "/etc/group" }`
            do    runtime directory: /tmp
-           skip  make /run/web: /run/web is missing and 4242 cannot make it
-                 so:  /run/web is not made
+           skip  create /run/web: /run/web is missing and 4242 cannot create it
+                 so:  /run/web is not created
                  fix: compose: `tmpfs: ["/run/web:uid=4242,gid=0,mode=0755"]`; docker run: `--tmpfs /run/web:uid=4242,gid=0,mode=0755`
            skip  own /config: /config is 0:0 0755
                  so:  4242:0 cannot use /config
@@ -232,7 +232,7 @@ boot       do    /etc/group: group app (0) added, app added to group video
            do    /etc/passwd: account app (0:0) added
            do    /etc/shadow: locked line of app added
            do    runtime directory: /run/stepdown
-           do    make /run/web: 0:0 0755
+           do    create /run/web: 0:0 0755
            do    own /config: 0:0, with everything below
 prepare    migrate as root
 step down  not PID 1; services become app (0:0), on the host 1000:1000, who started the container (rootless), no_new_privs
@@ -272,7 +272,7 @@ boot       do    /etc/group: group app (1000) added, app added to group video
            do    /etc/passwd: account app (1000:1000) added
            do    /etc/shadow: locked line of app added
            do    runtime directory: /run/stepdown
-           do    make /run/web: 1000:1000 0755
+           do    create /run/web: 1000:1000 0755
            do    own /config: 1000:1000, with everything below
            do    stdout, stderr: mode 0622, so that the app can reopen it
 step down  to app (1000:1000); keeps KILL SETGID SETUID NET_BIND_SERVICE, without no_new_privs, private gid 4294967293
@@ -341,7 +341,7 @@ boot       do    /etc/group: group app (1000) added, app added to group video
            do    /etc/passwd: account app (1000:1000) added
            do    /etc/shadow: locked line of app added
            do    runtime directory: /run/stepdown
-           do    make /run/web: 1000:1000 0755
+           do    create /run/web: 1000:1000 0755
            do    own /config: 1000:1000, with everything below
            do    stdout, stderr: mode 0622, so that the app can reopen it
 prepare    migrate as root

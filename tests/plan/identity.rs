@@ -213,7 +213,7 @@ fn root_chooses_a_home_that_can_be_used_as_everybody_does() {
             && messages.contains("`[[own]]`, `path = \"/nonexistent\"`, `create = true`"),
         "{messages}"
     );
-    // The printed fix, pasted: the boot makes it.
+    // The printed fix, pasted: the boot creates it.
     assert_eq!(plan("/nonexistent", gone, Some("/nonexistent")), ("/nonexistent".to_owned(), None));
     let (home, messages) = plan("/var/www", dir(0, 0, 0o755), None);
     assert_eq!(home, "/var/www", "an account's home that is there is what programs expect");

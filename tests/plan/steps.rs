@@ -201,7 +201,7 @@ fn account_files_that_are_not_ours_are_skipped_and_the_drop_is_by_number() {
     assert_eq!((plan.mode, plan.identity.uid), (Mode::RootLimited, Uid(1000)));
     assert_eq!(skipped_issue(&plan, "/etc/passwd").cause, "/etc/passwd is bind-mounted");
     assert_eq!(skipped_issue(&plan, "/etc/group").cause, "/etc/group is a symbolic link");
-    assert_eq!(contents(&plan, AccountFile::Shadow), None, "shadow is not made where there is none");
+    assert_eq!(contents(&plan, AccountFile::Shadow), None, "shadow is not created where there is none");
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl BareContainer {
     /// A file below `/etc`.
     pub fn etc(self, name: &str, text: &str) -> Self {
         let path = self.home.path().join("etc").join(name);
-        fs::create_dir_all(path.parent().expect("it lies in /etc")).expect("it can be made");
+        fs::create_dir_all(path.parent().expect("it lies in /etc")).expect("it can be created");
         fs::write(path, text).expect("it can be written");
         self
     }

@@ -16,7 +16,7 @@ pub struct Environment {
     pub flags: &'static str,
     /// Whose the volume `/data` is before the start, and its mode.
     pub data: (u32, u32, u32),
-    /// What `/run` is, where it is a volume of its own: its mode (as Kubernetes makes an emptyDir).
+    /// What `/run` is, where it is a volume of its own: its mode (as Kubernetes creates an emptyDir).
     pub run: Option<u32>,
     /// As what it starts.
     pub mode: Mode,

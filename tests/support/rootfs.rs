@@ -12,7 +12,7 @@ use crate::support::docker::{binary, recorder};
 pub fn make(root: &Path) {
     let put = |from: &Path, path: &str| {
         let path = root.join(path.trim_start_matches('/'));
-        fs::create_dir_all(path.parent().expect("it lies below the root")).expect("it can be made");
+        fs::create_dir_all(path.parent().expect("it lies below the root")).expect("it can be created");
         fs::copy(from, &path).unwrap_or_else(|cause| panic!("{}: {cause}", from.display()));
     };
     put(&binary(), "/usr/bin/stepdown");
@@ -31,14 +31,14 @@ pub fn make(root: &Path) {
         ("gate", ""),
     ] {
         let path = root.join(name);
-        fs::create_dir_all(path.parent().expect("it lies below the root")).expect("it can be made");
+        fs::create_dir_all(path.parent().expect("it lies below the root")).expect("it can be created");
         fs::write(path, text).expect("it can be written");
     }
     for (directory, mode) in
         [("", 0o755), ("run", 0o755), ("tmp", 0o1777), ("config", 0o755), ("proc", 0o555), ("dev", 0o755)]
     {
         let path = root.join(directory);
-        fs::create_dir_all(&path).expect("it can be made");
+        fs::create_dir_all(&path).expect("it can be created");
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("it is ours");
     }
 }

@@ -151,7 +151,7 @@ impl TryContainer {
 
     fn file(self, path: impl AsRef<Path>, text: &str, mode: u32) -> Self {
         let path = self.home.path().join("tree").join(path);
-        fs::create_dir_all(path.parent().expect("it lies in the tree")).expect("it can be made");
+        fs::create_dir_all(path.parent().expect("it lies in the tree")).expect("it can be created");
         fs::write(&path, text).expect("it can be written");
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("it is ours");
         self

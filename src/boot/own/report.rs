@@ -209,8 +209,8 @@ impl fmt::Display for Operation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Reach => "reach",
-            Self::Create => "make",
-            Self::Stat => "examine",
+            Self::Create => "create",
+            Self::Stat => "stat",
             Self::List => "list",
             Self::Chown => "chown",
             Self::Chmod => "chmod",
@@ -248,7 +248,7 @@ pub(super) struct Tally {
 }
 
 impl Paths {
-    /// Counts one; its path is made only while examples are needed.
+    /// Counts one; its path is built only while examples are needed.
     pub(super) fn count(&mut self, path: impl FnOnce() -> String) {
         self.count += 1;
         if self.examples.len() < MAX_EXAMPLES {

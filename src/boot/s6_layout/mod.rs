@@ -93,7 +93,7 @@ impl S6State {
                     self.directories.extend(service.log.clone().map(|log| (log, at.join(LOG))));
                     self.directories.insert(service.name.clone(), at);
                 }
-                Err(cause) => tracing::warn!("cannot make {}: {}", shown(&at), cause_text(&cause)),
+                Err(cause) => tracing::warn!("cannot create {}: {}", shown(&at), cause_text(&cause)),
             }
         }
     }
@@ -229,9 +229,9 @@ fn leftovers_of_s6_rc(base: BorrowedFd<'_>) -> io::Result<Vec<CString>> {
     Ok(names)
 }
 
-/// Makes `/var/run` a link to `/run`: it is missing, or an empty directory.
+/// Creates the link `/var/run` to `/run`: it is missing, or an empty directory.
 fn link_var_run() -> Result<(), Refused> {
-    let refused = |cause: io::Error| Refused::new("cannot make /var/run a link to /run", cause);
+    let refused = |cause: io::Error| Refused::new("cannot create the link /var/run to /run", cause);
     let var = match resolve::resolve(SyscallSupport::probe(), Path::new("/var")) {
         Ok(Resolved::Found(var)) => var.handle,
         Ok(Resolved::Missing(..)) => return Err(refused(Errno::ENOENT.into())),
@@ -245,7 +245,7 @@ fn link_var_run() -> Result<(), Refused> {
 }
 
 fn refused(place: &str, cause: io::Error) -> Refused {
-    Refused::new(format!("cannot make the files of s6-overlay in {place}"), cause)
+    Refused::new(format!("cannot create the files of s6-overlay in {place}"), cause)
 }
 
 #[cfg(test)]

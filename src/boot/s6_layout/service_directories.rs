@@ -1,4 +1,4 @@
-//! The directory of each service in the state of s6-overlay, and the link by which s6-svc and the like find it: made at the boot
+//! The directory of each service in the state of s6-overlay, and the link by which s6-svc and the like find it: created at boot
 //! and by reloads, removed by reloads. Must not know where the state lies.
 
 use std::ffi::OsString;

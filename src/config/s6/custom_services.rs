@@ -1,4 +1,4 @@
-//! `/custom-services.d` of a LinuxServer image → longruns, as its own script makes them. Must not know the machine.
+//! `/custom-services.d` of a LinuxServer image → longruns, as its own script creates them. Must not know the machine.
 
 use super::format::START_INTERVAL;
 use super::image::Image;
@@ -18,7 +18,7 @@ const PREFIX: &str = "custom-svc-";
 /// The last oneshot of a LinuxServer image, which every service of it is started after.
 const LAST_INIT: &str = "init-services";
 
-/// Reads the services. One that the image's script has made already, at an earlier start, is left to that definition.
+/// Reads the services. One that the image's script has created already, at an earlier start, is left to that definition.
 pub fn read(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &mut Problems) {
     let mut skipped = Vec::new();
     for (file, content) in &tree.entries {

@@ -175,7 +175,7 @@ fn pipeline(
 fn members(name: &ServiceName, dir: &mut ServiceDir<'_>) -> Vec<Member> {
     let listed = dir.list("contents");
     if listed.is_none() && !STARTED.contains(&name.as_str()) {
-        let fix = "make a directory `contents.d` there, with an empty file for each service";
+        let fix = "create a directory `contents.d` there, with an empty file for each service";
         dir.problem_of_all("is a bundle and has no `contents.d`", fix);
     }
     listed.unwrap_or_default().into_iter().map(|(name, at)| Member { name, at }).collect()

@@ -69,7 +69,7 @@ fn nearest_access(path: &Path) -> Access {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods)] // modes of files that the test has made
+#[allow(clippy::disallowed_methods)] // modes of files that the test has created
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 

@@ -291,7 +291,7 @@ fn interpreters_of(program: &Path, directory: &Path) -> Vec<PathBuf> {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods)] // modes of files that the test has made
+#[allow(clippy::disallowed_methods)] // modes of files that the test has created
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;

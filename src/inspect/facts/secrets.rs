@@ -13,7 +13,7 @@ use crate::plan::facts::SecretFact;
 use crate::sys::access;
 use crate::sys::files::owners;
 
-/// Looks at each file once; links are followed, as Kubernetes makes them.
+/// Looks at each file once; links are followed, as Kubernetes creates them.
 pub(super) fn read(config: &Config, uid: Uid) -> BTreeMap<PathBuf, SecretFact> {
     let paths = config.container.secrets.iter().map(|secret| &secret.path);
     paths.map(|path| (path.clone(), fact(path, uid))).collect()
@@ -41,7 +41,7 @@ fn fact(path: &Path, uid: Uid) -> SecretFact {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods)] // files that the test has made
+#[allow(clippy::disallowed_methods)] // files that the test has created
 mod tests {
     use super::*;
 

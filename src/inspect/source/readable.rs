@@ -49,7 +49,7 @@ fn walk(path: &Path, user: Option<&Identity>, depth: usize, closed: &mut Vec<Pat
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods)] // of a tree that the test has just made
+#[allow(clippy::disallowed_methods)] // of a tree that the test has just created
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

@@ -174,7 +174,7 @@ fn errno_of(error: &std::io::Error) -> Errno {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods)] // modes of files that the test has made
+#[allow(clippy::disallowed_methods)] // modes of files that the test has created
 mod tests {
     use std::ffi::OsStr;
 

@@ -153,7 +153,7 @@ impl StoreDirectory {
     /// The kernel's error.
     pub fn rotate(&mut self, now: Timestamp) -> io::Result<()> {
         let first = now.max(Timestamp(self.newest.0.saturating_add(1))).0;
-        // The clock was far ahead, or the name was not made by us.
+        // The clock was far ahead, or the name was not given by us.
         let first = if first + MAX_ATTEMPTS > LAST.0 { now.0 } else { first };
         for stamp in (first..first + MAX_ATTEMPTS).map(Timestamp) {
             match self.rename(stamp) {

@@ -176,7 +176,7 @@ fn what_somebody_does_to_current_loses_nothing_that_is_written_later() {
     assert_eq!(whole(&path), text(15..20), "emptied in place");
     fs::remove_dir_all(&path).unwrap();
     say(&mut store, numbered(20..25), after(0));
-    assert_eq!(whole(&path), text(20..25), "the directory is made again");
+    assert_eq!(whole(&path), text(20..25), "the directory is created again");
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub struct AccessRequirement {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
-    /// A directory or file that is declared under `[[own]]`, or made by the boot.
+    /// A directory or file that is declared under `[[own]]`, or created by the boot.
     Declared,
     /// HOME of the app user.
     Home,

@@ -69,7 +69,7 @@ impl Evaluation<'_> {
         match (&self.observation.access, &self.requirement.at_boot) {
             (AccessResult::Allowed, at_boot) => Ok(self.ok_note(at_boot)),
             (AccessResult::Missing, _) if self.requirement.optional => Ok("missing, and optional".to_owned()),
-            (AccessResult::Missing, BootAction::Created(uid, gid)) => Ok(format!("made at boot, {uid}:{gid}")),
+            (AccessResult::Missing, BootAction::Created(uid, gid)) => Ok(format!("created at boot, {uid}:{gid}")),
             (AccessResult::Missing, _) => Err(self.with_boot_cause(self.missing())),
             (AccessResult::Unsearchable(on_the_way, found), _) => Err(self.unsearchable(on_the_way, *found)),
             (AccessResult::Unknown, BootAction::Skipped(why)) => Err(why.clone()),
@@ -87,7 +87,7 @@ impl Evaluation<'_> {
             (AccessResult::NotRead(_) | AccessResult::NotWritten(_), BootAction::Created(uid, gid))
                 if self.depends_on_owner() =>
             {
-                Ok(format!("made {uid}:{gid} at boot"))
+                Ok(format!("created {uid}:{gid} at boot"))
             }
             (AccessResult::NotRead(no), _) => Err(self.with_boot_cause(self.refused(*no, "read"))),
             (AccessResult::NotWritten(no), _) => Err(self.with_boot_cause(self.refused(*no, "write"))),

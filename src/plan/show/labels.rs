@@ -47,7 +47,7 @@ pub(in crate::plan) fn subject(step: &Step) -> String {
         Step::RuntimeDirectory { .. } => "runtime directory".to_owned(),
         Step::S6Layout(_) => "s6-overlay files".to_owned(),
         Step::ReadSecret(secret) => format!("secret {}", shown(&secret.name)),
-        Step::MakeDirectory(make) => format!("make {}", path(&make.path)),
+        Step::MakeDirectory(make) => format!("create {}", path(&make.path)),
         Step::Own(own) => format!("own {}", path(&own.path)),
         Step::SetStdioAccess { fd, .. } => stream(*fd).to_owned(),
     }
@@ -71,7 +71,7 @@ pub(super) fn detail(step: &Step) -> String {
         }
         Step::Own(own) => {
             let below = if own.options.recursive { ", with everything below" } else { "" };
-            let create = if own.options.create { ", made if missing" } else { "" };
+            let create = if own.options.create { ", created if missing" } else { "" };
             let mode = |what: &str, mode: Option<u32>| mode.map_or_else(String::new, |it| format!(", {what} {it:04o}"));
             let (files, directories) = (mode("files", own.options.mode), mode("directories", own.options.dir_mode));
             format!("{}:{}{below}{create}{files}{directories}", own.owner.uid, own.owner.gid)

@@ -107,7 +107,7 @@ fn as_root(inputs: &PlanInputs<'_>, directory: &Directory, owner: Owner) -> Deci
         }
         PathFact::Found { kind, .. } => not_a_directory(&path, *kind),
         PathFact::Missing(Access::Yes) if foreign && !inputs.has(Capability::CHOWN) => {
-            let consequence = format!("{path} is not made: it could only be root's");
+            let consequence = format!("{path} is not created: it could only be root's");
             lacking(Capability::CHOWN, consequence, cap_fix(Capability::CHOWN))
         }
         PathFact::Missing(access) | PathFact::Unknown(access) => absent(inputs, directory, *access),
@@ -141,11 +141,11 @@ fn absent(inputs: &PlanInputs<'_>, directory: &Directory, access: Access) -> Dec
     let cause = match access {
         Access::Yes => return Decision::Perform,
         Access::ReadOnly => format!("{path} is missing and its place is read-only"),
-        Access::Denied => format!("{path} is missing and {} cannot make it", inputs.facts.uid),
+        Access::Denied => format!("{path} is missing and {} cannot create it", inputs.facts.uid),
         Access::Missing => format!("{path} is missing and so is its place"),
         Access::Unfit => format!("something on the way to {path} is not a directory"),
     };
-    skip(cause, format!("{path} is not made"), tmpfs(inputs, &directory.path, directory.mode))
+    skip(cause, format!("{path} is not created"), tmpfs(inputs, &directory.path, directory.mode))
 }
 
 fn not_a_directory(path: &str, kind: PathKind) -> Decision {

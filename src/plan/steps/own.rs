@@ -172,7 +172,7 @@ fn absent(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> 
             if !foreign || inputs.has(Capability::CHOWN) {
                 return Decision::Perform;
             }
-            let consequence = format!("{path} is not made: it could only be root's");
+            let consequence = format!("{path} is not created: it could only be root's");
             return lacking(Capability::CHOWN, consequence, cap_fix(Capability::CHOWN));
         }
         (_, Access::ReadOnly) => (format!("{path} does not exist and its place is read-only"), mount),

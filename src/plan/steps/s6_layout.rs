@@ -134,7 +134,7 @@ fn cause(places: S6Places, owner: Owner) -> String {
     let Owner { uid, gid } = owner;
     match (places.access, &places.run) {
         (Access::ReadOnly, _) => "/run is read-only".to_owned(),
-        (_, PathFact::Missing(_)) => format!("there is no /run, and {uid}:{gid} cannot make it"),
+        (_, PathFact::Missing(_)) => format!("there is no /run, and {uid}:{gid} cannot create it"),
         (_, run) => format!("/run is {}, and {uid}:{gid} cannot write it", as_found(run)),
     }
 }

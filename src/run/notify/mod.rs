@@ -75,9 +75,9 @@ impl fmt::Display for Rejection {
 /// for a socket) an abstract address that the kernel chooses. Returns what [`VARIABLE`] is for the service.
 ///
 /// # Errors
-/// When it cannot be made, bound, or opened to others.
+/// When it cannot be created, bound, or opened to others.
 pub fn open(directory: Option<&RuntimeDir>, name: &ServiceName, uid: Uid) -> Result<(OsString, Receiver), Refused> {
-    let refused = |cause: io::Error| Refused::new(format!("cannot make the notification socket of {name}"), cause);
+    let refused = |cause: io::Error| Refused::new(format!("cannot create the notification socket of {name}"), cause);
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None).map_err(|errno| refused(errno.into()))?;
     // Before it is bound, so that no message comes without credentials.

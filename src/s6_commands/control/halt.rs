@@ -15,7 +15,7 @@ pub(in crate::s6_commands) fn halt(mut call: Call) -> CommandResult {
     call.options("hprnwdfiqm:", "halt [ -h | -p | -r ] [ -n ] [ -d | -w ] [ -f ] [ -i ] [ -q ] [ -m message ]")?;
     match send_request::<Accepted>(&ControlRequest::Shutdown { code: None }) {
         Ok(Accepted {}) => Ok(0),
-        // No control socket could be made: PID 1, or the init above it, takes the signal for the same.
+        // No control socket could be created: PID 1, or the init above it, takes the signal for the same.
         Err(ClientError::NoServer(_)) if kill(Pid::from_raw(1), Signal::SIGTERM).is_ok() => Ok(0),
         Err(error) => Err(failed("end the container", &error)),
     }

@@ -1,4 +1,4 @@
-//! Programs that make, change and remove files: `s6-mkdir`, `s6-mkfifo`, `s6-chown`, `s6-chmod`, `s6-ln`, `s6-rmrf`,
+//! Programs that create, change and remove files: `s6-mkdir`, `s6-mkfifo`, `s6-chown`, `s6-chmod`, `s6-ln`, `s6-rmrf`,
 //! `s6-touch`. They follow paths as the originals do: who may change a path in between is the script's affair.
 
 use std::ffi::OsStr;
@@ -150,7 +150,7 @@ pub(in crate::s6_commands) fn s6_rmrf(call: Call) -> CommandResult {
     Ok(0)
 }
 
-/// How `s6-ln` makes a link.
+/// How `s6-ln` creates a link.
 #[derive(Clone, Copy)]
 enum NewLink {
     Symbolic,

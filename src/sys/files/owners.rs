@@ -166,7 +166,7 @@ fn check_below(directory: &Path, level: TreeLevel, found: &mut Vec<FileOwner>) {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods)] // of a tree that the test has just made
+#[allow(clippy::disallowed_methods)] // of a tree that the test has just created
 mod tests {
     use std::os::unix::fs::{PermissionsExt, chown, symlink};
 

@@ -118,7 +118,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Returns every path of the image that it made, changed or removed, as `docker diff` lists them.
+    /// Returns every path of the image that it created, changed or removed, as `docker diff` lists them.
     pub fn changed_files(&self) -> Vec<String> {
         let diff = must(["diff", &self.container.name]);
         diff.lines().map(str::to_owned).collect()

@@ -41,7 +41,7 @@ impl Degradation {
             Self::MountedAccount => ("/etc/passwd is bind-mounted from the host", "remove the mount of /etc/passwd"),
             Self::Name => ("uid {uid} has no name", "start as a user of the image"),
             Self::Data => ("{uid}:{gid} cannot use /data", "chown -R {uid}:{gid}"),
-            Self::RunWeb => ("/run/web is not made", "--tmpfs /run/web:uid={uid},gid={gid},mode=0755"),
+            Self::RunWeb => ("/run/web is not created", "--tmpfs /run/web:uid={uid},gid={gid},mode=0755"),
             Self::RootsOneshot => {
                 ("but this container cannot change user; it runs as {uid}:{gid}", "start the container as root")
             }
