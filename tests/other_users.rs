@@ -83,8 +83,9 @@ fn what_ignores_term_is_killed_whoevers_it_is() {
     if !possible() {
         return;
     }
-    let deaf = "trap '' TERM; echo ready; while :; do sleep 0.1; done";
-    let jobs = format!("trap '' TERM; {AS_APP} sh -c \"{deaf}\" & wait");
+    // The shell runs with -e: it must not end by itself when its child is killed before it.
+    let deaf = "trap '' TERM; echo ready; while :; do sleep 0.1 || :; done";
+    let jobs = format!("trap '' TERM; {AS_APP} sh -c \"{deaf}\" & while :; do wait || :; sleep 0.1 || :; done");
     for service in [format!("script = \"{deaf}\"\n"), format!("user = \"root\"\nscript = '''{jobs}'''\n")] {
         let running = container().service("web.toml", &format!("stop = {{ timeout = \"300ms\" }}\n{service}")).start();
         ready(&running);
