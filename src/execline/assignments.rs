@@ -1,5 +1,7 @@
 //! The files of envfile(1): lines `NAME = value`, with comments, quotes and escapes. Must not know what becomes of variables.
 
+use crate::execline::escape::byte_of_letter;
+
 /// A variable and its value.
 pub type Assignment = (Vec<u8>, Vec<u8>);
 
@@ -151,20 +153,13 @@ impl Reader {
     }
 
     fn quoted_escape(&mut self, byte: u8) -> State {
-        let letter = match byte {
+        let byte = match byte {
             b'\n' => return State::Quoted,
             b'x' => return State::Hexadecimal(None),
             b'0'..=b'7' => return State::Octal { value: u32::from(byte - b'0'), room: 2 },
-            b'a' => 7,
-            b'b' => 8,
-            b't' => b'\t',
-            b'n' => b'\n',
-            b'v' => 11,
-            b'f' => 12,
-            b'r' => b'\r',
-            other => other,
+            letter => byte_of_letter(letter),
         };
-        self.push(letter, State::Quoted)
+        self.push(byte, State::Quoted)
     }
 
     fn octal(&mut self, value: u32, room: u8) -> State {

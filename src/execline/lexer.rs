@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::execline::escape::byte_of_letter;
+
 /// Why a script is not one, and the line (from 1) where that is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LexError {
@@ -212,20 +214,13 @@ impl Lexer {
     }
 
     fn quoted_escape(&mut self, byte: u8) -> LexerState {
-        let letter = match byte {
+        let byte = match byte {
             b'\n' => return LexerState::Quoted,
             b'0' => return LexerState::Zero,
             b'1'..=b'9' => return LexerState::Number { value: u32::from(byte - b'0'), radix: 10, space: 2 },
-            b'a' => 7,
-            b'b' => 8,
-            b't' => b'\t',
-            b'n' => b'\n',
-            b'v' => 11,
-            b'f' => 12,
-            b'r' => b'\r',
-            other => other,
+            letter => byte_of_letter(letter),
         };
-        self.push(letter, LexerState::Quoted)
+        self.push(byte, LexerState::Quoted)
     }
 
     fn end_number(&mut self, value: u32) -> Result<(), LexError> {
