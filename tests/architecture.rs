@@ -21,7 +21,7 @@ const MAX_LINES: usize = 400;
 
 /// Plain values in, plain values out: no effect is named in these folders.
 const PURE: [&str; 5] = ["config", "execline", "import", "plan", "supervise"];
-const EFFECTS: [&str; 11] = [
+const EFFECTS: [&str; 10] = [
     "nix::",
     "tokio::",
     "std::fs",
@@ -31,7 +31,6 @@ const EFFECTS: [&str; 11] = [
     "std::thread",
     "Instant",
     "SystemTime",
-    "signal_hook",
     "libc",
 ];
 

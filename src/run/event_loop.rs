@@ -31,7 +31,7 @@ use crate::run::host_notify::HostNotify;
 use crate::run::termination_log::TerminationLog;
 use crate::supervise::{Action, EngineTime, Event, Id, Killed, Report, Request, StopReason, Supervisor};
 use crate::sys::privilege;
-use crate::sys::signals::Signals;
+use crate::sys::signals::{Faults, Signals};
 
 /// Exited children reaped in one iteration. Every source has such a bound, so that no iteration is long: a signal, an exit, a
 /// deadline or a caller waits for one iteration at most, even if another source never ends.
@@ -130,34 +130,49 @@ impl<'a> EventLoop<'a> {
         Ok(event_loop)
     }
 
+    /// Blocks the signals that the loop reads.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(super) fn begin_signals(&mut self) -> std::io::Result<()> {
+        self.signals.begin_loop(match self.run_kind {
+            RunKind::MainOnly => Faults::Watched,
+            RunKind::Preparing | RunKind::Serving => Faults::Unwatched,
+        })
+    }
+
     /// Registers all that it waits for.
     ///
     /// # Errors
     /// An epoll registration that the kernel refuses.
-    pub(super) fn sources(&mut self) -> std::io::Result<EventSources> {
-        if self.run_kind == RunKind::MainOnly {
-            self.signals.watch_faults()?;
-        }
+    pub(super) fn sources(&self) -> std::io::Result<EventSources> {
         EventSources::new(self.signals, &self.processes)
     }
 
-    /// Runs until the engine says exit, and returns its code.
-    pub(super) async fn run(&mut self, sources: &EventSources) -> u8 {
+    /// Runs until the engine says exit, and returns its code. Without `sources` they are registered after the first processes
+    /// are started, which need none of them.
+    ///
+    /// # Errors
+    /// As [`Self::sources`]; processes may be running then.
+    pub(super) async fn run(&mut self, sources: Option<EventSources>) -> std::io::Result<u8> {
         self.queue.push_back(Event::Begin);
         // A signal that came during the boot was seen by its flag; it is read here like any other.
         self.read_signals();
         let mut ready = ReadySources::default();
         // What an earlier stage has left may have exited before there was a loop: its signal is one of those just read.
         self.processes.reap_children(EXITS_AT_ONCE, &mut self.queue);
+        if let Some(code) = self.process_events() {
+            return Ok(code);
+        }
+        self.processes.oom_tracker.begin();
+        let sources = sources.map_or_else(|| self.sources(), Ok)?;
         loop {
-            if let Some(code) = self.process_events() {
-                return code;
-            }
             self.check_waiters();
             let deadline = self.next_deadline();
             let pending = sources.wait(&mut ready, &self.processes, &mut self.requests, deadline).await;
-            if let Some(code) = self.dispatch(&mut ready, deadline, pending) {
-                return code;
+            let ended = self.dispatch(&mut ready, deadline, pending).or_else(|| self.process_events());
+            if let Some(code) = ended {
+                return Ok(code);
             }
         }
     }

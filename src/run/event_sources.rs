@@ -23,7 +23,6 @@ use crate::sys::signals::Signals;
 /// All sources but callers and deadlines.
 pub struct EventSources {
     signals: AsyncFd<OwnedFd>,
-    blocked_signals: AsyncFd<OwnedFd>,
     fd_watcher: AsyncFd<OwnedFd>,
     probes: AsyncFd<OwnedFd>,
     logs: [(OutputKind, AsyncFd<OwnedFd>); 3],
@@ -60,7 +59,6 @@ impl EventSources {
             |output| Ok::<_, io::Error>((output, registered(&processes.logs.pipe_group(output), readable)?));
         Ok(Self {
             signals: registered(signals, readable)?,
-            blocked_signals: registered(&signals.blocked(), readable)?,
             fd_watcher: registered(&processes.fd_watcher, readable)?,
             probes: registered(&processes.probes, readable)?,
             logs: [pipe_group(OutputKind::Stdout)?, pipe_group(OutputKind::Stderr)?, pipe_group(OutputKind::Files)?],
@@ -105,7 +103,6 @@ impl EventSources {
 
     fn poll(&self, ready: &mut ReadySources, context: &mut Context<'_>) {
         ready.signals |= is_ready(&self.signals, context);
-        ready.signals |= is_ready(&self.blocked_signals, context);
         ready.fds |= is_ready(&self.fd_watcher, context);
         ready.probes |= is_ready(&self.probes, context);
         for (flag, (_, pipe_group)) in ready.logs.iter_mut().zip(&self.logs) {

@@ -68,20 +68,27 @@ pub const LAST_LINES: Duration = Duration::from_millis(400);
 /// Runs a stage to its end and leaves no process of it behind.
 ///
 /// # Errors
-/// Only before the first process is started: no runtime, no epoll set.
+/// Only before the first process is started: no runtime, no epoll set. What is refused after that stops the services in order.
 pub fn run(stage: Stage<'_>) -> Result<StageResult, Refused> {
     let refused = |cause: std::io::Error| descriptors::refused_at_limit("cannot set up the event loop", cause);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
-    let (mut event_loop, sources) = {
-        let _guard = runtime.enter();
-        let mut event_loop = EventLoop::new(stage).map_err(refused)?;
-        let sources = event_loop.sources().map_err(refused)?;
-        (event_loop, sources)
-    };
-    descriptors::check_limit(&event_loop.processes.descriptor_needs())?;
-    let result = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(event_loop.run(&sources))));
+    let guard = runtime.enter();
+    let mut event_loop = EventLoop::new(stage).map_err(refused)?;
+    event_loop.begin_signals().map_err(refused)?;
+    let mut sources = None;
+    if let Some(limit) = descriptors::low_limit() {
+        // Programs must not take what the loop needs.
+        sources = Some(event_loop.sources().map_err(refused)?);
+        descriptors::check_limit(limit, &event_loop.processes.descriptor_needs())?;
+    }
+    drop(guard);
+    let result = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(event_loop.run(sources))));
     let code = match result {
-        Ok(code) => code,
+        Ok(Ok(code)) => code,
+        Ok(Err(cause)) => {
+            tracing::error!("{}: stopping every service in order", refused(cause));
+            event_loop.stop_without_engine()
+        }
         Err(_) => {
             tracing::error!("{}: stopping every service in order", panic_message::take());
             event_loop.stop_without_engine()

@@ -7,17 +7,17 @@ use crate::supervise::Exit;
 /// The exit code of a shell whose last command was killed: 128 + SIGKILL.
 const CODE_OF_KILLED_CHILD: u8 = 137;
 
-/// The latest count of OOM kills.
+/// The latest count of OOM kills; none before [`Self::begin`].
 #[derive(Default)]
 pub struct OomTracker {
     kills: Option<(OomKills, u64)>,
 }
 
 impl OomTracker {
-    /// Reads the first count.
-    pub fn new() -> Self {
+    /// Reads the first count, for the exits that are reaped from now on. Not needed before the first process runs.
+    pub fn begin(&mut self) {
         let kills = OomKills::find();
-        Self { kills: kills.count().map(|count| (kills, count)) }
+        self.kills = kills.count().map(|count| (kills, count));
     }
 
     /// Returns whether the OOM killer may have caused an exit: the count has grown since the last kill.

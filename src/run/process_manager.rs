@@ -52,7 +52,7 @@ pub struct ProcessManager {
     /// Services that run at times of the day.
     pub calendars: Calendars,
     /// Kills by the OOM killer.
-    oom_tracker: OomTracker,
+    pub(super) oom_tracker: OomTracker,
     /// Directories of services that the last reload has added or changed, until their definitions are applied.
     pub(super) s6_directories: BTreeMap<ServiceName, S6Directory>,
     /// Reads the configuration for a reload.
@@ -82,7 +82,7 @@ impl ProcessManager {
             context,
             process_table: ProcessTable::new(),
             fd_watcher,
-            oom_tracker: OomTracker::new(),
+            oom_tracker: OomTracker::default(),
             s6_directories: BTreeMap::new(),
             config_reader: ConfigReader::default(),
             null: dev_null::open_input()?,

@@ -46,6 +46,7 @@ impl EventLoop<'_> {
         self.processes.logs.finish(output_deadline);
         let code = self.code_of_scripts(code);
         self.report_end(code);
+        self.signals.end_loop();
         let lines = self.supervisor.status();
         let names: Vec<_> = lines.iter().map(|line| line.name.clone()).collect();
         let done = lines.iter().filter(|line| line.state == StatusState::Done).map(|line| line.name.clone()).collect();

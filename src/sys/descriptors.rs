@@ -38,18 +38,19 @@ pub struct DescriptorNeeds {
     pub has_main: bool,
 }
 
+/// Returns the limit on open files, if it is so low that descriptors have to be counted.
+pub fn low_limit() -> Option<usize> {
+    let (limit, _) = getrlimit(Which::RLIMIT_NOFILE).ok()?;
+    // Open descriptors are counted one by one; no boot has nearly this many.
+    usize::try_from(limit).ok().filter(|limit| *limit <= ENOUGH)
+}
+
 /// Refuses to start anything if the main command, or no program at all, could ever be started. Without a main command some
 /// services run, and the others report why they do not. To be called when everything else that the event loop needs is open.
 ///
 /// # Errors
-/// When the limit is lower than that.
-pub fn check_limit(needs: &DescriptorNeeds) -> Result<(), Refused> {
-    let Ok((limit, _)) = getrlimit(Which::RLIMIT_NOFILE) else { return Ok(()) };
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    // Open descriptors are counted one by one; no boot has nearly this many.
-    if limit > ENOUGH {
-        return Ok(());
-    }
+/// When `limit` is lower than that.
+pub fn check_limit(limit: usize, needs: &DescriptorNeeds) -> Result<(), Refused> {
     let least = open_below(limit) + needs.peak();
     if least <= limit {
         return Ok(());

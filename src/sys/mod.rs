@@ -16,6 +16,7 @@ pub mod host;
 pub mod id_map;
 pub mod instance;
 pub mod interpreter;
+pub mod own_status;
 pub mod plain_init;
 pub mod privilege;
 pub mod process;

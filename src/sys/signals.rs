@@ -1,39 +1,29 @@
-//! Signal handlers, installed before anything else: PID 1 has no default dispositions, so a `docker stop` during a long
-//! chown would be ignored without them. Knows which signals came, not what they mean.
-#![allow(unsafe_code)] // signal(2)
+//! Signals to PID 1. All but faults are blocked and read from a descriptor. Blocked ones reach PID 1 although it has no
+//! default dispositions (signal(7)), and none of them is handled, so that a child has nothing to reset but
+//! [`to_reset`]. Before the event loop the three that stop a container have a handler, which long root steps read as a
+//! flag: a `docker stop` during a long chown would not be noticed without it. Knows which signals came, not what they mean.
+#![allow(unsafe_code)] // sigaction(2)
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 use nix::libc;
 use nix::sys::resource::{RLIM_INFINITY, Resource as KernelResource, getrlimit, setrlimit};
-use nix::sys::signal::{self, SigSet};
+use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use signal_hook::iterator::backend::SignalDelivery;
-use signal_hook::iterator::exfiltrator::SignalOnly;
 
 use crate::config::service::{Limit, Resource};
 use crate::config::values::Signal;
 use crate::error::Refused;
+use crate::sys::own_status;
 
-/// Signals that the kernel sends for a fault of our own, and the two that cannot be caught. Faults have no handler: PID 1
-/// ignores them from others, and a real fault must end the process. See [`Signals::watch_faults`].
-const NOT_HANDLED: [i32; 9] = [
-    4,  // ILL
-    5,  // TRAP
-    7,  // BUS
-    8,  // FPE
-    9,  // KILL
-    11, // SEGV
-    13, // PIPE: ignored since the start; our own writes raise it
-    19, // STOP
-    31, // SYS
-];
+/// The three that stop a container. They are handled until the event loop blocks and reads them as well.
+const STOPS: [signal::Signal; 3] = [signal::SIGTERM, signal::SIGINT, signal::SIGQUIT];
 
-/// The signals of [`Signals::watch_faults`]: the same without the two that cannot be blocked.
+/// The signals of [`Faults::Watched`]: what the kernel sends for a fault of our own. Otherwise they are not blocked: PID 1
+/// ignores them from others, and a real fault must end the process. PIPE is ignored since the start; our own writes raise
+/// it.
 const FAULTS: [signal::Signal; 7] =
     [signal::SIGILL, signal::SIGTRAP, signal::SIGBUS, signal::SIGFPE, signal::SIGSEGV, signal::SIGPIPE, signal::SIGSYS];
 
@@ -42,85 +32,97 @@ const REALTIME: i32 = 34;
 /// Blocked signals read at a time: those of a kind that is no real-time signal wait once.
 const READS: usize = 64;
 
+/// Whether a stop signal has come since the start.
+static STOP: AtomicBool = AtomicBool::new(false);
+/// The last one.
+static LAST_STOP: AtomicI32 = AtomicI32::new(0);
+/// Stop signals that the handler has caught and [`Signals::pending`] has not returned, one bit for each number.
+static CAUGHT: AtomicU32 = AtomicU32::new(0);
+
+/// What the event loop does with signals that the kernel also sends for faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Faults {
+    /// They are not blocked.
+    Unwatched,
+    /// Those sent by others are like any other signal. A fault of our own still kills us, because the kernel does not allow
+    /// it to be blocked (sigprocmask(2)).
+    Watched,
+}
+
+/// Async-signal-safe: it only stores.
+extern "C" fn note_stop(number: libc::c_int) {
+    LAST_STOP.store(number, Ordering::SeqCst);
+    CAUGHT.fetch_or(1 << number, Ordering::SeqCst);
+    STOP.store(true, Ordering::SeqCst);
+}
+
 /// Ignores SIGPIPE: a write to a pipe without a reader fails, and does not end this process.
 pub fn ignore_broken_pipes() {
     // SAFETY: SIG_IGN is no code of ours.
     let _set = unsafe { signal::signal(signal::SIGPIPE, signal::SigHandler::SigIgn) };
 }
 
-/// The installed handlers, and the signals that have none.
+/// The signals that come to this process.
 pub struct Signals {
-    delivery: SignalDelivery<UnixStream, SignalOnly>,
-    stop: Arc<AtomicBool>,
-    last_stop: Arc<AtomicUsize>,
     held: Vec<Signal>,
     blocked: SignalFd,
     may_have_more: bool,
 }
 
 impl Signals {
-    /// Installs a handler for every standard signal that can be caught and is not a fault. Blocks real-time signals and reads
-    /// them from a descriptor: they queue (signal(7)), and a process that goes on sending one would keep us in its handler for good.
-    /// Children are started with an empty mask.
+    /// Blocks every signal but faults and the three that stop a container, and installs the handler of those. Real-time
+    /// signals queue (signal(7)): a process that goes on sending one would keep us in a handler for good. Children are
+    /// started with an empty mask.
     ///
     /// # Errors
     /// When no descriptor can be created or no handler installed.
     pub fn install() -> Result<Self, Refused> {
-        let refused = |cause: io::Error| Refused::new("cannot install signal handlers", cause);
-        // std's handlers for these two run on a small stack of their own, on which a burst of others would pile up and
-        // overflow it; as PID 1 the default ignores them from others, and a real fault still ends the process.
-        for fault in [signal::SIGSEGV, signal::SIGBUS] {
-            // SAFETY: SIG_DFL is no code of ours.
-            unsafe { signal::signal(fault, signal::SigHandler::SigDfl) }.map_err(|errno| refused(errno.into()))?;
+        let refused = |cause: nix::Error| Refused::new("cannot install signal handlers", cause);
+        let handler = SigAction::new(SigHandler::Handler(note_stop), SaFlags::SA_RESTART, SigSet::empty());
+        for stop in STOPS {
+            // SAFETY: `note_stop` is async-signal-safe.
+            unsafe { signal::sigaction(stop, &handler) }.map_err(refused)?;
         }
-        let stop = Arc::new(AtomicBool::new(false));
-        let last_stop = Arc::new(AtomicUsize::new(0));
-        for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
-            let number = usize::try_from(signal.number()).unwrap_or_default();
-            // Actions run in the order of their registration: first which signal, then that one came.
-            signal_hook::flag::register_usize(signal.number(), Arc::clone(&last_stop), number).map_err(refused)?;
-            signal_hook::flag::register(signal.number(), Arc::clone(&stop)).map_err(refused)?;
-        }
-        let (read, write) = UnixStream::pair().map_err(refused)?;
-        read.set_nonblocking(true).map_err(refused)?;
-        let all = (1..32).filter(|number| !NOT_HANDLED.contains(number));
-        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, all).map_err(refused)?;
+        // Were it ignored, as by some callers, the kernel would reap children itself (sigaction(2)).
+        // SAFETY: SIG_DFL is no code of ours.
+        unsafe { signal::signal(signal::SIGCHLD, SigHandler::SigDfl) }.map_err(refused)?;
         // The mask is inherited through exec (sigprocmask(2)): a caller that had blocked signals would have left us
-        // without TERM and CHLD.
-        let realtime = blockable(&[]);
-        realtime.thread_set_mask().map_err(|errno| refused(errno.into()))?;
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        let blocked = SignalFd::with_flags(&realtime, flags).map_err(|errno| refused(errno.into()))?;
-        Ok(Self { delivery, stop, last_stop, held: Vec::new(), blocked, may_have_more: false })
+        // without the handled ones.
+        let mut blocked = read_signals();
+        STOPS.into_iter().chain(FAULTS).for_each(|signal| blocked.remove(signal));
+        blocked.thread_set_mask().map_err(refused)?;
+        let blocked = SignalFd::with_flags(&read_signals(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK);
+        Ok(Self { held: Vec::new(), blocked: blocked.map_err(refused)?, may_have_more: false })
     }
 
     /// Returns the stop signal that came since the start, if any. For the steps before the event loop.
     pub fn stop_requested(&self) -> Option<Signal> {
-        let requested = self.stop.load(Ordering::SeqCst);
-        requested
-            .then(|| i32::try_from(self.last_stop.load(Ordering::SeqCst)).ok().and_then(Signal::from_number))
-            .flatten()
+        STOP.load(Ordering::SeqCst).then(|| Signal::from_number(LAST_STOP.load(Ordering::SeqCst))).flatten()
     }
 
     /// Returns the flag that long root steps check: true when a stop signal has come.
-    pub fn stop_flag(&self) -> &AtomicBool {
-        &self.stop
+    pub fn stop_flag(&self) -> &'static AtomicBool {
+        &STOP
     }
 
-    /// Blocks fault signals and PIPE too, so that those sent by others are like any other signal. A fault of our own still
-    /// kills us, because the kernel does not allow it to be blocked (sigprocmask(2)).
+    /// Begins an event loop: from now on the descriptor becomes readable for stop signals as well, and for what `faults`
+    /// says.
     ///
     /// # Errors
     /// The kernel's.
-    pub fn watch_faults(&mut self) -> io::Result<()> {
-        let all = blockable(&FAULTS);
-        self.blocked.set_mask(&all)?;
+    pub fn begin_loop(&mut self, faults: Faults) -> io::Result<()> {
+        let mut all: SigSet = STOPS.into_iter().collect();
+        if faults == Faults::Watched {
+            FAULTS.into_iter().for_each(|fault| all.add(fault));
+        }
         Ok(all.thread_block()?)
     }
 
-    /// Returns the descriptor that is readable when a blocked signal came. [`Signals::pending`] reads it.
-    pub fn blocked(&self) -> BorrowedFd<'_> {
-        self.blocked.as_fd()
+    /// Ends it: stop signals are handled again, those that the loop has not read as well.
+    pub fn end_loop(&mut self) {
+        let all: SigSet = STOPS.into_iter().chain(FAULTS).collect();
+        let unblocked = all.thread_unblock();
+        debug_assert!(unblocked.is_ok(), "a valid set can be unblocked");
     }
 
     /// Returns the signals that came since the last call, each once. Several of one kind coalesce, CHLD above all.
@@ -128,8 +130,13 @@ impl Signals {
     /// Reading them does not clear [`Self::stop_requested`].
     pub fn pending(&mut self) -> Vec<Signal> {
         let mut came = std::mem::take(&mut self.held);
-        came.extend(self.delivery.pending().filter_map(Signal::from_number));
+        let caught = CAUGHT.swap(0, Ordering::SeqCst);
+        came.extend((1..32).filter(|number| caught & (1 << number) != 0).filter_map(Signal::from_number));
         let (blocked, may_have_more) = read_blocked(&self.blocked);
+        for signal in blocked.iter().filter(|signal| STOPS.iter().any(|stop| *stop as i32 == signal.number())) {
+            LAST_STOP.store(signal.number(), Ordering::SeqCst);
+            STOP.store(true, Ordering::SeqCst);
+        }
         came.extend(blocked);
         self.may_have_more = may_have_more;
         came
@@ -150,7 +157,7 @@ impl Signals {
 impl AsFd for Signals {
     /// Returns the descriptor that is readable when a signal came. [`Signals::pending`] empties it.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.delivery.get_read().as_fd()
+        self.blocked.as_fd()
     }
 }
 
@@ -172,11 +179,19 @@ pub fn limit_queue() -> Option<Limit> {
     Some(Limit { resource: Resource::Sigpending, soft: value(soft), hard: value(hard) })
 }
 
-/// Returns the real-time signals and these.
-fn blockable(more: &[signal::Signal]) -> SigSet {
-    let more: SigSet = more.iter().copied().collect();
-    let mut raw = *more.as_ref();
-    for number in REALTIME..=Signal::MAX {
+/// Returns the signals whose dispositions a child has to reset, one bit for each number, the first for number 1: those that
+/// have a handler, and those that are ignored, which exec(2) does not reset. Read before the fork.
+pub fn to_reset() -> u64 {
+    let bit = |signal: signal::Signal| 1 << (signal as u32 - 1);
+    STOPS.into_iter().chain([signal::SIGPIPE]).fold(own_status::ignored_at_start(), |all, signal| all | bit(signal))
+}
+
+/// Returns every signal but the two that cannot be blocked and the two of glibc.
+fn read_signals() -> SigSet {
+    let mut raw = *SigSet::empty().as_ref();
+    for number in
+        (1..32).filter(|number| ![libc::SIGKILL, libc::SIGSTOP].contains(number)).chain(REALTIME..=Signal::MAX)
+    {
         // SAFETY: `raw` is an initialised set, and outlives the call.
         unsafe { libc::sigaddset(&raw mut raw, number) };
     }
@@ -205,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_bounded_number_of_signals_is_read_whoever_goes_on_sending() {
-        let set = blockable(&FAULTS);
+        let set = read_signals();
         set.thread_block().unwrap();
         let blocked = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).unwrap();
         assert_eq!(read_blocked(&blocked), (vec![], false));

@@ -6,7 +6,7 @@ use nix::unistd::{getegid, geteuid, getgroups, getpid};
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::plan::facts::IdMap;
 use crate::sys::id_map::id_maps;
-use crate::sys::read_file;
+use crate::sys::{own_status, read_file};
 
 /// Ids, capabilities and id maps of this process.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) struct ProcessFacts {
 
 /// Reads them.
 pub(super) fn read() -> ProcessFacts {
-    let text = read_file::read_proc("/proc/self/status");
+    let text = own_status::read();
     let status = ProcStatus::parse(&text);
     let (uid_map, gid_map) = id_maps();
     // The file says "allow" if everything is mapped: only another user namespace can have denied it.

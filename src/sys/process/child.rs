@@ -11,19 +11,22 @@ use nix::errno::Errno;
 use nix::libc;
 
 use crate::config::service::Resource;
-use crate::config::values::{CapSet, Capability, Uid};
+use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::plan::Credentials;
 use crate::supervise::SpawnStep;
 use crate::sys::process::capset::{capset, permitted};
 use crate::sys::process::launch::{Launch, Parent, Session};
 use crate::sys::process::resource::kernel_resource;
 use crate::sys::process::spawn_record::{RECORD_SIZE, encode};
+use crate::sys::signals;
 
-/// The arrays of pointers that execve(2) takes, made before the fork.
+/// The arrays of pointers that execve(2) takes, and what else the child must not look up, made before the fork.
 pub struct ExecPointers {
     argv: Vec<*const c_char>,
     env: Vec<*const c_char>,
     groups: Vec<libc::gid_t>,
+    /// [`signals::to_reset`].
+    dispositions: u64,
 }
 
 impl ExecPointers {
@@ -41,6 +44,7 @@ impl ExecPointers {
             argv: list(&launch.argv),
             env: list(env),
             groups: launch.credentials.groups.iter().flatten().map(|gid| gid.0).collect(),
+            dispositions: signals::to_reset(),
         }
     }
 }
@@ -73,7 +77,7 @@ pub fn execute(program: &CStr, pointers: &ExecPointers) -> Errno {
 }
 
 fn run_steps(launch: &Launch, pointers: &ExecPointers) -> Result<Option<Errno>, (SpawnStep, Errno)> {
-    reset_dispositions();
+    reset_dispositions(pointers.dispositions);
     session(launch.session)?;
     descriptors(launch)?;
     let credentials = &launch.credentials;
@@ -112,8 +116,8 @@ fn raised_capabilities() -> CapSet {
 
 /// exec(2) resets handlers, but a signal that comes before it must already have the default action, and what is ignored
 /// (SIGPIPE) would stay ignored.
-fn reset_dispositions() {
-    for number in 1..=crate::config::values::Signal::MAX {
+fn reset_dispositions(which: u64) {
+    for number in (1..=Signal::MAX).filter(|number| which & (1 << (number - 1)) != 0) {
         // SAFETY: SIG_DFL is no code of ours; KILL, STOP and glibc's own two are refused, which changes nothing.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
