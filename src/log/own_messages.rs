@@ -6,10 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level as TracingLevel, Subscriber};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::registry::LookupSpan;
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level as TracingLevel, Metadata, Subscriber};
 
 use super::clock::Timestamp;
 use super::sink::Sink;
@@ -127,10 +126,8 @@ pub fn install(level: Level) {
         Level::Info => TracingLevel::INFO,
         Level::Debug => TracingLevel::DEBUG,
     };
-    let ours =
-        tracing_subscriber::fmt().with_max_level(level).event_format(OwnMessages).with_writer(std::io::sink).finish();
     // A second boot in one process happens in tests only; the first one's level stands.
-    drop(tracing::subscriber::set_global_default(ours));
+    drop(tracing::subscriber::set_global_default(OwnMessages { level }));
 }
 
 /// Logs a message whose level is only known at run time.
@@ -143,16 +140,33 @@ pub fn say(level: Level, text: &str) {
     }
 }
 
-/// `level: message key=value …`, the level only for warnings and errors. Writes to the outputs
-/// directly, because the writer that `tracing` passes gets text without a level.
-struct OwnMessages;
+/// `level: message key=value …`, the level only for warnings and errors. There are no spans.
+struct OwnMessages {
+    level: TracingLevel,
+}
 
-impl<S, N> FormatEvent<S, N> for OwnMessages
-where
-    S: Subscriber + for<'span> LookupSpan<'span>,
-    N: for<'writer> FormatFields<'writer> + 'static,
-{
-    fn format_event(&self, _: &FmtContext<'_, S, N>, _: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+impl Subscriber for OwnMessages {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= self.level
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::from_level(self.level))
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
         let mut line = EventText::default();
         event.record(&mut line);
         let level = match *event.metadata().level() {
@@ -162,7 +176,6 @@ where
             TracingLevel::DEBUG | TracingLevel::TRACE => "debug",
         };
         with_outputs(|outputs| outputs.say(level, &format!("{}{}", line.message, line.fields)));
-        Ok(())
     }
 }
 
