@@ -3,7 +3,6 @@
 #![allow(unsafe_code)] // prctl(2) reads that nix does not wrap
 #![allow(clippy::disallowed_methods)] // the one place that drops
 
-use std::collections::HashSet;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +15,7 @@ use nix::{libc, unistd};
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::error::Refused;
 use crate::plan::{DropLevel, Identity, Privilege};
+use crate::sys::process::capset::{capget, capset};
 use crate::sys::process::spawn::threads;
 
 /// Proof that this process runs with effective uid 0.
@@ -100,25 +100,23 @@ fn change_user(identity: &Identity, privilege: &Privilege) -> Result<(), Refused
     let app = unistd::Gid::from_raw(gid.0);
     let saved = unistd::Gid::from_raw(privilege.private_gid.unwrap_or(*gid).0);
     unistd::setresgid(app, app, saved).map_err(|errno| refused(format!("cannot switch to group {gid}"), errno))?;
+    // Off since the exec (capabilities(7)).
     let keep = !privilege.kept.is_empty();
-    prctl::set_keepcaps(keep).map_err(|errno| refused("cannot set whether capabilities are kept", errno))?;
+    if keep {
+        prctl::set_keepcaps(true).map_err(|errno| refused("cannot set whether capabilities are kept", errno))?;
+    }
     let app = unistd::Uid::from_raw(uid.0);
     unistd::setresuid(app, app, app).map_err(|errno| refused(format!("cannot switch to user {uid}"), errno))?;
-    prctl::set_keepcaps(false).map_err(|errno| refused("cannot stop keeping capabilities", errno))?;
+    if keep {
+        prctl::set_keepcaps(false).map_err(|errno| refused("cannot stop keeping capabilities", errno))?;
+    }
     set_capability_sets(privilege.kept)
 }
 
 /// Leaves `kept` in *permitted* and empties the other three sets.
 fn set_capability_sets(kept: CapSet) -> Result<(), Refused> {
-    let set = |which: Set, value: &CapsHashSet| {
-        caps::set(None, which, value).map_err(|error| {
-            Refused::new(format!("cannot set the {} capabilities", set_name(which)), io::Error::other(error))
-        })
-    };
-    // Ambient goes with inheritable (capabilities(7)); effective before permitted, of which it is a part.
-    set(Set::Inheritable, &HashSet::default())?;
-    set(Set::Effective, &HashSet::default())?;
-    set(Set::Permitted, &names(kept))
+    // Ambient goes with inheritable (capabilities(7)).
+    capset(CapSet::EMPTY, kept, CapSet::EMPTY).map_err(|errno| refused("cannot set the capabilities", errno))
 }
 
 fn lock_down(privilege: &Privilege) -> Result<(), Refused> {
@@ -147,16 +145,17 @@ fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
         expect((uids.real, uids.effective, uids.saved) == (uid, uid, uid), "a user id is not the app user's")?;
         let gids = unistd::getresgid().map_err(unreadable)?;
         expect((gids.real, gids.effective, gids.saved) == (gid, gid, saved), "a group id is not as planned")?;
-        let mut groups: Vec<_> = unistd::getgroups().map_err(unreadable)?.iter().map(|gid| Gid(gid.as_raw())).collect();
-        groups.sort_unstable();
-        expect(groups == identity.groups, "the supplementary groups are not as planned")?;
+        expect(groups_are(&identity.groups).map_err(unreadable)?, "the supplementary groups are not as planned")?;
     }
     if matches!(privilege.drop, DropLevel::ToApp | DropLevel::AlreadyUser) {
         // Ambient is a part of inheritable (capabilities(7)).
-        for (set, planned) in
-            [(Set::Permitted, privilege.kept), (Set::Effective, CapSet::EMPTY), (Set::Inheritable, CapSet::EMPTY)]
-        {
-            expect(read_set(set)? == planned, &format!("the {} capabilities are not as planned", set_name(set)))?;
+        let sets = capget().map_err(|errno| refused("cannot read the capabilities", errno))?;
+        for (which, set, planned) in [
+            (Set::Permitted, sets.permitted, privilege.kept),
+            (Set::Effective, sets.effective, CapSet::EMPTY),
+            (Set::Inheritable, sets.inheritable, CapSet::EMPTY),
+        ] {
+            expect(set == planned, &format!("the {} capabilities are not as planned", set_name(which)))?;
         }
         let root = unistd::Uid::from_raw(0);
         let way_back = unistd::setresuid(root, root, root);
@@ -167,6 +166,23 @@ fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
     expect(dumpable() == 0, "it is still dumpable")?;
     let no_new_privs = prctl::get_no_new_privs().map_err(unreadable)?;
     expect(no_new_privs || !privilege.no_new_privs, "no_new_privs is not on")
+}
+
+/// Returns whether these, sorted, are the supplementary groups. nix's call reads `ngroups_max` from `/proc` first.
+fn groups_are(planned: &[Gid]) -> Result<bool, Errno> {
+    let mut found: Vec<libc::gid_t> = vec![0; planned.len() + 1];
+    let space = libc::c_int::try_from(found.len()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the array outlives the call and has that much space.
+    match Errno::result(unsafe { libc::getgroups(space, found.as_mut_ptr()) }) {
+        // There are more.
+        Err(Errno::EINVAL) => Ok(false),
+        Err(errno) => Err(errno),
+        Ok(count) => {
+            found.truncate(usize::try_from(count).unwrap_or_default());
+            found.sort_unstable();
+            Ok(found.iter().copied().eq(planned.iter().map(|gid| gid.0)))
+        }
+    }
 }
 
 /// Returns whether this process is dumpable: 0, 1, or 2, for root alone (PR_SET_DUMPABLE(2const)).

@@ -49,7 +49,7 @@ fn a_refused_step_of_the_drop_ends_the_container_before_any_service_starts() {
         ("setresgid", "EPERM", "cannot switch to group 2345"),
         ("setresuid", "EPERM", "cannot switch to user 1234"),
         ("setresuid", "EAGAIN", "cannot switch to user 1234"),
-        ("capset", "EPERM", "cannot set the inheritable capabilities"),
+        ("capset", "EPERM", "cannot set the capabilities"),
         ("getresuid", "EPERM", "cannot read the ids"),
         ("getresgid", "EPERM", "cannot read the ids"),
         ("getgroups", "EPERM", "cannot read the ids"),

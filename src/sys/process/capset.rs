@@ -23,14 +23,41 @@ struct CapData {
     inheritable: u32,
 }
 
+/// The three base sets of a thread (capabilities(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CapSets {
+    /// What the kernel checks.
+    pub effective: CapSet,
+    /// What may be made effective.
+    pub permitted: CapSet,
+    /// What exec(2) may pass on.
+    pub inheritable: CapSet,
+}
+
 /// Returns the *permitted* set of this process; empty on an error.
 pub fn permitted() -> CapSet {
+    capget().map_or(CapSet::EMPTY, |sets| sets.permitted)
+}
+
+/// Returns the three sets of this thread.
+///
+/// # Errors
+/// The kernel's.
+pub fn capget() -> Result<CapSets, Errno> {
     let mut header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
     let mut words = [CapData::default(); 2];
     // SAFETY: both outlive the call and have the layout that version 3 asks for.
     let result = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) };
+    if result != 0 {
+        return Err(Errno::last());
+    }
     let [low, high] = words;
-    if result == 0 { CapSet(u64::from(high.permitted) << 32 | u64::from(low.permitted)) } else { CapSet::EMPTY }
+    let set = |word: fn(&CapData) -> u32| CapSet(u64::from(word(&high)) << 32 | u64::from(word(&low)));
+    Ok(CapSets {
+        effective: set(|it| it.effective),
+        permitted: set(|it| it.permitted),
+        inheritable: set(|it| it.inheritable),
+    })
 }
 
 /// Sets the three sets of this process.

@@ -3,7 +3,7 @@
 //! ([`permission`]); the OOM score ([`oom_score`]); the filter that protects PID 1 from services ([`filter`]); `/proc/PID/stat` ([`stat`]) and limits
 //! ([`resource`]). Knows pids and descriptors, not services.
 
-mod capset;
+pub mod capset;
 pub mod child;
 pub mod children;
 pub mod detached;

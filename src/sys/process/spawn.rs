@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::errno::Errno;
@@ -104,7 +105,13 @@ pub fn spawn(launch: &Launch) -> Result<SpawnedChild, SpawnError> {
 
 /// Returns how many threads this process has. Without /proc it cannot be known, and counts as one.
 pub fn threads() -> usize {
-    fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
+    const TASKS: &str = "/proc/self/task";
+    // A directory has a link for itself, for its name, and for each directory in it.
+    match fs::metadata(TASKS) {
+        Ok(tasks) if tasks.nlink() == 3 => 1,
+        Ok(_) => fs::read_dir(TASKS).map_or(1, Iterator::count),
+        Err(_) => 1,
+    }
 }
 
 /// Forks a worker process of PID 1 that runs `job` and exits. It keeps only `own` open: descriptors of PID 1 must not stay
