@@ -2,6 +2,8 @@
 //! used for.
 #![allow(unsafe_code)] // system calls that neither nix nor std wrap are tried with arguments without effect
 
+use std::sync::OnceLock;
+
 use nix::errno::Errno;
 use nix::libc;
 
@@ -24,8 +26,13 @@ pub struct SyscallSupport {
 const NO_DESCRIPTOR: libc::c_int = -1;
 
 impl SyscallSupport {
-    /// Tries the calls.
+    /// Returns the result of trying the calls, which is done once for each process.
     pub fn probe() -> Self {
+        static TRIED: OnceLock<SyscallSupport> = OnceLock::new();
+        *TRIED.get_or_init(Self::try_each)
+    }
+
+    fn try_each() -> Self {
         let empty = c"";
         // SAFETY: the descriptor is invalid, so no file can be reached; `how` outlives the call and its size is given.
         let openat2 = unsafe {
