@@ -221,6 +221,12 @@ impl Location {
             self.check_is_leftover(&old, &stat)?;
         }
         remove_contents(self.beneath, &old).map_err(|cause| failure("cannot empty it", cause))?;
+        let is_named =
+            || Stat::of_entry(self.beneath.syscalls, parent, &self.name).is_ok_and(|named| named.id == stat.id);
+        // Emptied, one that is as we would create it is as good as new.
+        if !can_be_moved && stat.uid.0 == geteuid().as_raw() && stat.mode == MODE && is_named() {
+            return Ok(old);
+        }
         match unlinkat(parent, self.name.as_c_str(), UnlinkatFlags::RemoveDir) {
             Ok(()) => self.recreate(),
             // It is a mount point, or we may not write its parent: emptied, it is as good as new.
@@ -245,7 +251,7 @@ impl Location {
         if stat.mode != MODE {
             return Err(format!("a directory of root with mode {:04o} is already there, {others}", stat.mode));
         }
-        let mut listing = Listing::new();
+        let mut listing = Listing::small();
         let handle = Beneath::list_pinned(old).map_err(|cause| failure("cannot list it", cause))?;
         while listing.read(handle.as_fd()).map_err(|cause| failure("cannot list it", cause))? {
             for entry in listing.entries() {

@@ -12,6 +12,9 @@ use nix::libc;
 /// Bytes read at once: about 2,000 names. The memory of one thread of a walk, whatever the size of the directory.
 pub const BUFFER: usize = 64 * 1024;
 
+/// The same for a directory that should have few entries: about 100 names.
+const SMALL_BUFFER: usize = 4 * 1024;
+
 /// The entries of one read.
 #[derive(Debug)]
 pub struct Listing {
@@ -43,6 +46,11 @@ impl Listing {
     /// Returns an empty one with its buffer.
     pub fn new() -> Self {
         Self { buffer: vec![0; BUFFER], filled: 0 }
+    }
+
+    /// Returns one for a directory that should have few entries: less memory is filled.
+    pub fn small() -> Self {
+        Self { buffer: vec![0; SMALL_BUFFER], filled: 0 }
     }
 
     /// Reads the next chunk of a directory; `false` at its end.

@@ -26,7 +26,7 @@ fn contents(beneath: Beneath, directory: BorrowedFd<'_>, mount: u64, depth: usiz
     }
     // All names are read first: removing while listing may skip some.
     let mut names: Vec<CString> = Vec::new();
-    let mut listing = Listing::new();
+    let mut listing = Listing::small();
     while listing.read(directory)? {
         names.extend(listing.entries().map(|entry| entry.name.to_owned()));
     }

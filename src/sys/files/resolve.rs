@@ -121,7 +121,7 @@ pub fn create_missing(
 /// The system call's error, if it cannot be listed.
 pub fn is_empty(directory: &OwnedFd) -> io::Result<bool> {
     let handle = Beneath::list_pinned(directory)?;
-    let mut listing = Listing::new();
+    let mut listing = Listing::small();
     while listing.read(handle.as_fd())? {
         if listing.entries().next().is_some() {
             return Ok(false);
