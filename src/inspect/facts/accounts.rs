@@ -18,10 +18,31 @@ use crate::sys::{access, read_file};
 /// A larger file is not read: account files of containers are smaller, and all of it is kept in memory.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
 
+/// The account files.
+pub(super) struct AccountFiles {
+    pub(super) states: BTreeMap<AccountFile, AccountState>,
+    /// Group and permission bits of those that are regular files.
+    pub(super) modes: BTreeMap<AccountFile, (Gid, u32)>,
+}
+
 /// Reads all four.
-pub(super) fn read() -> BTreeMap<AccountFile, AccountState> {
+pub(super) fn read() -> AccountFiles {
     let mount = mount_of_etc();
-    AccountFile::ALL.into_iter().map(|file| (file, state(Path::new(file.path()), mount))).collect()
+    let mut found = AccountFiles { states: BTreeMap::new(), modes: BTreeMap::new() };
+    for file in AccountFile::ALL {
+        let path = Path::new(file.path());
+        let (state, attributes) = state(path, mount);
+        // Without root, shadow files cannot be opened for reading.
+        let attributes = match state {
+            AccountState::Unfit(_) => attributes.or_else(|| attributes_of(path)),
+            AccountState::Missing | AccountState::File(_) | AccountState::Fixed(..) => attributes,
+        };
+        if let Some(stat) = attributes.filter(|stat| is_regular(stat.mode)) {
+            found.modes.insert(file, (Gid(stat.gid), stat.mode & 0o7777));
+        }
+        found.states.insert(file, state);
+    }
+    found
 }
 
 /// Reads one for lookups only, also through links; empty if it is not a regular file. Does not block on a FIFO.
@@ -32,14 +53,9 @@ pub fn bytes(file: AccountFile) -> Vec<u8> {
     regular.and_then(|stat| contents(fd, stat.size)).unwrap_or_default()
 }
 
-/// Returns group and permission bits of those that are regular files.
-pub(super) fn modes() -> BTreeMap<AccountFile, (Gid, u32)> {
-    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let look = |file: AccountFile| {
-        let stat = Attributes::of(open(file.path(), flags, Mode::empty()).ok()?.as_fd()).ok()?;
-        is_regular(stat.mode).then_some((file, (Gid(stat.gid), stat.mode & 0o7777)))
-    };
-    AccountFile::ALL.into_iter().filter_map(look).collect()
+fn attributes_of(path: &Path) -> Option<Attributes> {
+    let handle = open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+    Attributes::of(handle.as_fd()).ok()
 }
 
 fn is_regular(mode: u32) -> bool {
@@ -56,36 +72,39 @@ pub(super) fn can_append(file: AccountFile) -> bool {
     access::check(Path::new(file.path()), AccessFlags::W_OK).is_ok()
 }
 
-/// Returns the state of the file at `path`, whose directory is on `mount` (if the kernel reports it).
+/// Returns the state of the file at `path`, whose directory is on `mount` (if the kernel reports it), and its attributes, if
+/// it could be opened.
 ///
 /// A file with several links may be replaced: the rename does not change the other names of the old file (images made from
 /// ostree or deduplicated layers have such files).
-fn state(path: &Path, mount: Option<u64>) -> AccountState {
+fn state(path: &Path, mount: Option<u64>) -> (AccountState, Option<Attributes>) {
+    let unfit = |why: &str| AccountState::Unfit(why.into());
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let fd = match open(path, flags, Mode::empty()) {
         Ok(fd) => fd,
-        Err(Errno::ENOENT) => return AccountState::Missing,
-        Err(Errno::ELOOP) => return AccountState::Unfit("a symbolic link".into()),
-        Err(Errno::ENXIO) => return AccountState::Unfit("a socket or device".into()),
-        Err(errno) => return AccountState::Unfit(errno.desc().into()),
+        Err(Errno::ENOENT) => return (AccountState::Missing, None),
+        Err(Errno::ELOOP) => return (unfit("a symbolic link"), None),
+        Err(Errno::ENXIO) => return (unfit("a socket or device"), None),
+        Err(errno) => return (unfit(errno.desc()), None),
     };
     let stat = match Attributes::of(fd.as_fd()) {
         Ok(stat) => stat,
-        Err(errno) => return AccountState::Unfit(errno.desc().into()),
+        Err(errno) => return (unfit(errno.desc()), None),
     };
     if !is_regular(stat.mode) {
-        return AccountState::Unfit("not a regular file".into());
+        return (unfit("not a regular file"), Some(stat));
     }
     let Some(bytes) = contents(fd, stat.size) else {
-        return AccountState::Unfit(format!("larger than {} MiB, or unreadable", MAX_SIZE / 1024 / 1024));
+        return (unfit(&format!("larger than {} MiB, or unreadable", MAX_SIZE / 1024 / 1024)), Some(stat));
     };
-    if is_mounted(path, stat.mount, mount) {
+    let state = if is_mounted(path, stat.mount, mount) {
         AccountState::Fixed(bytes, "bind-mounted from the host")
     } else if stat.immutable {
         AccountState::Fixed(bytes, "immutable (chattr +i or +a)")
     } else {
         AccountState::File(bytes)
-    }
+    };
+    (state, Some(stat))
 }
 
 fn contents(fd: OwnedFd, size: u64) -> Option<Vec<u8>> {
@@ -123,6 +142,10 @@ mod tests {
 
     use super::*;
 
+    fn state_of(path: &Path, mount: Option<u64>) -> AccountState {
+        state(path, mount).0
+    }
+
     #[test]
     fn only_a_regular_file_is_read_and_the_rest_is_named() {
         let dir = tempfile::tempdir().unwrap();
@@ -133,12 +156,12 @@ mod tests {
         symlink("passwd", at("link")).unwrap();
         fs::create_dir(at("folder")).unwrap();
         nix::unistd::mkfifo(&at("fifo"), Mode::S_IRWXU).unwrap();
-        assert_eq!(state(&at("passwd"), here), AccountState::File(b"root:x:0:0\n\xff\n".to_vec()));
-        assert_eq!(state(&at("second"), here), state(&at("passwd"), here));
-        assert_eq!(state(&at("none"), here), AccountState::Missing);
-        assert_eq!(state(&at("link"), here), AccountState::Unfit("a symbolic link".into()));
-        assert_eq!(state(&at("folder"), here), AccountState::Unfit("not a regular file".into()));
-        assert_eq!(state(&at("fifo"), here), AccountState::Unfit("not a regular file".into()));
+        assert_eq!(state_of(&at("passwd"), here), AccountState::File(b"root:x:0:0\n\xff\n".to_vec()));
+        assert_eq!(state_of(&at("second"), here), state_of(&at("passwd"), here));
+        assert_eq!(state_of(&at("none"), here), AccountState::Missing);
+        assert_eq!(state_of(&at("link"), here), AccountState::Unfit("a symbolic link".into()));
+        assert_eq!(state_of(&at("folder"), here), AccountState::Unfit("not a regular file".into()));
+        assert_eq!(state_of(&at("fifo"), here), AccountState::Unfit("not a regular file".into()));
     }
 
     #[test]
@@ -148,7 +171,7 @@ mod tests {
         fs::write(&path, "x").unwrap();
         let here = Attributes::of(File::open(dir.path()).unwrap().as_fd()).unwrap().mount;
         let elsewhere = here.map(|id| id + 1);
-        assert_eq!(state(&path, elsewhere), AccountState::Fixed(b"x".to_vec(), "bind-mounted from the host"));
+        assert_eq!(state_of(&path, elsewhere), AccountState::Fixed(b"x".to_vec(), "bind-mounted from the host"));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub fn read(config: &Config) -> Facts {
     let process = process::read();
     let stdio = stdio::read();
     let home = var_os("HOME").map(PathBuf::from);
-    let accounts = accounts::read();
+    let accounts::AccountFiles { states: accounts, modes: account_modes } = accounts::read();
     let etc = access::can_create_in(Path::new("/etc"));
     let is_root = process.uid == Uid::ROOT;
     let homes = if is_root { homes::named(config, &accounts) } else { BTreeSet::new() };
@@ -67,7 +67,7 @@ pub fn read(config: &Config) -> Facts {
         oom_score_adj: process.oom_score_adj,
         hard_limits: limits::read(config),
         accounts,
-        account_modes: accounts::modes(),
+        account_modes,
         etc,
         root_owner: owners::root_owner(),
         variables: variables(),

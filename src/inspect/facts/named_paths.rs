@@ -44,6 +44,6 @@ pub(super) fn files(config: &Config, uid: Uid) -> NamedFiles {
     let found = programs::read(config, &path);
     let file_owners = owners::read(config, &found, uid);
     let search = owners::search(config, &path, uid);
-    let resolved = owners::resolve_links(config, &found, &search);
+    let resolved = owners::resolve_links(config, &found, &search, uid);
     NamedFiles { file_owners, search, resolved, ..found }
 }

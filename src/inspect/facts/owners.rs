@@ -30,17 +30,20 @@ pub(super) fn read(config: &Config, found: &NamedFiles, uid: Uid) -> BTreeMap<Pa
 }
 
 /// Resolves the links in the paths of all programs of services that may have more rights than the app user, of the
-/// directories in PATH, and of the paths whose owner the boot changes.
+/// directories in PATH, if there is such a service, and of the paths whose owner the boot changes.
 pub(super) fn resolve_links(
     config: &Config,
     found: &NamedFiles,
     search: &SearchPath,
+    uid: Uid,
 ) -> BTreeMap<PathBuf, Vec<PathBuf>> {
     let container = &config.container;
     let own = container.own.iter().map(|own| &own.path);
     let made = container.directories.iter().map(|made| &made.path);
     let declared = search.declared.values().flatten();
     let entries = search.container.iter().chain(&search.default).chain(declared).map(|entry| &entry.path);
+    let is_checked = is_search_checked(config, uid);
+    let entries = entries.filter(|_| is_checked);
     let all = programs(found).chain(own).chain(made).chain(entries).filter(|path| path.is_absolute());
     let all = all.collect::<BTreeSet<_>>().into_iter();
     let resolved = all.map(|path| (path.clone(), owners::follow(path))).filter(|(_, way)| !way.links.is_empty());
@@ -54,9 +57,7 @@ fn programs(found: &NamedFiles) -> impl Iterator<Item = &PathBuf> {
 
 /// Checks the directories in PATH, if any service may have more rights than the app user.
 pub(super) fn search(config: &Config, path: &OsStr, uid: Uid) -> SearchPath {
-    // An image made for s6-overlay may get its services from a hook of root.
-    let has_more = || config.services.iter().chain(&config.main_service()).any(trusted_writers::may_have_more);
-    let is_needed = uid == Uid::ROOT && (config.s6.is_some() || has_more());
+    let is_needed = is_search_checked(config, uid);
     let entry = |path: PathBuf| match is_needed && path.is_absolute() {
         true => {
             let way = owners::follow(&path);
@@ -76,6 +77,13 @@ pub(super) fn search(config: &Config, path: &OsStr, uid: Uid) -> SearchPath {
         default: directories(OsStr::new(DEFAULT_PATH)).map(entry).collect(),
         declared: config.services.iter().filter_map(own).collect(),
     }
+}
+
+/// Returns whether any service may have more rights than the app user: then the directories in PATH have to be checked.
+fn is_search_checked(config: &Config, uid: Uid) -> bool {
+    // An image made for s6-overlay may get its services from a hook of root.
+    let has_more = || config.services.iter().chain(&config.main_service()).any(trusted_writers::may_have_more);
+    uid == Uid::ROOT && (config.s6.is_some() || has_more())
 }
 
 /// Returns the owner of the root directory.

@@ -165,8 +165,8 @@ fn read_files(config_paths: &ConfigPaths, env: &BTreeMap<OsString, OsString>) ->
 /// Returns the services trees of these paths; the first one is the profile's, if an image made for s6-overlay is to run one.
 fn trees_of(config_paths: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
     let mut trees = config_paths.trees.clone();
-    if let (Some(first), true) = (trees.first_mut(), s6::is_image(beside(config_paths)))
-        && let Some(profile) = s6::profile(beside(config_paths), env)
+    if let (Some(first), Some(profile)) = (trees.first_mut(), s6::profile(beside(config_paths), env))
+        && s6::is_image(beside(config_paths))
     {
         *first = profile.join("services.d");
     }
