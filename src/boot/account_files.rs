@@ -1,14 +1,15 @@
-//! Replaces an account file atomically (DESIGN §3.1): a temporary
-//! file next to it, fsync, rename, fsync of the directory. Mode, owner and extended attributes are kept. Must not know
+//! Replaces account files, each atomically (DESIGN §3.1): a temporary
+//! file next to it, fsync, rename; fsync of the directory. Mode, owner and extended attributes are kept. Must not know
 //! what its bytes mean.
 //!
 //! Lock files are neither created nor respected: no other process writes at boot, and an `/etc/passwd.lock` of an earlier
 //! boot names PID 1, which always exists (buildah 2239, SECURITY T15).
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, NulError, OsStr};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -38,21 +39,53 @@ const PREFIX: &[u8] = b".stepdown.";
 /// If the file is bind-mounted, a link, or not a regular file; if it cannot be written (read-only, full, immutable). The
 /// old file is unchanged then.
 pub fn replace(file: AccountFile, contents: &[u8]) -> Result<(), Refused> {
-    replace_at(Path::new(file.path()), contents, file.usual_mode())
+    replace_all(&[(file, contents)]).into_iter().collect()
 }
 
-/// As [`replace`], for any path; `mode` is the mode of a new file.
-pub fn replace_at(path: &Path, contents: &[u8], mode: u32) -> Result<(), Refused> {
-    Replacement::of(path).and_then(|replacement| replacement.run(contents, mode)).map_err(|why| why.into_refused(path))
+/// Replaces several, and returns the result of each. All new files are written before the first is synced, which leaves the
+/// others little to do, and the directory is synced once.
+pub fn replace_all(files: &[(AccountFile, &[u8])]) -> Vec<Result<(), Refused>> {
+    let written = files.iter().map(|(file, contents)| {
+        let replacement = Replacement::of(Path::new(file.path()))?;
+        let new = replacement.write_new(contents, file.usual_mode())?;
+        Ok((replacement, new))
+    });
+    let written: Vec<_> = written.collect();
+    let synced: Vec<_> = written
+        .into_iter()
+        .map(|written| written.and_then(|(replacement, new)| replacement.sync(&new).map(|()| replacement)))
+        .collect();
+    let mut directory = None;
+    let renamed = synced.into_iter().map(|synced| {
+        let replacement = synced?;
+        replacement.rename()?;
+        directory = Some(replacement.directory);
+        Ok(())
+    });
+    let renamed: Vec<Result<(), NotReplaceable>> = renamed.collect();
+    // The new files are in place, all in one directory. One that cannot be synced (EINVAL on some file systems) changes
+    // nothing.
+    if let Some(directory) = directory {
+        nix::unistd::fsync(directory).ok();
+    }
+    let paths = files.iter().map(|(file, _)| Path::new(file.path()));
+    renamed.into_iter().zip(paths).map(|(renamed, path)| renamed.map_err(|why| why.into_refused(path))).collect()
 }
 
 /// Removes what a boot that was killed while replacing one of the account files may have left. Every boot as root
 /// calls it, also one that has nothing to replace.
 pub fn remove_leftovers(_: &Root) {
-    for file in AccountFile::ALL {
+    let mut directory: Option<(&Path, OwnedFd)> = None;
+    for path in AccountFile::ALL.map(|file| Path::new(file.path())) {
+        let (Some(parent), Some(Ok(temporary))) = (path.parent(), path.file_name().map(temporary_name)) else {
+            continue;
+        };
+        if directory.as_ref().is_none_or(|(open, _)| *open != parent) {
+            directory = open_directory(SyscallSupport::probe(), parent).ok().map(|handle| (parent, handle));
+        }
         // If nothing can be removed, nothing can have been left.
-        if let Ok(replacement) = Replacement::of(Path::new(file.path())) {
-            replacement.remove_leftover().ok();
+        if let Some((_, handle)) = &directory {
+            remove_temporary(handle, &temporary).ok();
         }
     }
 }
@@ -98,47 +131,39 @@ struct Replacement {
 
 impl Replacement {
     fn of(path: &Path) -> Result<Self, NotReplaceable> {
-        use std::os::unix::ffi::OsStrExt;
         let syscalls = SyscallSupport::probe();
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(NotReplaceable::Reason("it is not the path of a file", Errno::EINVAL));
         };
-        let reached = resolve::resolve(syscalls, parent).and_then(|reached| match reached {
-            Resolved::Found(found) => Ok(found),
-            Resolved::Missing(above, names) => resolve::create_missing(syscalls, above, &names),
-        });
-        let found = reached.map_err(|lost| NotReplaceable::System("reach its directory", lost.cause))?;
-        if found.stat.kind != FileKind::Directory {
-            return Err(NotReplaceable::Reason("its parent is not a directory", Errno::ENOTDIR));
-        }
-        let directory =
-            Beneath::list_pinned(&found.handle).map_err(|cause| NotReplaceable::System("open its directory", cause))?;
-        let temporary = [PREFIX, name.as_bytes()].concat();
+        let directory = open_directory(syscalls, parent)?;
         let no_name = |_| NotReplaceable::Reason("it is not the path of a file", Errno::EINVAL);
-        Ok(Self {
-            syscalls,
-            directory,
-            name: CString::new(name.as_bytes()).map_err(no_name)?,
-            temporary: CString::new(temporary).map_err(no_name)?,
-        })
+        let temporary = temporary_name(name).map_err(no_name)?;
+        Ok(Self { syscalls, directory, name: CString::new(name.as_bytes()).map_err(no_name)?, temporary })
     }
 
-    fn run(&self, contents: &[u8], mode: u32) -> Result<(), NotReplaceable> {
+    /// Writes the new file beside the old one.
+    fn write_new(&self, contents: &[u8], mode: u32) -> Result<File, NotReplaceable> {
         let old = self.open_old()?;
         self.remove_leftover()
             .map_err(|cause| NotReplaceable::System("remove the leftover of an earlier boot", cause.into()))?;
-        let written = self.write(old.as_ref(), contents, mode);
-        let renamed = written.and_then(|()| {
-            renameat(&self.directory, self.temporary.as_c_str(), &self.directory, self.name.as_c_str())
-                .map_err(NotReplaceable::at("rename the new file over it"))
-        });
-        if renamed.is_err() {
+        self.or_remove(self.write(old.as_ref(), contents, mode))
+    }
+
+    fn sync(&self, new: &File) -> Result<(), NotReplaceable> {
+        self.or_remove(new.sync_all().map_err(|cause| NotReplaceable::System("write the new file", cause)))
+    }
+
+    fn rename(&self) -> Result<(), NotReplaceable> {
+        let renamed = renameat(&self.directory, self.temporary.as_c_str(), &self.directory, self.name.as_c_str());
+        self.or_remove(renamed.map_err(NotReplaceable::at("rename the new file over it")))
+    }
+
+    /// Removes the new file on an error.
+    fn or_remove<T>(&self, result: Result<T, NotReplaceable>) -> Result<T, NotReplaceable> {
+        if result.is_err() {
             self.remove_leftover().ok();
         }
-        renamed?;
-        // The new file is in place. A directory that cannot be synced (EINVAL on some file systems) changes nothing.
-        nix::unistd::fsync(&self.directory).ok();
-        Ok(())
+        result
     }
 
     /// Opens the present file, if there is one, and checks that it may be replaced.
@@ -177,7 +202,7 @@ impl Replacement {
         Ok(Some((file, stat)))
     }
 
-    fn write(&self, old: Option<&(OwnedFd, Stat)>, contents: &[u8], mode: u32) -> Result<(), NotReplaceable> {
+    fn write(&self, old: Option<&(OwnedFd, Stat)>, contents: &[u8], mode: u32) -> Result<File, NotReplaceable> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let private = Mode::from_bits_truncate(0o600); // not readable by others until the old file's mode is set
         let new = openat(&self.directory, self.temporary.as_c_str(), flags, private)
@@ -199,7 +224,7 @@ impl Replacement {
             xattr::copy(file.as_fd(), new.as_fd())
                 .map_err(|(_, cause)| NotReplaceable::System("copy an extended attribute", cause))?;
         }
-        new.sync_all().map_err(|cause| NotReplaceable::System("write the new file", cause))
+        Ok(new)
     }
 
     fn owner(&self, file: &File) -> Result<(u32, u32), NotReplaceable> {
@@ -209,10 +234,30 @@ impl Replacement {
     }
 
     fn remove_leftover(&self) -> Result<(), Errno> {
-        let name: &CStr = &self.temporary;
-        match unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(cause) => Err(cause),
-        }
+        remove_temporary(&self.directory, &self.temporary)
+    }
+}
+
+/// Opens a directory, which is created if it is missing.
+fn open_directory(syscalls: SyscallSupport, path: &Path) -> Result<OwnedFd, NotReplaceable> {
+    let reached = resolve::resolve(syscalls, path).and_then(|reached| match reached {
+        Resolved::Found(found) => Ok(found),
+        Resolved::Missing(above, names) => resolve::create_missing(syscalls, above, &names),
+    });
+    let found = reached.map_err(|lost| NotReplaceable::System("reach its directory", lost.cause))?;
+    if found.stat.kind != FileKind::Directory {
+        return Err(NotReplaceable::Reason("its parent is not a directory", Errno::ENOTDIR));
+    }
+    Beneath::list_pinned(&found.handle).map_err(|cause| NotReplaceable::System("open its directory", cause))
+}
+
+fn temporary_name(name: &OsStr) -> Result<CString, NulError> {
+    CString::new([PREFIX, name.as_bytes()].concat())
+}
+
+fn remove_temporary(directory: &OwnedFd, name: &CStr) -> Result<(), Errno> {
+    match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(cause) => Err(cause),
     }
 }

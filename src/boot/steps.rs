@@ -14,6 +14,7 @@ use crate::config::values::Signal;
 use crate::control::runtime_dir::{self, Rejected, RuntimeDir};
 use crate::control::server;
 use crate::error::Refused;
+use crate::plan::facts::AccountFile;
 use crate::plan::{AccountWrite, BootPlan, Decision, MakeDirectory, PlannedStep, Step};
 use crate::sys::descriptors;
 use crate::sys::privilege::EffectiveUser;
@@ -114,7 +115,9 @@ fn carry_out(
 ) -> Result<(), BootEnded> {
     let StepContext { user, signals, environment } = context;
     let chown_policy = ChownPolicy::read(plan);
-    for step in steps {
+    // What replaces account files is done together.
+    for group in steps.chunk_by(|one, next| is_replacement(one) && is_replacement(next)) {
+        let Some(step) = group.first() else { continue };
         if let Some(signal) = signals.stop_requested() {
             return Err(BootEnded::Stopped(signal));
         }
@@ -134,6 +137,7 @@ fn carry_out(
                 ownership_log::establish(root, tree, &plan.identity, &chown_policy, signals.stop_flag())
                     .map_err(BootEnded::Refused)?;
             }
+            (Step::WriteAccounts { how: AccountWrite::Replace, .. }, _) => replace_accounts(group),
             (step, user) => {
                 // Logged, and continued: a step that fails unexpectedly is no reason not to start the container.
                 let _logged =
@@ -159,20 +163,8 @@ fn carry_out_other(step: &Step, user: &EffectiveUser, chown_policy: &ChownPolicy
     match (step, user) {
         (Step::BecomeSubreaper, _) => nix::sys::prctl::set_child_subreaper(true)
             .map_err(|errno| Refused::new("cannot become a child subreaper", errno)),
-        (Step::WriteAccounts { file, contents, changes, how }, _) => {
-            let written = match how {
-                AccountWrite::Replace => account_files::replace(*file, contents),
-                AccountWrite::Append => append_account::append_to(*file, contents),
-            };
-            match written {
-                Ok(()) => tracing::debug!("{}: {}", file.path(), changes.join("; ")),
-                Err(refused) => {
-                    // The boot report has announced it, which is wrong now.
-                    let not_done = changes.join("; ");
-                    tracing::warn!("{refused}");
-                    tracing::warn!("{} is unchanged; not done: {not_done}", file.path());
-                }
-            }
+        (Step::WriteAccounts { file, contents, changes, .. }, _) => {
+            report_accounts(*file, changes, append_account::append_to(*file, contents));
             Ok(())
         }
         (Step::MakeDirectory(directory), _) => directories::create(directory, chown_policy).map(drop),
@@ -186,6 +178,35 @@ fn carry_out_other(step: &Step, user: &EffectiveUser, chown_policy: &ChownPolicy
         // Without root no owner can be changed; the others were done by the caller.
         (Step::SetStdioAccess { .. }, EffectiveUser::Unprivileged) => Ok(()),
         (Step::RuntimeDirectory { .. } | Step::ReadSecret(_) | Step::S6Layout(_) | Step::Own(_), _) => Ok(()),
+    }
+}
+
+/// Replaces account files together: the steps follow each other in the plan.
+fn replace_accounts(steps: &[&Step]) {
+    let writes = steps.iter().filter_map(|step| match step {
+        Step::WriteAccounts { file, contents, changes, .. } => Some((*file, contents.as_slice(), changes)),
+        _ => None,
+    });
+    let writes: Vec<_> = writes.collect();
+    let files: Vec<_> = writes.iter().map(|(file, contents, _)| (*file, *contents)).collect();
+    for ((file, _, changes), replaced) in writes.iter().zip(account_files::replace_all(&files)) {
+        report_accounts(*file, changes, replaced);
+    }
+}
+
+fn is_replacement(step: &Step) -> bool {
+    matches!(step, Step::WriteAccounts { how: AccountWrite::Replace, .. })
+}
+
+fn report_accounts(file: AccountFile, changes: &[String], written: Result<(), Refused>) {
+    match written {
+        Ok(()) => tracing::debug!("{}: {}", file.path(), changes.join("; ")),
+        Err(refused) => {
+            // The boot report has announced it, which is wrong now.
+            let not_done = changes.join("; ");
+            tracing::warn!("{refused}");
+            tracing::warn!("{} is unchanged; not done: {not_done}", file.path());
+        }
     }
 }
 
