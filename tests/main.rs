@@ -16,6 +16,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests and their helpers run programs, and fail where they cannot
 
 mod blocking;
+mod boot_calls;
 mod calendar;
 mod cli;
 mod config;

@@ -1,0 +1,96 @@
+//! How many system calls a boot makes before it executes the first program: counted, because a clock would tell of the
+//! machine. What is counted is what PID 1 does from its `main` on until the fork, and the child until its exec.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::support::bare_container::BareContainer;
+use crate::support::try_container::possible;
+
+/// Root, with PUID and one service, accounts as they should be.
+const AS_ROOT: usize = 275;
+/// Without root, a bare main command.
+const AS_USER: usize = 230;
+
+/// The calls of one boot, by their names.
+type Calls = BTreeMap<String, usize>;
+
+/// Boots under strace(1), and returns what it has written.
+fn traced(container: BareContainer) -> String {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("trace");
+    let words = ["strace", "-f", "-qq", "-o", file.to_str().unwrap()];
+    let ended = container.wrapped_in(&words).run();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    fs::read_to_string(&file).unwrap()
+}
+
+/// Returns pid and call of each line that begins one; what is resumed was begun before.
+fn begun(trace: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = trace.lines().filter_map(|line| line.split_once(' '));
+    lines.map(|(pid, call)| (pid, call.trim_start())).filter(|(_, call)| !call.starts_with(['<', '+', '-']))
+}
+
+/// Counts from the first call of `main` to the exec of the first program.
+fn before_the_first_program(trace: &str) -> Calls {
+    let mut lines = begun(trace).skip_while(|(_, call)| !call.starts_with("execve(\"/stepdown\""));
+    let (first, _) = lines.next().expect("PID 1 is executed");
+    // What comes before is the loader's and the C library's. `main` looks first whether 0 to 2 are open.
+    let lines = lines.skip_while(|(pid, call)| *pid != first || !call.starts_with("fcntl(0, F_GETFD"));
+    let (mut calls, mut child) = (Calls::new(), None);
+    for (pid, call) in lines {
+        let name = call.split('(').next().unwrap_or_default();
+        let is_fork = ["fork", "vfork", "clone", "clone3"].contains(&name);
+        match child {
+            // Its lines may be mixed with PID 1's, which goes on.
+            Some(None) if pid != first => child = Some(Some(pid)),
+            None | Some(_) => {}
+        }
+        match child {
+            None if pid == first && is_fork => child = Some(None),
+            None if pid == first => {}
+            Some(Some(child)) if pid == child => {}
+            None | Some(_) => continue,
+        }
+        // With debug assertions std checks each descriptor that it owns.
+        if call.contains("F_GETFD") {
+            continue;
+        }
+        *calls.entry(name.to_owned()).or_default() += 1;
+        if child == Some(Some(pid)) && name == "execve" {
+            return calls;
+        }
+    }
+    panic!("no program is executed: {calls:?}");
+}
+
+fn root() -> BareContainer {
+    let service = "type = \"oneshot\"\ncommand = [\"/bin/true\"]\n";
+    BareContainer::new().app().etc("services.d/web.toml", service)
+}
+
+#[test]
+fn few_system_calls_come_before_the_first_program() {
+    if !possible() {
+        return;
+    }
+    let accounts = "echo app:x:1234:2345::/nonexistent:/usr/sbin/nologin >> etc/passwd; echo app:x:2345: >> etc/group";
+    let user = BareContainer::new().user(1234, 2345, "").command(&["/bin/true"]);
+    for (name, container, budget) in [("root", root().broken(accounts), AS_ROOT), ("user", user, AS_USER)] {
+        let calls = before_the_first_program(&traced(container));
+        let count: usize = calls.values().sum();
+        assert!(count <= budget, "{name}: {count} calls, {budget} are allowed: {calls:#?}");
+        assert_eq!((calls.get("fsync"), calls.get("renameat")), (None, None), "{name}: no account file is written");
+    }
+}
+
+#[test]
+fn account_files_are_synced_once_each_and_their_directory_once_for_all() {
+    if !possible() {
+        return;
+    }
+    let shadows =
+        "echo 'root:*:1::::::' > etc/shadow; echo 'root:*::' > etc/gshadow; chmod 0640 etc/shadow etc/gshadow";
+    let calls = before_the_first_program(&traced(root().broken(shadows)));
+    assert_eq!((calls.get("renameat"), calls.get("fsync")), (Some(&4), Some(&5)), "{calls:#?}");
+}
