@@ -102,6 +102,8 @@ properties! {
     back_off_never_shrinks_while_failing_and_has_a_cap: BackOffNeverShrinksWhileFailingAndHasACap,
     no_service_is_started_again_beyond_its_limit_or_policy: NoServiceIsStartedAgainBeyondItsLimitOrPolicy,
     a_stable_run_resets_the_back_off: AStableRunResetsTheBackOff,
+    the_first_failure_after_coming_up_has_no_pause: TheFirstFailureAfterComingUpHasNoPause,
+    starts_of_an_s6_service_are_an_interval_apart: StartsOfAnS6ServiceAreAnIntervalApart,
     the_exit_code_follows_the_rule: TheExitCodeFollowsTheRule,
     a_service_is_only_signalled_for_a_reason: AServiceIsOnlySignalledForAReason,
     stop_timeouts_are_given_in_full: StopTimeoutsAreGivenInFull,

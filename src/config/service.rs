@@ -16,8 +16,10 @@ use crate::error::Place;
 
 /// s6 gives a finish script five seconds (`timeout-finish`, s6-supervise).
 pub const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
-/// The first back-off delay, after a crash that was not the first after a stable run (DESIGN §4).
+/// The first back-off delay.
 pub const RESTART_DELAY: Duration = Duration::from_secs(1);
+/// A run without a readiness check of this length had come up: one failure after it is no sign of a broken service.
+pub const CAME_UP_AFTER: Duration = Duration::from_secs(1);
 /// The shortest delay of the back-off: without one a broken service would be a busy loop. (s6 waits a second.)
 pub const MIN_RESTART_DELAY: Duration = Duration::from_millis(100);
 /// The longest delay; delays double up to it.
@@ -128,12 +130,7 @@ impl Service {
             clear_environment: false,
             secrets: None,
             environment_file: None,
-            restart: Restart {
-                policy: RestartPolicy::Never,
-                delay: RESTART_DELAY,
-                max_delay: RESTART_MAX_DELAY,
-                limit: None,
-            },
+            restart: Restart { limit: None, ..Restart::standard(RestartPolicy::Never) },
             success_codes: vec![0],
             essential: false,
             ready: Ready::Executed,
@@ -238,12 +235,33 @@ pub enum RunAs {
 pub struct Restart {
     /// After which exits.
     pub policy: RestartPolicy,
-    /// The first delay.
-    pub delay: Duration,
-    /// Delays double up to this one.
-    pub max_delay: Duration,
+    /// How long after them.
+    pub pause: RestartPause,
     /// Consecutive failures until it is failed; `None`: never (also an s6 directory without `max-death-tally`, as under s6).
     pub limit: Option<u32>,
+}
+
+impl Restart {
+    /// Returns the rule of a native service that says no more than the policy.
+    pub const fn standard(policy: RestartPolicy) -> Self {
+        let pause = RestartPause::Backoff { delay: RESTART_DELAY, max_delay: RESTART_MAX_DELAY };
+        Self { policy, pause, limit: Some(RESTART_LIMIT) }
+    }
+}
+
+/// How long a longrun stays down before it is restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartPause {
+    /// Not at all after the first of several failures, if it had come up: it had been ready, or up for [`CAME_UP_AFTER`].
+    /// From the second on delays double, until a run is stable.
+    Backoff {
+        /// The first delay.
+        delay: Duration,
+        /// Delays double up to this one.
+        max_delay: Duration,
+    },
+    /// s6-supervise's rule: at once, but at least this long after the latest start.
+    StartInterval(Duration),
 }
 
 /// After which exits a longrun is restarted.

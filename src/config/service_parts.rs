@@ -3,7 +3,8 @@
 use super::file_report::FileReport;
 use super::keys::TableDoc;
 use super::service::{
-    Kind, MIN_RESTART_DELAY, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Reload, Restart, RestartPolicy, Stop,
+    Kind, MIN_RESTART_DELAY, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Reload, Restart, RestartPause,
+    RestartPolicy, Stop,
 };
 use super::service_keys;
 use super::toml_field::Field;
@@ -21,20 +22,18 @@ const POLICIES: [(&str, RestartPolicy); 3] =
 pub fn restart(table: &Table<'_>, kind: Kind, report: &mut FileReport<'_>) -> Restart {
     let written = table.get("restart").map(|field| match field.is_table() {
         true => restart_table(&field, report),
-        false => defaults(field.choice(&POLICIES, report).unwrap_or(RestartPolicy::Always)),
+        false => Restart::standard(field.choice(&POLICIES, report).unwrap_or(RestartPolicy::Always)),
     });
     match kind {
-        Kind::Longrun => written.unwrap_or_else(|| defaults(RestartPolicy::Always)),
-        Kind::Oneshot => defaults(RestartPolicy::Never),
+        Kind::Longrun => written.unwrap_or_else(|| Restart::standard(RestartPolicy::Always)),
+        Kind::Oneshot => Restart::standard(RestartPolicy::Never),
     }
 }
 
-fn defaults(policy: RestartPolicy) -> Restart {
-    Restart { policy, delay: RESTART_DELAY, max_delay: RESTART_MAX_DELAY, limit: Some(RESTART_LIMIT) }
-}
-
 fn restart_table(field: &Field<'_>, report: &mut FileReport<'_>) -> Restart {
-    let Some(table) = field.table(&service_keys::RESTART, report) else { return defaults(RestartPolicy::Always) };
+    let Some(table) = field.table(&service_keys::RESTART, report) else {
+        return Restart::standard(RestartPolicy::Always);
+    };
     let policy = table.get("policy").and_then(|field| field.choice(&POLICIES, report)).unwrap_or(RestartPolicy::Always);
     let delay = table.get("delay").and_then(|field| field.duration_from(MIN_RESTART_DELAY, report));
     let most = table.get("max_delay").and_then(|field| field.duration_from(MIN_RESTART_DELAY, report));
@@ -55,7 +54,7 @@ fn restart_table(field: &Field<'_>, report: &mut FileReport<'_>) -> Restart {
         Some(field) => limit(&field, report),
         None => Some(RESTART_LIMIT),
     };
-    Restart { policy, delay, max_delay, limit }
+    Restart { policy, pause: RestartPause::Backoff { delay, max_delay }, limit }
 }
 
 fn limit(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<u32> {

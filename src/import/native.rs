@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use crate::config::paths;
 use crate::config::service::{
-    Command, FINISH_TIMEOUT, Finish, Kind, Limit, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Resource, Restart,
-    RestartPolicy, RunAs, Service,
+    Command, FINISH_TIMEOUT, Finish, Kind, Limit, Resource, Restart, RestartPause, RestartPolicy, RunAs, Service,
 };
 use crate::config::units::show_duration;
 use crate::config::values::{ServiceName, Uid};
@@ -43,13 +42,11 @@ pub fn nearest(mut service: Service) -> (Service, Vec<Omission>) {
     service.user = user(service.user, &mut left);
     links(&mut service);
     if service.kind == Kind::Oneshot {
-        service.restart = Restart {
-            policy: RestartPolicy::Never,
-            delay: RESTART_DELAY,
-            max_delay: RESTART_MAX_DELAY,
-            limit: Some(RESTART_LIMIT),
-        };
+        service.restart = Restart::standard(RestartPolicy::Never);
         service.finish = None;
+    }
+    if let RestartPause::StartInterval(interval) = service.restart.pause {
+        service.restart.pause = RestartPause::Backoff { delay: interval, max_delay: interval };
     }
     service.command = command(service.command, &service.name, "command", &mut left);
     service.stop_command = service.stop_command.map(|it| command(it, &service.name, "stop_command", &mut left));

@@ -12,7 +12,7 @@ use crate::config::probe::{
 };
 use crate::config::service::{
     Command, GroupRef, Kind, LOG_KEEP, LOG_MAX_SIZE, Limit, Log, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY,
-    Ready, Reload, Restart, RestartPolicy, RunAs, Service, Stop, WithoutRoot,
+    Ready, Reload, Restart, RestartPause, RestartPolicy, RunAs, Service, Stop, WithoutRoot,
 };
 use crate::config::values::{LogFormat, ServiceName, Signal};
 
@@ -206,8 +206,11 @@ fn restart(restart: &Restart, file: &mut File) {
             entries.push((key, values::duration(value)));
         }
     };
-    pause("delay", restart.delay, RESTART_DELAY);
-    pause("max_delay", restart.max_delay, RESTART_MAX_DELAY);
+    // s6's rule has no keys: `nearest` replaces it.
+    if let RestartPause::Backoff { delay, max_delay } = restart.pause {
+        pause("delay", delay, RESTART_DELAY);
+        pause("max_delay", max_delay, RESTART_MAX_DELAY);
+    }
     match restart.limit {
         None => entries.push(("limit", values::string("infinity"))),
         Some(RESTART_LIMIT) => {}

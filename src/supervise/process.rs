@@ -13,6 +13,7 @@ use super::{
     Action, EndedByUs, EngineTime, Exit, FailureReason, Id, Pid, ProbePurpose, Report, Role, SpawnError, Target,
     exit_code,
 };
+use crate::config::service::CAME_UP_AFTER;
 use crate::config::values::Signal;
 
 /// How a finish script ends after which the service is not started again (s6-supervise, "permanent failure").
@@ -42,13 +43,17 @@ struct LeftoverGroup {
 }
 
 impl RunEnd {
-    /// Returns what the restart rule needs to know.
-    pub(super) fn for_restart_rule(&self) -> RunResult {
-        match self {
-            Self::Success(end) => RunResult::Success(end.up.unwrap_or_default()),
-            Self::Failure(end) => RunResult::Failure(end.up),
-            Self::CannotStart(_) => RunResult::Failure(None),
-        }
+    /// Returns what the restart rule needs to know now about a run of a service with this readiness.
+    pub(super) fn for_restart_rule(&self, ready: Readiness, now: EngineTime) -> RunResult {
+        let (succeeded, end) = match self {
+            Self::Success(end) => (true, Some(end)),
+            Self::Failure(end) => (false, Some(end)),
+            Self::CannotStart(_) => (false, None),
+        };
+        let up = end.and_then(|end| end.up);
+        let came_up = up.is_some_and(|up| ready != Readiness::Executed || up >= CAME_UP_AFTER);
+        let since_start = end.map_or(Duration::ZERO, |end| now.since(end.started));
+        RunResult { succeeded, since_start, up, came_up }
     }
 
     /// Returns when the run began that ended so; there may have been none.

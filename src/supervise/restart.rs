@@ -2,24 +2,28 @@
 
 use std::time::Duration;
 
-use crate::config::service::{MIN_RESTART_DELAY, Restart, RestartPolicy, STABLE_AFTER};
+use crate::config::service::{MIN_RESTART_DELAY, Restart, RestartPause, RestartPolicy, STABLE_AFTER};
 
 /// What a service's latest ends amount to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RestartHistory {
     /// Consecutive failures.
     failures: u32,
-    /// The latest pause since the last stable run.
-    pause: Option<Duration>,
+    /// The latest delay of the back-off since the last stable run.
+    delay: Option<Duration>,
 }
 
 /// How a run ended, as far as the restart rule needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RunResult {
-    /// By itself, with a success code, after having been up this long.
-    Success(Duration),
-    /// In any other way, or never started; how long it had been up, if it ever was.
-    Failure(Option<Duration>),
+pub(super) struct RunResult {
+    /// By itself, with a success code.
+    pub(super) succeeded: bool,
+    /// How long ago it was started; zero if it was not.
+    pub(super) since_start: Duration,
+    /// How long it was up, if it ever was.
+    pub(super) up: Option<Duration>,
+    /// It was ready, or up for [`CAME_UP_AFTER`](crate::config::service::CAME_UP_AFTER).
+    pub(super) came_up: bool,
 }
 
 /// What the restart rule decides.
@@ -36,39 +40,37 @@ pub(super) enum RestartDecision {
 impl RestartHistory {
     /// Returns what follows this end, and counts it.
     ///
-    /// The first end after a stable run is followed by a start at once. From then on pauses double, from
-    /// `rule.delay` to `rule.max_delay`, and ends are counted up to `rule.limit`. A success counts like a failure
-    /// where it came too soon to be stable: under `always` it would be a busy loop otherwise.
+    /// Ends are counted up to `rule.limit`; a stable run starts the count again. A success counts like a failure where it
+    /// came too soon to be stable: under `always` it would be a busy loop otherwise.
     pub(super) fn after(&mut self, ended: RunResult, rule: &Restart) -> RestartDecision {
-        match (rule.policy, ended) {
-            (RestartPolicy::Never, _) | (RestartPolicy::OnFailure, RunResult::Success(_)) => {
-                return RestartDecision::Never;
-            }
-            (RestartPolicy::Always, _) | (RestartPolicy::OnFailure, RunResult::Failure(_)) => {}
+        match (rule.policy, ended.succeeded) {
+            (RestartPolicy::Never, _) | (RestartPolicy::OnFailure, true) => return RestartDecision::Never,
+            (RestartPolicy::Always, _) | (RestartPolicy::OnFailure, false) => {}
         }
-        let stable = match ended {
-            RunResult::Success(up) | RunResult::Failure(Some(up)) => up >= STABLE_AFTER,
-            RunResult::Failure(None) => false,
-        };
+        let stable = ended.up.is_some_and(|up| up >= STABLE_AFTER);
         if stable {
             *self = Self::default();
         }
-        match ended {
-            RunResult::Success(_) if stable => {}
-            RunResult::Success(_) | RunResult::Failure(_) => self.failures = self.failures.saturating_add(1),
+        if !(stable && ended.succeeded) {
+            self.failures = self.failures.saturating_add(1);
         }
         if rule.limit.is_some_and(|limit| self.failures > 0 && self.failures >= limit) {
             return RestartDecision::Limit(self.failures);
         }
-        let pause = if stable { Duration::ZERO } else { self.pause(rule) };
+        let pause = match rule.pause {
+            RestartPause::Backoff { .. } if ended.came_up && self.failures <= 1 => Duration::ZERO,
+            RestartPause::Backoff { delay, max_delay } => self.next_delay(delay, max_delay),
+            RestartPause::StartInterval(interval) => interval.saturating_sub(ended.since_start),
+        };
         RestartDecision::Restart { pause, failures: self.failures }
     }
 
-    fn pause(&mut self, rule: &Restart) -> Duration {
-        let first = rule.delay.max(MIN_RESTART_DELAY);
-        let pause = self.pause.map_or(first, |last| last.saturating_mul(2)).min(rule.max_delay.max(first));
-        self.pause = Some(pause);
-        pause
+    /// Returns the next delay of the back-off.
+    fn next_delay(&mut self, delay: Duration, max_delay: Duration) -> Duration {
+        let first = delay.max(MIN_RESTART_DELAY);
+        let next = self.delay.map_or(first, |last| last.saturating_mul(2)).min(max_delay.max(first));
+        self.delay = Some(next);
+        next
     }
 }
 
@@ -76,11 +78,24 @@ impl RestartHistory {
 mod tests {
     use super::*;
 
-    const SHORT: RunResult = RunResult::Failure(Some(Duration::from_secs(59)));
-    const STABLE: RunResult = RunResult::Failure(Some(STABLE_AFTER));
+    /// Too short to have come up.
+    const SHORT: RunResult = failed_after(Duration::from_millis(400), false);
+    /// It had come up.
+    const UP: RunResult = failed_after(Duration::from_secs(59), true);
+    const STABLE: RunResult = failed_after(STABLE_AFTER, true);
+    const NEVER_UP: RunResult =
+        RunResult { succeeded: false, since_start: Duration::from_secs(90), up: None, came_up: false };
+
+    const fn failed_after(up: Duration, came_up: bool) -> RunResult {
+        RunResult { succeeded: false, since_start: up, up: Some(up), came_up }
+    }
+
+    const fn succeeded(run: RunResult) -> RunResult {
+        RunResult { succeeded: true, ..run }
+    }
 
     fn rule(policy: RestartPolicy, limit: Option<u32>) -> Restart {
-        Restart { policy, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30), limit }
+        Restart { limit, ..Restart::standard(policy) }
     }
 
     fn pauses(history: &mut RestartHistory, rule: &Restart, ends: &[RunResult]) -> Vec<f32> {
@@ -93,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_up_to_the_cap() {
+    fn delays_double_up_to_the_cap() {
         let always = rule(RestartPolicy::Always, None);
         assert_eq!(
             pauses(&mut RestartHistory::default(), &always, &[SHORT; 8]),
@@ -102,11 +117,28 @@ mod tests {
     }
 
     #[test]
-    fn the_first_end_after_a_stable_run_has_no_pause_and_starts_the_count_again() {
+    fn the_first_failure_of_one_that_had_come_up_has_no_pause() {
+        let always = rule(RestartPolicy::Always, None);
+        let ends = [UP, UP, SHORT, UP, STABLE, UP, STABLE, SHORT];
+        assert_eq!(pauses(&mut RestartHistory::default(), &always, &ends), [0.0, 1.0, 2.0, 4.0, 0.0, 1.0, 0.0, 1.0]);
+        assert_eq!(pauses(&mut RestartHistory::default(), &always, &[SHORT, UP]), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn a_stable_run_starts_the_count_again() {
         let mut history = RestartHistory::default();
         let always = rule(RestartPolicy::Always, Some(4));
         assert_eq!(pauses(&mut history, &always, &[SHORT, SHORT, STABLE, SHORT, SHORT]), [1.0, 2.0, 0.0, 1.0, 2.0]);
         assert_eq!(history.after(SHORT, &always), RestartDecision::Limit(4));
+    }
+
+    #[test]
+    fn s6_has_an_interval_between_two_starts_and_no_delay() {
+        let pause = RestartPause::StartInterval(Duration::from_secs(1));
+        let rule = Restart { policy: RestartPolicy::Always, pause, limit: None };
+        let ends = [SHORT, SHORT, UP, UP, NEVER_UP, STABLE, SHORT];
+        let pauses = pauses(&mut RestartHistory::default(), &rule, &ends);
+        assert_eq!(pauses, [0.6, 0.6, 0.0, 0.0, 0.0, 0.0, 0.6]);
     }
 
     #[test]
@@ -122,10 +154,10 @@ mod tests {
             RestartDecision::Restart { pause: Duration::from_secs(2), failures: 2 }
         );
         assert_eq!(history.after(SHORT, &three), RestartDecision::Limit(3));
-        assert_eq!(
-            RestartHistory::default().after(STABLE, &rule(RestartPolicy::Always, Some(1))),
-            RestartDecision::Limit(1)
-        );
+        for end in [STABLE, UP] {
+            let one = rule(RestartPolicy::Always, Some(1));
+            assert_eq!(RestartHistory::default().after(end, &one), RestartDecision::Limit(1));
+        }
         assert_eq!(
             RestartHistory::default().after(SHORT, &rule(RestartPolicy::Always, Some(0))),
             RestartDecision::Limit(1)
@@ -136,13 +168,13 @@ mod tests {
     fn a_quick_success_under_always_counts_and_a_stable_one_does_not() {
         let mut history = RestartHistory::default();
         let always = rule(RestartPolicy::Always, Some(2));
-        let quick = RunResult::Success(Duration::from_secs(1));
+        let quick = succeeded(SHORT);
         assert_eq!(
             history.after(quick, &always),
             RestartDecision::Restart { pause: Duration::from_secs(1), failures: 1 }
         );
         assert_eq!(
-            history.after(RunResult::Success(STABLE_AFTER), &always),
+            history.after(succeeded(STABLE), &always),
             RestartDecision::Restart { pause: Duration::ZERO, failures: 0 }
         );
         assert_eq!(
@@ -154,49 +186,48 @@ mod tests {
 
     #[test]
     fn policies_say_after_which_ends() {
-        let well = RunResult::Success(Duration::ZERO);
+        let well = succeeded(SHORT);
         assert_eq!(
             RestartHistory::default().after(well, &rule(RestartPolicy::OnFailure, None)),
             RestartDecision::Never
         );
-        assert_eq!(RestartHistory::default().after(SHORT, &rule(RestartPolicy::Never, None)), RestartDecision::Never);
-        assert_eq!(
-            RestartHistory::default().after(RunResult::Failure(None), &rule(RestartPolicy::Never, None)),
-            RestartDecision::Never
-        );
+        for end in [SHORT, UP, NEVER_UP] {
+            let never = rule(RestartPolicy::Never, None);
+            assert_eq!(RestartHistory::default().after(end, &never), RestartDecision::Never);
+        }
     }
 
     #[test]
     fn a_start_that_never_came_up_is_not_stable_however_long_it_took() {
         let mut history = RestartHistory::default();
         let always = rule(RestartPolicy::Always, None);
-        assert_eq!(pauses(&mut history, &always, &[RunResult::Failure(None); 3]), [1.0, 2.0, 4.0]);
+        assert_eq!(pauses(&mut history, &always, &[NEVER_UP; 3]), [1.0, 2.0, 4.0]);
     }
 
     #[test]
     fn no_configuration_makes_a_busy_loop_or_an_overflow() {
-        let nothing = Restart { delay: Duration::ZERO, max_delay: Duration::ZERO, ..rule(RestartPolicy::Always, None) };
-        let doubling = Restart { max_delay: Duration::from_millis(300), ..nothing.clone() };
-        let endless = Restart { delay: Duration::MAX, max_delay: Duration::MAX, ..nothing.clone() };
-        let upside_down = Restart { delay: Duration::from_secs(5), ..nothing.clone() };
-        for (rule, last) in [
-            (nothing, MIN_RESTART_DELAY),
-            (doubling, Duration::from_millis(300)),
-            (endless, Duration::MAX),
-            (upside_down, Duration::from_secs(5)),
+        let backoff = |delay, max_delay| RestartPause::Backoff { delay, max_delay };
+        for (pause, last) in [
+            (backoff(Duration::ZERO, Duration::ZERO), MIN_RESTART_DELAY),
+            (backoff(Duration::ZERO, Duration::from_millis(300)), Duration::from_millis(300)),
+            (backoff(Duration::MAX, Duration::MAX), Duration::MAX),
+            (backoff(Duration::from_secs(5), Duration::ZERO), Duration::from_secs(5)),
         ] {
-            let mut history = RestartHistory::default();
-            let mut before = MIN_RESTART_DELAY;
-            for _ in 0..100 {
-                match history.after(SHORT, &rule) {
-                    RestartDecision::Restart { pause, .. } => {
-                        assert!(pause >= before);
-                        before = pause;
+            let rule = Restart { pause, ..rule(RestartPolicy::Always, None) };
+            for end in [SHORT, UP] {
+                let mut history = RestartHistory::default();
+                let mut before = if end.came_up { Duration::ZERO } else { MIN_RESTART_DELAY };
+                for _ in 0..100 {
+                    match history.after(end, &rule) {
+                        RestartDecision::Restart { pause, failures } => {
+                            assert!(pause >= before && (failures == 1 || pause >= MIN_RESTART_DELAY));
+                            before = pause;
+                        }
+                        other @ (RestartDecision::Never | RestartDecision::Limit(_)) => panic!("{other:?}"),
                     }
-                    other @ (RestartDecision::Never | RestartDecision::Limit(_)) => panic!("{other:?}"),
                 }
+                assert_eq!(before, last);
             }
-            assert_eq!(before, last);
         }
     }
 }

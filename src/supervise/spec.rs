@@ -7,9 +7,7 @@ use super::{Id, StartLimit, StartTimeoutAction, StopShares};
 use crate::config::container::MainCommand;
 use crate::config::probe::{Health, UnhealthyAction};
 use crate::config::s6_overlay::{OnFailure, S6Origin, S6Overlay};
-use crate::config::service::{
-    Command, Kind, RESTART_DELAY, RESTART_MAX_DELAY, Ready, Restart, RestartPolicy, Service, Stop,
-};
+use crate::config::service::{Command, Kind, Ready, Restart, RestartPolicy, Service, Stop};
 use crate::config::values::{ServiceName, Signal};
 
 /// Everything that one run of the engine is about.
@@ -246,12 +244,7 @@ impl Spec {
             has_program: true,
             requires: Vec::new(),
             after: Vec::new(),
-            restart: Restart {
-                policy: RestartPolicy::Never,
-                delay: RESTART_DELAY,
-                max_delay: RESTART_MAX_DELAY,
-                limit: None,
-            },
+            restart: Restart { limit: None, ..Restart::standard(RestartPolicy::Never) },
             success_codes: vec![0],
             essential: false,
             ready: Readiness::Executed,

@@ -109,7 +109,7 @@ impl Supervisor {
             return self.timers.set(id, TimerKind::State, Some(self.now.plus(pause)));
         }
         let service = &mut self.services[id];
-        let next = service.history.after(outcome.for_restart_rule(), &service.spec.restart);
+        let next = service.history.after(outcome.for_restart_rule(service.spec.ready, self.now), &service.spec.restart);
         match next {
             RestartDecision::Restart { pause, failures } => {
                 self.note_failing(id, &outcome, failed || failures > 0);

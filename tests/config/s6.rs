@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use stepdown::config::Content;
-use stepdown::config::service::{Command, Kind, Ready, RestartPolicy, RunAs, Service};
+use stepdown::config::service::{Command, Kind, Ready, RestartPause, RestartPolicy, RunAs, Service};
 use stepdown::error::Place;
 
 use super::sources_builder::{PLAIN, SourcesBuilder, dir, empty_sources, file, longrun, program};
@@ -33,7 +33,7 @@ fn a_run_script_is_a_longrun_of_the_app_user() {
     assert_eq!(service.at, Place::file("/etc/services.d/web/run"));
     assert_eq!((service.user, service.essential, service.enabled), (RunAs::App, false, true));
     assert_eq!(service.restart.policy, RestartPolicy::Always);
-    assert_eq!((service.restart.delay, service.restart.max_delay), (Duration::from_secs(1), Duration::from_secs(1)));
+    assert_eq!(service.restart.pause, RestartPause::StartInterval(Duration::from_secs(1)));
     assert_eq!(service.restart.limit, None);
     assert_eq!((service.stop.signal.number(), service.stop.timeout, service.stop.group), (15, None, false));
     assert_eq!((service.ready, service.finish), (Ready::Executed, None));

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use stepdown::config::service::{
-    Command, Finish, GroupRef, Kind, Limit, Ready, Resource, Restart, RestartPolicy, RunAs, Stop, WithoutRoot,
+    Command, Finish, GroupRef, Kind, Limit, Ready, Resource, Restart, RestartPause, RestartPolicy, RunAs, Stop,
+    WithoutRoot,
 };
 use stepdown::config::values::{CapSet, Capability, Gid, GroupName, ServiceName, Signal, Uid, UserName};
 use stepdown::error::Place;
@@ -29,8 +30,7 @@ fn a_command_alone_gets_every_default_of_the_manual() {
     assert!(service.environment.is_empty() && !service.clear_environment);
     let restart = Restart {
         policy: RestartPolicy::Always,
-        delay: Duration::from_secs(1),
-        max_delay: Duration::from_secs(30),
+        pause: RestartPause::Backoff { delay: Duration::from_secs(1), max_delay: Duration::from_secs(30) },
         limit: Some(10),
     };
     assert_eq!(service.restart, restart);
@@ -152,14 +152,17 @@ fn restart_is_a_word_or_a_table() {
     let whole = restart("[restart]\npolicy = \"on-failure\"\ndelay = \"500ms\"\nmax_delay = \"1m\"\nlimit = 3");
     let expected = Restart {
         policy: RestartPolicy::OnFailure,
-        delay: Duration::from_millis(500),
-        max_delay: Duration::from_secs(60),
+        pause: RestartPause::Backoff { delay: Duration::from_millis(500), max_delay: Duration::from_secs(60) },
         limit: Some(3),
     };
     assert_eq!(whole, expected);
     assert_eq!(restart("restart = { limit = \"infinity\" }").limit, None);
-    assert_eq!(restart("restart = { delay = \"2m\" }").max_delay, Duration::from_secs(120));
-    assert_eq!(restart("restart = { max_delay = \"100ms\" }").delay, Duration::from_millis(100));
+    for (text, time) in
+        [("delay = \"2m\"", Duration::from_secs(120)), ("max_delay = \"100ms\"", Duration::from_millis(100))]
+    {
+        let pause = restart(&format!("restart = {{ {text} }}")).pause;
+        assert_eq!(pause, RestartPause::Backoff { delay: time, max_delay: time });
+    }
 }
 
 #[test]

@@ -12,7 +12,8 @@ use stepdown::config::calendar::Calendar;
 use stepdown::config::probe::{HTTP_SUCCESS, Health, HostPort, Http, Probe, UnhealthyAction};
 use stepdown::config::service::{
     Command, FINISH_TIMEOUT, Finish, GroupRef, Kind, Limit, Log, LogDirectory, RESTART_DELAY, RESTART_LIMIT,
-    RESTART_MAX_DELAY, Ready, Reload, Resource, Restart, RestartPolicy, RunAs, Service, Stop, WithoutRoot,
+    RESTART_MAX_DELAY, Ready, Reload, Resource, Restart, RestartPause, RestartPolicy, RunAs, Service, Stop,
+    WithoutRoot,
 };
 use stepdown::config::values::{CapSet, Capability, Gid, GroupName, LogFormat, ServiceName, Signal, Uid, UserName};
 use stepdown::import::{Imported, ImportedService, service_text};
@@ -125,8 +126,7 @@ fn restart() -> impl Strategy<Value = Restart> {
     let limit = prop_oneof![Just(Some(RESTART_LIMIT)), Just(None), (1..=u32::MAX).prop_map(Some)];
     (policy, delay(), delay(), limit).prop_map(|(policy, left, right, limit)| Restart {
         policy,
-        delay: left.min(right),
-        max_delay: left.max(right),
+        pause: RestartPause::Backoff { delay: left.min(right), max_delay: left.max(right) },
         limit,
     })
 }
@@ -279,19 +279,17 @@ proptest! {
 
 #[test]
 fn only_what_differs_from_the_defaults_is_written_in_the_order_of_the_manual() {
-    let default = Restart {
-        policy: RestartPolicy::Always,
-        delay: RESTART_DELAY,
-        max_delay: RESTART_MAX_DELAY,
-        limit: Some(RESTART_LIMIT),
+    let plain = Service {
+        restart: Restart::standard(RestartPolicy::Always),
+        ..Service::plain(name("web"), Command::Argv(vec!["nginx".into()]))
     };
-    let plain = Service { restart: default, ..Service::plain(name("web"), Command::Argv(vec!["nginx".into()])) };
     assert_eq!(service_text(&plain), "command = [\"nginx\"]\n");
+    let pause = RestartPause::Backoff { delay: RESTART_DELAY, max_delay: RESTART_DELAY };
     let more = Service {
         requires: vec![name("db")],
         user: RunAs::Root,
         environment: [("MODE".to_owned(), "prod".to_owned())].into(),
-        restart: Restart { limit: None, max_delay: RESTART_DELAY, ..plain.restart.clone() },
+        restart: Restart { limit: None, pause, policy: RestartPolicy::Always },
         ready: Ready::Fd { fd: 3, timeout: None },
         stop: Stop { signal: Signal::QUIT, timeout: Some(Duration::from_secs(5)), group: true },
         enabled: false,

@@ -44,10 +44,59 @@ fn the_first_crash_after_a_stable_run_restarts_at_once_and_resets_the_pauses() {
 #[test]
 fn a_run_a_moment_too_short_is_not_stable() {
     let mut scenario = Scenario::begun(&[longrun("web")]);
+    for state in ["starting", "backoff"] {
+        scenario.executed("web");
+        scenario.wait(59.9);
+        scenario.exits("web", 1);
+        assert_eq!(scenario.state("web"), state);
+    }
+}
+
+#[test]
+fn one_failure_after_a_second_up_is_followed_by_a_start_at_once_and_the_next_by_a_pause() {
+    for (up, next) in [(0.99, "backoff"), (1.0, "starting")] {
+        let mut scenario = Scenario::begun(&[longrun("web")]);
+        scenario.executed("web");
+        scenario.wait(up);
+        scenario.exits("web", 1);
+        assert_eq!(scenario.state("web"), next, "up for {up} s");
+    }
+    let mut scenario = Scenario::begun(&[longrun("web")]);
     scenario.executed("web");
-    scenario.wait(59.9);
+    scenario.wait(3.0);
+    scenario.exits("web", 1);
+    assert_eq!(scenario.status("web").restarts, 1);
+    assert_eq!(pauses(&mut scenario, "web", 3), [1.0, 2.0, 4.0]);
+}
+
+#[test]
+fn one_failure_of_what_said_that_it_is_ready_is_followed_by_a_start_at_once() {
+    let mut scenario = Scenario::begun(&[longrun("web").notifies_ready(None)]);
+    scenario.executed("web");
+    scenario.ready("web");
+    scenario.exits("web", 1);
+    assert_eq!(scenario.state("web"), "starting");
+    scenario.executed("web");
     scenario.exits("web", 1);
     assert_eq!(scenario.state("web"), "backoff");
+}
+
+#[test]
+fn an_s6_service_starts_at_most_once_a_second() {
+    let mut scenario = Scenario::begun(&[longrun("web").start_interval(1)]);
+    for _ in 0..3 {
+        scenario.executed("web");
+        scenario.wait(0.25);
+        scenario.exits("web", 1);
+        assert_eq!(scenario.deadline().map(|at| at - scenario.now()), Some(0.75));
+        scenario.wait(0.75);
+    }
+    for _ in 0..3 {
+        scenario.executed("web");
+        scenario.wait(1.5);
+        scenario.exits("web", 1);
+        assert_eq!(scenario.state("web"), "starting");
+    }
 }
 
 #[test]

@@ -152,11 +152,11 @@ fn a_dependent_that_crashes_waits_for_its_requirement_to_be_up_again() {
     let mut scenario = Scenario::begun(&[longrun("db").notifies_ready(None), longrun("web").requires("db")]);
     scenario.ready("db");
     scenario.executed("web");
+    scenario.take_actions();
     scenario.exits("db", 1);
     scenario.exits("web", 1);
-    scenario.take_actions();
-    scenario.wait(5.0);
     assert_eq!(scenario.started(), ["db"]);
+    scenario.wait(5.0);
     assert_eq!(scenario.state("web"), "waiting");
     scenario.ready("db");
     assert_eq!(scenario.started(), ["web"]);

@@ -86,7 +86,7 @@ pub fn env_gid(gid: u32) -> Option<VariableValue<Gid>> {
 pub fn longrun(name_: &str) -> Service {
     let command = Command::Argv(vec![format!("/usr/bin/{name_}").into(), "-v".into()]);
     let plain = Service::plain(name(name_), command);
-    let restart = Restart { policy: RestartPolicy::Always, limit: Some(RESTART_LIMIT), ..plain.restart.clone() };
+    let restart = Restart::standard(RestartPolicy::Always);
     Service { at: Place::file(format!("/etc/services.d/{name_}.toml")), restart, ..plain }
 }
 

@@ -6,7 +6,7 @@ use super::scripts;
 use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
 use crate::config::quote::quoted_os;
 use crate::config::s6_overlay::S6Origin;
-use crate::config::service::{Command, Kind, Restart, RestartPolicy, Service};
+use crate::config::service::{Command, Kind, Restart, RestartPause, RestartPolicy, Service};
 use crate::config::tree::{self, TreeContents};
 use crate::config::values::ServiceName;
 use crate::config::{Content, Tree, shebang};
@@ -49,8 +49,8 @@ pub fn read(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &mut
 }
 
 fn service(name: ServiceName, at: Place, command: Command) -> Service {
-    let delay = START_INTERVAL;
-    let restart = Restart { policy: RestartPolicy::Always, delay, max_delay: delay, limit: None };
+    let pause = RestartPause::StartInterval(START_INTERVAL);
+    let restart = Restart { policy: RestartPolicy::Always, pause, limit: None };
     Service { at, kind: Kind::Longrun, restart, ..Service::plain(name, command) }
 }
 

@@ -11,7 +11,9 @@ use super::table::{self, ItemScope, Row, Treatment};
 use super::{misspelt_files, pipes};
 use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
 use crate::config::quote::quoted;
-use crate::config::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Reload, Restart, RestartPolicy, Service};
+use crate::config::service::{
+    Command, FINISH_TIMEOUT, Finish, Kind, Ready, Reload, Restart, RestartPause, RestartPolicy, Service,
+};
 use crate::config::service_parts::SIGNALS;
 use crate::config::values::{ServiceName, Signal};
 use crate::config::{Content, shebang};
@@ -166,7 +168,7 @@ impl Reader<'_> {
             at: Place::file(self.dir.path(file)),
             kind,
             directory: (kind == Kind::Longrun || !self.is_definition()).then(|| self.dir.directory()),
-            restart: Restart { policy, delay: START_INTERVAL, max_delay: START_INTERVAL, limit: None },
+            restart: Restart { policy, pause: RestartPause::StartInterval(START_INTERVAL), limit: None },
             essential: kind == Kind::Oneshot,
             ..Service::plain(self.name.clone(), Command::Nothing)
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// s6-supervise waits one second between two starts, never more.
+/// s6-supervise starts a service at most once in this time.
 pub const START_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Which of the formats a directory has.

@@ -9,8 +9,7 @@ use super::expand::{ExpandedArgument, Names};
 use super::ini::Section;
 use super::reader::SectionReader;
 use crate::config::service::{
-    Command, LOG_MAX_SIZE, LogDirectory, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Ready, Restart,
-    RestartPolicy, RunAs, Service, Stop,
+    Command, LOG_MAX_SIZE, LogDirectory, RESTART_LIMIT, Ready, Restart, RestartPolicy, RunAs, Service, Stop,
 };
 use crate::config::values::{Gid, ServiceName, Signal, Uid, UserName};
 use crate::config::{paths, units};
@@ -239,7 +238,7 @@ fn restart(reader: &mut SectionReader<'_>) -> Restart {
     let policy = reader.choice("autorestart", &choices).unwrap_or(OnFailure);
     // The first start is none of the retries.
     let limit = reader.count("startretries").map_or(RESTART_LIMIT, |retries| retries.saturating_add(1));
-    Restart { policy, delay: RESTART_DELAY, max_delay: RESTART_MAX_DELAY, limit: Some(limit) }
+    Restart { limit: Some(limit), ..Restart::standard(policy) }
 }
 
 fn exit_codes(reader: &mut SectionReader<'_>) -> Vec<u8> {

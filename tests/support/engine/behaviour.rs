@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stepdown::config::probe::UnhealthyAction;
-use stepdown::config::service::{Kind, Restart, RestartPolicy, Stop};
+use stepdown::config::service::{Kind, Restart, RestartPause, RestartPolicy, Stop};
 use stepdown::config::values::{ServiceName, Signal};
 use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Spec, Start, StartLimit, StartTimeoutAction};
 
@@ -105,6 +105,28 @@ pub fn make_crashing(rng: &mut Rng, specs: &mut [Spec], behaviours: &mut [Behavi
     }
 }
 
+/// Makes each require the one before, and nothing fail: a request then goes through oneshots that are done.
+pub fn make_chain(specs: &mut [Spec], behaviours: &mut [Behaviour]) {
+    for (at, (spec, behaviour)) in specs.iter_mut().zip(behaviours).enumerate().filter(|(_, (spec, _))| !spec.is_main) {
+        spec.start = Start::Wanted;
+        spec.requires = at.checked_sub(1).map(Id).into_iter().collect();
+        spec.after.clear();
+        spec.wait_for_count = 0;
+        *behaviour = Behaviour {
+            cannot_spawn: 0,
+            cannot_execute: 0,
+            notifies_ready: 100,
+            probe_passes: 100,
+            hangs: 0,
+            crashes: 0,
+            stable: 0,
+            succeeds: 100,
+            unkillable: 0,
+            ..behaviour.clone()
+        };
+    }
+}
+
 /// Makes some oneshots run nothing.
 pub fn remove_programs<'s>(rng: &mut Rng, specs: impl IntoIterator<Item = &'s mut Spec>) {
     for spec in specs.into_iter().filter(|spec| spec.kind == Kind::Oneshot) {
@@ -167,6 +189,13 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         ]),
     });
     let every = rng.percent(25).then(|| milliseconds(rng.pick(&[1_000, 7_000, 60_000])));
+    let pause = match rng.percent(75) {
+        true => RestartPause::Backoff {
+            delay: milliseconds(rng.pick(&[0, 1_000, 1_000, 400])),
+            max_delay: milliseconds(rng.pick(&[0, 4_000, 30_000])),
+        },
+        false => RestartPause::StartInterval(milliseconds(1_000)),
+    };
     let finish = rng.percent(30).then(|| FinishRule { timeout: timeout(rng, 80) });
     Spec {
         name: ServiceName::new(&format!("s{at}")).expect("a name"),
@@ -176,8 +205,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         after,
         restart: Restart {
             policy: rng.pick(&policies),
-            delay: milliseconds(rng.pick(&[0, 1_000, 1_000, 400])),
-            max_delay: milliseconds(rng.pick(&[0, 4_000, 30_000])),
+            pause,
             limit: rng.pick(&[None, Some(0), Some(1), Some(2), Some(3), Some(10)]),
         },
         success_codes: rng.pick::<&[u8]>(&[&[0], &[0], &[0, 143], &[]]).to_vec(),

@@ -103,7 +103,7 @@ impl Simulation {
             Kind::Oneshot if self.rng.percent(90) => self.after(20, 4_000, ExternalEvent::Exits(pid, exit)),
             Kind::Oneshot => {}
             Kind::Longrun if self.rng.percent(behaviour.stable) => {
-                self.after(60_000, 90_000, ExternalEvent::Exits(pid, exit))
+                self.after(60_000, 61_500, ExternalEvent::Exits(pid, exit))
             }
             Kind::Longrun if self.rng.percent(behaviour.crashes) => {
                 self.after(0, 3_000, ExternalEvent::Exits(pid, exit))

@@ -12,8 +12,8 @@ use stepdown::supervise::{
 };
 
 use super::behaviour::{
-    Behaviour, make_crashing, make_unkillable, random_behaviour, random_main, random_spec, random_start_limit,
-    remove_programs,
+    Behaviour, make_chain, make_crashing, make_unkillable, random_behaviour, random_main, random_spec,
+    random_start_limit, remove_programs,
 };
 use super::external_events::{ExternalEvent, Notification};
 use super::oracle::{Oracle, Property};
@@ -88,6 +88,9 @@ impl Simulation {
         }
         if seed % 8 == 3 {
             make_crashing(&mut rng, &mut specs, &mut behaviours);
+        }
+        if seed % 8 == 6 {
+            make_chain(&mut specs, &mut behaviours);
         }
         if let (true, Some(main)) = (main_only, behaviours.last_mut()) {
             // A main command whose leftovers ignore TERM, while signals for it keep coming.

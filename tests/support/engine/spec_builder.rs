@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stepdown::config::probe::UnhealthyAction;
-use stepdown::config::service::{Kind, Restart, RestartPolicy, Stop};
+use stepdown::config::service::{Kind, Restart, RestartPause, RestartPolicy, Stop};
 use stepdown::config::values::{ServiceName, Signal};
 use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Setup, Spec, Start};
 
@@ -19,7 +19,7 @@ fn draft(name: &str, kind: Kind, policy: RestartPolicy) -> SpecBuilder {
     let spec = Spec {
         name: ServiceName::new(name).expect("a test's service has a name"),
         kind,
-        restart: Restart { policy, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30), limit: Some(10) },
+        restart: Restart::standard(policy),
         stop: Stop { signal: Signal::TERM, timeout: None, group: true },
         is_main: false,
         forwards_stop_signal: false,
@@ -60,6 +60,11 @@ impl SpecBuilder {
 
     pub fn restart(mut self, policy: RestartPolicy) -> Self {
         self.spec.restart.policy = policy;
+        self
+    }
+
+    pub fn start_interval(mut self, seconds: u64) -> Self {
+        self.spec.restart.pause = RestartPause::StartInterval(Duration::from_secs(seconds));
         self
     }
 

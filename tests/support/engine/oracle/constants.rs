@@ -31,6 +31,9 @@ pub const MIN_RESTART_DELAY: Duration = Duration::from_millis(100);
 /// So long up, and the failures before do not count any more (DESIGN §4, `restart`).
 pub const STABLE_AFTER: Duration = Duration::from_secs(60);
 
+/// A run of this length without a readiness check had come up.
+pub const CAME_UP_AFTER: Duration = Duration::from_secs(1);
+
 /// Returns whether the kernel drops it when CONT comes after it (signal(7)).
 pub fn is_stopping(signal: Signal) -> bool {
     matches!(signal.number(), 19..=22) // STOP, TSTP, TTIN, TTOU

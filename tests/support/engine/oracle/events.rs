@@ -2,7 +2,7 @@
 
 use stepdown::supervise::{EngineTime, Event, Exit, Id, Pid, Readiness, Request, Role, Start};
 
-use super::constants::{MAIN_WAIT_REPORT_PAUSE, REAP_GRACE, STABLE_AFTER};
+use super::constants::{CAME_UP_AFTER, MAIN_WAIT_REPORT_PAUSE, REAP_GRACE, STABLE_AFTER};
 use super::stop::code_of;
 use super::{NEVER, Oracle, ProbeModel, ProcessModel, Reason, RunEnd, ServiceModel, ServiceState};
 
@@ -237,6 +237,7 @@ impl Oracle {
         proc.gone_by = proc.killed_at.filter(|_| group_left && runs).map(|_| now.plus(REAP_GRACE));
         let (role, stop_sent, up_at, unkillable) =
             (proc.role, proc.stop_sent || proc.killed_at.is_some(), proc.up_at, proc.unkillable);
+        let started = proc.started;
         let requested = proc.requested;
         if group_left && !unkillable && !proc.group_signalled && proc.killed_at.is_none() {
             let old = proc.kill_by;
@@ -252,9 +253,13 @@ impl Oracle {
             service.code = Some(code_of(exit));
             let success = matches!(exit, Exit::Code(code) if service.spec.success_codes.contains(&code));
             let stable = up_at.is_some_and(|at| now.since(at) >= STABLE_AFTER);
+            let has_check = service.spec.ready != Readiness::Executed;
+            let came_up = up_at.is_some_and(|at| has_check || now.since(at) >= CAME_UP_AFTER);
             service.end = Some(RunEnd {
                 exit,
                 succeeded: success && !stop_sent && !not_ready,
+                started,
+                came_up,
                 stable,
                 requested,
                 stop_sent: stop_sent || not_ready,
@@ -300,8 +305,15 @@ impl Oracle {
         let service = &mut self.services[id.0];
         service.began = now;
         service.code = Some(0);
-        service.end =
-            Some(RunEnd { exit: Exit::Code(0), succeeded: true, stable: false, requested: false, stop_sent: false });
+        service.end = Some(RunEnd {
+            exit: Exit::Code(0),
+            succeeded: true,
+            started: now,
+            came_up: false,
+            stable: false,
+            requested: false,
+            stop_sent: false,
+        });
         self.conclude(id, None);
         self.end_if_nothing_is_left();
     }

@@ -70,9 +70,8 @@ pub struct ServiceModel {
     /// Started by itself or because something wanted requires it.
     pub wanted: bool,
     pub failures: u32,
-    /// Pauses since the last stable run.
-    pub pauses: u32,
-    pub last_pause: Duration,
+    /// Delays of the back-off since the last stable run.
+    pub delays: u32,
     pub code: Option<u8>,
     /// The end whose finish script runs.
     pub end: Option<RunEnd>,
@@ -104,8 +103,7 @@ impl ServiceModel {
             state: ServiceState::Down,
             wanted: spec.start == Start::Wanted,
             failures: 0,
-            pauses: 0,
-            last_pause: Duration::ZERO,
+            delays: 0,
             code: None,
             end: None,
             stopped_manually: false,
@@ -142,6 +140,9 @@ pub struct ProbeModel {
 pub struct RunEnd {
     pub exit: Exit,
     pub succeeded: bool,
+    pub started: EngineTime,
+    /// It was ready, or up long enough for one without a readiness check.
+    pub came_up: bool,
     pub stable: bool,
     pub requested: bool,
     /// It was sent the stop signal, so that its exit code does not count.

@@ -18,6 +18,8 @@ pub enum Property {
     BackOffNeverShrinksWhileFailingAndHasACap,
     NoServiceIsStartedAgainBeyondItsLimitOrPolicy,
     AStableRunResetsTheBackOff,
+    TheFirstFailureAfterComingUpHasNoPause,
+    StartsOfAnS6ServiceAreAnIntervalApart,
     TheExitCodeFollowsTheRule,
     AServiceIsOnlySignalledForAReason,
     StopTimeoutsAreGivenInFull,

@@ -1,7 +1,6 @@
 //! The oracle's model of reloads: which services are new, changed and removed, and when a new definition applies.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use stepdown::config::values::ServiceName;
 use stepdown::supervise::{EngineTime, Id, Role, Setup, Spec, Start};
@@ -106,7 +105,7 @@ impl Oracle {
                 {
                     (service.state, service.wanted, service.failed_requirement) =
                         (ServiceState::Pending(now), true, None);
-                    (service.failures, service.pauses, service.last_pause) = (0, 0, Duration::ZERO);
+                    (service.failures, service.delays) = (0, 0);
                     service.failing = None;
                     restarted.push(id);
                 }

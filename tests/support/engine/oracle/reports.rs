@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use stepdown::config::service::RestartPause;
 use stepdown::supervise::{FailureReason, Id, Report, StopReason};
 
 use super::constants::{MAIN_WAIT_REPORT_MAX_PAUSE, MAIN_WAIT_REPORT_PAUSE, REAP_GRACE};
+use super::model::ServiceModel;
 use super::{Oracle, Property, Reason, ServiceState};
 
 impl Oracle {
@@ -14,14 +16,19 @@ impl Oracle {
             Report::Backoff { id, pause, failures } => {
                 let expected = self.obligations.backoff.remove(id);
                 let fits = expected == Some((*pause, *failures));
-                let (last, cap) = (self.services[id.0].last_pause, self.services[id.0].spec.restart.max_delay);
-                let property = if expected.is_some_and(|(pause, _)| pause.is_zero()) || last > *pause && fits {
-                    Property::AStableRunResetsTheBackOff
-                } else {
-                    Property::BackOffNeverShrinksWhileFailingAndHasACap
+                let ServiceModel { spec, end, .. } = &self.services[id.0];
+                let property = match spec.restart.pause {
+                    RestartPause::StartInterval(_) => Property::StartsOfAnS6ServiceAreAnIntervalApart,
+                    RestartPause::Backoff { .. } if end.is_some_and(|end| end.stable) => {
+                        Property::AStableRunResetsTheBackOff
+                    }
+                    RestartPause::Backoff { .. } if expected.is_some_and(|(pause, _)| pause.is_zero()) => {
+                        Property::TheFirstFailureAfterComingUpHasNoPause
+                    }
+                    RestartPause::Backoff { .. } => Property::BackOffNeverShrinksWhileFailingAndHasACap,
                 };
-                self.services[id.0].last_pause = *pause;
-                self.check(fits, property, || format!("{id:?}: {pause:?} {failures}, not {expected:?} (cap {cap:?})"));
+                let rule = spec.restart.pause;
+                self.check(fits, property, || format!("{id:?}: {pause:?} {failures}, not {expected:?} ({rule:?})"));
             }
             Report::Failed { id, why } => {
                 let expected = self.obligations.failed.remove(id);

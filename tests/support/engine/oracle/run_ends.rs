@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use stepdown::config::service::{Kind, RestartPolicy};
+use stepdown::config::service::{Kind, RestartPause, RestartPolicy};
 use stepdown::supervise::{Exit, Id, Role};
 
 use super::constants::MIN_RESTART_DELAY;
@@ -46,7 +46,7 @@ impl Oracle {
         let (succeeded, stable) = end.map_or((false, false), |end| (end.succeeded, end.stable));
         let comes_again = done || (stable && succeeded);
         self.services[id.0].failing = (!comes_again).then_some(code);
-        let ServiceModel { spec, failures, pauses, .. } = &mut self.services[id.0];
+        let ServiceModel { spec, failures, delays, .. } = &mut self.services[id.0];
         let periodic = spec.kind == Kind::Oneshot && spec.every.is_some();
         if spec.scheduled && succeeded {
             self.services[id.0].state = ServiceState::Resting(NEVER);
@@ -75,7 +75,7 @@ impl Oracle {
             }
         }
         if stable {
-            (*failures, *pauses) = (0, 0);
+            (*failures, *delays) = (0, 0);
         }
         if !(stable && succeeded) {
             *failures += 1;
@@ -83,15 +83,19 @@ impl Oracle {
         if spec.restart.limit.is_some_and(|limit| *failures >= limit.max(1)) {
             return self.failed_for_good(id, ServiceState::Failed);
         }
-        let mut pause = Duration::ZERO;
-        if !stable {
-            pause = spec.restart.delay.max(MIN_RESTART_DELAY);
-            let cap = spec.restart.max_delay.max(pause);
-            for _ in 0..*pauses {
-                pause = (pause * 2).min(cap);
+        let pause = match spec.restart.pause {
+            RestartPause::Backoff { .. } if end.is_some_and(|end| end.came_up) && *failures < 2 => Duration::ZERO,
+            RestartPause::Backoff { delay, max_delay } => {
+                let first = delay.max(MIN_RESTART_DELAY);
+                let cap = max_delay.max(first);
+                let doubled = (0..*delays).fold(first, |delay, _| (delay * 2).min(cap));
+                *delays += 1;
+                doubled
             }
-            *pauses += 1;
-        }
+            RestartPause::StartInterval(interval) => {
+                interval.saturating_sub(end.map_or(Duration::ZERO, |end| now.since(end.started)))
+            }
+        };
         self.obligations.backoff.insert(id, (pause, *failures));
         self.services[id.0].state = ServiceState::Pending(now.plus(pause));
         self.fail_if_requirement_failed(id);
