@@ -264,7 +264,7 @@ fn what_cannot_start_is_named_and_tried_again_and_costs_nobody_else_anything() {
     for (name, error) in errors {
         running.wait_for_line(|line| line.contains(name) && line.contains(error), LIMIT);
         // Twice: the second attempt comes after a pause.
-        let again = |line: &Line| line.text.contains(name) && line.text.contains("starts again in");
+        let again = |line: &Line| line.text.contains(name) && line.text.contains("starts again");
         running.wait_until(|lines| lines.iter().filter(|line| again(line)).count() >= 2, LIMIT);
     }
     let ended = running.stop().expect(0);
@@ -320,7 +320,7 @@ fn what_requires_a_service_starts_when_that_one_says_that_it_is_ready() {
         .service("never.toml", &shell("echo too early; exec sleep 600", "requires = [\"silent\"]"))
         .start();
     running.wait_for_line(|line| line.contains("silent: not ready within"), LIMIT);
-    running.wait_for_line(|line| line.contains("silent: starts again in"), LIMIT);
+    running.wait_for_line(|line| line.contains("silent: starts again"), LIMIT);
     running.wait_for_line(|line| line.contains("| runs"), LIMIT);
     let ended = running.stop().expect(0);
     assert!(place(&ended, "| opened") < place(&ended, "| runs"), "{ended:#?}");

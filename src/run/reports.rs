@@ -82,10 +82,10 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         }
         Report::CannotStart { id, why } => tracing::error!("{}: {}", name(*id), spawn_message::message(why)),
         Report::Backoff { id, pause, failures } => {
+            let when = if pause.is_zero() { "at once".to_owned() } else { format!("in {}", duration_text(*pause)) };
             tracing::warn!(
-                "{}: starts again in {} ({}){}",
+                "{}: starts again {when} ({}){}",
                 name(*id),
-                duration_text(*pause),
                 count(*failures, "consecutive failure"),
                 main_waits()
             );
