@@ -667,6 +667,7 @@ fn a_second_init_of_any_user_is_refused_in_a_container_without_root() {
         let service = "command = [\"sh\", \"-c\", \"echo serves; exec sleep 600\"]\n";
         let running = container.user("1234:2345").service("web.toml", service).start();
         running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+        running.wait_for_line(|line| line.ends_with("serves"), LIMIT);
         for uid in [1234, 0, 4321] {
             let output = client(&running, uid, &["init", "--", "sh", "-c", "echo it runs twice"]);
             let printed = out(&output);
