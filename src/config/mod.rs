@@ -28,6 +28,7 @@ pub mod probe;
 mod probe_toml;
 pub mod quote;
 mod read;
+pub mod restart;
 pub mod s6;
 pub mod s6_overlay;
 pub mod search_path;

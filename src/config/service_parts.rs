@@ -2,10 +2,10 @@
 
 use super::file_report::FileReport;
 use super::keys::TableDoc;
-use super::service::{
-    Kind, MIN_RESTART_DELAY, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Reload, Restart, RestartPause,
-    RestartPolicy, Stop,
+use super::restart::{
+    MIN_RESTART_DELAY, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Restart, RestartPause, RestartPolicy,
 };
+use super::service::{Kind, Reload, Stop};
 use super::service_keys;
 use super::toml_field::Field;
 use super::toml_table::Table;

@@ -7,9 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::paths;
-use crate::config::service::{
-    Command, FINISH_TIMEOUT, Finish, Kind, Limit, Resource, Restart, RestartPause, RestartPolicy, RunAs, Service,
-};
+use crate::config::restart::{Restart, RestartPause, RestartPolicy};
+use crate::config::service::{Command, FINISH_TIMEOUT, Finish, Kind, Limit, Resource, RunAs, Service};
 use crate::config::units::show_duration;
 use crate::config::values::{ServiceName, Uid};
 use crate::text::shown;

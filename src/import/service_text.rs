@@ -10,9 +10,9 @@ use crate::config::probe::{
     HEALTH_FAILURES, HEALTH_INTERVAL, HEALTH_SUCCESSES, HTTP_SUCCESS, Health, Http, PROBE_TIMEOUT, Probe,
     READY_INTERVAL, UnhealthyAction,
 };
+use crate::config::restart::{RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Restart, RestartPause, RestartPolicy};
 use crate::config::service::{
-    Command, GroupRef, Kind, LOG_KEEP, LOG_MAX_SIZE, Limit, Log, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY,
-    Ready, Reload, Restart, RestartPause, RestartPolicy, RunAs, Service, Stop, WithoutRoot,
+    Command, GroupRef, Kind, LOG_KEEP, LOG_MAX_SIZE, Limit, Log, Ready, Reload, RunAs, Service, Stop, WithoutRoot,
 };
 use crate::config::values::{LogFormat, ServiceName, Signal};
 

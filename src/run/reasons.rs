@@ -140,7 +140,7 @@ mod tests {
     use nix::errno::Errno;
 
     use super::*;
-    use crate::config::service::{Restart, RestartPolicy};
+    use crate::config::restart::{Restart, RestartPolicy};
     use crate::supervise::{EngineTime, Event, Pid, Setup, SpawnStep, Spec};
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
     Action, EndedByUs, EngineTime, Exit, FailureReason, Id, Pid, ProbePurpose, Report, Role, SpawnError, Target,
     exit_code,
 };
-use crate::config::service::CAME_UP_AFTER;
+use crate::config::restart::CAME_UP_AFTER;
 use crate::config::values::Signal;
 
 /// How a finish script ends after which the service is not started again (s6-supervise, "permanent failure").

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::service::{MIN_RESTART_DELAY, Restart, RestartPause, RestartPolicy, STABLE_AFTER};
+use crate::config::restart::{MIN_RESTART_DELAY, Restart, RestartPause, RestartPolicy, STABLE_AFTER};
 
 /// What a service's latest ends amount to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) struct RunResult {
     pub(super) since_start: Duration,
     /// How long it was up, if it ever was.
     pub(super) up: Option<Duration>,
-    /// It was ready, or up for [`CAME_UP_AFTER`](crate::config::service::CAME_UP_AFTER).
+    /// It was ready, or up for [`CAME_UP_AFTER`](crate::config::restart::CAME_UP_AFTER).
     pub(super) came_up: bool,
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::{Id, StartLimit, StartTimeoutAction, StopShares};
 use crate::config::container::MainCommand;
 use crate::config::probe::{Health, UnhealthyAction};
+use crate::config::restart::{Restart, RestartPolicy};
 use crate::config::s6_overlay::{OnFailure, S6Origin, S6Overlay};
-use crate::config::service::{Command, Kind, Ready, Restart, RestartPolicy, Service, Stop};
+use crate::config::service::{Command, Kind, Ready, Service, Stop};
 use crate::config::values::{ServiceName, Signal};
 
 /// Everything that one run of the engine is about.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use stepdown::config::Content;
-use stepdown::config::service::{Command, Kind, Ready, RestartPause, RestartPolicy, RunAs, Service};
+use stepdown::config::restart::{RestartPause, RestartPolicy};
+use stepdown::config::service::{Command, Kind, Ready, RunAs, Service};
 use stepdown::error::Place;
 
 use super::sources_builder::{PLAIN, SourcesBuilder, dir, empty_sources, file, longrun, program};

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stepdown::config::service::{
-    Command, Finish, GroupRef, Kind, Limit, Ready, Resource, Restart, RestartPause, RestartPolicy, RunAs, Stop,
-    WithoutRoot,
-};
+use stepdown::config::restart::{Restart, RestartPause, RestartPolicy};
+use stepdown::config::service::{Command, Finish, GroupRef, Kind, Limit, Ready, Resource, RunAs, Stop, WithoutRoot};
 use stepdown::config::values::{CapSet, Capability, Gid, GroupName, ServiceName, Signal, Uid, UserName};
 use stepdown::error::Place;
 

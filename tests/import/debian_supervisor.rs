@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::Command as Program;
 
 use serde_json::Value;
-use stepdown::config::service::{Command, RestartPolicy, Service};
+use stepdown::config::restart::RestartPolicy;
+use stepdown::config::service::{Command, Service};
 use stepdown::import::native;
 use stepdown::import::supervisord::{ConfigurationFile, import};
 

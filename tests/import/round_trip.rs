@@ -10,10 +10,12 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use stepdown::config::calendar::Calendar;
 use stepdown::config::probe::{HTTP_SUCCESS, Health, HostPort, Http, Probe, UnhealthyAction};
+use stepdown::config::restart::{
+    RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Restart, RestartPause, RestartPolicy,
+};
 use stepdown::config::service::{
-    Command, FINISH_TIMEOUT, Finish, GroupRef, Kind, Limit, Log, LogDirectory, RESTART_DELAY, RESTART_LIMIT,
-    RESTART_MAX_DELAY, Ready, Reload, Resource, Restart, RestartPause, RestartPolicy, RunAs, Service, Stop,
-    WithoutRoot,
+    Command, FINISH_TIMEOUT, Finish, GroupRef, Kind, Limit, Log, LogDirectory, Ready, Reload, Resource, RunAs, Service,
+    Stop, WithoutRoot,
 };
 use stepdown::config::values::{CapSet, Capability, Gid, GroupName, LogFormat, ServiceName, Signal, Uid, UserName};
 use stepdown::import::{Imported, ImportedService, service_text};

@@ -1,6 +1,6 @@
 //! Services whose end ends the container.
 
-use stepdown::config::service::RestartPolicy;
+use stepdown::config::restart::RestartPolicy;
 use stepdown::supervise::{Event, Start};
 
 use crate::support::engine::scenario::Scenario;

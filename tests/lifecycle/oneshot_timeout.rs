@@ -1,6 +1,6 @@
 //! The timeout of a oneshot: after it, its run has failed.
 
-use stepdown::config::service::RestartPolicy;
+use stepdown::config::restart::RestartPolicy;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, EndedByUs, Exit, Report};
 

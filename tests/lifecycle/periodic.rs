@@ -1,6 +1,6 @@
 //! Oneshots that run again and again (`every`).
 
-use stepdown::config::service::RestartPolicy;
+use stepdown::config::restart::RestartPolicy;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Report, Start};
 

@@ -1,6 +1,6 @@
 //! Leftovers: processes that outlive the main process of their group.
 
-use stepdown::config::service::RestartPolicy;
+use stepdown::config::restart::RestartPolicy;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Exit, Report};
 

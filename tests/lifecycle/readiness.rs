@@ -1,6 +1,6 @@
 //! Readiness: by which notification or check a service is up, and its timeout.
 
-use stepdown::config::service::RestartPolicy;
+use stepdown::config::restart::RestartPolicy;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, EndedByUs, Event, ProbeResult, Readiness, Report, StatusReason};
 

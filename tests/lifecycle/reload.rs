@@ -241,7 +241,7 @@ fn a_removed_service_is_not_started_or_stopped_manually() {
 
 #[test]
 fn a_reload_starts_no_service_that_has_ended_or_was_stopped_manually() {
-    use stepdown::config::service::RestartPolicy;
+    use stepdown::config::restart::RestartPolicy;
     let dns = || longrun("dns").start(Start::Down).restart(RestartPolicy::OnFailure);
     let builders = [dns(), longrun("web").requires("dns"), longrun("other")];
     let mut scenario = up(&builders, &["dns", "web", "other"]);

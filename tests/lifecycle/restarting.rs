@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stepdown::config::service::RestartPolicy;
+use stepdown::config::restart::RestartPolicy;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Event, Exit, FailureReason, Report, StatusReason};
 

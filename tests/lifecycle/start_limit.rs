@@ -1,6 +1,6 @@
 //! The limit of the start as a whole, and services for which the main command does not wait.
 
-use stepdown::config::service::RestartPolicy;
+use stepdown::config::restart::RestartPolicy;
 use stepdown::supervise::{Action, Report, StartTimeoutAction};
 
 use super::seconds;

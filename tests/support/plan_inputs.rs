@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use stepdown::config::Config;
 use stepdown::config::container::*;
+use stepdown::config::restart::{Restart, RestartPolicy};
 use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::error::Place;

@@ -11,9 +11,8 @@ use super::table::{self, ItemScope, Row, Treatment};
 use super::{misspelt_files, pipes};
 use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
 use crate::config::quote::quoted;
-use crate::config::service::{
-    Command, FINISH_TIMEOUT, Finish, Kind, Ready, Reload, Restart, RestartPause, RestartPolicy, Service,
-};
+use crate::config::restart::{Restart, RestartPause, RestartPolicy};
+use crate::config::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Reload, Service};
 use crate::config::service_parts::SIGNALS;
 use crate::config::values::{ServiceName, Signal};
 use crate::config::{Content, shebang};

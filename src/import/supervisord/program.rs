@@ -8,9 +8,8 @@ use std::time::Duration;
 use super::expand::{ExpandedArgument, Names};
 use super::ini::Section;
 use super::reader::SectionReader;
-use crate::config::service::{
-    Command, LOG_MAX_SIZE, LogDirectory, RESTART_LIMIT, Ready, Restart, RestartPolicy, RunAs, Service, Stop,
-};
+use crate::config::restart::{RESTART_LIMIT, Restart, RestartPolicy};
+use crate::config::service::{Command, LOG_MAX_SIZE, LogDirectory, Ready, RunAs, Service, Stop};
 use crate::config::values::{Gid, ServiceName, Signal, Uid, UserName};
 use crate::config::{paths, units};
 use crate::error::Problems;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use stepdown::config::probe::UnhealthyAction;
-use stepdown::config::service::{Kind, Restart, RestartPause, RestartPolicy, Stop};
+use stepdown::config::restart::{Restart, RestartPause, RestartPolicy};
+use stepdown::config::service::{Kind, Stop};
 use stepdown::config::values::{ServiceName, Signal};
 use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Setup, Spec, Start};
 

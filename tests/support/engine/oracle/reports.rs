@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stepdown::config::service::RestartPause;
+use stepdown::config::restart::RestartPause;
 use stepdown::supervise::{FailureReason, Id, Report, StopReason};
 
 use super::constants::{MAIN_WAIT_REPORT_MAX_PAUSE, MAIN_WAIT_REPORT_PAUSE, REAP_GRACE};

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use stepdown::config::service::{Kind, RestartPause, RestartPolicy};
+use stepdown::config::restart::{RestartPause, RestartPolicy};
+use stepdown::config::service::Kind;
 use stepdown::supervise::{Exit, Id, Role};
 
 use super::constants::MIN_RESTART_DELAY;
