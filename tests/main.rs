@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `readme` | the generated parts of the README | nothing |
 //! | `config`, `import`, `plan` | texts in, values and messages out | nothing |
+//! | `execline` | scripts in, words out | nothing |
 //! | `lifecycle`, `properties` | the engine in simulated worlds | nothing |
 //! | `cli` | the binary, called at a prompt | nothing |
 //! | `own`, `files`, `log_*`, `probes` | what acts on the kernel, called as a library | root |
@@ -26,6 +27,7 @@ mod detached;
 mod docker;
 mod docker_and_try;
 mod doctor;
+mod execline;
 mod faults;
 mod files;
 mod fixes;

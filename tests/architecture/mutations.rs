@@ -1,4 +1,4 @@
-//! The mutations of the engine (`.ci/mutations`), without running them: every one applies to the engine as it is, and names
+//! The mutations of the engine and of execline (`.ci/mutations`), without running them: every one applies to the code as it is, and names
 //! tests that exist. `.ci/mutate` runs them.
 
 #[path = "../mutations/main.rs"]
@@ -14,7 +14,7 @@ fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Returns whether there is such a test: `properties::NAME` or `lifecycle::FILE::NAME`.
+/// Returns whether there is such a test: `properties::NAME`, `execline::NAME` or `lifecycle::FILE::NAME`.
 fn exists(test: &str) -> bool {
     let Some((file, name)) = test.rsplit_once("::") else { return false };
     let text = fs::read_to_string(top().join("tests").join(file.replace("::", "/")).with_extension("rs"));

@@ -1,7 +1,9 @@
-//! Writes a copy of the engine, and of its tests, that has all mutations of `.ci/mutations` in it, each behind a switch:
-//! `.ci/mutate` compiles it once and runs it with one switch after the other. No part of the build: rustc compiles it alone.
+//! Writes a copy of the engine and of the execline language, and of their tests, that has all mutations of `.ci/mutations` in
+//! it, each behind a switch: `.ci/mutate` compiles it once and runs it with one switch after the other. No part of the build:
+//! rustc compiles it alone.
 //!
-//! The copy holds the engine and the values it is made of, and nothing else: it is pure, so it builds without a dependency.
+//! The copy holds these two rooms and the values they are made of, and nothing else: they are pure, so it builds without a
+//! dependency.
 
 pub mod mutation;
 mod tokens;
@@ -14,15 +16,16 @@ use std::process::ExitCode;
 
 use mutation::{Mutation, Sources};
 
-/// The engine: what mutations apply to.
-const ENGINE: &str = "src/supervise";
+/// What mutations apply to: the engine, and the execline language.
+const MUTATED: [&str; 2] = ["src/supervise", "src/execline"];
 
-/// Where the values are that it is made of. Of these, and of the files at the top, those are copied that are named by it or
-/// by each other.
+/// Where the values are that they are made of. Of these, and of the files at the top, those are copied that are named by
+/// them or by each other.
 const VALUES: &str = "src/config";
 
-/// Its tests.
-const TESTS: [&str; 4] = ["tests/lifecycle", "tests/lifecycle.rs", "tests/properties.rs", "tests/support/engine"];
+/// Their tests.
+const TESTS: [&str; 5] =
+    ["tests/execline.rs", "tests/lifecycle", "tests/lifecycle.rs", "tests/properties.rs", "tests/support/engine"];
 
 const MANIFEST: &str = r#"[package]
 name = "stepdown"
@@ -42,10 +45,11 @@ incremental = false
 [workspace]
 "#;
 
-const LIBRARY: &str = "//! The engine alone.
+const LIBRARY: &str = "//! The engine and the execline language alone.
 pub mod config {
 VALUES}
 TOP
+pub mod execline;
 pub mod supervise;
 
 /// Returns the number of the mutation that this process has.
@@ -57,7 +61,8 @@ pub fn mutation() -> usize {
 }
 ";
 
-const TESTS_ROOT: &str = "//! The engine's tests alone.
+const TESTS_ROOT: &str = "//! The tests of both alone.
+mod execline;
 mod lifecycle;
 mod properties;
 mod support {
@@ -85,9 +90,9 @@ pub fn mutations(top: &Path) -> (Vec<Mutation>, Vec<String>) {
     (good, wrong)
 }
 
-/// Returns the engine's sources.
+/// Returns the sources of what is mutated.
 fn sources(top: &Path) -> Sources {
-    Sources::new(rust_files(&top.join(ENGINE)).into_iter().map(|path| {
+    Sources::new(MUTATED.iter().flat_map(|folder| rust_files(&top.join(folder))).map(|path| {
         let text = fs::read_to_string(&path).expect("a source is text");
         (path.strip_prefix(top).expect("it lies there").display().to_string(), text)
     }))
