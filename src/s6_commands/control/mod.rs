@@ -3,6 +3,7 @@
 
 mod halt;
 mod rc;
+mod rc_definitions;
 mod supervised;
 mod svc;
 mod svstat;

@@ -1,29 +1,40 @@
 //! `s6-rc`: lists services, and starts and stops them with what they need.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::failed;
+use super::rc_definitions::{contents, requirements};
 use super::supervised::is_up;
 use crate::control::client::{ClientError, Incoming, open_connection, send_request};
 use crate::control::protocol::{ControlRequest, milliseconds};
-use crate::control::responses::{ServiceKind, Snapshot, Waited};
-use crate::s6_commands::call::{Argument, Call, CommandResult, number, print};
+use crate::control::reason::{LastExit, Reason};
+use crate::control::responses::{ServiceKind, ServiceResult, ServiceStatus, Snapshot, Waited};
+use crate::error::EXIT_WRONG;
+use crate::s6_commands::call::{Argument, Call, CommandResult, number, print, print_error};
 use crate::s6_commands::failure::Failure;
 use crate::supervise::StatusState;
+use crate::text::shown_bytes;
 
-const SYNOPSIS: &str = "s6-rc [ -v verbosity ] [ -n dryruntimeout ] [ -t timeout ] [ -l live ] [ -b ] [ -u | -d | -D ] [ -p ] \
-                        [ -a ] help|list|listall|diff|start|stop|change [ servicenames... ]";
+const SYNOPSIS: &str = "s6-rc [ -v verbosity ] [ -n dryrunthrottle ] [ -t timeout ] [ -l live ] [ -b ] [ -E | -e ] [ -u | -d | -D ] \
+                        [ -p ] [ -a ] help|list|listall|diff|start|stop|change [ servicenames... ]";
+const HELP: &str = "s6-rc help
+s6-rc [ -l live ] [ -a ] list [ servicenames... ]
+s6-rc [ -l live ] [ -a ] [ -u | -d ] listall [ servicenames... ]
+s6-rc [ -l live ] diff
+s6-rc [ -l live ] [ -a ] [ -u | -d | -D ] [ -p ] [ -v verbosity ] [ -t timeout ] [ -n dryrunthrottle ] change [ servicenames... ]
+";
+/// Says what fails; 0 says nothing, 2 also what is done, 3 also what is so already.
+const VERBOSITY: u32 = 1;
 /// The exit code if a service could not be started or stopped.
 const FAILED: u8 = 1;
 /// The exit code of a change that took too long.
 const TIMED_OUT: u8 = 2;
 /// The exit code for a name that is unknown.
 const UNKNOWN: u8 = 3;
-/// Directories of definitions, where bundles are.
-const DEFINITIONS: [&str; 2] = ["/etc/s6-overlay/s6-rc.d", "/etc/s6-overlay/user-bundles.d"];
 /// The protocol has no time without end.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -34,6 +45,30 @@ enum Direction {
     Down,
 }
 
+impl Direction {
+    /// The state that is asked for.
+    fn state(self) -> &'static str {
+        if self == Self::Up { "up" } else { "down" }
+    }
+
+    /// What is done, what is being done, what was done.
+    fn verbs(self) -> [&'static str; 3] {
+        if self == Self::Up { ["start", "starting", "started"] } else { ["stop", "stopping", "stopped"] }
+    }
+}
+
+/// How a change is carried out.
+#[derive(Clone, Copy)]
+struct ChangeOptions {
+    direction: Direction,
+    /// Whether all else is stopped.
+    prunes: bool,
+    /// Whether it is only said.
+    is_dry: bool,
+    limit: Duration,
+    verbosity: u32,
+}
+
 /// The services that are selected, in the order of PID 1.
 struct ServiceSelection {
     all: Snapshot,
@@ -42,36 +77,47 @@ struct ServiceSelection {
 
 /// Lists or changes services.
 pub(in crate::s6_commands) fn s6_rc(mut call: Call) -> CommandResult {
-    let (mut direction, mut takes_live, mut prunes, mut is_dry, mut timeout) =
-        (Direction::Up, false, false, false, None);
-    for (letter, value) in call.options("v:n:t:l:budDpaeX", SYNOPSIS)? {
+    let mut takes_live = false;
+    let mut change_options =
+        ChangeOptions { direction: Direction::Up, prunes: false, is_dry: false, limit: FOR_EVER, verbosity: VERBOSITY };
+    for (letter, value) in call.options("v:n:t:l:bEeudDpa", SYNOPSIS)? {
+        let read =
+            |what: &str| number(&value).ok_or_else(|| Failure::wrong(format!("{what} must be an unsigned integer")));
         match letter {
-            b't' => timeout = Some(number(&value).ok_or_else(|| Failure::usage(SYNOPSIS))?),
-            b'n' => is_dry = true,
-            b'u' => direction = Direction::Up,
-            b'd' | b'D' => direction = Direction::Down,
-            b'p' => prunes = true,
+            b'v' => change_options.verbosity = read("verbosity")?,
+            b't' => {
+                change_options.limit = match read("timeout")? {
+                    0 => FOR_EVER,
+                    timeout => Duration::from_millis(timeout.into()),
+                }
+            }
+            b'n' => change_options.is_dry = read("dry-run").map(|_| true)?,
+            b'u' => change_options.direction = Direction::Up,
+            b'd' | b'D' => change_options.direction = Direction::Down,
+            b'p' => change_options.prunes = true,
             b'a' => takes_live = true,
-            // How much is said, where the state is, whether to wait for another s6-rc: all one here.
+            // Where the state is, whether to wait for another s6-rc, how the terminal is used: all one here.
             _ => {}
         }
     }
     let word = call.argument(SYNOPSIS)?;
     let (command, direction) = match word.as_slice() {
-        b"help" => return print(format!("s6-rc: usage: {SYNOPSIS}\n").as_bytes()).map(|()| 0),
+        b"help" => return print(HELP.as_bytes()).map(|()| 0),
         // Those of a compiled database are those that run.
         b"diff" => return Ok(0),
         b"start" => (&b"change"[..], Direction::Up),
         b"stop" => (&b"change"[..], Direction::Down),
-        other => (other, direction),
+        b"list" | b"listall" | b"change" => (word.as_slice(), change_options.direction),
+        other => {
+            print_error(&format!("s6-rc: fatal: unknown command: {}\n", shown_bytes(other)));
+            return Ok(EXIT_WRONG);
+        }
     };
     let selection = select(&call.arguments, takes_live)?;
     match command {
-        b"list" => list(selection.printed(direction)),
-        b"listall" => list(selection.names),
-        b"change" if is_dry => Ok(0),
-        b"change" => change(&selection, direction, prunes, timeout),
-        _ => Err(Failure::usage(SYNOPSIS)),
+        b"list" => selection.list(&selection.listed(direction)),
+        b"listall" => selection.list(&selection.closure(direction)),
+        _ => change(&selection, ChangeOptions { direction, ..change_options }),
     }
 }
 
@@ -109,85 +155,157 @@ fn expand(all: &Snapshot, name: &str, into: &mut BTreeSet<String>, seen: &mut BT
     if name.is_empty() || name.starts_with('.') || name.contains('/') || !seen.insert(name.to_owned()) {
         return false;
     }
-    let bundles: Vec<_> = DEFINITIONS.iter().filter_map(|place| contents(&Path::new(place).join(name))).collect();
-    for member in bundles.iter().flatten() {
+    let Some(members) = contents(name) else { return false };
+    for member in &members {
         expand(all, member, into, seen);
     }
-    !bundles.is_empty()
-}
-
-fn contents(bundle: &Path) -> Option<Vec<String>> {
-    if let Ok(entries) = fs::read_dir(bundle.join("contents.d")) {
-        return Some(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect());
-    }
-    let text = fs::read_to_string(bundle.join("contents")).ok()?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    Some(lines.map(str::to_owned).collect())
+    true
 }
 
 impl ServiceSelection {
     /// With `-d` the others are listed.
-    fn printed(self, direction: Direction) -> BTreeSet<String> {
+    fn listed(&self, direction: Direction) -> BTreeSet<String> {
         match direction {
-            Direction::Up => self.names,
+            Direction::Up => self.names.clone(),
             Direction::Down => {
-                let all = self.all.services.into_iter().map(|service| service.name);
+                let all = self.all.services.iter().map(|service| service.name.clone());
                 all.filter(|name| !self.names.contains(name)).collect()
             }
         }
     }
-}
 
-fn list(names: BTreeSet<String>) -> CommandResult {
-    let text: String = names.into_iter().map(|name| name + "\n").collect();
-    print(text.as_bytes()).map(|()| 0)
-}
-
-fn change(selection: &ServiceSelection, direction: Direction, prunes: bool, timeout: Option<u32>) -> CommandResult {
-    let limit = timeout.filter(|timeout| *timeout > 0).map_or(FOR_EVER, |it| Duration::from_millis(it.into()));
-    let named: Vec<_> = selection.names.iter().cloned().collect();
-    let others = selection.all.services.iter().filter(|it| is_up(it) && !selection.names.contains(&it.name));
-    let others: Vec<_> = others.map(|it| it.name.clone()).collect();
-    let mut code = 0;
-    if prunes && direction == Direction::Up {
-        code = code.max(perform(others, Direction::Down, limit)?);
+    /// Returns the selected services and what they need; with `-d` what needs them.
+    fn closure(&self, direction: Direction) -> BTreeSet<String> {
+        let names = self.all.services.iter().map(|service| &service.name);
+        let edges: Vec<_> = names.map(|name| (name, self.requirements(name))).collect();
+        let mut found = self.names.clone();
+        loop {
+            let more: Vec<String> = match direction {
+                Direction::Up => {
+                    let inside = edges.iter().filter(|(name, _)| found.contains(*name));
+                    inside.flat_map(|(_, needed)| needed).cloned().collect()
+                }
+                Direction::Down => {
+                    let dependents = edges.iter().filter(|(_, needed)| !needed.is_disjoint(&found));
+                    dependents.map(|(name, _)| (*name).clone()).collect()
+                }
+            };
+            let before = found.len();
+            found.extend(more);
+            if found.len() == before {
+                return found;
+            }
+        }
     }
-    code = code.max(perform(named, direction, limit)?);
-    if code == 0 { Ok(0) } else { Err(ended(code, direction)) }
+
+    /// Returns the services that a service needs, by its definition of s6-rc.
+    fn requirements(&self, name: &str) -> BTreeSet<String> {
+        let mut needed = BTreeSet::new();
+        for word in requirements(name) {
+            expand(&self.all, &word, &mut needed, &mut BTreeSet::new());
+        }
+        needed
+    }
+
+    /// Prints names in the order of a compiled database: longruns before oneshots.
+    fn list(&self, names: &BTreeSet<String>) -> CommandResult {
+        let of_kind = |kind| self.all.services.iter().filter(move |service| service.kind == kind);
+        let mut lines = String::new();
+        for kind in [ServiceKind::Longrun, ServiceKind::Oneshot] {
+            let sorted: BTreeSet<_> = of_kind(kind).map(|it| &it.name).filter(|name| names.contains(*name)).collect();
+            sorted.into_iter().for_each(|name| lines += &format!("{name}\n"));
+        }
+        print(lines.as_bytes()).map(|()| 0)
+    }
+
+    /// Returns the running services that are not selected.
+    fn others(&self) -> Vec<&ServiceStatus> {
+        self.all.services.iter().filter(|it| is_up(it) && !self.names.contains(&it.name)).collect()
+    }
 }
 
-fn ended(code: u8, direction: Direction) -> Failure {
-    let what = match (code, direction) {
-        (TIMED_OUT, _) => "timed out",
-        (_, Direction::Up) => "unable to start some services",
-        (_, Direction::Down) => "unable to stop some services",
-    };
-    Failure::fatal(code, what)
+fn change(selection: &ServiceSelection, options: ChangeOptions) -> CommandResult {
+    let selected = selection.all.services.iter().filter(|it| selection.names.contains(&it.name)).collect();
+    let mut code = 0;
+    if options.prunes && options.direction == Direction::Up {
+        code = perform(&selection.others(), ChangeOptions { direction: Direction::Down, ..options })?;
+    }
+    code = code.max(perform(&selected, options)?);
+    if code == TIMED_OUT { Err(Failure::fatal(TIMED_OUT, "timed out")) } else { Ok(code) }
 }
 
 /// Starts or stops services, and waits for it.
-fn perform(services: Vec<String>, direction: Direction, limit: Duration) -> Result<u8, Failure> {
-    if services.is_empty() {
+fn perform(services: &Vec<&ServiceStatus>, options: ChangeOptions) -> Result<u8, Failure> {
+    let [verb, begins, done] = options.direction.verbs();
+    let say = |least: u32, what: String| {
+        if options.verbosity >= least {
+            print_error(&format!("s6-rc: {what}\n"));
+        }
+    };
+    let dry = if options.is_dry { "dry run: " } else { "" };
+    say(3, format!("info: {dry}bringing selected services {}", options.direction.state()));
+    let (as_asked, changing): (Vec<&ServiceStatus>, Vec<_>) =
+        services.iter().partition(|it| is_up(it) == (options.direction == Direction::Up));
+    as_asked.iter().for_each(|it| say(3, format!("info: service {}: already {}", it.name, options.direction.state())));
+    changing.iter().for_each(|it| say(2, format!("info: {dry}service {}: {begins}", it.name)));
+    if options.is_dry {
+        changing.iter().for_each(|it| say(2, format!("info: {dry}service {} successfully {done}", it.name)));
         return Ok(0);
     }
-    let wait_ms = Some(milliseconds(limit));
-    let (request, what) = match direction {
+    let named: Vec<_> = services.iter().map(|service| service.name.clone()).collect();
+    let Some(results) = request(named, options)? else { return Ok(TIMED_OUT) };
+    for result in &results {
+        let was_so = as_asked.iter().any(|it| it.name == result.name);
+        match (result.reached, result.state) {
+            (true, _) if was_so => {}
+            (true, _) => say(2, format!("info: service {} successfully {done}", result.name)),
+            (false, StatusState::Failed) => {
+                say(1, format!("warning: unable to {verb} service {}: {}", result.name, cause_of(result)));
+            }
+            (false, _) => {}
+        }
+    }
+    // What waits for a service that has failed does not take too long.
+    let missed = || results.iter().filter(|it| !it.reached);
+    Ok(match (missed().any(|it| it.state == StatusState::Failed), missed().next()) {
+        (true, _) => FAILED,
+        (false, Some(_)) => TIMED_OUT,
+        (false, None) => 0,
+    })
+}
+
+/// Returns why a service has failed, in the words of s6-rc where it has some.
+fn cause_of(result: &ServiceResult) -> String {
+    match &result.why {
+        Some(Reason::Ended { exit: LastExit::Code(code), .. }) => format!("command exited {code}"),
+        Some(Reason::Ended { exit: LastExit::Signal(name), .. }) => {
+            let number = Signal::from_str(name).map_or_else(|_| name.clone(), |signal| (signal as i32).to_string());
+            format!("command crashed with signal {number}")
+        }
+        Some(why) => why.to_string(),
+        None => "it has failed".to_owned(),
+    }
+}
+
+/// Asks PID 1 and waits; `None`: not within the limit.
+fn request(services: Vec<String>, options: ChangeOptions) -> Result<Option<Vec<ServiceResult>>, Failure> {
+    if services.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    let wait_ms = Some(milliseconds(options.limit));
+    let (request, what) = match options.direction {
         Direction::Up => (ControlRequest::Start { services, wait_ms }, "start services"),
         Direction::Down => (ControlRequest::Stop { services, wait_ms }, "stop services"),
     };
-    let response =
-        open_connection(&request).and_then(|mut connection| match connection.next::<Waited>(limit + GRACE)? {
-            Incoming::Response(waited) => Ok(Some(waited)),
+    let response = open_connection(&request).and_then(|mut connection| {
+        match connection.next::<Waited>(options.limit + GRACE)? {
+            Incoming::Response(waited) => Ok(Some(waited.services)),
             Incoming::TimedOut => Ok(None),
             Incoming::EndOfFile => Err(connection.protocol_error("it closed the connection without a response")),
-        });
-    match response {
-        Ok(Some(waited)) if waited.services.iter().all(|it| it.reached) => Ok(0),
-        Ok(Some(waited)) => {
-            let has_failed = waited.services.iter().any(|it| !it.reached && it.state == StatusState::Failed);
-            Ok(if has_failed { FAILED } else { TIMED_OUT })
         }
-        Ok(None) => Ok(TIMED_OUT),
+    });
+    match response {
+        Ok(results) => Ok(results),
         Err(ClientError::Refused(why)) => Err(Failure::fatal(FAILED, why)),
         Err(error) => Err(failed(what, &error)),
     }

@@ -6,9 +6,10 @@ use super::svwait::{Goal, Quantity, Restarts, milliseconds, wait_for};
 use crate::config::values::Signal;
 use crate::control::client::{ClientError, send_request};
 use crate::control::protocol::ControlRequest;
-use crate::control::responses::{Accepted, Reloaded, Waited};
+use crate::control::responses::{Accepted, Reloaded, ServiceStatus, Waited};
 use crate::error::EXIT_WRONG;
 use crate::s6_commands::call::{Call, CommandResult, number};
+use crate::s6_commands::chain::report;
 use crate::s6_commands::failure::Failure;
 use crate::text::shown_bytes;
 
@@ -27,15 +28,18 @@ const SIGNALS: [(u8, &str); 12] = [
     (b'c', "CONT"),
     (b'y', "WINCH"),
 ];
+/// The letters of signals to the process group.
+const GROUP_SIGNALS: [(u8, &str); 3] = [(b'P', "STOP"), (b'C', "CONT"), (b'K', "KILL")];
 /// The original takes no more commands at once.
 const MAX_COMMANDS: usize = 63;
 
-/// Sends commands to the supervisor of a service, in their order, and waits for what `-w` names.
+/// Sends commands to the supervisors of services, in their order, and waits for what `-w` names. A service that has none does
+/// not keep the others from their commands.
 pub(in crate::s6_commands) fn s6_svc(mut call: Call) -> CommandResult {
-    const SYNOPSIS: &str = "s6-svc [ -wu | -wU | -wd | -wD | -wr | -wR ] [ -T timeout ] [ -s signal | -abqhkti12pcy ] [ \
-                            -roduDUxOQ ] servicedir";
+    const SYNOPSIS: &str = "s6-svc [ -wu | -wU | -wd | -wD | -wr | -wR ] [ -T timeout ] [ -s signal | -abqhkti12pcyrlPCK ] [ \
+                            -oduDUxOQ ] servicedirs...";
     let (mut letters, mut goal, mut timeout) = (Vec::new(), None, None);
-    for (letter, value) in call.options("s:abqhkti12pcyroduDUxOQT:w:", SYNOPSIS)? {
+    for (letter, value) in call.options("s:abqhkti12pcyrlPCKoduDUxOQT:w:", SYNOPSIS)? {
         match letter {
             b's' => letters.push(signal_letter(&value)?),
             b'T' => timeout = Some(number(&value).ok_or_else(|| Failure::usage(SYNOPSIS))?),
@@ -46,29 +50,46 @@ pub(in crate::s6_commands) fn s6_svc(mut call: Call) -> CommandResult {
     if letters.len() > MAX_COMMANDS {
         return Err(Failure::wrong("too many commands"));
     }
-    let word = call.argument(SYNOPSIS)?;
-    if !call.arguments.is_empty() {
-        call.warn("ignoring extra arguments");
+    if call.arguments.is_empty() {
+        return Err(Failure::usage(SYNOPSIS));
     }
+    let (mut services, mut restarts, mut failure) = (Vec::new(), Restarts::default(), None);
+    for word in &call.arguments {
+        match commands(word, &letters) {
+            Ok((service, before)) => {
+                restarts.note(&[before]);
+                services.push(service);
+            }
+            Err(why) => {
+                if let Some(before) = failure.replace(why) {
+                    report(call.name, &before);
+                }
+            }
+        }
+    }
+    match (failure, goal) {
+        (Some(why), _) => Err(why),
+        (None, Some(goal)) => wait_for(&services, goal, Quantity::All, milliseconds(timeout), restarts),
+        (None, None) => Ok(0),
+    }
+}
+
+/// Sends commands to the supervisor of one service. Returns its state before.
+fn commands(word: &[u8], letters: &[u8]) -> Result<(Supervised, ServiceStatus), Failure> {
     if word.is_empty() {
         return Err(Failure::wrong("invalid service path"));
     }
-    let service = Supervised::of(&word);
+    let service = Supervised::of(word);
     let control = |error: ClientError| match error {
         ClientError::NoServer(_) | ClientError::BadRequest(_) => {
-            let what = format!("unable to control {}: supervisor not listening", shown_bytes(&word));
+            let what = format!("unable to control {}: supervisor not listening", shown_bytes(word));
             Failure::fatal(EXIT_WRONG, what)
         }
-        error => failed(&format!("control {}", shown_bytes(&word)), &error),
+        error => failed(&format!("control {}", shown_bytes(word)), &error),
     };
     let before = service.status().map_err(control)?;
-    for letter in letters {
-        command(&service, letter).map_err(control)?;
-    }
-    let Some(goal) = goal else { return Ok(0) };
-    let mut restarts = Restarts::default();
-    restarts.note(&[before]);
-    wait_for(&[service], goal, Quantity::All, milliseconds(timeout), restarts)
+    letters.iter().try_for_each(|letter| command(&service, *letter)).map_err(control)?;
+    Ok((service, before))
 }
 
 fn signal_letter(name: &[u8]) -> Result<u8, Failure> {
@@ -81,27 +102,38 @@ fn signal_letter(name: &[u8]) -> Result<u8, Failure> {
 
 fn command(service: &Supervised, letter: u8) -> Result<(), ClientError> {
     let services = vec![service.name.clone()];
-    let change = |request: ControlRequest| crate::control::client::send_request::<Waited>(&request).map(drop);
-    if let Some((_, signal)) = SIGNALS.iter().find(|(known, _)| *known == letter) {
-        let signal = (*signal).to_owned();
-        let sent =
-            send_request::<Accepted>(&ControlRequest::Signal { service: service.name.clone(), signal, group: false });
-        return match sent {
-            // It has no process, which the original does not mind.
-            Ok(Accepted {}) | Err(ClientError::Refused(_)) => Ok(()),
-            Err(error) => Err(error),
-        };
+    let change = |request: ControlRequest| send_request::<Waited>(&request).map(drop);
+    let signal_of = |letters: &[(u8, &'static str)]| letters.iter().find(|(known, _)| *known == letter).map(|it| it.1);
+    if let Some(signal) = signal_of(&SIGNALS) {
+        return send_signal(service, signal, false);
+    }
+    if let Some(signal) = signal_of(&GROUP_SIGNALS) {
+        return send_signal(service, signal, true);
     }
     match letter {
         b'u' | b'U' => change(ControlRequest::Start { services, wait_ms: None }),
         b'd' | b'D' => change(ControlRequest::Stop { services, wait_ms: None }),
         b'r' => change(ControlRequest::Restart { services, wait_ms: None }),
+        // s6 sends HUP where the service says nothing else.
+        b'l' => match send_request::<Reloaded>(&ControlRequest::Reload { services }) {
+            Err(ClientError::Refused(_)) => send_signal(service, "HUP", false),
+            reloaded => reloaded.map(drop),
+        },
         b'o' | b'O' | b'Q' => {
             let once = ControlRequest::Once { service: service.name.clone(), start: letter == b'o' };
             send_request::<Accepted>(&once).map(drop)
         }
         // `-x`: its supervisor is PID 1, which does not end with one service.
         _ => Ok(()),
+    }
+}
+
+fn send_signal(service: &Supervised, signal: &str, group: bool) -> Result<(), ClientError> {
+    let (service, signal) = (service.name.clone(), signal.to_owned());
+    match send_request::<Accepted>(&ControlRequest::Signal { service, signal, group }) {
+        // It has no process, which the original does not mind.
+        Ok(Accepted {}) | Err(ClientError::Refused(_)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
