@@ -13,6 +13,7 @@ use nix::sys::stat::Mode;
 use crate::s6_commands::call::{Call, CommandResult, number};
 use crate::s6_commands::failure::Failure;
 use crate::s6_commands::waiting;
+use crate::sys::exec_chain::copy_fd;
 use crate::text::shown_bytes;
 
 /// How long between two tries, in milliseconds: a record lock is the process's, so that no child can wait for it.
@@ -28,14 +29,16 @@ enum Patience {
 
 /// Executes a program with a lock.
 pub(super) fn s6_setlock(mut call: Call) -> CommandResult {
-    const SYNOPSIS: &str = "s6-setlock [ -r | -w ] [ -n | -N | -t timeout ] lockfile prog...";
-    let (mut is_exclusive, mut patience) = (true, Patience::Endless);
-    for (letter, value) in call.options("nNrwt:", SYNOPSIS)? {
+    const SYNOPSIS: &str = "s6-setlock [ -r | -w ] [ -n | -N | -t timeout ] [ -d fd ] lockfile prog...";
+    let (mut is_exclusive, mut patience, mut descriptor) = (true, Patience::Endless, None);
+    for (letter, value) in call.options("nNrwt:d:", SYNOPSIS)? {
+        let value = || number(&value).ok_or_else(|| Failure::usage(SYNOPSIS));
         match letter {
             b'n' => patience = Patience::None,
             b'N' => patience = Patience::Endless,
             b'r' | b'w' => is_exclusive = letter == b'w',
-            _ => patience = Patience::Milliseconds(u64::from(number(&value).ok_or_else(|| Failure::usage(SYNOPSIS))?)),
+            b'd' => descriptor = Some(i32::try_from(value()?).map_err(|_| Failure::usage(SYNOPSIS))?),
+            _ => patience = Patience::Milliseconds(u64::from(value()?)),
         }
     }
     if call.arguments.len() < 2 {
@@ -51,7 +54,11 @@ pub(super) fn s6_setlock(mut call: Call) -> CommandResult {
             .map_err(|errno| Failure { code: 1, ..Failure::unable("acquire lock", errno) })?,
     }
     // It stays open in the program, and the lock with it.
-    let _kept = file.into_raw_fd();
+    let kept = file.into_raw_fd();
+    if let Some(descriptor) = descriptor {
+        copy_fd(descriptor, kept, true)
+            .map_err(|errno| Failure::unable(format!("move lock to fd {descriptor}"), errno))?;
+    }
     call.exec()
 }
 

@@ -9,8 +9,6 @@ fn lines(count: usize) -> String {
     (0..count).map(|number| format!("this is line number {number:05} of the input\n")).collect()
 }
 
-/// Not compared: a last line without a newline, which the original loses if the input ends with it; `previous` and `current`
-/// that both were interrupted, to which the original gives the same name, and then ends with 111.
 #[test]
 fn lines_go_where_the_script_says() {
     let argvs: &[&[&str]] = &[
@@ -80,7 +78,6 @@ fn files_that_are_full_are_archived() {
     as_the_originals(&cases);
 }
 
-/// Not compared: the original (2.11.3) gives its processor no descriptor 5 if it opened the new state there itself.
 #[test]
 fn a_processor_has_a_state_and_what_is_not_ended_is_kept() {
     let argv = ["s6-log", "-b", "n1", "s4096", "?read n <&4; n=$((n + 1)); echo $n >&5; echo rotation $n", "./dir"];
@@ -159,6 +156,22 @@ fn signals_end_it_after_the_present_line_and_rotate() {
         assert!(child.wait().unwrap().success());
         assert_eq!(read("current"), "two\nthree\n", "{}", program.display());
     }
+}
+
+#[test]
+fn a_line_that_is_never_ended_is_ended_by_the_last_line_timeout() {
+    use std::io::Write;
+    let place = tempfile::tempdir().unwrap();
+    let current = || std::fs::read_to_string(place.path().join("dir/current")).unwrap_or_default();
+    let mut child = started(&own_commands().join("s6-log"), place.path(), &["-t", "1", "./dir"]);
+    let mut pipe = child.stdin.take().unwrap();
+    pipe.write_all(b"one\npart").unwrap();
+    until("the first line, with which the second one was read", || current() == "one\n");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), nix::sys::signal::Signal::SIGTERM)
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(current(), "one\npart\n");
+    drop(pipe);
 }
 
 #[test]

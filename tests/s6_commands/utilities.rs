@@ -51,6 +51,8 @@ fn files_are_made_and_removed() {
     prints("s6-mkdir -v d", "s6-mkdir: created directory d\n");
     assert_eq!(run_script("s6-mkdir tree"), ("s6-mkdir: warning: unable to mkdir tree: File exists\n".to_owned(), 111));
     prints("s6-mkfifo -m 0600 f && stat -c '%F %a' f", "fifo 600\n");
+    let taken = "s6-mkfifo: fatal: unable to mkfifo tree: File exists\n";
+    assert_eq!(run_script("s6-mkfifo tree never"), (taken.to_owned(), 111));
     prints("s6-touch new tree/b && stat -c %s new tree/b", "0\n0\n");
     prints("s6-chmod 0640 tree/b && stat -c %a tree/b", "640\n");
     prints("s6-rmrf tree missing && ls", "");

@@ -169,29 +169,35 @@ fn read_define(call: &mut Call, found: &mut Substitutions) -> Result<(), Wrong> 
 }
 
 fn read_importas(call: &mut Call, found: &mut Substitutions) -> Result<(), Wrong> {
-    let (transform, import) = import_options(call)?;
-    let [key, variable] = take_arguments(call)?;
+    let (transform, import) = import_options(call, "SiuD:NnsCcd:")?;
+    let [key, variable] = match import.has_own_name {
+        true => take_arguments::<1>(call).map(|[name]| [name.clone(), name])?,
+        false => take_arguments(call)?,
+    };
     read_variable(call, found, &transform, import, (key, variable))
 }
 
 /// Of execline before 2.9: the variable is known by its own name.
 fn read_import(call: &mut Call, found: &mut Substitutions) -> Result<(), Wrong> {
-    let (transform, import) = import_options(call)?;
+    let (transform, import) = import_options(call, "iuD:NnsCcd:")?;
     let [variable] = take_arguments(call)?;
     read_variable(call, found, &transform, import, (variable.clone(), variable))
 }
 
 #[derive(Default)]
 struct Import {
+    /// The variable is known by the name that it has in the environment (`-S`, since execline 2.9.6).
+    has_own_name: bool,
     must_exist: bool,
     is_removed: bool,
     default: Option<Argument>,
 }
 
-fn import_options(call: &mut Call) -> Result<(Transform, Import), Wrong> {
+fn import_options(call: &mut Call, known: &str) -> Result<(Transform, Import), Wrong> {
     let (mut transform, mut import) = (Transform::default(), Import::default());
-    for (letter, value) in options(call, "iuD:NnsCcd:", &mut transform)? {
+    for (letter, value) in options(call, known, &mut transform)? {
         match letter {
+            b'S' => import.has_own_name = true,
             b'i' => import.must_exist = true,
             b'u' => import.is_removed = true,
             _ => import.default = Some(value),

@@ -19,13 +19,16 @@ use crate::config::zone::Zone;
 use crate::error::EXIT_WRONG;
 use crate::s6_commands::call::{Argument, Call, CommandResult, number, print_error};
 use crate::s6_commands::failure::{Failure, errno_text};
-use crate::s6_commands::waiting::{self, BlockedSignals};
+use crate::s6_commands::waiting::{self, BlockedSignals, Moment};
 use crate::sys::descriptors::standard;
 use crate::sys::exec_chain::{close_fd, inherited, wait};
 use crate::text::shown_bytes;
 
-const SYNOPSIS: &str = "s6-log [ -d notif ] [ -q | -v ] [ -b ] [ -p ] [ -l linelimit ] [ -- ] logging_script";
+const SYNOPSIS: &str = "s6-log [ -d notif ] [ -q | -v ] [ -b ] [ -p ] [ -l linelimit ] [ -t lastlinetimeout ] [ -- ] \
+                        logging_script";
 const MIN_LIMIT: usize = 48;
+/// How long the rest of a line is waited for after a signal to end, in milliseconds; since s6 2.12.
+const LAST_LINE_TIMEOUT: u32 = 2000;
 /// What is read at once, and what a pipe that is ready takes without blocking (pipe(7), PIPE_BUF).
 const CHUNK: usize = 4096;
 
@@ -38,6 +41,8 @@ struct Logger {
     /// The line that is not ended.
     line: Vec<u8>,
     line_limit: usize,
+    /// In milliseconds; 0: without an end.
+    last_line_timeout: u32,
     is_quiet: bool,
     reading: InputState,
 }
@@ -46,16 +51,16 @@ struct Logger {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum InputState {
     On,
-    /// To the end of the present line.
-    LastLine,
+    /// To the end of the present line, or until this moment.
+    LastLine(Moment),
     Over,
 }
 
 /// Reads lines until there are none.
 pub(in crate::s6_commands) fn s6_log(mut call: Call) -> CommandResult {
-    let (mut verbosity, mut is_blocking, mut is_protected, mut line_limit, mut notify) =
-        (1_u32, false, false, 8192, None);
-    for (letter, value) in call.options("qvbpl:d:", SYNOPSIS)? {
+    let (mut verbosity, mut is_blocking, mut is_protected, mut line_limit) = (1_u32, false, false, 8192);
+    let (mut last_line_timeout, mut notify) = (LAST_LINE_TIMEOUT, None);
+    for (letter, value) in call.options("qvbpl:d:t:", SYNOPSIS)? {
         let value = || number(&value).ok_or_else(|| Failure::usage(SYNOPSIS));
         match letter {
             b'q' => verbosity = verbosity.saturating_sub(1),
@@ -63,6 +68,7 @@ pub(in crate::s6_commands) fn s6_log(mut call: Call) -> CommandResult {
             b'b' => is_blocking = true,
             b'p' => is_protected = true,
             b'l' => line_limit = usize::try_from(value()?).unwrap_or(usize::MAX),
+            b't' => last_line_timeout = value()?,
             _ => notify = Some(notification(value()?)?),
         }
     }
@@ -90,6 +96,7 @@ pub(in crate::s6_commands) fn s6_log(mut call: Call) -> CommandResult {
         output: Some(Vec::new()),
         line: Vec::new(),
         line_limit,
+        last_line_timeout,
         is_quiet,
         reading: InputState::On,
     };
@@ -118,15 +125,20 @@ impl Logger {
         is_protected: bool,
     ) -> Result<(), Errno> {
         loop {
-            self.directories.iter_mut().for_each(|directory| directory.advance(call, signals));
+            let now = waiting::now()?;
+            self.directories.iter_mut().for_each(|directory| {
+                directory.rotate_when_due(now);
+                directory.advance(call, signals);
+            });
             let is_busy = self.directories.iter().any(RotatedDirectory::is_busy) || self.has_output();
             if self.reading == InputState::Over && !is_busy {
                 return Ok(());
             }
             let reads = self.reading != InputState::Over && !(is_blocking && is_busy);
-            let retries =
-                self.directories.iter().filter(|directory| directory.is_busy()).map(|directory| directory.retry);
-            let moment = retries.fold(None, |one, other| waiting::earlier(one, other.filter(|moment| *moment > 0)));
+            let mut moment = self.directories.iter().map(RotatedDirectory::next_moment).fold(None, waiting::earlier);
+            if let InputState::LastLine(end) = self.reading {
+                moment = waiting::earlier(moment, end);
+            }
             let mut polled = vec![PollFd::new(signals.descriptor(), PollFlags::POLLIN)];
             if reads {
                 polled.push(PollFd::new(standard(0), PollFlags::POLLIN));
@@ -147,6 +159,11 @@ impl Logger {
             if has_input && self.reading != InputState::Over {
                 self.read_input();
             }
+            if let InputState::LastLine(Some(end)) = self.reading
+                && waiting::now()? >= end
+            {
+                self.end_line();
+            }
         }
     }
 
@@ -160,7 +177,11 @@ impl Logger {
                 Signal::SIGALRM => self.directories.iter_mut().for_each(RotatedDirectory::force_rotation),
                 Signal::SIGTERM if is_protected => {}
                 Signal::SIGTERM | Signal::SIGHUP if self.reading == InputState::On => {
-                    self.reading = if self.line.is_empty() { InputState::Over } else { InputState::LastLine };
+                    self.reading = match (self.line.is_empty(), self.last_line_timeout) {
+                        (true, _) => InputState::Over,
+                        (false, 0) => InputState::LastLine(None),
+                        (false, timeout) => InputState::LastLine(waiting::after(timeout.into())?),
+                    };
                 }
                 // SIGCHLD, and SIGPIPE, which the failed write reports.
                 _ => {}
@@ -190,7 +211,7 @@ impl Logger {
     fn read_input(&mut self) {
         let mut chunk = [0; 2 * CHUNK];
         // After the last line nothing is taken that another reader may want.
-        let space = if self.reading == InputState::LastLine { 1 } else { chunk.len() };
+        let space = if matches!(self.reading, InputState::LastLine(_)) { 1 } else { chunk.len() };
         let length = match read(standard(0), &mut chunk[..space]) {
             Err(Errno::EAGAIN | Errno::EINTR) => return,
             Err(errno) => {
@@ -212,7 +233,7 @@ impl Logger {
                 continue;
             }
             if self.line_limit > 0 && self.line.len() >= self.line_limit {
-                if self.reading == InputState::LastLine {
+                if matches!(self.reading, InputState::LastLine(_)) {
                     self.warn("input line too long, stopping before the end");
                 }
                 self.end_line();
@@ -228,7 +249,7 @@ impl Logger {
         for action in actions {
             self.act(&action, &line, now);
         }
-        if self.reading == InputState::LastLine {
+        if matches!(self.reading, InputState::LastLine(_)) {
             self.reading = InputState::Over;
         }
     }

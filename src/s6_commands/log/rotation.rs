@@ -40,6 +40,8 @@ pub(super) struct RotatedDirectory {
     step: RotationStep,
     /// When what failed is tried again.
     pub retry: Moment,
+    /// When the file is rotated although it is not full.
+    period_end: Moment,
     is_quiet: bool,
 }
 
@@ -50,7 +52,34 @@ impl RotatedDirectory {
     /// As [`OpenDirectory::open`].
     pub fn open(settings: LogSettings, is_quiet: bool) -> Result<Self, Failure> {
         let directory = OpenDirectory::open(settings)?;
-        Ok(Self { directory, pending: Vec::new(), step: RotationStep::Writable, retry: Some(0), is_quiet })
+        let mut opened = Self {
+            directory,
+            pending: Vec::new(),
+            step: RotationStep::Writable,
+            retry: Some(0),
+            period_end: None,
+            is_quiet,
+        };
+        opened.begin_period();
+        Ok(opened)
+    }
+
+    fn begin_period(&mut self) {
+        let period = self.directory.settings.period;
+        self.period_end = if period == 0 { None } else { waiting::after(period).unwrap_or_default() };
+    }
+
+    /// Begins a rotation if its period is over.
+    pub fn rotate_when_due(&mut self, now: u64) {
+        if self.period_end.is_some_and(|end| end <= now) {
+            self.begin_period();
+            self.force_rotation();
+        }
+    }
+
+    /// Returns when something has to be done, whatever comes.
+    pub fn next_moment(&self) -> Moment {
+        waiting::earlier(self.retry.filter(|moment| *moment > 0 && self.is_busy()), self.period_end)
     }
 
     /// Adds a line to those that wait.
@@ -254,4 +283,39 @@ impl RotatedDirectory {
 fn high(file: OwnedFd) -> Result<OwnedFd, nix::errno::Errno> {
     use std::os::fd::AsRawFd;
     crate::sys::exec_chain::duplicate(file.as_raw_fd(), 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_rotates_a_file_that_is_not_full_and_begins_again() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("dir").into_os_string().into_encoded_bytes();
+        let settings = |period| LogSettings {
+            path: path.clone(),
+            archives: 10,
+            size: 99_999,
+            tolerance: 0,
+            total: 0,
+            retry: 2000,
+            period,
+            processor: None,
+        };
+        let mut opened =
+            RotatedDirectory::open(settings(1000), true).unwrap_or_else(|failure| panic!("{}", failure.text));
+        let end = opened.next_moment().unwrap();
+        opened.rotate_when_due(end);
+        assert!(!opened.is_busy(), "an empty file is not rotated");
+        opened.directory.size = 1;
+        opened.rotate_when_due(end - 1000);
+        assert!(!opened.is_busy(), "before its time");
+        let end = opened.next_moment().unwrap();
+        opened.rotate_when_due(end);
+        assert!(opened.is_busy() && opened.next_moment().is_some_and(|next| next >= end - 1000));
+        drop(opened);
+        let never = RotatedDirectory::open(settings(0), true).unwrap_or_else(|failure| panic!("{}", failure.text));
+        assert_eq!(never.next_moment(), None);
+    }
 }

@@ -70,6 +70,8 @@ pub(super) struct LogSettings {
     pub total: u64,
     /// Milliseconds until something that failed is tried again.
     pub retry: u64,
+    /// Milliseconds between rotations of a file that is not full; 0: none.
+    pub period: u64,
     pub processor: Option<Processor>,
 }
 
@@ -106,6 +108,7 @@ impl LogScript {
                 tolerance: 2000,
                 total: 0,
                 retry: 2000,
+                period: 0,
                 processor: None,
             },
             alert: 200,
@@ -221,6 +224,7 @@ impl ActionDefaults {
                 }
             }
             b'r' => self.settings.retry = value()?,
+            b'R' => self.settings.period = value()?.saturating_mul(1000),
             b'E' => self.alert = length()?,
             b'^' => self.status = length()?,
             b'p' => self.prefix = Some(rest.to_vec()).filter(|prefix| !prefix.is_empty()),

@@ -70,14 +70,11 @@ pub(in crate::s6_commands) fn s6_mkfifo(mut call: Call) -> CommandResult {
         mode = octal(&value).ok_or_else(|| Failure::usage(SYNOPSIS))?;
         umask(Mode::empty());
     }
-    let mut code = 0;
     for path in &call.arguments {
-        if let Err(errno) = mkfifo(OsStr::from_bytes(path), Mode::from_bits_truncate(mode)) {
-            call.warn(format!("unable to mkfifo {}: {}", shown_bytes(path), errno_text(errno)));
-            code = 1;
-        }
+        mkfifo(OsStr::from_bytes(path), Mode::from_bits_truncate(mode))
+            .map_err(|errno| Failure::unable(format!("mkfifo {}", shown_bytes(path)), errno))?;
     }
-    Ok(code)
+    Ok(0)
 }
 
 /// The id that a variable has.
