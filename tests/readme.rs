@@ -98,6 +98,57 @@ fn its_tables_are_what_the_program_uses() {
     assert!(now == then, "README.md is not up to date: STEPDOWN_WRITE_README=1 cargo test --test all readme::");
 }
 
+/// The page of the helper commands: what they do otherwise than their originals, and which originals there are not.
+fn helper_commands_page() -> String {
+    let mut out = String::from(S6_COMMANDS_HEAD);
+    for it in s6_commands::differences::DIFFERENCES {
+        let cells = [it.case, it.original, it.ours, it.reason].map(escape_cell).join(" | ");
+        writeln!(out, "| `{}` | {cells} |", it.command).unwrap();
+    }
+    out += S6_COMMANDS_MIDDLE;
+    for it in s6_commands::not_provided::NOT_PROVIDED {
+        writeln!(out, "| `{}` | {} | {} |", it.name, it.origin.name(), escape_cell(it.instead)).unwrap();
+    }
+    out
+}
+
+const S6_COMMANDS_HEAD: &str = "\
+# Helper commands and their originals
+
+The [helper commands](../README.md#helper-commands) are compared with Debian's s6 2.11 and execline 2.9, argument by argument.
+What is not in one of these two tables is the same. This page is generated: `tests/readme.rs` writes it from the tables that
+the tests use.
+
+## Differences that are meant
+
+| command | case | original | here | why |
+|---|---|---|---|---|
+";
+
+const S6_COMMANDS_MIDDLE: &str = "
+## Not provided
+
+Programs that s6-overlay 3.2.3 ships besides. A link to stepdown with such a name says so and ends with 127, and so does an
+execline script that calls one where there is none.
+
+| program | of | instead |
+|---|---|---|
+";
+
+#[test]
+fn the_page_of_the_helper_commands_is_what_their_tables_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/s6-commands.md");
+    if std::env::var_os("STEPDOWN_WRITE_README").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, helper_commands_page()).unwrap();
+    }
+    let now = fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        now == helper_commands_page(),
+        "docs/s6-commands.md is not up to date: STEPDOWN_WRITE_README=1 cargo test --test all readme::"
+    );
+}
+
 #[test]
 fn it_names_every_verb() {
     let text = fs::read_to_string(readme()).unwrap();

@@ -2,6 +2,7 @@
 
 mod both;
 mod container_environment;
+mod differences;
 mod eltest;
 mod execline_rest;
 mod ids;

@@ -39,6 +39,9 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     if let Some(command) = argv.first().and_then(|name| s6_commands::called_as(name)) {
         return s6_commands::main(command, argv);
     }
+    if let Some(code) = argv.first().and_then(|name| s6_commands::refuse(name)) {
+        return code;
+    }
     signals::ignore_broken_pipes();
     if let Some(action) = init_emulation::of(&argv, &source::environment()) {
         return match action {

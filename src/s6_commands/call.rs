@@ -8,6 +8,7 @@ use crate::execline::block;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
 use crate::s6_commands::options;
+use crate::s6_commands::package::Package;
 use crate::sys::{descriptors, stdio_at_start};
 use crate::text::shown_bytes;
 
@@ -16,43 +17,6 @@ pub type CommandResult = Result<u8, Failure>;
 
 /// One argument of a vector.
 pub type Argument = Vec<u8>;
-
-/// Whose command it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Package {
-    /// s6
-    S6,
-    /// execline
-    Execline,
-    /// s6-portable-utils
-    S6PortableUtils,
-    /// s6-rc
-    S6Rc,
-    /// s6-linux-init: found in `/run/s6/basedir/bin` alone, where the boot creates links
-    S6LinuxInit,
-    /// s6-linux-utils
-    S6LinuxUtils,
-    /// s6-overlay
-    S6Overlay,
-    /// LinuxServer's base images
-    LinuxServer,
-}
-
-impl Package {
-    /// Returns its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::S6 => "s6",
-            Self::Execline => "execline",
-            Self::S6PortableUtils => "s6-portable-utils",
-            Self::S6Rc => "s6-rc",
-            Self::S6LinuxInit => "s6-linux-init",
-            Self::S6LinuxUtils => "s6-linux-utils",
-            Self::S6Overlay => "s6-overlay",
-            Self::LinuxServer => "LinuxServer",
-        }
-    }
-}
 
 /// How long a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

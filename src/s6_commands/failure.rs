@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, EXIT_WRONG, cause_text};
+use crate::s6_commands::not_provided;
 use crate::text::shown_bytes;
 
 /// Why a command ends early.
@@ -40,7 +41,11 @@ impl Failure {
     /// A program cannot be executed: exit 127 if there is none, else 126.
     pub fn exec(program: &[u8], errno: Errno) -> Self {
         let code = if errno == Errno::ENOENT { EXIT_NOT_FOUND } else { EXIT_NOT_EXECUTABLE };
-        Self { code, ..Self::unable(format!("exec {}", shown_bytes(program)), errno) }
+        let mut failure = Self { code, ..Self::unable(format!("exec {}", shown_bytes(program)), errno) };
+        if let Some(instead) = not_provided::instead_of(program).filter(|_| errno == Errno::ENOENT) {
+            failure.text += &format!(" (stepdown does not provide it; instead: {instead})");
+        }
+        failure
     }
 
     /// Says that another program of the chain failed.

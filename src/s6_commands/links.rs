@@ -8,7 +8,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::error::Refused;
-use crate::s6_commands::call::{HelperCommand, Package};
+use crate::s6_commands::call::HelperCommand;
+use crate::s6_commands::package::Package;
 use crate::s6_commands::table::COMMANDS;
 use crate::text::shown;
 

@@ -8,6 +8,7 @@ mod call;
 mod chain;
 mod container_environment;
 mod control;
+pub mod differences;
 mod envdir;
 mod environment;
 mod execline_commands;
@@ -19,9 +20,11 @@ mod lock;
 mod log;
 mod logutil_newfifo;
 mod lsiown;
+pub mod not_provided;
 mod notice;
 mod notify_on_check;
 mod options;
+mod package;
 mod table;
 mod utilities;
 mod waiting;
@@ -31,13 +34,24 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-pub use call::{HelperCommand, Package};
+use crate::error::EXIT_NOT_FOUND;
+
+pub use call::HelperCommand;
 use environment::Environment;
+pub use package::Package;
 pub use table::COMMANDS;
 
 /// Returns the command that is called by the first word of an argument vector.
 pub fn called_as(argv0: &OsStr) -> Option<&'static HelperCommand> {
     chain::find(COMMANDS, Path::new(argv0).file_name()?.to_str()?)
+}
+
+/// Refuses to be a program of s6 that stepdown does not have: says what to use in its place, and returns the exit code.
+/// `None` if the first word of an argument vector names none.
+pub fn refuse(argv0: &OsStr) -> Option<u8> {
+    let text = not_provided::refusal(argv0)?;
+    call::print_error(&text);
+    Some(EXIT_NOT_FOUND)
 }
 
 /// Runs a command with its argument vector; returns its exit code if it executes no other program.

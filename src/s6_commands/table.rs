@@ -1,6 +1,7 @@
 //! All commands by name: who is called by which, what `stepdown install-links` creates, and what the documentation lists.
 
-use crate::s6_commands::call::{Call, CommandResult, HelperCommand, Lifetime, Package};
+use crate::s6_commands::call::{Call, CommandResult, HelperCommand, Lifetime};
+use crate::s6_commands::package::Package;
 use crate::s6_commands::{
     container_environment, control, envdir, execline_commands, fix_attrs, ids, lock, log, logutil_newfifo, lsiown,
     notify_on_check, utilities, with_retries,
@@ -174,6 +175,12 @@ pub const COMMANDS: &[HelperCommand] = &[
         execline_commands::variables::export,
     ),
     command(
+        "export-array",
+        Package::Execline,
+        "executes the rest with several values in one more variable",
+        execline_commands::variables::export_array,
+    ),
+    command(
         "unexport",
         Package::Execline,
         "executes the rest without a variable",
@@ -254,6 +261,8 @@ pub const COMMANDS: &[HelperCommand] = &[
     ),
     command("cd", Package::Execline, "executes the rest in another directory", execline_commands::directory::cd),
     command("umask", Package::Execline, "executes the rest with another umask", execline_commands::directory::umask),
+    command("execline-cd", Package::Execline, "the same as cd", execline_commands::directory::cd),
+    command("execline-umask", Package::Execline, "the same as umask", execline_commands::directory::umask),
     command("posix-cd", Package::Execline, "cd as POSIX has it", execline_commands::directory::posix_cd),
     long_running("s6-svc", Package::S6, "sends commands to the supervisor of a service", control::s6_svc),
     command("s6-svok", Package::S6, "tells by its exit code whether a service is supervised", control::s6_svok),

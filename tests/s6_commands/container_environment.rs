@@ -64,7 +64,6 @@ fn the_container_environment_is_what_the_original_makes_of_it() {
     assert!(!Path::new("/run/s6/container_environment/PLAIN").exists());
 }
 
-/// Not compared: `-L` without `-f` loses a line without a newline in the original; here it does not.
 #[test]
 fn a_directory_of_variables() {
     let argvs: &[&[&str]] = &[

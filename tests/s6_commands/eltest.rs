@@ -2,7 +2,6 @@
 
 use super::both::{Case, as_the_originals, calls};
 
-/// Not compared: `-c`, which is true of directories alone in the original.
 #[test]
 fn expressions() {
     let argvs: &[&[&str]] = &[
@@ -42,6 +41,9 @@ fn expressions() {
         &["eltest", "-p", "file"],
         &["eltest", "-S", "file"],
         &["eltest", "-b", "file"],
+        &["eltest", "-c", "/dev/null"],
+        &["eltest", "-c", "/"],
+        &["eltest", "-c", "file"],
         &["eltest", "-k", "/tmp"],
         &["eltest", "-t", "0"],
         &["eltest", "-t", "x"],

@@ -169,7 +169,6 @@ fn words_that_change_the_environment() {
     as_the_originals(&cases);
 }
 
-/// Not compared: a block or an account that is not there, which the original words wrongly.
 #[test]
 fn words_about_arguments() {
     let argvs: &[&[&str]] = &[
@@ -269,7 +268,6 @@ fn words_that_repeat() {
     as_the_originals(&cases);
 }
 
-/// Not compared: `posix-umask g=` leaves the group what it had in the original; here it takes all, as POSIX has it.
 #[test]
 fn words_that_change_the_process() {
     let argvs: &[&[&str]] = &[

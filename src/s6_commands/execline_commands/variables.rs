@@ -1,4 +1,5 @@
-//! Commands that change the environment: `export`, `unexport`, `emptyenv`, `backtick`, `withstdinas`, `getpid`, `getcwd`.
+//! Commands that change the environment: `export`, `export-array`, `unexport`, `emptyenv`, `backtick`, `withstdinas`, `getpid`,
+//! `getcwd`.
 
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
@@ -26,6 +27,40 @@ pub(in crate::s6_commands) fn export(mut call: Call) -> CommandResult {
     let value = call.argument(SYNOPSIS)?;
     let mut environment = call.environment.clone();
     environment.set(&name, &value);
+    call.exec_with(&environment)
+}
+
+/// Executes the rest with a variable of several values: as netstrings, or each with a delimiter behind it.
+pub(in crate::s6_commands) fn export_array(mut call: Call) -> CommandResult {
+    const SYNOPSIS: &str = "export-array [ -d delim ] variable { value-list } prog...";
+    let delimiter = call.options("d:", SYNOPSIS)?.pop().and_then(|(_, value)| value.first().copied());
+    if call.arguments.len() < 2 {
+        return Err(Failure::usage(SYNOPSIS));
+    }
+    let name = variable_name(call.argument(SYNOPSIS)?)?;
+    let values = call.ended_block("block")?;
+    if values.is_empty() {
+        return Err(Failure::wrong("empty block"));
+    }
+    if call.arguments.is_empty() {
+        return Err(Failure::usage(SYNOPSIS));
+    }
+    let mut text = Vec::new();
+    for value in values {
+        match delimiter {
+            Some(delimiter) => {
+                text.extend(value);
+                text.push(delimiter);
+            }
+            None => {
+                text.extend(format!("{}:", value.len()).into_bytes());
+                text.extend(value);
+                text.push(b',');
+            }
+        }
+    }
+    let mut environment = call.environment.clone();
+    environment.set(&name, &text);
     call.exec_with(&environment)
 }
 
