@@ -78,6 +78,9 @@ fn start_for_s6_rc() -> Running {
         .s6_service("web", &[&longrun[..], &[("dependencies.d/db", "")]].concat());
     container = definition(container, "db", &[&longrun[..], &[("dependencies.d/init", "")]].concat());
     container = definition(container, "off", &longrun);
+    container = definition(container, "producer", &[&longrun[..], &[("producer-for", "logger\n")]].concat());
+    let logger = [("consumer-for", "producer\n"), ("pipeline-name", "pipe\n")];
+    container = definition(container, "logger", &[&longrun[..], &logger].concat());
     container = definition(container, "bad", &[("type", "oneshot\n"), ("up", "/bin/false\n")]);
     let running = container.start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
@@ -85,7 +88,7 @@ fn start_for_s6_rc() -> Running {
     running
 }
 
-/// What is expected was printed by s6-rc 0.6.1 with the same definitions, but for the differences that are listed.
+/// What is expected was printed by s6-rc 0.7.0 with the same definitions, but for the differences that are listed.
 #[test]
 fn s6_rc_prints_and_ends_as_the_original_does() {
     if !possible() {
@@ -94,14 +97,16 @@ fn s6_rc_prints_and_ends_as_the_original_does() {
     let running = start_for_s6_rc();
     for (arguments, expected) in [
         ("-a list", "db\nweb\ninit\n[0]\n"),
-        ("-da list", "off\nbad\n[0]\n"),
+        ("-da list", "logger\noff\nproducer\nbad\n[0]\n"),
         ("list user", "web\ninit\n[0]\n"),
         ("listall user", "db\nweb\ninit\n[0]\n"),
         ("listall web", "db\nweb\ninit\n[0]\n"),
         ("-d listall init", "db\nweb\ninit\n[0]\n"),
-        ("-d list web", "db\noff\nbad\ninit\n[0]\n"),
+        ("-d list web", "db\nlogger\noff\nproducer\nbad\ninit\n[0]\n"),
         ("list web web init", "web\ninit\n[0]\n"),
         ("list", "[0]\n"),
+        ("list pipe", "logger\nproducer\n[0]\n"),
+        ("listall producer", "logger\nproducer\n[0]\n"),
         ("diff", "[0]\n"),
         ("nosuch", "[100]\ns6-rc: fatal: unknown command: nosuch\n"),
         ("list nosuch", "[3]\ns6-rc: fatal: nosuch is not a recognized identifier\n"),
@@ -128,6 +133,7 @@ fn s6_rc_prints_and_ends_as_the_original_does() {
             "-v2 -t 20000 start web",
             "[0]\ns6-rc: info: service web: starting\ns6-rc: info: service web successfully started\n",
         ),
+        ("reload web", "[0]\n"),
         ("stop web", "[0]\n"),
         ("-p change init", "[0]\n"),
         ("-a list", "init\n[0]\n"),

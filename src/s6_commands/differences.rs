@@ -181,10 +181,10 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         command: "s6-rc",
-        case: "`list`, `listall`: services of s6-rc itself",
-        original: "lists `s6rc-oneshot-runner` and `s6rc-fdholder`",
-        ours: "there are none",
-        reason: "PID 1 runs oneshots and keeps pipes",
+        case: "`list`, `listall`: services of s6-rc and s6-overlay themselves",
+        original: "`s6rc-oneshot-runner`, `s6rc-fdholder`; `legacy-cont-init`, `legacy-services`",
+        ours: "none of the former; a service for each script of cont-init.d and cont-finish.d, and each of services.d",
+        reason: "PID 1 runs oneshots, keeps pipes, and reports each script by itself",
     },
     Difference {
         command: "s6-rc",

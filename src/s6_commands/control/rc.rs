@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use super::failed;
 use super::rc_definitions::{contents, requirements};
 use super::supervised::is_up;
+use super::svc::reload;
 use crate::control::client::{ClientError, Incoming, open_connection, send_request};
 use crate::control::protocol::{ControlRequest, milliseconds};
 use crate::control::reason::{LastExit, Reason};
@@ -107,7 +108,7 @@ pub(in crate::s6_commands) fn s6_rc(mut call: Call) -> CommandResult {
         b"diff" => return Ok(0),
         b"start" => (&b"change"[..], Direction::Up),
         b"stop" => (&b"change"[..], Direction::Down),
-        b"list" | b"listall" | b"change" => (word.as_slice(), change_options.direction),
+        b"list" | b"listall" | b"change" | b"reload" => (word.as_slice(), change_options.direction),
         other => {
             print_error(&format!("s6-rc: fatal: unknown command: {}\n", shown_bytes(other)));
             return Ok(EXIT_WRONG);
@@ -117,6 +118,10 @@ pub(in crate::s6_commands) fn s6_rc(mut call: Call) -> CommandResult {
     match command {
         b"list" => selection.list(&selection.listed(direction)),
         b"listall" => selection.list(&selection.closure(direction)),
+        b"reload" => {
+            let mut names = selection.names.into_iter();
+            names.try_for_each(reload).map(|()| 0).map_err(|error| failed("reload services", &error))
+        }
         _ => change(&selection, ChangeOptions { direction, ..change_options }),
     }
 }

@@ -7,11 +7,29 @@ use std::path::Path;
 /// Where definitions are.
 const DEFINITIONS: [&str; 2] = ["/etc/s6-overlay/s6-rc.d", "/etc/s6-overlay/user-bundles.d"];
 
-/// Returns the members of a bundle; `None` if there is none of that name.
+/// Returns the members of a bundle; `None` if there is none of that name. The services of a pipeline are one too, if its last
+/// one has a `pipeline-name`.
 pub(super) fn contents(bundle: &str) -> Option<Vec<String>> {
     let found: Vec<_> =
         DEFINITIONS.iter().filter_map(|place| names(&Path::new(place).join(bundle), "contents")).collect();
-    if found.is_empty() { None } else { Some(found.concat()) }
+    if found.is_empty() { pipeline(bundle) } else { Some(found.concat()) }
+}
+
+/// Returns the services of a pipeline, from the last one on.
+fn pipeline(name: &str) -> Option<Vec<String>> {
+    let is_last = |place: &Path| lines(&place.join("pipeline-name")).is_some_and(|lines| lines == [name]);
+    let definitions = DEFINITIONS.iter().filter_map(|place| fs::read_dir(place).ok()).flatten().flatten();
+    let last = definitions.map(|entry| entry.path()).find(|place| is_last(place))?;
+    let mut found = vec![last.file_name()?.to_string_lossy().into_owned()];
+    let mut at = 0;
+    while let Some(consumer) = found.get(at) {
+        let producers =
+            DEFINITIONS.iter().filter_map(|place| lines(&Path::new(place).join(consumer).join("consumer-for")));
+        let new: Vec<_> = producers.flatten().filter(|producer| !found.contains(producer)).collect();
+        found.extend(new);
+        at += 1;
+    }
+    Some(found)
 }
 
 /// Returns what a service needs: its dependencies, and the logger that it writes to.

@@ -105,20 +105,16 @@ fn command(service: &Supervised, letter: u8) -> Result<(), ClientError> {
     let change = |request: ControlRequest| send_request::<Waited>(&request).map(drop);
     let signal_of = |letters: &[(u8, &'static str)]| letters.iter().find(|(known, _)| *known == letter).map(|it| it.1);
     if let Some(signal) = signal_of(&SIGNALS) {
-        return send_signal(service, signal, false);
+        return send_signal(service.name.clone(), signal, false);
     }
     if let Some(signal) = signal_of(&GROUP_SIGNALS) {
-        return send_signal(service, signal, true);
+        return send_signal(service.name.clone(), signal, true);
     }
     match letter {
         b'u' | b'U' => change(ControlRequest::Start { services, wait_ms: None }),
         b'd' | b'D' => change(ControlRequest::Stop { services, wait_ms: None }),
         b'r' => change(ControlRequest::Restart { services, wait_ms: None }),
-        // s6 sends HUP where the service says nothing else.
-        b'l' => match send_request::<Reloaded>(&ControlRequest::Reload { services }) {
-            Err(ClientError::Refused(_)) => send_signal(service, "HUP", false),
-            reloaded => reloaded.map(drop),
-        },
+        b'l' => reload(service.name.clone()),
         b'o' | b'O' | b'Q' => {
             let once = ControlRequest::Once { service: service.name.clone(), start: letter == b'o' };
             send_request::<Accepted>(&once).map(drop)
@@ -128,8 +124,16 @@ fn command(service: &Supervised, letter: u8) -> Result<(), ClientError> {
     }
 }
 
-fn send_signal(service: &Supervised, signal: &str, group: bool) -> Result<(), ClientError> {
-    let (service, signal) = (service.name.clone(), signal.to_owned());
+/// Has a service re-read its configuration: by HUP where it does not say how, as s6 does.
+pub(super) fn reload(service: String) -> Result<(), ClientError> {
+    match send_request::<Reloaded>(&ControlRequest::Reload { services: vec![service.clone()] }) {
+        Err(ClientError::Refused(_)) => send_signal(service, "HUP", false),
+        reloaded => reloaded.map(drop),
+    }
+}
+
+fn send_signal(service: String, signal: &str, group: bool) -> Result<(), ClientError> {
+    let signal = signal.to_owned();
     match send_request::<Accepted>(&ControlRequest::Signal { service, signal, group }) {
         // It has no process, which the original does not mind.
         Ok(Accepted {}) | Err(ClientError::Refused(_)) => Ok(()),
