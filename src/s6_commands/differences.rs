@@ -83,10 +83,10 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         command: "execlineb",
-        case: "`-e`, which execline before 2.6 had",
-        original: "exit 100 with the usage",
-        ours: "takes it as nothing",
-        reason: "scripts of old images have it, and it is the default since",
+        case: "`-e`",
+        original: "not known before execline 2.9.4",
+        ours: "ignored, as by execline 2.9.4 and later",
+        reason: "programs call `$SHELL -ec SCRIPT`; images of s6-overlay 3.2 have these versions",
     },
     Difference {
         command: "importas",
