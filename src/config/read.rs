@@ -59,9 +59,9 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     bundles.expand(&mut drafts);
     if image.is_some() {
         s6::stop_unreachable(&mut drafts, &bundles, &mut notices);
-        notices.extend(s6::ignored_notices(&drafts, &s6_bundle_rows));
         notices.extend(s6::ignored_variables(&sources.env));
     }
+    notices.extend(s6::ignored_notices(&drafts, &s6_bundle_rows));
     graph::dependency(&mut drafts, &declared, &mut problems);
     cross_checks::pipes(&drafts, &mut problems);
     cross_checks::calendars(&drafts, &mut problems);

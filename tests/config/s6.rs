@@ -235,7 +235,7 @@ fn service_types_that_do_not_fit_are_reported() {
     );
     assert_problems(
         dir([("type", file("bundle"))]),
-        &["W/type: a bundle is not available yet; require the services themselves"],
+        &["W/type: a bundle is only read in an image made for s6-overlay; require the services themselves"],
     );
     assert_problems(
         dir([("type", file("longrun"))]),
@@ -248,19 +248,18 @@ fn service_types_that_do_not_fit_are_reported() {
 }
 
 #[test]
-fn what_is_not_available_yet_is_refused_by_its_name() {
+fn what_is_not_available_is_refused_by_its_name() {
     for name in ["flag-newpidns", "lock-fd", "instance", "instances", "contents.d", "reload", "reload-signal"] {
         let printed = web(longrun([(name, dir([]))])).problems();
         assert_eq!(printed.len(), 1, "{printed:?}");
-        assert!(
-            printed[0].starts_with(&format!("/etc/services.d/web/{name}: is not available yet; ")),
-            "{}",
-            printed[0]
-        );
+        assert!(printed[0].starts_with(&format!("/etc/services.d/web/{name}: is not available; ")), "{}", printed[0]);
     }
     // A directory of the script's own, which s6 only leaves where it is.
     web(longrun([("env", dir([("MODE", file("prod\n"))]))])).config();
-    assert_problems(longrun([("timeout-down", file("5000"))]), &["W/timeout-down: is not available yet; remove it"]);
+    assert_problems(
+        longrun([("timeout-down", file("5000"))]),
+        &["W/timeout-down: is not available; remove it: the whole stop has a budget (`stop_timeout`)"],
+    );
 }
 
 #[test]
@@ -283,9 +282,9 @@ fn a_oneshot_has_its_times_and_a_longrun_one_for_its_readiness() {
 #[test]
 fn what_has_no_effect_on_the_other_kind_is_remarked() {
     let config = web(oneshot([("up", file("/bin/true")), ("notification-fd", file("3"))])).config();
-    assert_eq!(config.notices, ["web: /etc/services.d/web/notification-fd has no effect on a oneshot"]);
+    assert_eq!(config.notices, ["`notification-fd` is ignored: it is a file of a longrun (web)"]);
     let config = web(longrun([("up", file("/bin/true"))])).config();
-    assert_eq!(config.notices, ["web: /etc/services.d/web/up has no effect on a longrun"]);
+    assert_eq!(config.notices, ["`up` is ignored: a longrun has `run` (web)"]);
 }
 
 #[test]
@@ -313,7 +312,7 @@ fn a_log_directory_is_a_service_that_reads_what_the_other_writes() {
     ]);
     let config = web(oneshot([("log", longrun([]))])).config();
     assert_eq!(config.services.len(), 1);
-    assert_eq!(config.notices, ["web: /etc/services.d/web/log has no effect on a oneshot"]);
+    assert_eq!(config.notices, ["`log` is ignored: it is a file of a longrun (web)"]);
 }
 
 #[test]
@@ -322,10 +321,7 @@ fn a_producer_pipes_to_its_consumer() {
     let consumer = || longrun([("consumer-for", file("web\n")), ("pipeline-name", file("web-pipeline\n"))]);
     let config = web(producer).entry("logger", consumer()).config();
     assert_eq!(config.services[1].pipe_to.as_ref().map(|name| name.as_str()), Some("logger"));
-    assert_eq!(
-        config.notices,
-        ["logger: /etc/services.d/logger/pipeline-name is ignored: require the services themselves"]
-    );
+    assert_eq!(config.notices, ["`pipeline-name` is ignored: require the services themselves (logger)"]);
     web(longrun([]))
         .entry("logger", consumer())
         .assert_problems(&["/etc/services.d/logger/consumer-for:1: consumer-for: `web` does not pipe to `logger`; \

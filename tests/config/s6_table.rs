@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use stepdown::config::s6::table::{self, ItemScope, Row, TABLE, Treatment};
 use stepdown::config::{Content, read, s6_overlay};
 
-use super::sources_builder::{SourcesBuilder, definition, dir, file, longrun, names, program, s6_image};
+use super::sources_builder::{SourcesBuilder, definition, dir, empty_sources, file, longrun, names, program, s6_image};
 
 /// Variables that others read: the reader of the files, and the command `logutil-service`.
 const READ_ELSEWHERE: [&str; 3] = ["S6_LOGGING_SCRIPT", "S6_RUNTIME_BUNDLEDIR", "S6_RUNTIME_PROFILE"];
@@ -27,10 +27,12 @@ fn sample(item: &str) -> Content {
 
 /// An image with a service that has a file of this row.
 fn image(row: &Row) -> SourcesBuilder {
+    let name = if row.scope == ItemScope::Legacy { "old\n" } else { "web\n" };
     let other = match row.item {
-        "producer-for" => definition("longrun", [("run", sample("run")), ("consumer-for", file("web\n"))]),
+        "producer-for" => definition("longrun", [("run", sample("run")), ("consumer-for", file(name))]),
+        "pipeline-name" if row.scope == ItemScope::Legacy => definition("longrun", [("run", sample("run"))]),
         "consumer-for" | "pipeline-name" => {
-            definition("longrun", [("run", sample("run")), ("producer-for", file("web\n"))])
+            definition("longrun", [("run", sample("run")), ("producer-for", file(name))])
         }
         _ => definition("longrun", [("run", sample("run"))]),
     };
@@ -44,7 +46,9 @@ fn image(row: &Row) -> SourcesBuilder {
         };
         definition(kind, files.into_iter().map(content))
     };
-    let sources = s6_image().started("other", other);
+    let tree = |name: &str, content| empty_sources().entry(name, content).entry("other", other.clone());
+    let legacy = s6_image().entry("other", other.clone());
+    let sources = s6_image().started("other", other.clone());
     match row.scope {
         ItemScope::Longrun => sources.started("web", content("longrun", &["run"])),
         ItemScope::Oneshot if matches!(row.item, "producer-for" | "consumer-for" | "pipeline-name") => {
@@ -52,7 +56,13 @@ fn image(row: &Row) -> SourcesBuilder {
         }
         ItemScope::Oneshot => sources.started("web", content("oneshot", &["up"])),
         ItemScope::Bundle => sources.definition("all", content("bundle", &["contents.d"])),
-        ItemScope::Legacy => sources.entry("old", dir([("run", sample("run")), (row.item, sample(row.item))])),
+        ItemScope::Legacy if row.item == "type" => legacy.entry("old", content("longrun", &["run"])),
+        ItemScope::Legacy => legacy.entry("old", dir([("run", sample("run")), (row.item, sample(row.item))])),
+        ItemScope::TreeLongrun => tree("web", content("longrun", &["run", "notification-fd"])),
+        ItemScope::TreeOneshot if matches!(row.item, "producer-for" | "consumer-for" | "pipeline-name") => {
+            empty_sources().entry("web", definition("oneshot", [("up", sample("up")), (row.item, file("other\n"))]))
+        }
+        ItemScope::TreeOneshot => tree("web", content("oneshot", &["up"])),
         ItemScope::Variable => sources.env(row.item, "7"),
     }
 }
@@ -62,11 +72,15 @@ fn every_row_is_what_the_loader_does() {
     for row in TABLE {
         let printed = match read(&image(row).0) {
             Ok(config) => {
-                let honoured = config.s6.expect("an image").honoured.contains(&row.item);
                 let ignored = config.notices.iter().any(|notice| {
                     notice.starts_with(&format!("`{}` is ignored: ", row.item))
                         || notice.starts_with(&format!("{}=7 is ignored: ", row.item))
                 });
+                let honoured = match config.s6 {
+                    Some(s6) => s6.honoured.contains(&row.item),
+                    // Another image has no list.
+                    None => !ignored,
+                };
                 (honoured, ignored, false)
             }
             Err(problems) => {

@@ -24,41 +24,6 @@ use crate::text::shown;
 /// The most deaths that s6-supervise records.
 const MAX_TALLY: u32 = 4096;
 
-/// Files that only a longrun uses; without effect for a oneshot of a services tree.
-const FILES_OF_LONGRUNS: [&str; 14] = [
-    "consumer-for",
-    "down-signal",
-    "finish",
-    "flag-timeout-killpg",
-    "log",
-    "max-death-tally",
-    "notification-fd",
-    "pipeline-name",
-    "producer-for",
-    "run",
-    "timeout-finish",
-    "timeout-kill",
-    "lock-fd",
-    "flag-newpidns",
-];
-
-/// Files that are not supported yet, and what to do until then.
-const UNSUPPORTED: [(&str, &str); 6] = [
-    ("flag-newpidns", "remove it"),
-    ("instance", "write one directory for each instance"),
-    ("instances", "write one directory for each instance"),
-    ("lock-fd", "remove it"),
-    ("reload", "remove it"),
-    ("reload-signal", "remove it"),
-];
-
-/// Files that only an image made for s6-overlay may have, and what to do elsewhere.
-const DEFINITIONS_ONLY: [(&str, &str); 3] = [
-    ("bundle", "require the services themselves"),
-    ("contents", "require the services themselves"),
-    ("contents.d", "require the services themselves"),
-];
-
 /// Returns whether a directory without `service.toml` is an s6-style one.
 pub fn is_service_directory(entries: &BTreeMap<OsString, Content>) -> bool {
     ["run", "up", "type"].iter().any(|name| entries.contains_key(OsStr::new(name)))
@@ -86,8 +51,7 @@ impl Reader<'_> {
     fn service(&mut self) -> (Service, Vec<Dependency>) {
         let (kind, is_certain) = self.kind();
         self.note_rows(kind);
-        let unsupported = UNSUPPORTED.iter().chain(&DEFINITIONS_ONLY).map(|(name, _)| *name);
-        self.notices.extend(misspelt_files::notices(self.name, self.dir.names(), unsupported));
+        self.notices.extend(misspelt_files::notices(self.name, self.dir.names()));
         let mut dependencies = self.dependencies();
         let mut service = self.defaults(kind);
         service.essential |= self.format == DirectoryFormat::Servicedir && self.dir.has("flag-essential");
@@ -95,7 +59,7 @@ impl Reader<'_> {
             Kind::Longrun => {
                 self.longrun(&mut service);
                 self.start_timeout(&mut service);
-                dependencies.extend(pipes::dependencies(self.name, &mut self.dir, self.format, &mut self.notices));
+                dependencies.extend(pipes::dependencies(self.name, &mut self.dir, self.format));
             }
             // With an invalid `type` no file is reported as missing.
             Kind::Oneshot if is_certain => self.oneshot(&mut service),
@@ -111,8 +75,9 @@ impl Reader<'_> {
     /// Notes the rows of the table that its files are about.
     fn note_rows(&mut self, kind: Kind) {
         let scope = match (self.format, kind) {
-            (DirectoryFormat::Servicedir, kind) => return self.refuse_unsupported(kind),
-            (DirectoryFormat::LegacyServicedir, _) => ItemScope::Legacy,
+            (DirectoryFormat::Servicedir, Kind::Longrun) => ItemScope::TreeLongrun,
+            (DirectoryFormat::LegacyServicedir, Kind::Longrun) => ItemScope::Legacy,
+            (DirectoryFormat::Servicedir | DirectoryFormat::LegacyServicedir, Kind::Oneshot) => ItemScope::TreeOneshot,
             (DirectoryFormat::Definition, Kind::Longrun) => ItemScope::Longrun,
             (DirectoryFormat::Definition, Kind::Oneshot) => ItemScope::Oneshot,
         };
@@ -131,7 +96,8 @@ impl Reader<'_> {
             Some("longrun") => (Kind::Longrun, true),
             Some("oneshot") => (Kind::Oneshot, true),
             Some("bundle") => {
-                dir.problem("type", "a bundle is not available yet", "require the services themselves");
+                let what = "a bundle is only read in an image made for s6-overlay";
+                dir.problem("type", what, "require the services themselves");
                 (Kind::Oneshot, false)
             }
             Some(other) => {
@@ -213,10 +179,6 @@ impl Reader<'_> {
             let path = self.dir.path("down");
             self.notices.push(format!("{}: not started at boot: {} exists", self.name, shown(&path)));
         }
-        if self.dir.has("up") {
-            let path = self.dir.path("up");
-            self.notices.push(format!("{}: {} has no effect on a longrun", self.name, shown(&path)));
-        }
     }
 
     /// `timeout-up` of a longrun: as for s6-rc, what is not ready in time has not started.
@@ -249,12 +211,6 @@ impl Reader<'_> {
         if self.format == DirectoryFormat::Definition && !dir.has("up") {
             let what = "is a oneshot and has no `up`; s6-overlay would stop the container here";
             dir.problem_of_all(what, "write the path of a script into a file `up` there, or an empty one");
-        }
-        // The table has those of a definition.
-        let without_effect = FILES_OF_LONGRUNS.iter().filter(|file| !self.is_definition() && self.dir.has(file));
-        for file in without_effect.collect::<Vec<_>>() {
-            let path = self.dir.path(file);
-            self.notices.push(format!("{}: {} has no effect on a oneshot", self.name, shown(&path)));
         }
         if let Some(command) = self.execline_command("up") {
             service.command = command;
@@ -320,23 +276,6 @@ impl Reader<'_> {
         let written = if self.dir.has("dependencies.d") { "dependencies.d" } else { "dependencies" };
         let dependency = |(to, at)| Dependency { relation: Relation::Requires, to, at, written: written.to_owned() };
         listed.into_iter().map(dependency).collect()
-    }
-
-    fn refuse_unsupported(&mut self, kind: Kind) {
-        for (name, fix) in UNSUPPORTED {
-            if self.dir.has(name) {
-                self.dir.problem(name, "is not available yet", fix);
-            }
-        }
-        for (name, fix) in DEFINITIONS_ONLY {
-            if self.dir.has(name) {
-                self.dir.problem(name, "is not available yet", fix);
-            }
-        }
-        // 0 is s6-rc's default: no limit.
-        if kind == Kind::Longrun && self.dir.millis("timeout-down").flatten().is_some() {
-            self.dir.problem("timeout-down", "is not available yet", "remove it");
-        }
     }
 }
 

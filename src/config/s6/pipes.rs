@@ -7,7 +7,6 @@ use crate::config::Content;
 use crate::config::draft::{Dependency, Relation};
 use crate::config::values::ServiceName;
 use crate::error::Place;
-use crate::text::shown;
 
 /// Returns the name of the logger in a service's `log`, for the control commands.
 pub fn logger(name: &ServiceName) -> String {
@@ -15,12 +14,7 @@ pub fn logger(name: &ServiceName) -> String {
 }
 
 /// Returns the dependencies of a longrun's pipes, in both directions.
-pub fn dependencies(
-    name: &ServiceName,
-    dir: &mut ServiceDir<'_>,
-    format: DirectoryFormat,
-    notices: &mut Vec<String>,
-) -> Vec<Dependency> {
+pub fn dependencies(name: &ServiceName, dir: &mut ServiceDir<'_>, format: DirectoryFormat) -> Vec<Dependency> {
     let mut dependencies = Vec::new();
     let mut dependency = |relation, to: &str, at: Place, written: &str| {
         dependencies.push(Dependency { relation, to: to.to_owned(), at, written: written.to_owned() });
@@ -55,10 +49,6 @@ pub fn dependencies(
     let path = dir.path("consumer-for");
     for (at, from) in dir.names_in("consumer-for").unwrap_or_default() {
         dependency(Relation::ConsumesFrom, from, Place::line(&path, at), "consumer-for");
-    }
-    if format != DirectoryFormat::Definition && dir.has("pipeline-name") {
-        let path = dir.path("pipeline-name");
-        notices.push(format!("{name}: {} is ignored: require the services themselves", shown(&path)));
     }
     dependencies
 }

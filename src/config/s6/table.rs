@@ -1,5 +1,6 @@
 //! Every file of a definition and every variable that s6-overlay 3.2.3 knows, and what becomes of it here. One table: the
-//! loader takes from it what it ignores and refuses, and `check` prints the rows that concern an image.
+//! loader takes from it what it ignores, refuses and proposes for a misspelt name, `check` prints the rows that concern an
+//! image, and `docs/s6-overlay.md` has all of them. Must not know how a file is read.
 
 use crate::config::s6_overlay::HOOK;
 
@@ -12,8 +13,12 @@ pub enum ItemScope {
     Oneshot,
     /// A bundle of s6-rc.
     Bundle,
-    /// A service of `/etc/services.d`.
+    /// A service of `/etc/services.d` in an image made for s6-overlay.
     Legacy,
+    /// A longrun of a services tree in another image.
+    TreeLongrun,
+    /// A oneshot of a services tree.
+    TreeOneshot,
     /// A variable of the container.
     Variable,
 }
@@ -70,7 +75,12 @@ const fn refused(scope: ItemScope, item: &'static str, write: &'static str) -> R
 const NO_LOCK: &str = "no two processes of a service run at the same time";
 const NO_REMOVAL: &str = "it can be stopped manually as any other";
 const NOT_NEEDED: &str = "nothing here asks for it";
-const ON_ONESHOT: &str = "it has no effect on a oneshot";
+const OF_S6_RC: &str = "s6-rc has it; here there is only s6";
+const REMOVE: &str = "remove it";
+const NO_BUNDLES: &str = "require the services themselves";
+const NOT_OF_S6: &str = "s6-overlay does not read it here";
+const OF_ONESHOT: &str = "a longrun has `run`";
+const OF_LONGRUN: &str = "it is a file of a longrun";
 const NO_NAMESPACE: &str = "remove it: services share the container's process namespace";
 const NO_INSTANCES: &str = "write one directory for each instance";
 
@@ -104,7 +114,7 @@ pub const TABLE: &[Row] = &[
     honoured(ItemScope::Longrun, "data"),
     honoured(ItemScope::Longrun, "env"),
     ignored(ItemScope::Longrun, "down", "s6-rc has none on a longrun; leave the service out of `user` instead"),
-    ignored(ItemScope::Longrun, "up", "a longrun has `run`"),
+    ignored(ItemScope::Longrun, "up", OF_ONESHOT),
     ignored(ItemScope::Longrun, "log", "write a consumer and `producer-for`"),
     ignored(ItemScope::Longrun, "flag-essential", NO_REMOVAL),
     ignored(ItemScope::Longrun, "flag-recommended", NOT_NEEDED),
@@ -122,20 +132,20 @@ pub const TABLE: &[Row] = &[
     ignored(ItemScope::Oneshot, "reload", "a oneshot is started again instead"),
     ignored(ItemScope::Oneshot, "flag-essential", NO_REMOVAL),
     ignored(ItemScope::Oneshot, "flag-recommended", NOT_NEEDED),
-    ignored(ItemScope::Oneshot, "consumer-for", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "down-signal", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "finish", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "flag-newpidns", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "flag-timeout-killpg", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "lock-fd", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "log", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "max-death-tally", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "notification-fd", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "pipeline-name", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "producer-for", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "reload-signal", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "timeout-finish", ON_ONESHOT),
-    ignored(ItemScope::Oneshot, "timeout-kill", ON_ONESHOT),
+    ignored(ItemScope::Oneshot, "consumer-for", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "down-signal", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "finish", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "flag-newpidns", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "flag-timeout-killpg", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "lock-fd", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "log", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "max-death-tally", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "notification-fd", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "pipeline-name", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "producer-for", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "reload-signal", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "timeout-finish", OF_LONGRUN),
+    ignored(ItemScope::Oneshot, "timeout-kill", OF_LONGRUN),
     honoured(ItemScope::Bundle, "type"),
     honoured(ItemScope::Bundle, "contents.d"),
     honoured(ItemScope::Bundle, "contents"),
@@ -160,6 +170,79 @@ pub const TABLE: &[Row] = &[
     refused(ItemScope::Legacy, "flag-newpidns", NO_NAMESPACE),
     refused(ItemScope::Legacy, "instance", NO_INSTANCES),
     refused(ItemScope::Legacy, "instances", NO_INSTANCES),
+    differs(ItemScope::Legacy, "type", NOT_OF_S6),
+    differs(ItemScope::Legacy, "dependencies.d", NOT_OF_S6),
+    differs(ItemScope::Legacy, "dependencies", NOT_OF_S6),
+    differs(ItemScope::Legacy, "producer-for", NOT_OF_S6),
+    differs(ItemScope::Legacy, "consumer-for", NOT_OF_S6),
+    ignored(ItemScope::Legacy, "pipeline-name", NO_BUNDLES),
+    ignored(ItemScope::Legacy, "timeout-up", OF_S6_RC),
+    ignored(ItemScope::Legacy, "timeout-down", OF_S6_RC),
+    ignored(ItemScope::Legacy, "flag-essential", NO_REMOVAL),
+    ignored(ItemScope::Legacy, "flag-recommended", NOT_NEEDED),
+    ignored(ItemScope::Legacy, "up", OF_ONESHOT),
+    honoured(ItemScope::TreeLongrun, "type"),
+    honoured(ItemScope::TreeLongrun, "run"),
+    honoured(ItemScope::TreeLongrun, "finish"),
+    honoured(ItemScope::TreeLongrun, "timeout-finish"),
+    honoured(ItemScope::TreeLongrun, "dependencies.d"),
+    honoured(ItemScope::TreeLongrun, "dependencies"),
+    honoured(ItemScope::TreeLongrun, "notification-fd"),
+    honoured(ItemScope::TreeLongrun, "timeout-up"),
+    refused(ItemScope::TreeLongrun, "timeout-down", "remove it: the whole stop has a budget (`stop_timeout`)"),
+    honoured(ItemScope::TreeLongrun, "timeout-kill"),
+    honoured(ItemScope::TreeLongrun, "flag-timeout-killpg"),
+    honoured(ItemScope::TreeLongrun, "max-death-tally"),
+    honoured(ItemScope::TreeLongrun, "down-signal"),
+    honoured(ItemScope::TreeLongrun, "down"),
+    honoured(ItemScope::TreeLongrun, "log"),
+    honoured(ItemScope::TreeLongrun, "producer-for"),
+    honoured(ItemScope::TreeLongrun, "consumer-for"),
+    honoured(ItemScope::TreeLongrun, "data"),
+    honoured(ItemScope::TreeLongrun, "env"),
+    honoured(ItemScope::TreeLongrun, "flag-essential"),
+    ignored(ItemScope::TreeLongrun, "flag-recommended", NOT_NEEDED),
+    ignored(ItemScope::TreeLongrun, "pipeline-name", NO_BUNDLES),
+    ignored(ItemScope::TreeLongrun, "up", OF_ONESHOT),
+    refused(ItemScope::TreeLongrun, "lock-fd", REMOVE),
+    refused(ItemScope::TreeLongrun, "flag-newpidns", NO_NAMESPACE),
+    refused(ItemScope::TreeLongrun, "instance", NO_INSTANCES),
+    refused(ItemScope::TreeLongrun, "instances", NO_INSTANCES),
+    refused(ItemScope::TreeLongrun, "reload", REMOVE),
+    refused(ItemScope::TreeLongrun, "reload-signal", "write a `service.toml` with `reload = { signal = \"…\" }`"),
+    refused(ItemScope::TreeLongrun, "contents.d", NO_BUNDLES),
+    refused(ItemScope::TreeLongrun, "contents", NO_BUNDLES),
+    honoured(ItemScope::TreeOneshot, "type"),
+    honoured(ItemScope::TreeOneshot, "up"),
+    honoured(ItemScope::TreeOneshot, "down"),
+    honoured(ItemScope::TreeOneshot, "dependencies.d"),
+    honoured(ItemScope::TreeOneshot, "dependencies"),
+    honoured(ItemScope::TreeOneshot, "timeout-up"),
+    honoured(ItemScope::TreeOneshot, "timeout-down"),
+    honoured(ItemScope::TreeOneshot, "flag-essential"),
+    honoured(ItemScope::TreeOneshot, "data"),
+    honoured(ItemScope::TreeOneshot, "env"),
+    ignored(ItemScope::TreeOneshot, "flag-recommended", NOT_NEEDED),
+    ignored(ItemScope::TreeOneshot, "consumer-for", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "down-signal", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "finish", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "flag-newpidns", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "flag-timeout-killpg", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "lock-fd", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "log", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "max-death-tally", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "notification-fd", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "pipeline-name", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "producer-for", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "reload-signal", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "run", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "timeout-finish", OF_LONGRUN),
+    ignored(ItemScope::TreeOneshot, "timeout-kill", OF_LONGRUN),
+    refused(ItemScope::TreeOneshot, "instance", NO_INSTANCES),
+    refused(ItemScope::TreeOneshot, "instances", NO_INSTANCES),
+    refused(ItemScope::TreeOneshot, "reload", REMOVE),
+    refused(ItemScope::TreeOneshot, "contents.d", NO_BUNDLES),
+    refused(ItemScope::TreeOneshot, "contents", NO_BUNDLES),
     differs(
         ItemScope::Variable,
         "S6_BEHAVIOUR_IF_STAGE2_FAILS",
@@ -218,4 +301,17 @@ pub fn differences<'n>(variables: &'n [&str]) -> impl Iterator<Item = (&'static 
 /// Returns the rows of a scope.
 pub fn rows(scope: ItemScope) -> impl Iterator<Item = &'static Row> {
     TABLE.iter().filter(move |row| row.scope == scope)
+}
+
+/// Returns whether any scope of files has that name.
+pub fn is_file(name: &str) -> bool {
+    TABLE.iter().any(|row| row.scope != ItemScope::Variable && row.item == name)
+}
+
+/// Returns the names of files that a misspelt name may mean; not the shortest ones (`run`, `up`, `log`, `env`), which too
+/// many names are like.
+pub fn proposed() -> impl Iterator<Item = &'static str> + Clone {
+    let files = TABLE.iter().filter(|row| row.scope != ItemScope::Variable && row.is_honoured() && row.item.len() > 3);
+    // Directories of the service's own.
+    files.map(|row| row.item).filter(|item| *item != "data")
 }
