@@ -87,6 +87,8 @@ pub enum ProblemFix {
     MakeReadable,
     /// To run a command on a file. Where that file is for the user, is known only to who asked for the reading.
     Command(Box<FileCommand>),
+    /// To run a command on a file of the image, which the Dockerfile does; on a file of the tree itself, where that is.
+    InDockerfile(Box<ImageCommand>),
 }
 
 /// A command on a file, with the words around it.
@@ -100,6 +102,21 @@ pub struct FileCommand {
     pub path: PathBuf,
     /// Words after it.
     pub after: &'static str,
+}
+
+/// A command on a file of the image.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImageCommand {
+    /// The command, without the file.
+    pub command: &'static str,
+    /// The file.
+    pub path: PathBuf,
+}
+
+impl From<ImageCommand> for ProblemFix {
+    fn from(command: ImageCommand) -> Self {
+        Self::InDockerfile(Box::new(command))
+    }
 }
 
 impl From<FileCommand> for ProblemFix {
@@ -126,6 +143,7 @@ impl fmt::Display for ProblemFix {
             Self::Words(words) => out.write_str(words),
             Self::MakeReadable => out.write_str("make it readable for the user that starts the container"),
             Self::Command(it) => write!(out, "{}{} {}{}", it.before, it.command, shown(&it.path), it.after),
+            Self::InDockerfile(it) => write!(out, "`RUN {} {}` in the Dockerfile", it.command, shown(&it.path)),
         }
     }
 }
@@ -174,10 +192,15 @@ impl Problems {
     #[must_use]
     pub fn files_at(mut self, elsewhere: impl Fn(&Path) -> Option<PathBuf>) -> Self {
         for problem in &mut self.0 {
-            if let ProblemFix::Command(command) = &mut problem.fix
-                && let Some(there) = elsewhere(&command.path)
-            {
-                command.path = there;
+            match &mut problem.fix {
+                ProblemFix::Command(command) => command.path = elsewhere(&command.path).unwrap_or(command.path.clone()),
+                ProblemFix::InDockerfile(it) => {
+                    if let Some(path) = elsewhere(&it.path) {
+                        let command = it.command;
+                        problem.fix = FileCommand { before: String::new(), command, path, after: "" }.into();
+                    }
+                }
+                ProblemFix::Words(_) | ProblemFix::MakeReadable => {}
             }
         }
         self
@@ -293,6 +316,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns it with commands for files that are elsewhere for the user ([`Problems::files_at`]).
+    #[must_use]
+    pub fn files_at(self, elsewhere: impl Fn(&Path) -> Option<PathBuf>) -> Self {
+        match self {
+            Self::Wrong(problems) => Self::Wrong(problems.files_at(elsewhere)),
+            Self::Refused(_) => self,
+        }
+    }
+
     /// Returns the exit code that DESIGN §8 gives it.
     pub fn exit_code(&self) -> u8 {
         match self {

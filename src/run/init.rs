@@ -69,19 +69,17 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     #[cfg(debug_assertions)]
     panic_message::inject_faults(&environment);
     let sources = source::read(&source::ConfigPaths::installed(), environment.clone(), main.clone());
-    let config = config::read(&sources).map_err(|problems| match &origin {
-        Some(tree) => problems.files_at(|path| tree.on_host(path)),
-        None => problems,
-    })?;
+    let on_host = |path: &Path| origin.as_ref().and_then(|tree: &ServicesTree| tree.on_host(path));
+    let config = config::read(&sources).map_err(|problems| problems.files_at(on_host))?;
     own_messages::install(config.container.level);
     step_timer.done("configuration");
     let facts = facts::read(&config);
     step_timer.done("facts");
-    let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
+    let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources).files_at(on_host))?;
     locate_all(&mut plan, doctor::host_context);
     boot_context::format_own_messages(&plan);
     report(&config, &plan);
-    let hook = Stage2Hook::plan(&config)?;
+    let hook = Stage2Hook::plan(&config).map_err(|error| error.files_at(on_host))?;
     // The hook may provide the main command.
     if let Some((why, code)) = plan::main_is_missing(&plan, &facts).filter(|_| hook.is_none()) {
         tracing::error!("main command: {why}; nothing was done or started");

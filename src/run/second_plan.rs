@@ -27,7 +27,8 @@ impl BootContext {
         let on_host = |path: &Path| self.origin.as_ref().and_then(|tree| tree.on_host(path));
         self.config = config::read(&sources).map_err(|problems| problems.files_at(on_host))?;
         self.facts = facts::read(&self.config);
-        let mut new_plan = plan::boot(&self.config, &self.facts).map_err(|error| key_lines::placed(error, &sources))?;
+        let mut new_plan = plan::boot(&self.config, &self.facts)
+            .map_err(|error| key_lines::placed(error, &sources).files_at(on_host))?;
         locate_all(&mut new_plan, doctor::host_context);
         let previous = self.replace_plan(new_plan, when);
         format_own_messages(&self.plan);
