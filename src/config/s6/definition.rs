@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use super::files::{self, ServiceDir};
 use super::format::{DirectoryFormat, START_INTERVAL};
 use super::table::{self, ItemScope, Row, Treatment};
-use super::{misspelt_files, pipes};
+use super::{misspelt_files, pipes, shell_words};
 use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
 use crate::config::quote::quoted;
 use crate::config::restart::{Restart, RestartPause, RestartPolicy};
@@ -19,7 +19,7 @@ use crate::config::{Content, shebang};
 use crate::error::{Place, Problems};
 use crate::execline;
 use crate::execline::lexer::LexError;
-use crate::text::shown;
+use crate::text::{shown, shown_bytes};
 
 /// The most deaths that s6-supervise records.
 const MAX_TALLY: u32 = 4096;
@@ -33,6 +33,7 @@ pub fn is_service_directory(entries: &BTreeMap<OsString, Content>) -> bool {
 pub fn read(name: &ServiceName, dir: ServiceDir<'_>, format: DirectoryFormat) -> (Draft, Problems) {
     let mut reader = Reader { name, dir, format, notices: Vec::new(), rows: Vec::new() };
     let (service, dependencies) = reader.service();
+    reader.note_line_endings();
     let Reader { dir, notices, rows, .. } = reader;
     let draft = Draft { service, dependencies, stop_timeout_at: None, notices, rows, source: DraftSource::Tree };
     (draft, dir.finish())
@@ -66,6 +67,18 @@ impl Reader<'_> {
             Kind::Oneshot => {}
         }
         (service, dependencies)
+    }
+
+    /// s6-rc takes a carriage return as a part of the value, and does not start with it.
+    fn note_line_endings(&mut self) {
+        let names: Vec<_> = self.dir.with_windows_line_endings().map(|name| format!("`{name}`")).collect();
+        if self.is_definition() && !names.is_empty() {
+            let (name, verb) = (self.name, if names.len() == 1 { "has" } else { "have" });
+            self.notices.push(format!(
+                "{name}: {} {verb} Windows line endings (CRLF), which are cut; s6-overlay would stop the container here",
+                names.join(", ")
+            ));
+        }
     }
 
     fn is_definition(&self) -> bool {
@@ -254,7 +267,8 @@ impl Reader<'_> {
             }
             Content::File { .. } | Content::Dir(_) | Content::Unreadable(_) | Content::Other(_) => {}
         }
-        let mut words = match execline::lex(dir.text(name)?.as_bytes()) {
+        let text = dir.text(name)?;
+        let mut words = match execline::lex(text.as_bytes()) {
             Ok(words) => words,
             Err(LexError { line, kind }) => {
                 let at = Place::line(dir.path(name), line);
@@ -262,6 +276,20 @@ impl Reader<'_> {
                 return None;
             }
         };
+        if let Some(line) = shell_words::second_command(text) {
+            let path = self.dir.path(name);
+            let (service, at) = (self.name, Place::line(path, line));
+            self.notices.push(format!(
+                "{service}: {at} begins another command for a shell: s6-rc reads execline here, where it is an argument of the \
+                 first; put the commands into a script that begins with `#!/bin/sh`, and its path here"
+            ));
+        } else if let Some(word) = shell_words::first(&words) {
+            let (service, path, word) = (self.name, shown(&self.dir.path(name)), shown_bytes(word));
+            self.notices.push(format!(
+                "{service}: {path} has the word `{word}` of a shell: s6-rc reads execline here, which makes it an argument; put \
+                 the commands into a script that begins with `#!/bin/sh`, and its path here"
+            ));
+        }
         // It executes the rest, as we do.
         if words.first().is_some_and(|word| word == b"exec") {
             words.remove(0);

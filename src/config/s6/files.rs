@@ -1,7 +1,7 @@
 //! The files of an s6-style service directory, parsed by type: a number, a word, a flag, a program. Must not know what they
 //! mean for a service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
@@ -21,12 +21,14 @@ pub struct ServiceDir<'c> {
     problems: Problems,
     /// What s6-overlay would do with a program that cannot be executed, where it would start.
     instead: &'static str,
+    /// Files of which Windows line endings were cut.
+    windows: BTreeSet<String>,
 }
 
 impl<'c> ServiceDir<'c> {
     /// Returns the directory at that path.
     pub fn new(path: PathBuf, entries: &'c BTreeMap<OsString, Content>) -> Self {
-        Self { path, entries, problems: Problems::default(), instead: "" }
+        Self { path, entries, problems: Problems::default(), instead: "", windows: BTreeSet::new() }
     }
 
     /// Sets what s6-overlay would do with a program that cannot be executed, as the end of a sentence.
@@ -89,14 +91,29 @@ impl<'c> ServiceDir<'c> {
         text
     }
 
+    fn note_line_endings(&mut self, name: &str, text: &str) {
+        if text.contains("\r\n") {
+            self.windows.insert(name.to_owned());
+        }
+    }
+
+    /// Returns the files whose values were read without their Windows line endings, which s6 does not cut.
+    pub fn with_windows_line_endings(&self) -> impl Iterator<Item = &str> {
+        self.windows.iter().map(String::as_str)
+    }
+
     /// Returns a file's one word, without the blanks around it.
     pub fn word(&mut self, name: &str) -> Option<&'c str> {
-        self.text(name).map(str::trim)
+        let text = self.text(name)?;
+        self.note_line_endings(name, text);
+        Some(text.trim())
     }
 
     /// Returns the names in a file, one for each line, with their line numbers; `None` as for any text.
     pub fn names_in(&mut self, name: &str) -> Option<Vec<(usize, &'c str)>> {
-        let lines = self.text(name)?.lines().zip(1..).map(|(line, at)| (at, line.trim()));
+        let text = self.text(name)?;
+        self.note_line_endings(name, text);
+        let lines = text.lines().zip(1..).map(|(line, at)| (at, line.trim()));
         Some(lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).collect())
     }
 

@@ -14,6 +14,7 @@ mod misspelt_files;
 mod pipes;
 mod reachable;
 mod scripts;
+mod shell_words;
 pub mod table;
 mod table_notices;
 
