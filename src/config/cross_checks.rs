@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::container::SignalRule;
 use super::draft::{Draft, Relation};
-use super::graph;
+use super::graph::{self, KnownNames};
 use super::quote::ticked;
 use super::service::{Kind, Service};
 use super::values::ServiceName;
@@ -85,7 +85,7 @@ pub fn signals(rules: &[SignalRule], drafts: &[Draft], declared: &BTreeSet<Servi
             None => {
                 let fix = match declared.is_empty() {
                     true => "add that service, or remove it".to_owned(),
-                    false => graph::unknown(name, None, declared, true),
+                    false => graph::unknown(name, None, &KnownNames { declared, proposed: declared }, true),
                 };
                 (format!("there is no service {}", ticked(name)), fix)
             }

@@ -17,14 +17,22 @@ const MAX_COMPARED: usize = 100;
 /// A longer cycle is shortened in its middle.
 const MAX_SHOWN: usize = 40;
 
-/// Fills `requires`, `after` and `pipe_to` of every draft; `declared` are all names, also those whose files are broken.
-pub fn dependency(drafts: &mut [Draft], declared: &BTreeSet<ServiceName>, problems: &mut Problems) {
+/// Names that a dependency may have.
+pub struct KnownNames<'n> {
+    /// All services, also those whose files are broken.
+    pub declared: &'n BTreeSet<ServiceName>,
+    /// These and the bundles, which dependencies do not have any more.
+    pub proposed: &'n BTreeSet<ServiceName>,
+}
+
+/// Fills `requires`, `after` and `pipe_to` of every draft.
+pub fn dependency(drafts: &mut [Draft], known: &KnownNames<'_>, problems: &mut Problems) {
     let mut unknowns = 0;
     for draft in drafts.iter_mut() {
         let mut seen = BTreeSet::new();
         draft.dependencies.retain(|dependency| seen.insert((dependency.relation, dependency.to.clone())));
         for dependency in &draft.dependencies {
-            let Some(to) = target(&draft.service.name, dependency, declared, &mut unknowns, problems) else { continue };
+            let Some(to) = target(&draft.service.name, dependency, known, &mut unknowns, problems) else { continue };
             match dependency.relation {
                 Relation::Requires => draft.service.requires.push(to),
                 Relation::After => draft.service.after.push(to),
@@ -42,7 +50,7 @@ pub fn dependency(drafts: &mut [Draft], declared: &BTreeSet<ServiceName>, proble
 fn target(
     from: &ServiceName,
     dependency: &Dependency,
-    declared: &BTreeSet<ServiceName>,
+    known: &KnownNames<'_>,
     unknowns: &mut usize,
     problems: &mut Problems,
 ) -> Option<ServiceName> {
@@ -51,13 +59,12 @@ fn target(
         problems.push(Problem::new(dependency.at.clone(), what, "remove it"));
         return None;
     }
-    let found = ServiceName::new(&dependency.to).filter(|name| declared.contains(name));
+    let found = ServiceName::new(&dependency.to).filter(|name| known.declared.contains(name));
     if found.is_none() {
         *unknowns += 1;
         let fix = match dependency.to.as_str() {
             ServiceName::MAIN => "the main command starts after all services by itself: remove it".to_owned(),
-            _ if declared.len() < 2 => "there is no other service: remove it, or add that service".to_owned(),
-            _ => unknown(&dependency.to, Some(from), declared, *unknowns <= MAX_COMPARED),
+            _ => unknown(&dependency.to, Some(from), known, *unknowns <= MAX_COMPARED),
         };
         let what = format!("{}: there is no service {}", dependency.written, ticked(&dependency.to));
         problems.push(Problem::new(dependency.at.clone(), what, fix));
@@ -66,9 +73,14 @@ fn target(
 }
 
 /// Returns the fix for an unknown service name; `from` itself is not suggested.
-pub fn unknown(to: &str, from: Option<&ServiceName>, declared: &BTreeSet<ServiceName>, compare: bool) -> String {
-    let others = declared.iter().filter(|name| Some(*name) != from).map(ServiceName::as_str);
-    match compare.then(|| suggest::nearest(to, others.clone())).flatten() {
+pub fn unknown(to: &str, from: Option<&ServiceName>, known: &KnownNames<'_>, compare: bool) -> String {
+    let without_itself = |name: &&ServiceName| Some(*name) != from;
+    let others = known.declared.iter().filter(without_itself).map(ServiceName::as_str);
+    let proposed = known.proposed.iter().filter(without_itself).map(ServiceName::as_str);
+    let is_alone = others.clone().next().is_none();
+    match compare.then(|| suggest::nearest(to, proposed)).flatten() {
+        Some(meant) if is_alone => format!("did you mean `{meant}`?"),
+        None if is_alone => "there is no other service: remove it, or add that service".to_owned(),
         Some(meant) => format!("did you mean `{meant}`? services are: {}", suggest::nearest_first(to, others)),
         None if compare => format!("services are: {}", suggest::nearest_first(to, others)),
         None => format!("services are: {}", suggest::list(others)),
@@ -80,6 +92,7 @@ struct Edge<'d> {
     relation: Relation,
     to: usize,
     at: &'d Place,
+    written: &'d str,
 }
 
 fn find_cycles(drafts: &[Draft], problems: &mut Problems) {
@@ -99,7 +112,8 @@ fn edges(drafts: &[Draft]) -> Vec<Vec<Edge<'_>>> {
             draft.dependencies.iter().filter(|dependency| dependency.relation != Relation::ConsumesFrom).filter_map(
                 |dependency| {
                     let to = *index.get(dependency.to.as_str()).filter(|to| **to != from)?;
-                    Some(Edge { relation: dependency.relation, to, at: &dependency.at })
+                    let Dependency { relation, at, written, .. } = dependency;
+                    Some(Edge { relation: *relation, to, at, written })
                 },
             );
         all.push(dependencies.collect());
@@ -119,10 +133,12 @@ fn cycle_problem(cycle: &[usize], drafts: &[Draft], edges: &[Vec<Edge<'_>>]) -> 
         if position == 0 {
             at = edge.at.clone();
         }
-        let key = match edge.relation {
-            Relation::Requires => "requires",
-            Relation::After => "after",
-            Relation::PipesTo | Relation::ConsumesFrom => "pipe_to",
+        let key = match (edge.written.split(':').next(), edge.relation) {
+            // The file of s6-rc in which it is written.
+            (Some(file @ ("dependencies.d" | "dependencies" | "producer-for")), _) => file,
+            (_, Relation::Requires) => "requires",
+            (_, Relation::After) => "after",
+            (_, Relation::PipesTo | Relation::ConsumesFrom) => "pipe_to",
         };
         if !keys.contains(&key) {
             keys.push(key);

@@ -9,6 +9,7 @@ use super::container::{App, Container, MainCommand};
 use super::container_toml::{self, ContainerFile};
 use super::draft::Draft;
 use super::file_report::FileReport;
+use super::graph::KnownNames;
 use super::s6::{self, Image};
 use super::s6_overlay::S6Overlay;
 use super::service::{RunAs, Stop};
@@ -62,7 +63,8 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
         notices.extend(s6::ignored_variables(&sources.env));
     }
     notices.extend(s6::ignored_notices(&drafts, &s6_bundle_rows));
-    graph::dependency(&mut drafts, &declared, &mut problems);
+    let proposed = declared.iter().cloned().chain(bundles.names()).collect();
+    graph::dependency(&mut drafts, &KnownNames { declared: &declared, proposed: &proposed }, &mut problems);
     cross_checks::pipes(&drafts, &mut problems);
     cross_checks::calendars(&drafts, &mut problems);
     cross_checks::log_directories(&drafts, &mut problems);

@@ -77,7 +77,7 @@ fn both_formats_may_require_each_other() {
         .toml("db", "command = [\"a\"]\nrequires = [\"web\"]")
         .entry("web", longrun([("dependencies.d", deps)]))
         .assert_problems(&[
-            "/etc/services.d/db.toml:2: dependency cycle: db → web → db; remove one of these `requires`",
+            "/etc/services.d/db.toml:2: dependency cycle: db → web → db; remove one of these `requires` and `dependencies.d`",
         ]);
 }
 

@@ -199,7 +199,7 @@ fn the_ends_of_a_pipe_must_fit() {
     )]);
     let ends = |of: &str| vec![("producer-for", file(format!("{of}\n"))), ("consumer-for", file(format!("{of}\n")))];
     pair(ends("b"), service(ends("a")))
-        .assert_problems(&[&at("a/producer-for:1", "dependency cycle: a → b → a; remove one of these `pipe_to`")]);
+        .assert_problems(&[&at("a/producer-for:1", "dependency cycle: a → b → a; remove one of these `producer-for`")]);
     let named = |name: &str| consumer(vec![("pipeline-name", file(name))]);
     let taken = "`a` is the name of another service or bundle; choose another name";
     pair(producer(), named("a\n")).assert_problems(&[&at("b/pipeline-name", taken)]);

@@ -151,6 +151,6 @@ fn files_between_the_definitions_are_ignored_and_said() {
 fn a_cycle_of_dependencies_is_named() {
     let on = |name| definition("oneshot", [("up", file("")), ("dependencies.d", names([name]))]);
     s6_image().started("a", on("b")).started("b", on("a")).assert_problems(&[
-        "/etc/s6-overlay/s6-rc.d/a/dependencies.d: dependency cycle: a → b → a; remove one of these `requires`",
+        "/etc/s6-overlay/s6-rc.d/a/dependencies.d: dependency cycle: a → b → a; remove one of these `dependencies.d`",
     ]);
 }

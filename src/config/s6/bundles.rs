@@ -36,6 +36,8 @@ pub struct Bundles {
     all: BTreeMap<String, Bundle>,
     /// Where each is declared; not the built-in ones.
     declared: BTreeMap<String, PathBuf>,
+    /// Names of definitions that are refused.
+    refused: BTreeSet<String>,
     /// The services in each, when resolved.
     services: BTreeMap<String, BTreeMap<ServiceName, Relation>>,
 }
@@ -55,6 +57,16 @@ impl Bundles {
     pub fn add_built_in(&mut self, name: &str, members: impl IntoIterator<Item = String>, relation: Relation) {
         let bundle = self.all.entry(name.to_owned()).or_insert(Bundle { members: Vec::new(), relation });
         bundle.members.extend(members.into_iter().map(|name| Member { name, at: Place::Machine }));
+    }
+
+    /// Notes a definition whose name is refused: it is not reported once more where a bundle contains it.
+    pub fn refuse(&mut self, name: String) {
+        self.refused.insert(name);
+    }
+
+    /// Returns the names of all bundles.
+    pub fn names(&self) -> impl Iterator<Item = ServiceName> {
+        self.all.keys().filter_map(|name| ServiceName::new(name))
     }
 
     /// Returns where a bundle of that name is declared.
@@ -89,7 +101,7 @@ impl Bundles {
                     services.extend(inner.iter().map(|(name, relation)| (name.clone(), *relation)));
                 } else if let Some(service) = ServiceName::new(member).filter(|name| declared.contains(name)) {
                     services.insert(service, bundle.relation);
-                } else if !self.all.contains_key(member) {
+                } else if !self.all.contains_key(member) && !self.refused.contains(member) {
                     problems.push(unknown(name, member, at, declared));
                 }
             }
@@ -129,10 +141,14 @@ fn may_be_bundle(relation: Relation) -> bool {
 
 fn cycle_problem(cycle: &[usize], names: &[&String], bundles: &[&Bundle]) -> Problem {
     let name = |node: usize| names.get(node).map_or("", |name| name.as_str());
-    let (first, second) = (cycle.first().copied().unwrap_or(0), cycle.get(1).or(cycle.first()).copied().unwrap_or(0));
-    let members = bundles.get(first).into_iter().flat_map(|bundle| &bundle.members);
-    let at = members.into_iter().find(|member| member.name == name(second)).map(|member| member.at.clone());
-    let path: Vec<&str> = cycle.iter().copied().chain([first]).map(name).collect();
+    // s6-overlay's own members are not written anywhere.
+    let next = cycle.iter().copied().cycle().skip(1);
+    let at = cycle.iter().copied().zip(next).find_map(|(from, to)| {
+        let mut members = bundles.get(from).into_iter().flat_map(|bundle| &bundle.members);
+        let written = members.find(|member| member.name == name(to) && member.at != Place::Machine)?;
+        Some(written.at.clone())
+    });
+    let path: Vec<&str> = cycle.iter().copied().chain(cycle.first().copied()).map(name).collect();
     let what = format!("bundles contain each other: {}", path.join(" → "));
     Problem::new(at.unwrap_or(Place::Machine), what, "remove one of these members")
 }

@@ -82,7 +82,10 @@ fn tree(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &mut Pro
         found.anything = true;
         match definition_name(name) {
             Ok(name) => entry(image, &name, path, entries, found, problems),
-            Err((what, fix)) => problems.push(Problem::new(Place::file(&path), what, fix)),
+            Err((what, fix)) => {
+                found.bundles.refuse(name.to_string_lossy().into_owned());
+                problems.push(Problem::new(Place::file(&path), what, fix));
+            }
         }
     }
     if !files.is_empty() {
