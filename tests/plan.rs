@@ -7,6 +7,7 @@ mod golden;
 mod identity;
 mod privilege;
 mod s6_layout;
+mod s6_programs;
 mod secrets;
 mod steps;
 mod trust;

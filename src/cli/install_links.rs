@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::InstallLinksArgs;
 use super::output::Printed;
+use crate::config::s6;
 use crate::error::{Error, Place, Problem, Refused};
 use crate::s6_commands::links::{self, Existing, Link, LinkTarget};
 use crate::text::shown;
@@ -55,15 +56,10 @@ fn is_wanted(link: &Link) -> bool {
         Existing::LinuxServer => false,
         Existing::Other | Existing::Directory | Existing::Link(_) => {
             !link.path.starts_with("/usr/bin")
-                || link.path.file_name().is_some_and(|name| is_unmistakable(&name.to_string_lossy()))
+                || link.path.file_name().is_some_and(|name| s6::is_unmistakable(&name.to_string_lossy()))
         }
         Existing::Nothing | Existing::Installed | Existing::Original => true,
     }
-}
-
-/// Whether a name can only mean one of these commands.
-fn is_unmistakable(name: &str) -> bool {
-    name.starts_with("s6-") || ["execlineb", "with-contenv", "printcontenv", "logutil-service"].contains(&name)
 }
 
 fn summary(made: &[Link], program: &Path) -> String {

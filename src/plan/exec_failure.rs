@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::fix::Fix;
 use super::printable;
+use crate::config::s6;
 use crate::config::values::{CapSet, Gid, Uid};
 
 /// Why a program is not executed.
@@ -214,6 +215,9 @@ impl ExecFailure {
     }
 }
 
+/// The fix for a command of s6 or execline that is not in the image.
+pub(super) const INSTALL_LINKS: &str = "`RUN stepdown install-links` in the Dockerfile creates it";
+
 /// What is wrong with an interpreter or a loader.
 fn needs(needed: &Path, why: &ExecFailure) -> Option<(String, String)> {
     let name = printable::path(needed);
@@ -221,6 +225,7 @@ fn needs(needed: &Path, why: &ExecFailure) -> Option<(String, String)> {
         let what = format!("it needs `{name}`, which is not in this image");
         let fix = match needed.as_os_str().as_encoded_bytes().ends_with(b"\r") {
             true => "write the file with Unix line endings (`sed -i 's/\\r$//'`)",
+            false if s6::is_installed_by_links(needed) => INSTALL_LINKS,
             false => "install that, or write a program that this image can run",
         };
         return Some((what, fix.to_owned()));

@@ -62,7 +62,13 @@ impl Executor<'_> {
             ));
         }
         let argv = script.argv.iter().cloned().chain([path.into()]).chain(arguments);
-        Some((argv.collect(), script.interpreter.clone()))
+        let interpreter = match (&script.interpreter, script.argv.first()) {
+            (ProgramFact::NotFound, Some(interpreter)) => {
+                ProgramFact::NoInterpreter { program: path.clone(), interpreter: interpreter.into() }
+            }
+            (found, _) => found.clone(),
+        };
+        Some((argv.collect(), interpreter))
     }
 
     /// Whether the service's user may read this and not execute it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::exec_failure::ExecFailure;
+use super::exec_failure::{ExecFailure, INSTALL_LINKS};
 use super::exec_rights::Executor;
 use super::facts::{Facts, ProgramFact};
 use super::finding::{Area, Issue};
@@ -17,7 +17,8 @@ use super::{BootPlan, Credentials, DropLevel, Identity, Privilege, ServicePlan, 
 use crate::config::container::Secret;
 use crate::config::service::{Command, RunAs, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
-use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
+use crate::config::{line_endings, s6};
+use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, FileCommand, ImageCommand, ProblemFix};
 
 /// The shell of scripts (DESIGN §4: `/bin/sh -e`).
 pub const SHELL: &str = "/bin/sh";
@@ -51,7 +52,7 @@ pub(super) fn plan(
     let program = executor.executed("", &service.command, fact, notes);
     if runs.skipped.is_none() {
         let LookedUp { command, fact, .. } = &program;
-        check_program(service, ServiceProgram { key: "", command }, fact.as_ref(), notes);
+        check_program(common, service, ServiceProgram { key: "", command, fact: fact.as_ref() }, notes);
         executor.check("", command, fact.as_ref(), notes);
     }
     let interpreted = plan_auxiliary(common, service, &executor, notes);
@@ -73,7 +74,7 @@ fn plan_auxiliary(
         }
         let fact = fact(common, service, executor.runs, key, &command);
         let LookedUp { command, fact, is_interpreter } = executor.executed(key, &command, fact, notes);
-        check_program(service, ServiceProgram { key, command: &command }, fact.as_ref(), notes);
+        check_program(common, service, ServiceProgram { key, command: &command, fact: fact.as_ref() }, notes);
         executor.check(key, &command, fact.as_ref(), notes);
         if let (true, Command::Argv(argv)) = (is_interpreter, command) {
             interpreted.insert(key, argv);
@@ -184,14 +185,19 @@ struct ServiceProgram<'a> {
     /// Its key; empty for the command.
     key: &'static str,
     command: &'a Command,
+    /// The result of looking it up.
+    fact: Option<&'a ProgramFact>,
 }
 
-fn check_program(service: &Service, part: ServiceProgram<'_>, fact: Option<&ProgramFact>, notes: &mut Notes) {
-    let ServiceProgram { key, command } = part;
+fn check_program(common: &ServiceInputs<'_>, service: &Service, part: ServiceProgram<'_>, notes: &mut Notes) {
+    let ServiceProgram { key, command, fact } = part;
     if let Some((what, fix)) = fault(command, fact) {
-        let what = if key.is_empty() { what } else { format!("`{key}`: {what}") };
+        let at = s6::file_of(service, key);
+        let instead = s6::instead(service, key, common.trust.config.s6.as_ref());
+        let is_named = key.is_empty() || at != service.at;
+        let what = if is_named { format!("{what}{instead}") } else { format!("`{key}`: {what}{instead}") };
         let keys: &[_] = if key.is_empty() { &["command", "script"] } else { &[key] };
-        notes.problem_of(keys, &service.at, what, fix);
+        notes.problem_of(keys, &at, what, file_fix(fact).unwrap_or_else(|| fix.into()));
     }
     foreign(service.name.as_str(), fact, notes);
 }
@@ -262,7 +268,11 @@ fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, Strin
         (Some(ProgramFact::NotFound), Command::Argv(_) | Command::File(_)) => {
             let whereabouts = if wanted.contains('/') { "" } else { " in PATH" };
             let what = format!("cannot find the program `{wanted}`{whereabouts}");
-            (what, "write the path of a program that is in the image, or install this one".to_owned())
+            let fix = match s6::is_installed_by_links(command_path(command)) {
+                true => INSTALL_LINKS,
+                false => "write the path of a program that is in the image, or install this one",
+            };
+            (what, fix.to_owned())
         }
         (Some(ProgramFact::NotExecutable(path)), _) => {
             let path = printable::path(path);
@@ -279,6 +289,28 @@ fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, Strin
         (Some(ProgramFact::Refused { program, why }), _) => return refused(program, why),
         (Some(ProgramFact::Found(_) | ProgramFact::Unknown(_)) | None, _) => return None,
     })
+}
+
+/// Returns the fix for a script that only has to be changed itself: in a rehearsal it may be a file of the user's tree.
+fn file_fix(fact: Option<&ProgramFact>) -> Option<ProblemFix> {
+    match fact? {
+        ProgramFact::NotExecutable(path)
+        | ProgramFact::Refused { program: path, why: ExecFailure::NoExecuteBit(_) } => {
+            Some(ImageCommand { command: "chmod +x", path: path.clone() }.into())
+        }
+        ProgramFact::NoInterpreter { program, interpreter }
+            if interpreter.as_os_str().as_encoded_bytes().ends_with(b"\r") =>
+        {
+            let before = "write it with Unix line endings: `".to_owned();
+            Some(FileCommand { before, ..line_endings::to_unix(program) }.into())
+        }
+        ProgramFact::Found(_)
+        | ProgramFact::NoExec(_)
+        | ProgramFact::NoInterpreter { .. }
+        | ProgramFact::Refused { .. }
+        | ProgramFact::NotFound
+        | ProgramFact::Unknown(_) => None,
+    }
 }
 
 /// `docker run IMAGE --help`: Docker replaces CMD, which contained the program, by the flag.

@@ -237,8 +237,8 @@ impl Reader<'_> {
     fn program(&mut self, name: &str) -> Command {
         self.dir.set_instead(match (self.format, name) {
             (DirectoryFormat::Servicedir, _) => "",
-            (_, "run") => "; s6-overlay would try to execute it again and again",
-            _ => "; s6-overlay would go on without it",
+            (_, "run") => super::instead::AGAIN,
+            _ => super::instead::WITHOUT_IT,
         });
         match self.is_definition() {
             true => self.dir.check_script(name),

@@ -2,6 +2,7 @@
 //! (DESIGN §10). Bytes in; must not know the machine.
 
 mod bundles;
+mod command_paths;
 mod custom_services;
 mod definition;
 mod definitions;
@@ -9,6 +10,7 @@ mod files;
 mod fix_attrs;
 mod format;
 mod image;
+mod instead;
 mod loader;
 mod misspelt_files;
 mod pipes;
@@ -19,10 +21,12 @@ pub mod table;
 mod table_notices;
 
 pub use bundles::Bundles;
+pub use command_paths::{is_installed_by_links, is_unmistakable};
 pub use definition::{is_service_directory, read as read_directory};
 pub use files::{ServiceDir, is_read_directory};
 pub use format::DirectoryFormat;
 pub use image::Image;
+pub use instead::{file_of, instead};
 pub use loader::read as read_image;
 pub use misspelt_files::beside_toml;
 pub use pipes::logger;
