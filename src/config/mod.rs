@@ -67,7 +67,7 @@ use crate::error::Place;
 pub use keys::reference;
 pub use paths::is_system_directory;
 pub use quote::shown_value;
-pub use read::read;
+pub use read::{read, read_after_hook};
 pub use s6::is_read_directory;
 pub use s6::table::differences;
 pub use variables::VARIABLES;

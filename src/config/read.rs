@@ -1,7 +1,7 @@
 //! [`read`]: every source in, one [`Config`] or every problem of every source out. This file only has the order.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::draft::Draft;
 use super::file_report::FileReport;
 use super::graph::KnownNames;
 use super::s6::{self, Image};
-use super::s6_overlay::S6Overlay;
+use super::s6_overlay::{HOOK, S6Overlay};
 use super::service::{RunAs, Stop};
 use super::tree::{self, TreeContents};
 use super::units::show_duration;
@@ -25,11 +25,30 @@ const CONTAINER_FILE: &str = "/etc/stepdown.toml";
 /// The path of services, for messages if there are none.
 const SERVICES: &str = "/etc/services.d";
 
-/// Parses all sources.
+/// Whether the hook of an image made for s6-overlay (`S6_STAGE2_HOOK`), which may write services, has run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HookState {
+    Pending,
+    Done,
+}
+
+/// Parses all sources. There may be no service, where a hook is to write them.
 ///
 /// # Errors
 /// Every problem of every file and variable, not the first.
 pub fn read(sources: &Sources) -> Result<Config, Problems> {
+    read_when(sources, HookState::Pending)
+}
+
+/// The same where no hook runs any more.
+///
+/// # Errors
+/// As [`read`], and if there is nothing to run.
+pub fn read_after_hook(sources: &Sources) -> Result<Config, Problems> {
+    read_when(sources, HookState::Done)
+}
+
+fn read_when(sources: &Sources, hook_state: HookState) -> Result<Config, Problems> {
     let mut problems = Problems::default();
     let mut notices = Vec::new();
 
@@ -90,7 +109,17 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
                 .to_owned(),
         );
     }
-    check_main(sources, &container, anything, &mut problems);
+    let hook = image.as_ref().map(|image| &image.overlay.hook).filter(|hook| !hook.is_empty());
+    let is_empty = match hook {
+        // With s6-overlay's own bundles alone there is nothing to run either.
+        Some(_) => drafts.is_empty() && problems.is_empty(),
+        None => !anything,
+    };
+    match hook.filter(|_| hook_state == HookState::Pending && is_empty && sources.main.is_empty()) {
+        Some(hook) => notices
+            .push(format!("there is no service yet: {HOOK}={} may write some", shown(&hook.join(OsStr::new(" "))))),
+        None => check_main(sources, &container, (is_empty, hook.is_some()), &mut problems),
+    }
     let main = main_command(sources, image.as_ref());
     let s6 = image.map(|image| S6Overlay { honoured: s6::honoured(&drafts, &sources.env), ..image.overlay });
     let services = drafts.into_iter().map(|draft| draft.service).collect();
@@ -155,13 +184,20 @@ impl StopBudget {
     }
 }
 
-fn check_main(sources: &Sources, container: &Container, anything: bool, problems: &mut Problems) {
+fn check_main(sources: &Sources, container: &Container, (is_empty, has_hook): (bool, bool), problems: &mut Problems) {
     match sources.main.first() {
         Some(program) if program.is_empty() => {
             problems.push(Problem::new(Place::MainCommand, "names no program", "write `init -- PROGRAM …`"));
         }
         Some(_) => {}
-        None if anything => {}
+        None if !is_empty => {}
+        None if has_hook => {
+            let tree = sources.trees.first().map_or(Path::new(SERVICES), |tree| &tree.path);
+            let what = format!("holds no service, {HOOK} has written none, and there is no main command");
+            let fix =
+                "let it write services there or into s6-overlay/s6-rc.d, or give a command: `docker run IMAGE COMMAND`";
+            problems.push(Problem::new(Place::file(tree), what, fix));
+        }
         None => {
             let tree = sources.trees.first().map_or(Path::new(SERVICES), |tree| &tree.path);
             problems.push(Problem::new(

@@ -80,6 +80,9 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     boot_context::format_own_messages(&plan);
     report(&config, &plan);
     let hook = Stage2Hook::plan(&config).map_err(|error| error.files_at(on_host))?;
+    if hook.is_none() && config.services.is_empty() && config.main.is_empty() {
+        config::read_after_hook(&sources)?;
+    }
     // The hook may provide the main command.
     if let Some((why, code)) = plan::main_is_missing(&plan, &facts).filter(|_| hook.is_none()) {
         tracing::error!("main command: {why}; nothing was done or started");

@@ -45,7 +45,7 @@ impl Reloader for BootContext {
             return Err(untrusted_file(path));
         }
         let sources = self.sources(container, trees, s6);
-        let config = config::read(&sources).map_err(|problems| self.with_reader(problems))?;
+        let config = config::read_after_hook(&sources).map_err(|problems| self.with_reader(problems))?;
         let facts = named_paths.ok_or_else(truncated)?.with(&config, &self.facts);
         let plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
         let changed = changed((&self.config, &self.plan), (&config, &plan));

@@ -25,7 +25,7 @@ impl BootContext {
     pub(super) fn read_again(&mut self, when: &str) -> Result<BootPlan, Error> {
         let sources = source::read(&source::ConfigPaths::installed(), self.given.clone(), self.given_main.clone());
         let on_host = |path: &Path| self.origin.as_ref().and_then(|tree| tree.on_host(path));
-        self.config = config::read(&sources).map_err(|problems| problems.files_at(on_host))?;
+        self.config = config::read_after_hook(&sources).map_err(|problems| problems.files_at(on_host))?;
         self.facts = facts::read(&self.config);
         let mut new_plan = plan::boot(&self.config, &self.facts)
             .map_err(|error| key_lines::placed(error, &sources).files_at(on_host))?;

@@ -208,3 +208,70 @@ fn the_ends_of_a_pipe_must_fit() {
     pair(producer(), named(""))
         .assert_problems(&[&at("b/pipeline-name", "names nothing; write a name for the pipeline, or remove it")]);
 }
+
+#[test]
+fn an_up_file_with_a_shells_words_or_a_second_command_is_noted() {
+    let notices = |text: &str| s6_image().started("web", definition("oneshot", [("up", file(text))])).config().notices;
+    let script = "put the commands into a script that begins with `#!/bin/sh`, and its path here";
+    assert_eq!(
+        notices("mkdir /x && touch /x/y\n"),
+        [format!(
+            "web: {WEB}/up has the word `&&` of a shell: s6-rc reads execline here, which makes it an argument; {script}"
+        )]
+    );
+    assert_eq!(
+        notices("# prepare\nmkdir -p /x\nchown abc /x\n"),
+        [format!(
+            "web: {WEB}/up:3 begins another command for a shell: s6-rc reads execline here, where it is an argument of the \
+             first; {script}"
+        )]
+    );
+    assert!(notices("if { mkdir -p /x }\nchown abc /x\n").is_empty());
+}
+
+#[test]
+fn windows_line_endings_of_a_value_are_cut_and_noted() {
+    let files = vec![("type", file("longrun\r\n")), ("notification-fd", file("3\r\n")), ("run", program(SH))];
+    let notices = s6_image().started("web", dir(files)).config().notices;
+    let expected = "web: `notification-fd`, `type` have Windows line endings (CRLF), which are cut; s6-overlay would stop the \
+                    container here";
+    assert_eq!(notices, [expected]);
+}
+
+#[test]
+fn a_slip_may_mean_a_bundle() {
+    let needs = |name| oneshot(vec![("dependencies.d", names([name]))]);
+    let printed = s6_image().started("web", needs("bsae")).problems();
+    assert!(printed[0].contains("there is no service `bsae`; did you mean `base`?"), "{printed:?}");
+}
+
+#[test]
+fn a_name_that_is_refused_is_reported_once_and_a_cycle_of_bundles_where_it_is_written() {
+    let printed = s6_image().started("s6rc-x", oneshot(Vec::new())).problems();
+    assert_eq!(printed.len(), 1, "{printed:?}");
+    s6_image().member("user", "top").assert_problems(&[
+        "/etc/s6-overlay/user-bundles.d/user/contents.d: bundles contain each other: legacy-services → user → top → legacy-services; \
+         remove one of these members",
+        "/etc/s6-overlay/user-bundles.d/user/contents.d: bundles contain each other: top → user → top; remove one of these members",
+    ]);
+}
+
+#[test]
+fn a_hook_may_write_the_services_and_without_any_after_it_there_is_nothing_to_run() {
+    let sources = || s6_image().env("S6_STAGE2_HOOK", "/hook now");
+    let config = sources().config();
+    assert_eq!(config.notices, ["there is no service yet: S6_STAGE2_HOOK=/hook now may write some"]);
+    let after = |sources: &stepdown::config::Sources| {
+        let problems = stepdown::config::read_after_hook(sources).expect_err("nothing to run");
+        problems.into_sorted().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let nothing = "/etc/services.d: holds no service, S6_STAGE2_HOOK has written none, and there is no main command; let it write \
+                   services there or into s6-overlay/s6-rc.d, or give a command: `docker run IMAGE COMMAND`";
+    assert_eq!(after(&sources().0), [nothing]);
+    // s6-overlay's own bundle, as the package has it, is nothing to run either.
+    let bundle = || sources().definition("user", definition("bundle", [("contents.d", names([]))]));
+    assert_eq!(bundle().config().services, []);
+    assert_eq!(after(&bundle().0), [nothing]);
+    let other = after(&s6_image().0);
+    assert!(other[0].contains("holds no service, and there is no main command; put NAME.toml there"), "{other:?}");
+}
