@@ -243,6 +243,76 @@ fn what_is_wrong_after_the_hook_names_the_files_as_what_is_wrong_before_it() {
 }
 
 #[test]
+fn what_planning_finds_after_the_hook_names_the_users_files() {
+    if !possible() {
+        return;
+    }
+    // An execute bit alone makes a difference to planning: the script that `up` names lies in the tree.
+    let broken = "#!/bin/sh\ncd /etc/s6-overlay/s6-rc.d && echo /etc/s6-overlay/work > init/up\n";
+    let container =
+        script(container(), "init", "true").s6("hook", broken).s6_with_mode("work", "not a script\n", 0o644);
+    let container = container.env("S6_STAGE2_HOOK", "/etc/s6-overlay/hook");
+    let tree = container.services().parent().unwrap().to_owned();
+    let ended = container.run().expect(100);
+    let what = "/etc/s6-overlay/s6-rc.d/init/up: cannot execute `/etc/s6-overlay/work`: it has no execute bit; s6-overlay would \
+                go on without it and without what depends on it; chmod +x";
+    ended.assert_line(&format!("{what} {}/s6-overlay/work", tree.display()));
+}
+
+#[test]
+fn a_hook_may_write_every_service_and_an_image_in_which_it_writes_none_is_refused_after_it() {
+    if !possible() {
+        return;
+    }
+    let with_hook = |text: &str| {
+        let container = container().s6("hook", &format!("#!/bin/sh\necho hooked\n{text}"));
+        container.env("S6_STAGE2_HOOK", "/etc/s6-overlay/hook")
+    };
+    let writes = "cd /etc/s6-overlay && mkdir -p s6-rc.d/svc-mod user-bundles.d/user/contents.d && cd s6-rc.d\n\
+                  echo longrun > svc-mod/type && printf '#!/bin/sh\\nexec recorder --stay\\n' > svc-mod/run\n\
+                  touch ../user-bundles.d/user/contents.d/svc-mod\n";
+    let running = with_hook(writes).start();
+    assert_eq!(directory(&running.record()), "/run/s6-rc/servicedirs/svc-mod");
+    stopped(running, 0);
+    let refused = with_hook("").run().expect(100);
+    refused.assert_line("hooked");
+    refused.assert_line(
+        "/etc/services.d: holds no service, S6_STAGE2_HOOK has written none, and there is no main command; let it write \
+         services there or into s6-overlay/s6-rc.d, or give a command: `docker run IMAGE COMMAND`",
+    );
+    // It cannot be run: there is nothing to wait for.
+    let without = container().s6("other", "").env("S6_STAGE2_HOOK", "/etc/s6-overlay/none").run().expect(100);
+    without.assert_line("holds no service");
+}
+
+#[test]
+fn s6_keep_env_hands_secrets_on_to_scripts_and_to_nobody_else() {
+    if !possible() {
+        return;
+    }
+    let show =
+        "echo password of ${#PASSWORD}; ls /run/s6/basedir/env; tr '\\0' '\\n' < /proc/1/environ | grep -c hunter2";
+    let container = script(container(), "init-a", show).s6("password", "hunter2\n");
+    let container = container.env("FILE__PASSWORD", "/etc/s6-overlay/password").env("S6_KEEP_ENV", "1");
+    let root = "user = \"root\"\ntype = \"oneshot\"\nscript = \"echo native root has ${#PASSWORD}\"\n";
+    let ended = container.service("native.toml", root).run().expect(0);
+    ended.assert_line("| password of 7");
+    ended.assert_line("| FILE__PASSWORD");
+    ended.assert_line("| native root has 0");
+    assert!(!ended.lines.iter().any(|line| line.text.ends_with("| PASSWORD")), "{ended:#?}");
+    ended.assert_no_line("hunter2");
+}
+
+#[test]
+fn install_links_refuses_a_read_only_root_with_the_path() {
+    if !possible() {
+        return;
+    }
+    let ended = TryContainer::new().read_only().command(&["/usr/bin/stepdown", "install-links"]).run().expect(111);
+    ended.assert_line("cannot create the link /init: Read-only file system");
+}
+
+#[test]
 fn a_secret_file_is_a_variable_of_scripts_unless_the_image_reads_it_itself() {
     if !possible() {
         return;

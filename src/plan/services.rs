@@ -137,10 +137,11 @@ fn service_plan(
     }
 }
 
-/// Returns the secrets that a service gets: those that it asks for; else, if it is the app user's, those that the environment
-/// alone names.
+/// Returns the secrets that a service gets: those that it asks for; else, if it is the app user's or gets the container's
+/// environment from s6-overlay, those that the environment alone names.
 fn secrets(all: &[Secret], service: &Service) -> Vec<String> {
-    let by_default = service.user == RunAs::App && !service.clear_environment && service.s6.is_none();
+    // With `S6_KEEP_ENV` the scripts of an image have asked for every variable, whoever they run as.
+    let by_default = !service.clear_environment && (service.user == RunAs::App || service.s6.is_some());
     let gets = |secret: &&Secret| match &service.secrets {
         Some(requested) => requested.contains(&secret.name),
         None => by_default && !secret.is_listed,

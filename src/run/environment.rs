@@ -89,6 +89,11 @@ impl Environment {
     /// Returns the same for a service of s6-overlay: PATH, or everything, and nothing of ours (FIELD §2.2).
     fn of_s6(&self, service: &Service, plan: &ServicePlan) -> Variables {
         let mut inherited = self.of_s6.clone();
+        let is_safe = |name: &OsStr, value: &OsStr| plan.inherited == Inherited::All || !names_code(name, value);
+        // The app may have written their files, unlike the container's variables.
+        let secrets = plan.secrets.iter().filter_map(|name| Some((OsStr::new(name), self.secrets.get(name)?)));
+        let secrets = secrets.filter(|(name, value)| is_safe(name, value));
+        inherited.extend(secrets.map(|(name, value)| (name.to_owned(), value.to_owned())));
         if let Inherited::Safe { path } = &plan.inherited {
             inherited.insert("PATH".into(), path.clone());
         }
@@ -140,7 +145,7 @@ mod tests {
     use crate::config::s6_overlay::S6Origin;
     use crate::config::service::Command;
     use crate::config::values::{CapSet, Gid, ServiceName, Uid};
-    use crate::plan::{Credentials, TrustedWriters};
+    use crate::plan::{Credentials, Identity, ReadSecret, SecretReader, TrustedWriters};
 
     fn service(s6: Option<S6Origin>) -> (Service, ServicePlan) {
         let name = ServiceName::new("web").unwrap();
@@ -203,6 +208,42 @@ mod tests {
         let all = environment.of(&service, &plan).with_file(Vec::new());
         assert_eq!(all.get(OsStr::new("PYTHONPATH")), Some(&"/app".into()));
         assert_eq!(all.get(OsStr::new("PATH")), Some(&"/bin".into()));
+    }
+
+    /// The app may have written the file of a secret: what names code does not reach a service with more rights.
+    #[test]
+    #[allow(clippy::disallowed_methods)] // files that the test has created
+    fn with_s6_keep_env_a_script_gets_secrets_but_none_that_names_code_where_that_is_not_safe() {
+        let place = tempfile::tempdir().unwrap();
+        let app = Identity {
+            name: "app".into(),
+            uid: Uid(1000),
+            gid: Gid(1000),
+            groups: vec![Gid(1000)],
+            home: "/".into(),
+            shell: "/".into(),
+            umask: 0o022,
+        };
+        let mut secrets = Secrets::default();
+        for name in ["PASSWORD", "LD_PRELOAD", "PATH", "OTHER"] {
+            let path = place.path().join(name);
+            std::fs::write(&path, "/data/x\n").unwrap();
+            let (name, reader) = (name.to_owned(), SecretReader::PidOne);
+            secrets.read(&ReadSecret { name, path, reader, is_required: true }, &app).unwrap();
+        }
+        let s6 = S6Overlay { keep_env: true, ..S6Overlay::default() };
+        let mut environment = Environment::new(given(), Some(&s6));
+        environment.add_secrets(secrets);
+        let (service, plan) = service(Some(S6Origin::Script));
+        let gets = ["PASSWORD", "LD_PRELOAD", "PATH"].map(str::to_owned).to_vec();
+        let of = |inherited| {
+            let plan = ServicePlan { inherited, secrets: gets.clone(), ..plan.clone() };
+            let all = environment.of(&service, &plan).with_file(Vec::new());
+            ["PASSWORD", "LD_PRELOAD", "PATH", "OTHER"].map(|name| all.get(OsStr::new(name)).cloned())
+        };
+        let value = || Some(OsString::from("/data/x"));
+        assert_eq!(of(Inherited::All), [value(), value(), value(), None]);
+        assert_eq!(of(Inherited::Safe { path: "/bin".into() }), [value(), None, Some("/bin".into()), None]);
     }
 
     #[test]

@@ -60,6 +60,7 @@ fn service(s6: &S6Overlay, user: RunAs) -> Option<Service> {
         kind: Kind::Oneshot,
         user,
         no_new_privileges: false,
+        clear_environment: !s6.keep_env,
         s6: Some(S6Origin::Script),
         ..Service::plain(ServiceName::new(NAME)?, Command::Argv(s6.hook.clone()))
     })

@@ -252,7 +252,11 @@ pub const TABLE: &[Row] = &[
     honoured(ItemScope::Variable, "S6_CMD_RECEIVE_SIGNALS"),
     honoured(ItemScope::Variable, "S6_CMD_WAIT_FOR_SERVICES"),
     honoured(ItemScope::Variable, "S6_CMD_WAIT_FOR_SERVICES_MAXTIME"),
-    honoured(ItemScope::Variable, "S6_KEEP_ENV"),
+    differs(
+        ItemScope::Variable,
+        "S6_KEEP_ENV",
+        "with it scripts and services also get what `FILE__NAME=PATH` names, as the variable `NAME`; without it that is in the container environment",
+    ),
     honoured(ItemScope::Variable, "S6_KILL_FINISH_MAXTIME"),
     honoured(ItemScope::Variable, "S6_KILL_GRACETIME"),
     honoured(ItemScope::Variable, "S6_SERVICES_GRACETIME"),
