@@ -34,15 +34,12 @@ fn program_in(prefix: &Path) -> Result<PathBuf, Error> {
     let usual = USUAL.iter().map(PathBuf::from);
     let is_there = |path: &PathBuf| prefix.join(path.strip_prefix("/").unwrap_or(path)).is_file();
     [own].into_iter().chain(usual).find(is_there).ok_or_else(|| {
-        let what = "there is no stepdown in this image";
-        Error::Wrong(
-            Problem::new(
-                Place::Argument(format!("--prefix {}", shown(prefix))),
-                what,
-                format!("copy it to {} first", USUAL[0]),
-            )
-            .into(),
-        )
+        let at = Place::Argument(format!("--prefix {}", shown(prefix)));
+        let problem = match prefix.is_dir() {
+            true => Problem::new(at, "there is no stepdown in this image", format!("copy it to {} first", USUAL[0])),
+            false => Problem::new(at, "there is no such directory", "give the root of an image"),
+        };
+        Error::Wrong(problem.into())
     })
 }
 

@@ -1,4 +1,5 @@
-//! Links in an image by which the commands are called: `/init`, `/command/NAME` and `/usr/bin/NAME`, as s6-overlay has them.
+//! Links in an image by which the commands are called: `/init`, `/command/NAME`, `/usr/bin/NAME` and
+//! `/package/admin/PACKAGE/command/NAME`, as s6-overlay has them.
 //! What is there already is replaced if it is s6's, execline's or s6-overlay's, and else kept. Must not know how that is
 //! printed.
 
@@ -12,6 +13,11 @@ use crate::s6_commands::call::HelperCommand;
 use crate::s6_commands::package::Package;
 use crate::s6_commands::table::COMMANDS;
 use crate::text::shown;
+
+/// Where s6-overlay has its packages, each with a directory `command`: scripts and health checks name them by these paths.
+const PACKAGES: &str = "/package/admin";
+/// The paths by which it is an image's entry point.
+const INIT: [&str; 2] = ["/init", "/package/admin/s6-overlay/command/init"];
 
 /// What was found in the place of a link.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,9 +79,15 @@ pub fn install(image: &LinkTarget<'_>) -> Result<Vec<Link>, Refused> {
         let is_word = command.origin == Package::Execline && command.name != "execlineb";
         (Path::new("/usr/bin").join(command.name), if is_word { Claim::IfFree } else { Claim::Needed })
     };
-    let init = (PathBuf::from("/init"), Claim::Needed);
+    let package = |command: &'static HelperCommand| {
+        let commands = Path::new(PACKAGES).join(command.origin.name()).join("command");
+        (commands.join(command.name), Claim::Needed)
+    };
+    let init = INIT.map(|path| (PathBuf::from(path), Claim::Needed));
     let linked = || COMMANDS.iter().filter(|command| command.origin != Package::S6LinuxInit);
-    let all = [init].into_iter().chain(linked().map(command)).chain(linked().map(usr));
+    // LinuxServer's are in /usr/bin alone.
+    let packaged = linked().filter(|command| command.origin != Package::LinuxServer).map(package);
+    let all = init.into_iter().chain(linked().map(command)).chain(linked().map(usr)).chain(packaged);
     all.map(|(path, claim)| make(image, path, claim)).collect()
 }
 
@@ -101,7 +113,10 @@ fn make(image: &LinkTarget<'_>, path: PathBuf, claim: Claim) -> Result<Link, Ref
 /// Returns a directory of the image, which is created. A link in it must not lead out of the image.
 fn directory(prefix: &Path, below: &Path) -> io::Result<PathBuf> {
     let wanted = prefix.join(below);
-    fs::create_dir_all(&wanted)?;
+    fs::create_dir_all(&wanted).map_err(|cause| match cause.kind() {
+        ErrorKind::AlreadyExists => io::Error::other(format!("{} is not a directory", shown(&wanted))),
+        _ => cause,
+    })?;
     let place = wanted.canonicalize()?;
     match place.starts_with(prefix.canonicalize()?) {
         true => Ok(place),
