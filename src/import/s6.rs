@@ -10,12 +10,13 @@ use super::scripts::{self, ScriptRole, TranslatedScript};
 use super::source_files::SourceFiles;
 use super::{Imported, ImportedService};
 use crate::config::container::{Own, UnknownOwner};
-use crate::config::s6_overlay::container_path;
+use crate::config::s6_overlay::{HOOK, container_path};
 use crate::config::search_path::PathSource;
 use crate::config::service::{Command, Kind, RunAs, Service};
 use crate::config::values::{ServiceName, UserName};
 use crate::config::{self, Config, Sources};
 use crate::error::{Place, Problems};
+use crate::text::shown;
 
 /// The account of the app in images of LinuxServer.
 const LINUXSERVER_APP: &str = "abc";
@@ -69,6 +70,13 @@ pub(super) fn import_with(sources: &Sources, defaults: Defaults) -> Result<Impor
     imported.container.own.iter_mut().for_each(|own| own.options.unknown_owner = UnknownOwner::Refuse);
     let given = sources.env.get(OsStr::new("PATH")).map(OsString::as_os_str);
     let path = container_path(given, s6.as_ref()).to_string_lossy().into_owned();
+    let hook = s6.as_ref().filter(|s6| !s6.hook.is_empty()).map(|s6| s6.hook.join(OsStr::new(" ")));
+    imported.omissions.extend(hook.map(|hook| {
+        let value = shown(&hook);
+        let why =
+            "it runs before the services are read: run it while the image is built, or as a oneshot that they require";
+        (Place::Variable { name: HOOK.to_owned(), value }, Omission::new("the hook", why))
+    }));
     // What the loader passes over is lost in our files too.
     let tree = sources.trees.first().map_or(Place::Machine, |tree| Place::file(&tree.path));
     imported.omissions.extend(passed_over.into_iter().map(|notice| (tree.clone(), Omission::new("the tree", notice))));
@@ -132,7 +140,7 @@ fn without_files(mut service: Service, files: &SourceFiles<'_>) -> (Service, Vec
         scripts.put(&mut finish.command, &name, ScriptRole::Finish, files);
     }
     let ScriptTexts { texts, wants_variables, stays } = scripts;
-    let is_any = |what: fn(&str) -> bool| texts.iter().any(|text| what(text));
+    let is_any = |what: fn(&str) -> bool| texts.iter().any(|(_, text)| what(text));
     if wants_variables && service.s6.is_some() {
         service.clear_environment = false;
         service.environment.remove("PATH");
@@ -145,14 +153,22 @@ fn without_files(mut service: Service, files: &SourceFiles<'_>) -> (Service, Vec
     if !stays && is_elsewhere {
         service.directory = None;
     }
-    let lost = NO_EFFECT.iter().filter(|(word, _)| texts.iter().any(|text| text.contains(word)));
-    (service, lost.map(|(word, why)| Omission::new(*word, *why)).collect())
+    let lost = NO_EFFECT.iter().filter_map(|(word, why)| {
+        let (role, _) = texts.iter().find(|(_, text)| text.contains(word))?;
+        let file = match role {
+            ScriptRole::Alone | ScriptRole::Command => "",
+            ScriptRole::StopCommand => "`down`: ",
+            ScriptRole::Finish => "`finish`: ",
+        };
+        Some(Omission::new(format!("{file}{word}"), *why))
+    });
+    (service, lost.collect())
 }
 
 /// The scripts of a service while they are put into it.
 #[derive(Default)]
 struct ScriptTexts {
-    texts: Vec<String>,
+    texts: Vec<(ScriptRole, String)>,
     wants_variables: bool,
     /// Whether one of them stays a file.
     stays: bool,
@@ -186,9 +202,10 @@ impl ScriptTexts {
             (ScriptRole::Finish | ScriptRole::StopCommand, Command::File(_)) => &[][..],
             _ => &script.arguments,
         };
+        self.wants_variables |= calls_with_contenv(&script.text);
         let translated = scripts::translate(&script.text, &script.name, arguments, role);
         self.stays |= translated.is_none();
-        self.texts.push(script.text);
+        self.texts.push((role, script.text));
         let Some(TranslatedScript { command: done, user, wants_variables }) = translated else {
             *command = by_interpreter.unwrap_or_else(|| command.clone());
             return None;
@@ -199,11 +216,20 @@ impl ScriptTexts {
     }
 }
 
+/// Whether a script asks for the variables of the container, in its first line or as a word of execline.
+fn calls_with_contenv(text: &str) -> bool {
+    let mut words = text.strip_prefix("#!").unwrap_or(text).split_whitespace();
+    words.any(|word| word.rsplit('/').next() == Some("with-contenv"))
+}
+
 /// Whether a script names a file of its own directory.
 fn names_working_directory(text: &str) -> bool {
+    // `s6-notifyoncheck` reads `notification-fd` and `data/check` there.
+    let is_read = |word: &str| word.rsplit('/').next() == Some("s6-notifyoncheck");
     let body = text.split_once('\n').map_or("", |(_, body)| body);
-    body.split_whitespace()
-        .any(|word| word == "." || word.starts_with("./") || word.starts_with("data/") || word.contains("$PWD"))
+    body.split_whitespace().any(|word| {
+        word == "." || word.starts_with("./") || word.starts_with("data/") || word.contains("$PWD") || is_read(word)
+    })
 }
 
 /// The app user of a LinuxServer image has another name.

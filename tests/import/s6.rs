@@ -255,3 +255,43 @@ proptest! {
         is_read_back(&imported(&sources));
     }
 }
+
+#[test]
+fn a_readiness_check_keeps_the_directory_that_it_reads() {
+    let run = "#!/usr/bin/with-contenv bash\nexec s6-notifyoncheck -d s6-setuidgid abc web\n";
+    let files = [("run", program(run)), ("notification-fd", file("3\n")), ("data", dir([("check", program(NGINX))]))];
+    let imported = imported(&s6_image().started("web", definition("longrun", files)));
+    let text = text_of(&imported, "services.d/web.toml");
+    assert!(text.contains("directory = \"/etc/s6-overlay/s6-rc.d/web\"\n"), "{text}");
+}
+
+#[test]
+fn the_hook_and_what_a_finish_script_writes_are_said_with_their_places() {
+    let finish = "#!/bin/sh\necho $1 > /run/s6-linux-init-container-results/exitcode\nexec /run/s6/basedir/bin/halt\n";
+    let files = [("run", program(NGINX)), ("finish", program(finish))];
+    let sources = s6_image().started("web", definition("longrun", files)).env("S6_STAGE2_HOOK", "/docker-mods now");
+    let imported = imported(&sources);
+    let lines: Vec<_> = imported.all_omissions().map(|(at, omission)| format!("{at}: {}", omission.what)).collect();
+    let run = "/etc/s6-overlay/s6-rc.d/web/run";
+    assert_eq!(
+        lines,
+        [
+            "S6_STAGE2_HOOK=/docker-mods now: the hook".to_owned(),
+            format!("{run}: `finish`: s6-linux-init-container-results"),
+            format!("{run}: `finish`: /run/s6/basedir/bin/halt"),
+        ]
+    );
+}
+
+#[test]
+fn a_script_that_stays_a_file_has_the_variables_that_it_asks_for() {
+    let of = |run: &str| {
+        let service = definition("longrun", [("run", program(run))]);
+        text_of(&imported(&s6_image().started("web", service)), "services.d/web.toml")
+    };
+    for run in ["#!/command/with-contenv bashio\nweb\n", "#!/usr/bin/execlineb -P\nwith-contenv\nweb\n"] {
+        let text = of(run);
+        assert!(text.contains("/etc/s6-overlay/s6-rc.d/web/run") && !text.contains("clear_environment"), "{text}");
+    }
+    assert!(of("#!/usr/bin/execlineb -P\nweb\n").contains("clear_environment = true\n"));
+}
