@@ -15,6 +15,7 @@ mod source_files;
 pub mod supervisord;
 mod toml_values;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::config::paths;
@@ -54,6 +55,8 @@ pub struct ImportedService {
     pub omissions: Vec<Omission>,
     /// Whether its file has to lie in a directory of its name, beside files that it uses.
     pub has_directory: bool,
+    /// Its directory in the image's services tree, which declares the same name: the file takes its place.
+    pub replaces: Option<PathBuf>,
 }
 
 /// A file to write.
@@ -70,7 +73,7 @@ impl ImportedService {
     pub fn new(service: Service) -> Self {
         let at = service.at.clone();
         let (service, omissions) = native::nearest(service);
-        Self { service, at, omissions, has_directory: false }
+        Self { service, at, omissions, has_directory: false, replaces: None }
     }
 
     fn file(&self) -> TextFile {
@@ -98,6 +101,14 @@ impl Imported {
         let of_services =
             self.services.iter().flat_map(|it| it.omissions.iter().map(move |omission| (&it.at, omission)));
         self.omissions.iter().map(|(at, omission)| (at, omission)).chain(of_services)
+    }
+
+    /// Returns the directories of the image that have to be removed: each declares a service once more.
+    pub fn replaced(&self) -> BTreeSet<&Path> {
+        let stays =
+            |path: &Path| self.services.iter().any(|it| it.has_directory && path.ends_with(it.service.name.as_str()));
+        let all = self.services.iter().filter_map(|it| it.replaces.as_deref());
+        all.filter(|path| !stays(path)).collect()
     }
 
     /// Adds what came of other sources.

@@ -2,7 +2,7 @@
 //! file any more where they are a shell's. Must not know how the tree is read.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::image_paths::{ImagePaths, SERVICES};
 use super::native::Omission;
@@ -93,6 +93,7 @@ pub(super) fn import_with(sources: &Sources, defaults: Defaults) -> Result<Impor
         lost.append(&mut service.omissions);
         (service.at, service.omissions) = (at, lost);
         service.has_directory = uses_own_directory(&service.service);
+        service.replaces = directory_in_tree(&service.at, &image);
         imported.container.allow(&service.service);
         imported.services.push(service);
     }
@@ -241,6 +242,14 @@ fn as_app(mut service: Service, app_user: &mut Option<UserName>) -> Service {
         service.user = RunAs::App;
     }
     service
+}
+
+/// Returns the directory of the services tree in the image that a service was read from.
+fn directory_in_tree(at: &Place, image: &ImagePaths) -> Option<PathBuf> {
+    let Place::File { path, .. } = at else { return None };
+    let path = image.path(path);
+    let name = path.strip_prefix(SERVICES).ok()?.iter().next()?;
+    Some(Path::new(SERVICES).join(name))
 }
 
 /// Whether it uses files in its own directory of the services tree: the directory then stays, with a `service.toml` in it.

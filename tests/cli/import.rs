@@ -21,10 +21,37 @@ fn what_is_printed_is_written_by_to_and_passes_check() {
     assert!(printed.out.contains(web), "{}", printed.out);
     let written = directory.run(&["import", "rootfs/etc", "--to", "new"]);
     assert_eq!((written.code, written.err.as_str()), (0, ""));
-    assert_eq!(written.out, "new/services.d/db.toml\nnew/services.d/web.toml\n");
+    assert_eq!(
+        written.out,
+        "new/services.d/db.toml\nnew/services.d/web.toml\nnext: `stepdown check new`, `stepdown try new`; in the Dockerfile, with \
+         new as context: `RUN rm -r /etc/services.d/db /etc/services.d/web`, then `COPY services.d /etc/services.d`\n"
+    );
     let text = fs::read_to_string(directory.path().join("new/services.d/web.toml")).unwrap();
     assert!(printed.out.contains(&text) && text.starts_with("command = "));
     assert!(directory.run(&["check", "new"]).out.starts_with("new/services.d: 2 services, no problems\n"));
+}
+
+#[test]
+fn what_to_do_next_names_the_directory_as_a_shell_takes_it_and_the_container_file() {
+    let directory = tree();
+    directory.put("rootfs/etc/fix-attrs.d/01", "/data true app 0644 0755\n", 0o644);
+    directory.put("rootfs/etc/cont-init.d/01", "#!/bin/sh\n", 0o755);
+    let written = directory.run(&["import", "rootfs", "--to", "my new"]);
+    let next = "next: `stepdown check 'my new'`, `stepdown try 'my new'`; in the Dockerfile, with 'my new' as context: `RUN rm -r \
+                /etc/services.d/db /etc/services.d/web`, then `COPY services.d /etc/services.d` and `COPY stepdown.toml /etc/`";
+    assert_eq!(written.out.lines().last(), Some(next), "{written:?}");
+}
+
+#[test]
+fn directories_of_the_image_that_declare_a_service_once_more_are_named_for_removal() {
+    let directory = tree();
+    directory.put("rootfs/etc/services.d/own/run", "#!/usr/bin/python3\nprint()\n", 0o755);
+    let written = directory.run(&["import", "rootfs", "--to", "new"]);
+    // What stays a program of its own has its file beside it.
+    assert!(directory.path().join("new/services.d/own/service.toml").exists(), "{written:?}");
+    let removal =
+        "as context: `RUN rm -r /etc/services.d/db /etc/services.d/web`, then `COPY services.d /etc/services.d`";
+    assert!(written.out.contains(removal), "{}", written.out);
 }
 
 #[test]
@@ -83,7 +110,7 @@ fn a_supervisord_conf_comes_with_what_it_includes() {
     directory.put("rootfs/etc/supervisor/conf.d/db.conf", "[program:db]\ncommand=db\npriority=1\n", 0o644);
     directory.put("rootfs/etc/supervisor/conf.d/other.ini", "[program:other]\ncommand=other\n", 0o644);
     let output = directory.run(&["import", "rootfs/etc/supervisor/supervisord.conf", "--to", "new"]);
-    assert_eq!((output.code, output.out.lines().count()), (1, 3), "{output:?}");
+    assert_eq!((output.code, output.out.lines().count()), (1, 4), "{output:?}");
     assert!(output.err.contains("supervisord.conf: [include]: not translated: none/*.conf: "), "{}", output.err);
     assert_eq!(output.err.lines().count(), 1, "{}", output.err);
     assert!(fs::read_to_string(directory.path().join("new/services.d/web.toml")).unwrap().contains("after = [\"db\"]"));

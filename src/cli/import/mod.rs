@@ -41,7 +41,7 @@ pub(super) fn run(args: &ImportArgs) -> u8 {
     match &args.to {
         None => drop(output::out(&printed(&texts))),
         Some(to) => match output_directory::write(to, &texts) {
-            Ok(written) => drop(output::out(&written)),
+            Ok(written) => drop(output::out(&format!("{written}{}", next_steps(to, &imported, &texts)))),
             Err(error) => return output::failed(&error),
         },
     }
@@ -49,6 +49,31 @@ pub(super) fn run(args: &ImportArgs) -> u8 {
     let omissions: String = omissions.collect();
     output::err(&omissions);
     if omissions.is_empty() { 0 } else { EXIT_INCOMPLETE }
+}
+
+/// What to do with the files that were written.
+fn next_steps(to: &Path, imported: &Imported, texts: &[TextFile]) -> String {
+    let quoted = shell_word(to);
+    let has_container_file = texts.iter().any(|file| file.path == Path::new("stepdown.toml"));
+    let copies = match has_container_file {
+        true => "`COPY services.d /etc/services.d` and `COPY stepdown.toml /etc/`",
+        false => "`COPY services.d /etc/services.d`",
+    };
+    let replaced: Vec<_> = imported.replaced().iter().map(shown).collect();
+    let removal = match replaced.is_empty() {
+        true => String::new(),
+        false => format!("`RUN rm -r {}`, then ", replaced.join(" ")),
+    };
+    format!(
+        "next: `stepdown check {quoted}`, `stepdown try {quoted}`; in the Dockerfile, with {quoted} as context: {removal}{copies}\n"
+    )
+}
+
+/// A path as one word of a shell.
+fn shell_word(path: &Path) -> String {
+    let text = shown(path);
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+@:,=".contains(letter);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// All files in one stream, each below its name.
