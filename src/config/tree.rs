@@ -198,7 +198,10 @@ fn service_dir(
             logger((name, image), path.join("log"), inner, found, problems);
         }
     } else {
-        let fix = "put one of them there, or remove the directory";
+        let fix = match entries.get(OsStr::new("services.d")) {
+            Some(Content::Dir(_)) => format!("it holds `services.d`, a tree of its own: give {}", shown(&path)),
+            Some(_) | None => "put one of them there, or remove the directory".to_owned(),
+        };
         problems.push(Problem::new(Place::file(&path), "holds neither `service.toml` nor `run`", fix));
     }
 }

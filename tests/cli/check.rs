@@ -265,3 +265,18 @@ fn the_main_command_of_this_image_is_judged_as_a_services_command_is() {
         assert!(output.out.contains(what) && output.out.contains(fix), "{output:?}");
     }
 }
+
+#[test]
+fn a_directory_around_the_one_that_holds_services_d_says_which_to_give() {
+    let directory = WorkDirectory::new();
+    directory.put("all/app/services.d/web.toml", "command = [\"true\"]\n", 0o644);
+    let output = directory.run(&["check", "all"]);
+    assert_eq!((output.code, output.out.as_str()), (100, ""), "{output:?}");
+    assert!(output.err.contains("no entry is a service; give all/app, which holds `services.d`"), "{}", output.err);
+    // Beside a service.
+    directory.put("all/db.toml", "command = [\"true\"]\n", 0o644);
+    let output = directory.run(&["check", "all"]);
+    let expected =
+        "all/app: holds neither `service.toml` nor `run`; it holds `services.d`, a tree of its own: give all/app\n";
+    assert!(output.out.contains(expected), "{output:?}");
+}

@@ -90,8 +90,18 @@ pub fn check_given(path: &Path) -> Result<(), Problem> {
         false if path.exists() => "it is not a directory",
         false => "there is no such directory",
     };
-    let fix = "give a directory that holds `services.d`, or a services tree itself";
+    let fix = match holder_below(path) {
+        Some(holder) => format!("give {}, which holds `services.d`", shown(&holder)),
+        None => "give a directory that holds `services.d`, or a services tree itself".to_owned(),
+    };
     Err(Problem::new(Place::Argument(shown(path)), what, fix))
+}
+
+/// Returns the directory in this one that holds `services.d`, if it is the only one.
+fn holder_below(path: &Path) -> Option<PathBuf> {
+    let entries = path.read_dir().ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut holders = entries.filter(|below| below.join("services.d").is_dir());
+    holders.next().filter(|_| holders.next().is_none())
 }
 
 /// Returns whether a directory has entries and none of them is of a services tree. One that is called `services.d` is a tree
