@@ -3,7 +3,7 @@
 //!
 //! | modules | what is tested | needs |
 //! |---|---|---|
-//! | `readme` | the generated parts of the README | nothing |
+//! | `readme`, `s6_document` | the generated parts of the README, and of `docs` | nothing |
 //! | `config`, `import`, `plan` | texts in, values and messages out | nothing |
 //! | `execline` | scripts in, words out | nothing |
 //! | `lifecycle`, `properties` | the engine in simulated worlds | nothing |
@@ -59,6 +59,7 @@ mod runtimes;
 mod s6_commands;
 mod s6_container;
 mod s6_control;
+mod s6_document;
 mod s6_overlay;
 mod s6_reload;
 mod s6_start;
