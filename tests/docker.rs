@@ -13,6 +13,7 @@ mod memory;
 mod modes;
 mod processes;
 mod s6_images;
+mod s6_imported;
 mod scratch;
 mod stop;
 mod terminal;

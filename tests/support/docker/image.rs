@@ -75,6 +75,18 @@ impl Image {
         })
     }
 
+    /// Returns the image of such a directory with the files that `import` wrote for it, and without the directories that it says
+    /// are to be removed.
+    pub fn s6_imported(docker: &super::Docker, name: &str, written: &Path, removed: &str) -> Self {
+        let from = Self::s6(docker, name);
+        let removal = if removed.is_empty() { String::new() } else { format!("RUN rm -r {removed}\n") };
+        let dockerfile =
+            format!("FROM {}\n{removal}COPY services.d /etc/services.d\nCOPY stepdown.toml /etc/\n", from.tag());
+        fs::write(written.join("Dockerfile"), dockerfile).expect("the directory is the test's");
+        let files = hash(&[written.to_owned()]);
+        Self::once(&format!("s6-imported-{name}"), files, |tag| build(written, None, tag, &[]))
+    }
+
     /// Returns an image that holds the binary, a static payload and nothing else.
     pub fn scratch(docker: &super::Docker, scratch: &Scratch) -> Self {
         let args = || [("STEPDOWN", Self::demo(docker).0)];
