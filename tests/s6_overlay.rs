@@ -283,6 +283,9 @@ fn a_hook_may_write_every_service_and_an_image_in_which_it_writes_none_is_refuse
     // It cannot be run: there is nothing to wait for.
     let without = container().s6("other", "").env("S6_STAGE2_HOOK", "/etc/s6-overlay/none").run().expect(100);
     without.assert_line("holds no service");
+    without.assert_line(
+        "S6_STAGE2_HOOK is not run: cannot find the program `/etc/s6-overlay/none`; s6-overlay would go on",
+    );
 }
 
 #[test]

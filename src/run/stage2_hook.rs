@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::config::s6_overlay::{HOOK, OnFailure, S6Origin, S6Overlay};
 use crate::config::service::{Command, Kind, RunAs, Service};
 use crate::config::values::ServiceName;
-use crate::error::{Error, Place};
+use crate::error::{Error, Place, Problem};
 use crate::inspect::facts;
 use crate::plan::{self, BootPlan};
 use crate::supervise::StopReason;
@@ -41,8 +41,14 @@ impl Stage2Hook {
         match (plan::boot(&config, &facts::read(&config)), s6.on_failure) {
             (Ok(plan), _) => Ok(Some(Self { service, plan })),
             (Err(error), OnFailure::Stop) => Err(error),
-            (Err(error), OnFailure::Continue | OnFailure::Warn) => {
-                tracing::warn!("S6_STAGE2_HOOK is not run: {error}");
+            (Err(Error::Wrong(problems)), OnFailure::Continue | OnFailure::Warn) => {
+                for Problem { what, fix, .. } in problems.into_sorted() {
+                    tracing::warn!("S6_STAGE2_HOOK is not run: {what}; {fix}");
+                }
+                Ok(None)
+            }
+            (Err(Error::Refused(refused)), OnFailure::Continue | OnFailure::Warn) => {
+                tracing::warn!("S6_STAGE2_HOOK is not run: {refused}");
                 Ok(None)
             }
         }
