@@ -3,17 +3,35 @@
 #![allow(clippy::disallowed_methods)] // measures, and runs others to compare with
 
 use std::error::Error;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// `struct timespec` on 64-bit Linux.
 const STAMP: usize = 16;
+/// No boot takes longer.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// The root directory; gone when dropped.
 pub struct Room {
     root: tempfile::TempDir,
+}
+
+/// How a room is booted.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    argv: Vec<String>,
+    variables: Vec<String>,
+    /// Files that are written before each boot.
+    files: Vec<(&'static str, String)>,
+    /// How many programs write the time.
+    pub programs: usize,
 }
 
 /// How a binary is linked.
@@ -25,21 +43,58 @@ pub enum Linkage {
     Dynamic,
 }
 
+impl Boot {
+    /// PID 1 and its arguments, which start one program.
+    pub fn new(argv: &[&str]) -> Self {
+        let argv = argv.iter().map(|&word| word.to_owned()).collect();
+        Self { argv, variables: Vec::new(), files: Vec::new(), programs: 1 }
+    }
+
+    /// With these variables, `NAME=value`.
+    pub fn env(mut self, variables: &[&str]) -> Self {
+        self.variables.extend(variables.iter().map(|&word| word.to_owned()));
+        self
+    }
+
+    /// As this user.
+    pub fn user(self, id: &str) -> Self {
+        self.env(&[&format!("STAMP_USER={id}")])
+    }
+
+    /// With that many programs.
+    pub fn of(self, programs: usize) -> Self {
+        Self { programs, ..self }
+    }
+
+    /// With these files as they are now, each time.
+    pub fn with<const N: usize>(mut self, files: [(&'static str, String); N]) -> Self {
+        self.files.extend(files);
+        self
+    }
+}
+
 impl Room {
-    /// Makes a small root with the three C programs in it.
+    /// Makes a small root with the C programs in it.
     pub fn new() -> Result<Self, Box<dyn Error>> {
         let room = Self { root: tempfile::tempdir()? };
-        for directory in ["proc", "dev", "run", "tmp", "etc/services.d"] {
+        fs::set_permissions(room.root.path(), Permissions::from_mode(0o755))?;
+        for directory in ["proc", "dev", "run", "tmp", "bin", "etc/services.d"] {
             fs::create_dir_all(room.path(directory))?;
         }
         succeed(Command::new("mknod").args(["-m", "666"]).arg(room.path("dev/null")).args(["c", "1", "3"]))?;
         room.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")?;
         room.write("etc/group", "root:x:0:\n")?;
-        for (name, start_files) in [("stamp", None), ("floor", None), ("payload", Some("-nostartfiles"))] {
-            let source = format!("{}/benches/boot/{name}.c", env!("CARGO_MANIFEST_DIR"));
+        let bare = &["-nostartfiles"][..];
+        for (name, source, more) in [
+            ("stamp", "stamp", &[][..]),
+            ("floor", "floor", &[]),
+            ("payload", "payload", bare),
+            ("stays", "payload", &["-nostartfiles", "-DSTAYS"]),
+        ] {
+            let source = format!("{}/benches/boot/{source}.c", env!("CARGO_MANIFEST_DIR"));
             let flags = ["-O2", "-static", "-no-pie", "-fno-stack-protector", "-fcf-protection=none"];
             let flags = flags.iter().filter(|flag| cfg!(target_arch = "x86_64") || **flag != "-fcf-protection=none");
-            succeed(Command::new("cc").args(flags).args(start_files).arg("-o").arg(room.path(name)).arg(source))?;
+            succeed(Command::new("cc").args(flags).args(more).arg("-o").arg(room.path(name)).arg(source))?;
         }
         Ok(room)
     }
@@ -55,48 +110,78 @@ impl Room {
         Ok(())
     }
 
-    /// Writes a file.
+    /// Writes a file, whose directory is made if it is missing.
     pub fn write(&self, path: &str, text: &str) -> std::io::Result<()> {
-        fs::write(self.path(path), text)
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap_or(self.root.path()))?;
+        fs::write(path, text)
     }
 
-    /// Boots `argv` as PID 1 and returns how long it took until the payload's first instruction.
-    pub fn boot(&self, argv: &[&str]) -> Result<Duration, Box<dyn Error>> {
-        let output = Command::new("timeout")
-            .args([
-                "--kill-after=1",
-                "10",
-                "unshare",
-                "--pid",
-                "--mount",
-                "--fork",
-                "--kill-child",
-                "--mount-proc",
-                "--wd=/",
-                "--root",
-            ])
-            .arg(self.root.path())
-            .args(["--", "/stamp"])
-            .args(argv)
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .stdin(Stdio::null())
-            .output()?;
-        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
-        if !output.status.success() {
-            return Err(format!("{}: {printed}", output.status).into());
-        }
-        let first = output.stdout.first_chunk().map(time).ok_or("no stamp was written")?;
-        let last = output.stdout.last_chunk().map(time).ok_or("no stamp was written")?;
-        if output.stdout.len() != 2 * STAMP {
-            return Err(format!("{} bytes instead of two stamps: {printed}", output.stdout.len()).into());
-        }
-        last.checked_sub(first).ok_or_else(|| "the clock ran backwards".into())
+    /// Writes a program.
+    pub fn program(&self, path: &str, text: &str) -> std::io::Result<()> {
+        self.write(path, text)?;
+        fs::set_permissions(self.path(path), Permissions::from_mode(0o755))
+    }
+
+    /// Makes a directory with that many files, all of one owner.
+    pub fn files(&self, directory: &str, count: usize, (uid, gid): (u32, u32)) -> std::io::Result<()> {
+        fs::create_dir_all(self.path(directory))?;
+        chown(self.path(directory), Some(uid), Some(gid))?;
+        (0..count).try_for_each(|at| {
+            let path = self.path(directory).join(format!("file{at}"));
+            fs::write(&path, "")?;
+            chown(path, Some(uid), Some(gid))
+        })
+    }
+
+    /// Boots, and returns how long it took until the first instruction of the last program.
+    pub fn boot(&self, boot: &Boot) -> Result<Duration, Box<dyn Error>> {
+        boot.files.iter().try_for_each(|(path, text)| self.write(path, text))?;
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--mount", "--fork", "--kill-child", "--mount-proc", "--wd=/", "--root"]);
+        command.arg(self.root.path()).args(["--", "/stamp"]).args(&boot.argv).env_clear();
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.envs(boot.variables.iter().filter_map(|word| word.split_once('=')));
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let stamps = child.stdout.take().ok_or("a pipe").map(|stdout| read_stamps(stdout, boot.programs + 1))?;
+        let printed = end(&mut child)?;
+        let stamps = stamps.map_err(|error| format!("{error}: {printed}"))?;
+        let (first, rest) = stamps.split_first().ok_or("no stamp was written")?;
+        let last = rest.iter().max().ok_or("no program was started")?;
+        last.checked_sub(*first).ok_or_else(|| "the clock ran backwards".into())
     }
 
     fn path(&self, below: impl AsRef<Path>) -> PathBuf {
         self.root.path().join(below)
     }
+}
+
+fn read_stamps(mut stdout: ChildStdout, count: usize) -> Result<Vec<Duration>, Box<dyn Error>> {
+    let until = Instant::now() + LIMIT;
+    let mut bytes = vec![0; count * STAMP];
+    let mut length = 0;
+    while length < bytes.len() {
+        let left = PollTimeout::try_from(until.saturating_duration_since(Instant::now()))?;
+        let ready = poll(&mut [PollFd::new(stdout.as_fd(), PollFlags::POLLIN)], left)?;
+        let read = if ready == 0 { 0 } else { stdout.read(bytes.get_mut(length..).unwrap_or_default())? };
+        if read == 0 {
+            return Err(format!("{} of {count} stamps were written", length / STAMP).into());
+        }
+        length += read;
+    }
+    Ok(bytes.as_chunks().0.iter().map(time).collect())
+}
+
+/// Ends the container, and returns what it has written to stderr.
+fn end(child: &mut Child) -> std::io::Result<String> {
+    // Its PID 1 is killed with it (`--kill-child`).
+    child.kill()?;
+    child.wait()?;
+    let mut printed = String::new();
+    if let Some(mut stderr) = child.stderr.take() {
+        stderr.read_to_string(&mut printed)?;
+    }
+    Ok(printed)
 }
 
 /// Returns the static build if there is one, else the one that cargo just made for this benchmark.
@@ -114,7 +199,8 @@ pub fn stepdown() -> (PathBuf, Linkage) {
 
 /// Returns where a program is installed.
 pub fn installed(name: &str) -> Option<PathBuf> {
-    ["/usr/bin", "/bin", "/usr/local/bin"].iter().map(|place| Path::new(place).join(name)).find(|path| path.exists())
+    let places = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"];
+    places.iter().map(|place| Path::new(place).join(name)).find(|path| path.exists())
 }
 
 /// Reads the paths that ldd(1) prints; none for a static binary.
