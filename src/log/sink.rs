@@ -69,7 +69,7 @@ impl Sink {
     /// Returns whether two descriptors are the same object: then one sink must serve both, or lines would be torn.
     pub fn same_object(one: RawFd, other: RawFd) -> bool {
         let identity = |fd| descriptors::stat_of(fd).map(|stat| (stat.st_dev, stat.st_ino, stat.st_rdev));
-        identity(one).is_some() && identity(one) == identity(other)
+        identity(one).is_some_and(|one| identity(other) == Some(one))
     }
 
     /// Sets whether this process is the only writer of the output. Then large writes tear no line.

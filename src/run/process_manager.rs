@@ -57,7 +57,7 @@ pub struct ProcessManager {
     pub(super) s6_directories: BTreeMap<ServiceName, S6Directory>,
     /// Reads the configuration for a reload.
     pub config_reader: ConfigReader,
-    null: File,
+    null: Rc<File>,
     /// How many children were reaped.
     pub(super) reaped: u64,
 }
@@ -69,13 +69,14 @@ impl ProcessManager {
     /// When no descriptor is available.
     pub fn new(entries: Vec<ServiceEntry>, context: LaunchContext, sockets: Sockets) -> io::Result<Self> {
         let mut fd_watcher = FdWatcher::new()?;
+        let null = Rc::new(dev_null::open_input()?);
         let mut calendars = Calendars::new(context.zone.clone());
         for (at, entry) in entries.iter().enumerate() {
             calendars.put(Id(at), &entry.plan.name, entry.service.calendar.as_ref(), &mut fd_watcher);
         }
         Ok(Self {
             calendars,
-            probes: Probes::new()?,
+            probes: Probes::new(Rc::clone(&null))?,
             reload_results: Vec::new(),
             logs: Logs::new(entries.iter().map(|entry| entry.route(&context)))?,
             records: ServiceRecords::new(entries, sockets, &mut fd_watcher)?,
@@ -85,7 +86,7 @@ impl ProcessManager {
             oom_tracker: OomTracker::default(),
             s6_directories: BTreeMap::new(),
             config_reader: ConfigReader::default(),
-            null: dev_null::open_input()?,
+            null,
             reaped: 0,
         })
     }

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use stepdown::config::values::{CapSet, Gid, Uid};
 use stepdown::plan::Credentials;
 use stepdown::run::probe::{ProbeStartError, Probes};
 use stepdown::supervise::{Pid, ProbeResult};
+use stepdown::sys::dev_null;
 use stepdown::sys::process::launch::{Launch, Parent, Program, Session};
 use stepdown::sys::process::reap::{self, WaitResult};
 
@@ -45,7 +47,12 @@ impl ProbeLoop {
         mask.add(Signal::SIGCHLD);
         mask.thread_block().unwrap();
         let children = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).unwrap();
-        Self { probes: Probes::new().unwrap(), wakeups: 0, as_user: None, children }
+        Self {
+            probes: Probes::new(Rc::new(dev_null::open_input().unwrap())).unwrap(),
+            wakeups: 0,
+            as_user: None,
+            children,
+        }
     }
 
     pub fn start(&mut self, key: usize, probe: &Probe, timeout: Duration) -> Result<Pid, ProbeStartError> {

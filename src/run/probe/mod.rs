@@ -16,6 +16,7 @@ use std::fs::File;
 use std::hash::Hash;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -27,7 +28,6 @@ use crate::config::probe::Probe;
 use crate::config::units::show_duration;
 use crate::config::values::Signal;
 use crate::supervise::{Exit, Id, Pid, ProbeResult, SpawnError, SpawnStep, Target};
-use crate::sys::dev_null;
 use crate::sys::process::child::ExecPointers;
 use crate::sys::process::launch::{Launch, Program, Session, c_strings};
 use crate::sys::process::session::{self, ProcessSnapshotCache};
@@ -58,7 +58,8 @@ pub enum ProbeOwner {
 pub struct Probes<K> {
     running: HashMap<Pid, RunningProbe<K>>,
     epoll: Epoll,
-    null: File,
+    /// An empty standard input.
+    null: Rc<File>,
     /// What is known of all processes.
     snapshots: ProcessSnapshotCache,
 }
@@ -104,18 +105,13 @@ struct RunningProbe<K> {
 }
 
 impl<K: Copy + Eq + Hash> Probes<K> {
-    /// Returns an empty set.
+    /// Returns an empty set; `null` is an empty standard input.
     ///
     /// # Errors
     /// When no descriptor is available.
-    pub fn new() -> std::io::Result<Self> {
+    pub fn new(null: Rc<File>) -> std::io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self {
-            running: HashMap::new(),
-            epoll,
-            null: dev_null::open_input()?,
-            snapshots: ProcessSnapshotCache::default(),
-        })
+        Ok(Self { running: HashMap::new(), epoll, null, snapshots: ProcessSnapshotCache::default() })
     }
 
     /// Starts a probe. `launch` is how the service's own command would be started: its identity, limits, environment and
