@@ -132,6 +132,19 @@ pub struct S6Sources {
     pub custom_services: Tree,
 }
 
+impl Sources {
+    /// Returns the paths that were read; of those that only images made for s6-overlay have, the ones that exist.
+    pub fn found(&self) -> Vec<PathBuf> {
+        let S6Sources { definitions, user_bundles, init_scripts, finish_scripts, fix_attrs, .. } = &self.s6;
+        let S6Sources { custom_scripts, custom_services, .. } = &self.s6;
+        let of_s6 =
+            [definitions, user_bundles, init_scripts, finish_scripts, fix_attrs, custom_scripts, custom_services];
+        let of_s6 = of_s6.into_iter().filter(|tree| !tree.entries.is_empty() || tree.unreadable.is_some());
+        let trees = self.trees.iter().chain(of_s6).map(|tree| tree.path.clone());
+        self.container.iter().map(|(path, _)| path.clone()).chain(trees).collect()
+    }
+}
+
 /// One services tree.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {

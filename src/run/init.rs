@@ -90,8 +90,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     }
     let user = privilege::detect();
     if matches!(user, EffectiveUser::Root(_)) && plan.privilege.drop == plan::DropLevel::ToApp {
-        let paths = source::paths(&source::ConfigPaths::installed(), &environment);
-        for path in readable::unreadable_by(&paths, Some(&plan.identity)) {
+        for path in readable::unreadable_by(&sources.found(), Some(&plan.identity)) {
             tracing::warn!("{}", readable::message(&path));
         }
     }

@@ -57,7 +57,7 @@ pub(super) fn read(config: &Config, path: &OsStr) -> NamedFiles {
     let interpreters = found.restricted_scripts.values().filter_map(|script| script.interpreter.path());
     let all: BTreeSet<_> = all.into_iter().chain(interpreters).collect();
     let mut directories = HashMap::new();
-    let noted = |path: &PathBuf| Some((path.clone(), executable(path, &mut directories)?));
+    let noted = |path: &PathBuf| Some((path.clone(), executable(path, &mut directories, &lookup.scripts)?));
     found.executables = all.into_iter().filter_map(noted).collect();
     found
 }
@@ -73,6 +73,8 @@ struct LookupCache {
     files: HashMap<PathBuf, ProgramFact>,
     interpreters: HashMap<PathBuf, Option<ExecFailure>>,
     argv: HashMap<(OsString, OsString), ProgramFact>,
+    /// Whether a file is a script.
+    scripts: HashMap<PathBuf, bool>,
 }
 
 impl LookupCache {
@@ -214,6 +216,7 @@ impl LookupCache {
                 false => ProgramFact::Refused { program, why: ExecFailure::NotAFile },
             };
         };
+        self.scripts.insert(path.to_owned(), is_script(&head));
         match exec_failure::in_file(path, &head).or_else(|| self.interpreter_failure(&head)) {
             Some(ExecFailure::Needs { path: interpreter, why }) if *why == ExecFailure::Missing => {
                 ProgramFact::NoInterpreter { program, interpreter }
@@ -235,8 +238,16 @@ impl LookupCache {
     }
 }
 
+fn is_script(head: &[u8]) -> bool {
+    head.starts_with(b"#!")
+}
+
 /// Who may execute a program and what it gains; `None`: everybody, nothing. Each directory is read once.
-fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<FilePermissions>>) -> Option<Executable> {
+fn executable(
+    program: &Path,
+    directories: &mut HashMap<PathBuf, Option<FilePermissions>>,
+    scripts: &HashMap<PathBuf, bool>,
+) -> Option<Executable> {
     let real = program.canonicalize().ok()?;
     let mut restricted: Vec<_> = real
         .ancestors()
@@ -244,7 +255,10 @@ fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<FilePerm
         .filter_map(|place| directories.entry(place.to_owned()).or_insert_with(|| restricted(place, place)).clone())
         .collect();
     restricted.extend(self::restricted(&real, program));
-    let is_script = |path: &PathBuf| exec_failure::head(path).is_some_and(|head| head.starts_with(b"#!"));
+    let is_script = |path: &PathBuf| {
+        let look = || exec_failure::head(path).is_some_and(|head| self::is_script(&head));
+        scripts.get(path).copied().unwrap_or_else(look)
+    };
     let file = match is_script(&real) {
         true => interpreters_of(program, Path::new("/")).into_iter().find(|path| !is_script(path))?,
         false => program.to_owned(),

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::tree::{read_file, read_tree};
-use crate::config::{Content, S6Sources};
+use crate::config::{Content, S6Sources, Tree};
 
 /// What such an image may have beside its services tree.
 pub const DIRECTORIES: [&str; 5] = ["s6-overlay", "cont-init.d", "cont-finish.d", "fix-attrs.d", "cont-profile.d"];
@@ -73,6 +73,14 @@ impl S6Paths {
             .filter(|path| path.is_dir())
             .collect::<Vec<_>>();
         let tree = |path: &str| read_tree(&self.etc.join(path), false);
+        // Where a directory is not there, what would be in it is not looked for.
+        let [has_overlay, has_scripts] = IDENTIFYING_DIRECTORIES
+            .map(|name| self.etc != self.beside || identifying_directories.contains(&self.beside.join(name)));
+        let read_if = |may_exist: bool, path: &Path| match may_exist {
+            true => read_tree(path, false),
+            false => Tree { path: path.to_owned(), ..Tree::default() },
+        };
+        let has_bundles = has_overlay || !self.user_bundles.starts_with(self.etc.join("s6-overlay"));
         let [services, scripts] = match &self.custom {
             Some(paths) => paths.each_ref().map(|path| read_tree(path, false)),
             None => Default::default(),
@@ -82,9 +90,9 @@ impl S6Paths {
                 && !identifying_directories.is_empty()
                 && has_linuxserver_account(),
             identifying_directories,
-            definitions: tree("s6-overlay/s6-rc.d"),
-            user_bundles: read_tree(&self.user_bundles, false),
-            init_scripts: tree("cont-init.d"),
+            definitions: read_if(has_overlay, &self.etc.join("s6-overlay/s6-rc.d")),
+            user_bundles: read_if(has_bundles, &self.user_bundles),
+            init_scripts: read_if(has_scripts, &self.etc.join("cont-init.d")),
             finish_scripts: tree("cont-finish.d"),
             fix_attrs: tree("fix-attrs.d"),
             custom_services: services,
