@@ -8,7 +8,7 @@ use crate::support::bare_container::BareContainer;
 use crate::support::try_container::possible;
 
 /// Root, with PUID and one service, accounts as they should be.
-const AS_ROOT: usize = 275;
+const AS_ROOT: usize = 260;
 /// Without root, a bare main command.
 const AS_USER: usize = 230;
 
