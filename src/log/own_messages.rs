@@ -6,9 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tracing::field::{Field, Visit};
-use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level as TracingLevel, Metadata, Subscriber};
+use tracing_subscriber::field::VisitOutput;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::clock::Timestamp;
 use super::sink::Sink;
@@ -167,15 +168,14 @@ impl Subscriber for OwnMessages {
     fn exit(&self, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = EventText::default();
-        event.record(&mut line);
+        let text = EventText::default().visit(event);
         let level = match *event.metadata().level() {
             TracingLevel::ERROR => "error",
             TracingLevel::WARN => "warn",
             TracingLevel::INFO => "info",
             TracingLevel::DEBUG | TracingLevel::TRACE => "debug",
         };
-        with_outputs(|outputs| outputs.say(level, &format!("{}{}", line.message, line.fields)));
+        with_outputs(|outputs| outputs.say(level, &text));
     }
 }
 
@@ -193,6 +193,12 @@ impl Visit for EventText {
         } else {
             write!(self.fields, " {}={value:?}", field.name())
         };
+    }
+}
+
+impl VisitOutput<String> for EventText {
+    fn finish(self) -> String {
+        self.message + &self.fields
     }
 }
 
