@@ -2,7 +2,7 @@
 //! default dispositions (signal(7)), and none of them is handled, so that a child has nothing to reset but
 //! [`to_reset`]. Before the event loop the three that stop a container have a handler, which long root steps read as a
 //! flag: a `docker stop` during a long chown would not be noticed without it. Knows which signals came, not what they mean.
-#![allow(unsafe_code)] // sigaction(2)
+#![allow(unsafe_code)] // signal handlers
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 use nix::libc;
 use nix::sys::resource::{RLIM_INFINITY, Resource as KernelResource, getrlimit, setrlimit};
-use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet};
+use nix::sys::signal::{self, SigHandler, SigSet};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::config::service::{Limit, Resource};
@@ -50,7 +50,7 @@ pub enum Faults {
 }
 
 /// Async-signal-safe: it only stores.
-extern "C" fn note_stop(number: libc::c_int) {
+fn note_stop(number: i32) {
     LAST_STOP.store(number, Ordering::SeqCst);
     CAUGHT.fetch_or(1 << number, Ordering::SeqCst);
     STOP.store(true, Ordering::SeqCst);
@@ -77,11 +77,12 @@ impl Signals {
     /// # Errors
     /// When no descriptor can be created or no handler installed.
     pub fn install() -> Result<Self, Refused> {
-        let refused = |cause: nix::Error| Refused::new("cannot install signal handlers", cause);
-        let handler = SigAction::new(SigHandler::Handler(note_stop), SaFlags::SA_RESTART, SigSet::empty());
-        for stop in STOPS {
+        const WHAT: &str = "cannot install signal handlers";
+        let refused = |cause: nix::Error| Refused::new(WHAT, cause);
+        for stop in STOPS.map(|stop| stop as i32) {
             // SAFETY: `note_stop` is async-signal-safe.
-            unsafe { signal::sigaction(stop, &handler) }.map_err(refused)?;
+            let registered = unsafe { signal_hook::low_level::register(stop, move || note_stop(stop)) };
+            registered.map_err(|cause| Refused::new(WHAT, cause))?;
         }
         // Were it ignored, as by some callers, the kernel would reap children itself (sigaction(2)).
         // SAFETY: SIG_DFL is no code of ours.
