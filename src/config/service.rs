@@ -102,6 +102,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// Returns whether it is a script of `/etc/cont-init.d`.
+    pub fn is_init_script(&self) -> bool {
+        self.s6 == Some(S6Origin::InitScript)
+    }
+
     /// Returns a longrun of the app user that is run once, with defaults.
     pub fn plain(name: ServiceName, command: Command) -> Self {
         Self {

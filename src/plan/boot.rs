@@ -19,7 +19,6 @@ use super::{
     prepare, privilege, services, steps,
 };
 use crate::config::container::{LogFormat, OnMissingPrivilege};
-use crate::config::s6_overlay::S6Origin;
 use crate::config::service::{Kind, RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::config::{Config, shown_value};
@@ -82,8 +81,8 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, PlanErrors) {
         SwitchAbility::Root => prepare::stage(&config.services, &is_root),
         SwitchAbility::LimitedRoot | SwitchAbility::User => PrepareStage::default(),
     };
-    let is_script = |service: &Service| service.s6 == Some(S6Origin::InitScript);
-    if switch_ability == SwitchAbility::Root && stage.members.is_empty() && config.services.iter().any(is_script) {
+    let has_scripts = config.services.iter().any(Service::is_init_script);
+    if switch_ability == SwitchAbility::Root && stage.members().is_empty() && has_scripts {
         notes.notice(
             "services that scripts of /etc/cont-init.d write into /etc/services.d are not started: something else \
                       is started beside the scripts; make it wait for them, by a dependency on `base`",
@@ -118,7 +117,7 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, PlanErrors) {
     removed.add_notices(&mut notes);
     add_machine_notices(config, facts, &mut notes);
 
-    let prepare = stage.members.iter().filter_map(|at| config.services.get(*at)).map(|it| it.name.clone()).collect();
+    let prepare = stage.members().iter().filter_map(|at| config.services.get(*at)).map(|it| it.name.clone()).collect();
     let mode = mode(switch_ability, facts, &identity, privilege.drop, &steps);
     let log = match config.container.log {
         LogFormat::Auto if config.services.len() + usize::from(main.is_some()) == 1 => LogFormat::Inherit,

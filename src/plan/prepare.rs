@@ -8,24 +8,34 @@
 //! s6-overlay.
 
 use super::order;
-use crate::config::s6_overlay::S6Origin;
 use crate::config::service::{Command, Kind, Service};
 
 /// Which services run in the stage, and which root oneshots cannot.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PrepareStage {
     /// Indexes of those that run before the drop, in start order.
-    pub members: Vec<usize>,
+    members: Vec<usize>,
     /// The same, by index.
-    member: Vec<bool>,
+    is_member: Vec<bool>,
     /// Indexes of root oneshots that must run after it, each with the reason.
     pub after_drop: Vec<(usize, String)>,
 }
 
 impl PrepareStage {
+    /// Returns the stage of those for which `is_member` has true at their index; `sorted`: all of them in start order.
+    fn new(sorted: Vec<usize>, is_member: Vec<bool>, after_drop: Vec<(usize, String)>) -> Self {
+        let members = sorted.into_iter().filter(|at| is_member.get(*at) == Some(&true)).collect();
+        Self { members, is_member, after_drop }
+    }
+
+    /// Returns the indexes of those that run before the drop, in start order.
+    pub(super) fn members(&self) -> &[usize] {
+        &self.members
+    }
+
     /// Returns whether the service with that index runs before the drop.
     pub(super) fn has(&self, at: usize) -> bool {
-        self.member.get(at) == Some(&true)
+        self.is_member.get(at) == Some(&true)
     }
 }
 
@@ -35,7 +45,7 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> PrepareStage {
     let sorted: Vec<usize> = order::layers(services).into_iter().flatten().collect();
     // What each of them waits for, directly or not, that runs after the drop.
     let mut later = vec![None; services.len()];
-    let mut stage = PrepareStage::default();
+    let mut after_drop = Vec::new();
     let mut queue = Vec::new();
     for at in &sorted {
         let Some(service) = services.get(*at) else { continue };
@@ -54,33 +64,32 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> PrepareStage {
         });
         let manual_reason = (!service.enabled).then(|| "it is not `enabled` and is started manually".to_owned());
         match waits.or(again.map(str::to_owned)).or(manual_reason) {
-            Some(why) if root => stage.after_drop.push((*at, why)),
+            Some(why) if root => after_drop.push((*at, why)),
             None if root => queue.push(*at),
             Some(_) | None => {}
         }
     }
-    stage.member = vec![false; services.len()];
+    let mut is_member = vec![false; services.len()];
     while let Some(at) = queue.pop() {
-        match stage.member.get_mut(at) {
+        match is_member.get_mut(at) {
             Some(seen) if !*seen => *seen = true,
             Some(_) | None => continue,
         }
         queue.extend(needs.get(at).into_iter().flatten());
     }
-    stage.members = sorted.into_iter().filter(|at| stage.has(*at)).collect();
-    stage
+    PrepareStage::new(sorted, is_member, after_drop)
 }
 
 /// Returns the scripts of `cont-init.d` as the stage, if everything else that an image made for s6-overlay starts waits for
 /// the last of them; otherwise nothing, because they may wait for what runs beside them. After the stage its definitions are
 /// read again: s6-overlay copies `/etc/services.d` after the scripts, which may write it (FIELD §2.2).
 pub(super) fn init_scripts(services: &[Service]) -> PrepareStage {
-    let is_script = |service: &Service| service.s6 == Some(S6Origin::InitScript);
     let needs = order::needs(services);
     let sorted: Vec<usize> = order::layers(services).into_iter().flatten().collect();
-    let scripts = sorted.iter().copied().filter(|at| services.get(*at).is_some_and(is_script));
-    let members: Vec<usize> = scripts.collect();
-    let Some(last) = members.last() else { return PrepareStage::default() };
+    let is_member: Vec<bool> = services.iter().map(Service::is_init_script).collect();
+    let Some(last) = sorted.iter().rfind(|at| is_member.get(**at) == Some(&true)) else {
+        return PrepareStage::default();
+    };
     // Which of them are the last script or wait for it, directly or not.
     let mut waits = vec![false; services.len()];
     for at in &sorted {
@@ -91,18 +100,12 @@ pub(super) fn init_scripts(services: &[Service]) -> PrepareStage {
         }
     }
     let runs_beside = |(service, waits): (&Service, &bool)| {
-        service.enabled && service.command != Command::Nothing && !is_script(service) && !waits
+        service.enabled && service.command != Command::Nothing && !service.is_init_script() && !waits
     };
     if services.iter().zip(&waits).any(runs_beside) {
         return PrepareStage::default();
     }
-    let mut member = vec![false; services.len()];
-    for at in &members {
-        if let Some(slot) = member.get_mut(*at) {
-            *slot = true;
-        }
-    }
-    PrepareStage { members, member, after_drop: Vec::new() }
+    PrepareStage::new(sorted, is_member, Vec::new())
 }
 
 /// Why a oneshot is needed after it is done, if it is: the stage ends and stops everything in it.

@@ -11,7 +11,7 @@ use crate::boot::s6_layout::S6State;
 use crate::boot::steps::{self, BootEnded, StepContext};
 use crate::config::Config;
 use crate::config::container::LogFormat;
-use crate::config::s6_overlay::{S6Origin, S6Overlay};
+use crate::config::s6_overlay::S6Overlay;
 use crate::config::service::{Limit, Service};
 use crate::config::values::{Capability, Gid, ServiceName};
 use crate::config::zone::Zone;
@@ -20,11 +20,9 @@ use crate::control::server::ControlContext;
 use crate::control::snapshot;
 use crate::control::timings::Moments;
 use crate::error::{Error, Refused};
-use crate::inspect::{doctor, facts, zone_file};
-use crate::log::own_messages::{self, with_outputs};
-use crate::plan::checks::locate_all;
+use crate::inspect::zone_file;
+use crate::log::own_messages::with_outputs;
 use crate::plan::facts::Facts;
-use crate::plan::show::ReportLine;
 use crate::plan::{self, BootPlan, DropLevel};
 use crate::rehearse::ServicesTree;
 use crate::run::notify_sockets::{self, Sockets};
@@ -109,8 +107,7 @@ impl BootContext {
         let services: Vec<_> =
             self.config.services.iter().filter(|service| prepare_names.contains(&service.name)).collect();
         let services: Vec<Service> = services.into_iter().cloned().collect();
-        let is_script = |service: &Service| service.s6 == Some(S6Origin::InitScript);
-        let reads_again = services.iter().any(is_script);
+        let reads_again = services.iter().any(Service::is_init_script);
         let early = EarlyStage {
             services: &services,
             plan: &self.plan,
@@ -139,12 +136,7 @@ impl BootContext {
                 }
                 previous
             }
-            false => {
-                self.facts = facts::read(&self.config);
-                let mut new_plan = plan::boot(&self.config, &self.facts)?;
-                locate_all(&mut new_plan, doctor::host_context);
-                self.replace_plan(new_plan, "after the root oneshots")
-            }
+            false => self.replan(None, "after the root oneshots")?,
         };
         if let Some((why, code)) = plan::main_is_still_missing(&self.plan, &self.facts) {
             tracing::error!("main command: {why}; nothing was started after the root oneshots");
@@ -206,18 +198,6 @@ impl BootContext {
             signal_rules: Vec::new(),
             main_receives_signals: false,
         })
-    }
-
-    /// Replaces the plan, and says what is different. Returns the one before.
-    pub(super) fn replace_plan(&mut self, plan: BootPlan, when: &str) -> BootPlan {
-        let before = std::mem::replace(&mut self.plan, plan);
-        let reported = plan::show::report(&before);
-        for ReportLine { level, text, .. } in
-            plan::show::report(&self.plan).into_iter().filter(|line| !reported.contains(line))
-        {
-            own_messages::say(level, &format!("{when}: {text}"));
-        }
-        before
     }
 
     /// Runs everything else until the container ends.

@@ -8,10 +8,12 @@ use super::kill_remaining;
 use super::notify_sockets::Sockets;
 use super::process_manager::ProcessManager;
 use crate::config::service::Resource;
-use crate::config::{self, key_lines};
+use crate::config::{self, Sources, key_lines};
 use crate::error::{Error, Refused};
 use crate::inspect::{doctor, facts, source};
+use crate::log::own_messages;
 use crate::plan::checks::locate_all;
+use crate::plan::show::ReportLine;
 use crate::plan::{self, BootPlan, S6Directory, Step};
 use crate::sys::descriptors;
 use crate::sys::process::launch::Parent;
@@ -26,11 +28,7 @@ impl BootContext {
         let sources = source::read(&source::ConfigPaths::installed(), self.given.clone(), self.given_main.clone());
         let on_host = |path: &Path| self.origin.as_ref().and_then(|tree| tree.on_host(path));
         self.config = config::read_after_hook(&sources).map_err(|problems| problems.files_at(on_host))?;
-        self.facts = facts::read(&self.config);
-        let mut new_plan = plan::boot(&self.config, &self.facts)
-            .map_err(|error| key_lines::placed(error, &sources).files_at(on_host))?;
-        locate_all(&mut new_plan, doctor::host_context);
-        let previous = self.replace_plan(new_plan, when);
+        let previous = self.replan(Some(&sources), when)?;
         format_own_messages(&self.plan);
         let programs = |plan: &BootPlan| plan.services.len() + usize::from(plan.main.is_some());
         if programs(&self.plan) > programs(&previous) {
@@ -46,6 +44,29 @@ impl BootContext {
             s6.add(&all);
         }
         Ok(previous)
+    }
+
+    /// Reads the facts again and plans with them, and says what is different from the plan before, which it returns.
+    /// `sources`: what the configuration was read from again, whose lines errors then name.
+    ///
+    /// # Errors
+    /// When there is no plan any more with what has become of the machine.
+    pub(super) fn replan(&mut self, sources: Option<&Sources>, when: &str) -> Result<BootPlan, Error> {
+        self.facts = facts::read(&self.config);
+        let on_host = |path: &Path| self.origin.as_ref().and_then(|tree| tree.on_host(path));
+        let mut plan = plan::boot(&self.config, &self.facts).map_err(|error| match sources {
+            Some(sources) => key_lines::placed(error, sources).files_at(on_host),
+            None => error,
+        })?;
+        locate_all(&mut plan, doctor::host_context);
+        let before = std::mem::replace(&mut self.plan, plan);
+        let reported = plan::show::report(&before);
+        for ReportLine { level, text, .. } in
+            plan::show::report(&self.plan).into_iter().filter(|line| !reported.contains(line))
+        {
+            own_messages::say(level, &format!("{when}: {text}"));
+        }
+        Ok(before)
     }
 
     /// Ends every process that the oneshots before the step down have left.
