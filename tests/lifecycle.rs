@@ -12,6 +12,7 @@ mod process_groups;
 mod readiness;
 mod reload;
 mod requests;
+mod reread;
 mod restarting;
 mod scheduled;
 mod start_limit;

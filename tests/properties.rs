@@ -120,6 +120,7 @@ properties! {
     a_late_readiness_is_a_failure: ALateReadinessIsAFailure,
     a_oneshot_that_takes_too_long_has_failed: AOneshotThatTakesTooLongHasFailed,
     the_start_has_a_limit: TheStartHasALimit,
+    the_second_reading_has_its_order: TheSecondReadingHasItsOrder,
     forwarded_signals_reach_only_a_living_main: ForwardedSignalsReachOnlyALivingMain,
     every_live_process_at_the_end_is_named: EveryLiveProcessAtTheEndIsNamed,
     a_waiting_main_command_is_reported: AWaitingMainCommandIsReported,
@@ -194,7 +195,7 @@ fn any_event(rng: &mut Rng) -> Event {
     let id = if rng.percent(95) { Id(usize::try_from(rng.below(5)).expect("small")) } else { Id(usize::MAX) };
     let why = SpawnError::new(SpawnStep::Unknown, i32::MIN);
     let exit = if rng.percent(50) { Exit::Signal(Signal::KILL) } else { Exit::Code(rng.pick(&[0, 1, 125, 255])) };
-    match rng.below(48) {
+    match rng.below(49) {
         40 => Event::Request(Request::Start(id)),
         41 => Event::Request(Request::Stop(id)),
         42 => Event::Request(Request::Restart(id)),
@@ -202,6 +203,7 @@ fn any_event(rng: &mut Rng) -> Event {
         45 => Event::ProbeResult { id, result: ProbeResult::Fail(String::new()) },
         46 => Event::KeepAlive { id, within: Some(Duration::from_secs(rng.below(9))) },
         47 => Event::ExtendTimeout { id, by: Duration::from_secs(rng.below(9)) },
+        48 => Event::RereadEnded,
         0 => Event::StopSignal(Signal::TERM),
         1 => Event::Request(Request::Shutdown { code: Some(3) }),
         2..=4 => Event::Begin,
@@ -317,7 +319,7 @@ fn a_chain_of_ten_thousand_services_starts_and_stops_in_order_without_recursion(
                 | Action::CancelProbe { .. }
                 | Action::EndInput { .. }
                 | Action::ApplyReload { .. } => {}
-                Action::UntrackGroup { .. } | Action::Remove { .. } => {}
+                Action::UntrackGroup { .. } | Action::Remove { .. } | Action::Reread => {}
             }
         }
     }

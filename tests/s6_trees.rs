@@ -1,6 +1,8 @@
 //! The real binary as PID 1 of whole trees in the styles of images made for s6-overlay: what is started, in which order, as
 //! whom, and what the stop runs.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::support::try_container::{LIMIT, Origin, Running, TryContainer, possible};
 use crate::support::wait::wait_until;
 
@@ -156,6 +158,111 @@ fn an_image_whose_services_are_all_written_by_its_scripts_keeps_root_for_them() 
     let running = with_services_of_a_script(container()).start();
     running.wait_for_line(|line| line.ends_with("| late as 0"), LIMIT);
     running.stop().expect(0).assert_line("| daemon lives");
+}
+
+/// With a longrun beside the scripts, and where PID 1 is no root, the scripts have no stage of their own: their services are
+/// read while the others run on.
+fn with_a_longrun_beside(container: TryContainer) -> TryContainer {
+    let run = "#!/bin/sh\ntrap 'exit 0' TERM\necho beside runs as $(id -u); while :; do sleep 0.1; done\n";
+    let old = "#!/bin/sh\ntrap 'exit 0' TERM\necho old runs, $(cat data/file); while :; do sleep 1; done\n";
+    let off = "#!/bin/sh\necho off runs; exec sleep 1000\n";
+    let after = "#!/bin/sh\n[ -e /run/service/late/run ] && echo after late; while :; do sleep 1; done\n";
+    with_services_of_a_script(container)
+        .s6_service("svc-beside", &[("type", "longrun\n"), ("run", run)])
+        .s6("s6-rc.d/svc-last/type", "longrun\n")
+        .s6("s6-rc.d/svc-last/run", after)
+        .s6("s6-rc.d/svc-last/dependencies.d/legacy-services", "")
+        .s6("s6-rc.d/user2/type", "bundle\n")
+        .s6("s6-rc.d/user2/contents.d/svc-last", "")
+        .script("old/run", old)
+        .script("off/run", off)
+}
+
+/// Lets scripts of any user write services.
+fn writable_by_all(container: TryContainer) -> TryContainer {
+    let services = container.services();
+    let below = std::fs::read_dir(&services).unwrap().map(|entry| entry.unwrap().path());
+    for directory in below.chain([services.clone()]) {
+        std::fs::set_permissions(directory, PermissionsExt::from_mode(0o777)).unwrap();
+    }
+    container.volume(&services, "/etc/services.d")
+}
+
+#[track_caller]
+fn reads_services_of_scripts(container: TryContainer, uid: u32) {
+    let running = container.start();
+    running.wait_for_line(|line| line.ends_with(&format!("| late as {uid}")), LIMIT);
+    running.wait_for_line(|line| line.ends_with("| old runs, made"), LIMIT);
+    running.wait_for_line(|line| line.ends_with("| after late"), LIMIT);
+    let ended = running.stop().expect(0);
+    ended.assert_line("| daemon lives");
+    ended.assert_no_line("off runs");
+    ended.assert_line("after the scripts of cont-init.d: new: late");
+    let text = ended.text(Origin::Out);
+    assert_eq!(text.matches(&format!("beside runs as {uid}")).count(), 1, "{text}");
+}
+
+#[test]
+fn services_of_scripts_are_read_while_a_longrun_runs_beside_the_scripts() {
+    if !possible() {
+        return;
+    }
+    reads_services_of_scripts(with_a_longrun_beside(container()), 0);
+}
+
+#[test]
+fn services_of_scripts_are_read_without_root() {
+    if !possible() {
+        return;
+    }
+    let container = writable_by_all(with_a_longrun_beside(container()));
+    reads_services_of_scripts(container.user("1234:1234").tmpfs("/run:uid=1234,gid=1234,mode=0755"), 1234);
+}
+
+#[test]
+fn services_of_scripts_are_read_where_pid_1_has_stepped_down_for_good() {
+    if !possible() {
+        return;
+    }
+    // Not one in s6's format, which is without no_new_privs: of those only root may be the author.
+    let script =
+        "#!/bin/sh\nprintf 'script = \"echo late as $(id -u); exec sleep 600\"\\n' > /etc/services.d/late.toml\n";
+    let container = container()
+        .image_file("cont-init.d/01-late", script)
+        .s6_service("svc-beside", &[("type", "longrun\n"), ("run", "#!/bin/sh\nexec sleep 1000\n")]);
+    let container = writable_by_all(container).env("PUID", "1234").env("PGID", "1234");
+    let running = container.container_toml("drop = \"app\"\n").start();
+    running.wait_for_line(|line| line.ends_with("| late as 1234"), LIMIT);
+    running.stop().expect(0);
+}
+
+#[test]
+fn scripts_that_write_all_services_of_a_container_keep_it_alive_without_root() {
+    if !possible() {
+        return;
+    }
+    let container = writable_by_all(with_services_of_a_script(container()));
+    let running = container.user("1234:1234").tmpfs("/run:uid=1234,gid=1234,mode=0755").start();
+    running.wait_for_line(|line| line.ends_with("| late as 1234"), LIMIT);
+    running.stop().expect(0);
+}
+
+#[test]
+fn definitions_that_scripts_have_broken_are_named_and_the_services_start_as_they_were() {
+    if !possible() {
+        return;
+    }
+    let script = "#!/bin/sh\nmkdir /etc/services.d/broken; echo '#!/bin/sh' > /etc/services.d/broken/run\n";
+    let run = "#!/bin/sh\ntrap 'exit 0' TERM\necho old runs; while :; do sleep 1; done\n";
+    let running = container()
+        .image_file("cont-init.d/01-broken", script)
+        .s6_service("svc-beside", &[("type", "longrun\n"), ("run", "#!/bin/sh\nexec sleep 1000\n")])
+        .script("old/run", run)
+        .start();
+    running.wait_for_line(|line| line.ends_with("| old runs"), LIMIT);
+    let ended = running.stop().expect(0);
+    ended.assert_line("after the scripts of cont-init.d: reload refused, nothing is changed: 1 problem:");
+    ended.assert_line("/etc/services.d/broken/run: is not executable");
 }
 
 /// Else a process of root would live beside a PID 1 that has stepped down and may not signal it.

@@ -76,6 +76,7 @@ fn read_when(sources: &Sources, hook_state: HookState) -> Result<Config, Problem
     let declared = declared.into_keys().collect::<BTreeSet<_>>();
     notices.extend(s6_notices.iter().cloned());
     bundles.resolve(&declared, &mut problems);
+    let after_legacy = s6::after_legacy_services(&drafts);
     bundles.expand(&mut drafts);
     if image.is_some() {
         s6::stop_unreachable(&mut drafts, &bundles, &mut notices);
@@ -121,7 +122,8 @@ fn read_when(sources: &Sources, hook_state: HookState) -> Result<Config, Problem
         None => check_main(sources, &container, (is_empty, hook.is_some()), &mut problems),
     }
     let main = main_command(sources, image.as_ref());
-    let s6 = image.map(|image| S6Overlay { honoured: s6::honoured(&drafts, &sources.env), ..image.overlay });
+    let s6 =
+        image.map(|image| S6Overlay { honoured: s6::honoured(&drafts, &sources.env), after_legacy, ..image.overlay });
     let services = drafts.into_iter().map(|draft| draft.service).collect();
     problems.or(Config { container, services, main, s6, notices, passed_over: s6_notices })
 }

@@ -1,7 +1,7 @@
 //! [`S6Overlay`]: what an image made for s6-overlay expects of the container around its services, from its `S6_*` variables
 //! (FIELD §2.2, §2.5). Must not know its definition files, or where anything lies at run time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -63,6 +63,8 @@ pub struct S6Overlay {
     pub stop_time: Duration,
     /// The names of files and variables that the image has and that are honoured (`check` prints them).
     pub honoured: Vec<&'static str>,
+    /// The services that come after those of `/etc/services.d`: they depend on `legacy-services`.
+    pub after_legacy: BTreeSet<ServiceName>,
     /// How long each script of the stop may take (`S6_KILL_FINISH_MAXTIME`); `None`: as long as the whole stop.
     pub finish_timeout: Option<Duration>,
 }
@@ -112,6 +114,7 @@ impl S6Overlay {
             start_timeout: milliseconds(number("S6_CMD_WAIT_FOR_SERVICES_MAXTIME")),
             sync_disks: number("S6_SYNC_DISKS") != 0,
             honoured: Vec::new(),
+            after_legacy: BTreeSet::new(),
             stop_time: stop_time(env, &mut number),
             finish_timeout: milliseconds(number("S6_KILL_FINISH_MAXTIME")),
             hook: arguments(env, HOOK),

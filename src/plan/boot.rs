@@ -81,13 +81,6 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, PlanErrors) {
         SwitchAbility::Root => prepare::stage(&config.services, &is_root),
         SwitchAbility::LimitedRoot | SwitchAbility::User => PrepareStage::default(),
     };
-    let has_scripts = config.services.iter().any(Service::is_init_script);
-    if switch_ability == SwitchAbility::Root && stage.members().is_empty() && has_scripts {
-        notes.notice(
-            "services that scripts of /etc/cont-init.d write into /etc/services.d are not started: something else \
-                      is started beside the scripts; make it wait for them, by a dependency on `base`",
-        );
-    }
     let privilege_inputs = PrivilegeInputs {
         config,
         facts,

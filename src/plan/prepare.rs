@@ -81,8 +81,12 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> PrepareStage {
 }
 
 /// Returns the scripts of `cont-init.d` as the stage, if everything else that an image made for s6-overlay starts waits for
-/// the last of them; otherwise nothing, because they may wait for what runs beside them. After the stage its definitions are
-/// read again: s6-overlay copies `/etc/services.d` after the scripts, which may write it (FIELD §2.2).
+/// the last of them; otherwise nothing, because they may wait for what runs beside them.
+///
+/// s6-overlay copies `/etc/services.d` after the scripts, which may write it (FIELD §2.2): without a stage of theirs the engine
+/// has the definitions read again, by a reload. The stage does more than a reload can, and is why both exist: PID 1 is root
+/// and alone, so that the new plan decides about the drop and about what is kept, finds the accounts that scripts have
+/// created, has its root steps done, and reads what others than root may write, as the first one did.
 pub(super) fn init_scripts(services: &[Service]) -> PrepareStage {
     let needs = order::needs(services);
     let sorted: Vec<usize> = order::layers(services).into_iter().flatten().collect();

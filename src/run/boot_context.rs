@@ -221,6 +221,7 @@ impl BootContext {
         for spec in setup.specs.iter_mut().filter(|spec| self.prepare_failed.contains(&spec.name)) {
             spec.start = Start::Failed;
         }
+        let setup = setup.with_rereading(services, self.config.s6.as_ref());
         let mut launch_context = self.launch_context(self.parent(), self.groups());
         if !services.is_empty() {
             // Read now, so that the loop never waits for a disk: a reload may bring what runs at times of the day.

@@ -41,6 +41,7 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
         Event::ExtendTimeout { id, by } => format!("{} by_ms={}", of("extend", *id), by.as_millis()),
         Event::Due { id } => of("due", *id),
         Event::IdReleased { id } => of("id-released", *id),
+        Event::RereadEnded => "event=reread-ended".to_owned(),
         Event::Tick => "event=tick".to_owned(),
         Event::StopSignal(signal) => format!("event=stop-signal signal={signal}"),
         Event::Forward(signal) => format!("event=forward signal={signal}"),

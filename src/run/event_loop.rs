@@ -14,7 +14,7 @@ use super::control_handler::ControlHandler;
 use super::event_sources::{EventSources, ReadySources};
 use super::journal::Journal;
 use super::process_manager::ProcessManager;
-use super::reloader::Reloader;
+use super::reloader::{ReloadRequest, Reloader};
 use super::reports::{ReportContext, RunKind};
 use super::stage::{LeftoverPolicy, Stage};
 use super::{event_fields, kill_report, reports};
@@ -54,9 +54,9 @@ pub(super) struct EventLoop<'a> {
     pub(super) stop_deadline: Option<Instant>,
     pub(super) reloader: Option<&'a mut dyn Reloader>,
     /// Requests for the next reload; `Some` when one is due.
-    pub(super) next_reload_requests: Option<Vec<PendingRequest>>,
+    pub(super) next_reload_requests: Option<Vec<ReloadRequest>>,
     /// Requests for the reload that is being read.
-    pub(super) current_reload_requests: Vec<PendingRequest>,
+    pub(super) current_reload_requests: Vec<ReloadRequest>,
     pub(super) host_notify: HostNotify,
     /// A stop was requested a second time: nothing is waited for any more.
     pub(super) is_forced: bool,
@@ -329,6 +329,7 @@ impl<'a> EventLoop<'a> {
                         self.control_handler.service_index.set(id, spec);
                     }
                 }
+                Action::Reread => self.next_reload_requests.get_or_insert_default().push(ReloadRequest::Engine),
                 Action::Remove { id } => self.remove_service(id),
                 Action::EndInput { id } => self.processes.records.end_input(id),
             }

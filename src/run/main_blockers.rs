@@ -8,6 +8,9 @@ use crate::sys::process::spawn_message;
 /// More are only counted.
 const MAX_NAMED: usize = 5;
 
+/// What is waited for where that is no service.
+pub const REREADING: &str = "the services that the scripts of cont-init.d have written to be read";
+
 /// Returns whether any of these fails, so that the wait may have no end.
 pub fn is_any_failing(on: &[Id], supervisor: &Supervisor) -> bool {
     on.iter().any(|id| supervisor.failing(*id).is_some())
@@ -15,6 +18,9 @@ pub fn is_any_failing(on: &[Id], supervisor: &Supervisor) -> bool {
 
 /// Returns what it waits for, each with its state: `db (failing: exited with code 1, next try in 8s)`.
 pub fn blockers(on: &[Id], supervisor: &Supervisor, now: EngineTime) -> String {
+    if on.is_empty() {
+        return REREADING.to_owned();
+    }
     // Services that only wait for others in the list are omitted.
     let waits = |id: &Id| supervisor.phase(*id) == Some(Phase::Waiting) && supervisor.failing(*id).is_none();
     let all: Vec<Id> = match on.iter().all(waits) {

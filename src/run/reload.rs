@@ -1,18 +1,53 @@
 //! A reload in the loop: what was read again goes to the engine and to the process manager; one line logs the result.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 use super::event_loop::EventLoop;
 use super::notify_sockets::NotifySocket;
 use super::probe::ProbeOwner;
 use super::process_manager::ProcessManager;
 use super::reload_error::ReloadError;
-use super::reloader::ReloadPlan;
+use super::reloader::{ReloadPlan, ReloadRequest};
 use super::service_entry::ServiceEntry;
 use crate::control::responses::{Reloaded, Response};
-use crate::control::server::PendingRequest;
 use crate::plan::S6Directory;
 use crate::supervise::{Action, Event, Id, ProbeResult};
+
+/// What is reported of a reload without an effect.
+const UNCHANGED: &str = "nothing has changed";
+
+/// What a reload follows, as the log has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Occasion {
+    /// A request, or HUP.
+    Request,
+    /// The end of the scripts of `cont-init.d`.
+    Scripts,
+}
+
+impl Occasion {
+    fn of(requests: &[ReloadRequest]) -> Self {
+        let of_engine = |request: &ReloadRequest| matches!(request, ReloadRequest::Engine);
+        if requests.iter().any(of_engine) { Self::Scripts } else { Self::Request }
+    }
+
+    fn log_error(self, why: &ReloadError) {
+        match self {
+            Self::Request => tracing::error!("{why}"),
+            Self::Scripts => tracing::error!("{self}: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Occasion {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Request => "reload",
+            Self::Scripts => "after the scripts of cont-init.d",
+        })
+    }
+}
 
 impl EventLoop<'_> {
     /// Starts to read for a reload that is due, or applies what was read. A request that comes while the files are being read
@@ -23,21 +58,23 @@ impl EventLoop<'_> {
             self.processes.config_reader.cancel(&mut self.processes.fd_watcher, ReloadError::Stopping);
         }
         if let Some(read) = self.processes.config_reader.take_result() {
+            let requests = std::mem::take(&mut self.current_reload_requests);
+            let occasion = Occasion::of(&requests);
             let applied = match read {
                 Ok(_) if stops => Err(ReloadError::Stopping),
-                Ok(bytes) => self.apply_reload_plan(&bytes),
+                Ok(bytes) => self.apply_reload_plan(&bytes, occasion),
                 Err(why) => Err(why),
             };
             let (response, actions) = match applied {
                 Ok((response, actions)) => (Ok(response), actions),
                 Err(why) => {
                     if !stops {
-                        tracing::error!("{why}");
+                        occasion.log_error(&why);
                     }
                     (Err(why), Vec::new())
                 }
             };
-            respond(std::mem::take(&mut self.current_reload_requests), &response);
+            self.respond_to_reload(requests, &response);
             return Some(actions);
         }
         if self.processes.config_reader.is_running() {
@@ -50,8 +87,27 @@ impl EventLoop<'_> {
                 None
             }
             Err(why) => {
-                respond(requests, &Err(why));
+                if Occasion::of(&requests) == Occasion::Scripts && !stops {
+                    Occasion::Scripts.log_error(&why);
+                }
+                self.respond_to_reload(requests, &Err(why));
                 Some(Vec::new())
+            }
+        }
+    }
+
+    fn respond_to_reload(&mut self, requests: Vec<ReloadRequest>, response: &Result<ReloadResponse, ReloadError>) {
+        for request in requests {
+            match request {
+                ReloadRequest::Caller(pending) => pending.respond(match response {
+                    Ok(ReloadResponse { summary, notices }) => Response::Ok(Reloaded {
+                        tree: Some(summary.clone().unwrap_or_else(|| UNCHANGED.to_owned())),
+                        notices: notices.clone(),
+                        services: Vec::new(),
+                    }),
+                    Err(why) => Response::Error(why.to_string()),
+                }),
+                ReloadRequest::Engine => self.queue.push_back(Event::RereadEnded),
             }
         }
     }
@@ -65,15 +121,34 @@ impl EventLoop<'_> {
     }
 
     /// Plans the reload with what was read, and applies the plan. Returns the response to the callers, and what the engine does.
-    fn apply_reload_plan(&mut self, read: &[u8]) -> Result<(ReloadResponse, Vec<Action>), ReloadError> {
+    fn apply_reload_plan(
+        &mut self,
+        read: &[u8],
+        occasion: Occasion,
+    ) -> Result<(ReloadResponse, Vec<Action>), ReloadError> {
         let reloader = self.reloader.as_mut().ok_or(ReloadError::NotServing)?;
         let plan = reloader.plan_reload(read).map_err(ReloadError::Rejected)?;
         let summary = plan.summary();
-        tracing::info!("reload: {summary}");
-        plan.notices.iter().for_each(|notice| tracing::warn!("reload: {notice}"));
-        let ReloadPlan { setup, entries, s6_directories, changed, notices, .. } = plan;
-        let named = s6_directories.into_iter().map(|directory| (directory.name.clone(), directory));
-        self.processes.s6_directories.extend(named);
+        match &summary {
+            Some(summary) => tracing::info!("{occasion}: {summary}"),
+            None => match occasion {
+                Occasion::Request => tracing::info!("{occasion}: {UNCHANGED}"),
+                Occasion::Scripts => tracing::debug!("{occasion}: {UNCHANGED}"),
+            },
+        }
+        plan.notices.iter().for_each(|notice| tracing::warn!("{occasion}: {notice}"));
+        let ReloadPlan { setup, entries, s6_directories, new, changed, notices, .. } = plan;
+        for directory in s6_directories {
+            if new.contains(&directory.name) || changed.contains(&directory.name) {
+                self.processes.s6_directories.insert(directory.name.clone(), directory);
+            } else if self.supervisor.id(&directory.name).is_some_and(|id| self.supervisor.waits_for_rereading(id))
+                && let Some(s6) = &mut self.processes.context.s6
+            {
+                // Scripts may have changed its files, but for those that are its definition.
+                s6.remove(&directory);
+                s6.add(&[directory]);
+            }
+        }
         let actions = self.supervisor.reload(self.now(), setup, &changed);
         let entries = entries.into_iter().filter_map(|entry| Some((self.supervisor.id(&entry.plan.name)?, entry)));
         for id in self.processes.add_entries(entries.collect()) {
@@ -107,19 +182,9 @@ impl EventLoop<'_> {
 
 /// What the callers of a reload are answered.
 struct ReloadResponse {
-    summary: String,
+    /// What is new, changed and gone; `None`: nothing.
+    summary: Option<String>,
     notices: Vec<String>,
-}
-
-fn respond(requests: Vec<PendingRequest>, response: &Result<ReloadResponse, ReloadError>) {
-    for pending in requests {
-        pending.respond(match response {
-            Ok(ReloadResponse { summary, notices }) => {
-                Response::Ok(Reloaded { tree: Some(summary.clone()), notices: notices.clone(), services: Vec::new() })
-            }
-            Err(why) => Response::Error(why.to_string()),
-        });
-    }
 }
 
 impl ProcessManager {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::config::S6Sources;
+use crate::config::s6_overlay::S6Origin;
 use crate::config::service::Service;
 use crate::config::values::ServiceName;
 use crate::config::{self, Config, Content, Sources, Tree, key_lines};
@@ -73,12 +74,18 @@ impl Reloader for BootContext {
         for spec in setup.specs.iter_mut().filter(|spec| prepare_failed(&spec.name)) {
             spec.start = Start::Failed;
         }
+        let setup = setup.with_rereading(&config.services, config.s6.as_ref());
         let names =
             |config: &Config| config.services.iter().map(|it| it.name.clone()).collect::<BTreeSet<ServiceName>>();
         let (old, new) = (names(&self.config), names(&config));
         let entries = new_or_changed(service_entries(&config.services, None, &plan), &old, &changed);
-        let s6_directories = entries.iter().filter_map(|entry| {
-            let directory = S6Directory::of(&entry.service, &config.services)?;
+        // Files of a directory may have changed that are no part of its definition, before its service was started.
+        let is_linked_anew = |service: &&Service| {
+            let is_legacy = matches!(service.s6, Some(S6Origin::Legacy(_)));
+            is_legacy || changed.contains(&service.name) || !old.contains(&service.name)
+        };
+        let s6_directories = config.services.iter().filter(is_linked_anew).filter_map(|service| {
+            let directory = S6Directory::of(service, &config.services)?;
             let names = sources.names_in(&directory.definition).map(|own| S6DirectoryNames {
                 own,
                 log: sources.names_in(&directory.definition.join("log")).unwrap_or_default(),

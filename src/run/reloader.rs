@@ -4,10 +4,19 @@ use std::collections::BTreeSet;
 
 use super::service_entry::ServiceEntry;
 use crate::config::values::ServiceName;
+use crate::control::server::PendingRequest;
 use crate::error::Error;
 use crate::plan::S6Directory;
 use crate::plan::checks::Examination;
 use crate::supervise::Setup;
+
+/// Who has requested a reload.
+pub enum ReloadRequest {
+    /// A caller on the control socket.
+    Caller(PendingRequest),
+    /// The engine ([`crate::supervise::Action::Reread`]): the scripts of `cont-init.d` have ended.
+    Engine,
+}
 
 /// What a reload changes.
 #[derive(Debug)]
@@ -16,7 +25,7 @@ pub struct ReloadPlan {
     pub setup: Setup,
     /// How those of them are started that are new or changed.
     pub entries: Vec<ServiceEntry>,
-    /// The directories of those that were made for s6-overlay.
+    /// The directories of those that were made for s6-overlay, and of all services of `/etc/services.d` in s6's format.
     pub s6_directories: Vec<S6Directory>,
     /// Services that did not exist before.
     pub new: BTreeSet<ServiceName>,
@@ -44,14 +53,14 @@ pub trait Reloader {
 }
 
 impl ReloadPlan {
-    /// Returns what is new, changed and gone, in words.
-    pub(super) fn summary(&self) -> String {
+    /// Returns what is new, changed and gone, in words; `None`: nothing.
+    pub(super) fn summary(&self) -> Option<String> {
         let list = |what: &str, names: &BTreeSet<ServiceName>| {
             let names: Vec<_> = names.iter().map(ServiceName::as_str).collect();
             (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
         };
         let lists = [list("new", &self.new), list("changed", &self.changed), list("gone", &self.gone)];
         let lists: Vec<_> = lists.into_iter().flatten().collect();
-        if lists.is_empty() { "nothing has changed".to_owned() } else { lists.join("; ") }
+        (!lists.is_empty()).then(|| lists.join("; "))
     }
 }

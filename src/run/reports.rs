@@ -42,7 +42,8 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
     match report {
         Report::WaitsForServices { id, on } => {
             let names: Vec<_> = on.iter().map(|id| name(*id)).collect();
-            tracing::debug!("{}: waits for {}", name(*id), names.join(", "));
+            let names = if on.is_empty() { main_blockers::REREADING.to_owned() } else { names.join(", ") };
+            tracing::debug!("{}: waits for {names}", name(*id));
         }
         Report::MainStillWaits { since, on, .. } => {
             let (since, on) = (duration_text(*since), (on, main_blockers::blockers(on, supervisor, context.now)));

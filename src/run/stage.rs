@@ -56,7 +56,8 @@ pub struct Stage<'a> {
     pub reloader: Option<&'a mut dyn Reloader>,
 }
 
-/// What becomes of processes that the services of a stage have left, when nothing of it is left to do.
+/// What becomes of processes that the services of a stage have left, when nothing of it is left to do. Those of scripts of
+/// `cont-init.d` go on where PID 1 stays root, which is known when the definitions that they have written were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftoverPolicy {
     /// They are ended.

@@ -18,7 +18,7 @@ impl Supervisor {
     /// Reports what the main command waits for, and sets the time of the next such report.
     pub(super) fn report_main_wait(&mut self, id: Id) {
         let (on, began) = (self.missing(id), self.services[id].since);
-        if on.is_empty() || !self.is_main(id) {
+        if !self.is_main(id) || (on.is_empty() && !self.waits_for_rereading(id)) {
             return;
         }
         self.report(Report::MainStillWaits { id, since: self.now.since(began), on });

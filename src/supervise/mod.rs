@@ -18,7 +18,10 @@ mod process;
 mod reload;
 mod report;
 mod requests;
+mod reread;
+mod reread_state;
 mod restart;
+mod s6_setup;
 mod schedule;
 mod shutdown;
 mod spawn_error;
@@ -37,7 +40,7 @@ pub use phase::{Phase, StatusState};
 pub use probes::{FIRST_READY_PAUSE, MAX_WAIT_REPORT_PAUSE, WAIT_FOR_PAUSE, WAIT_REPORT_PAUSE};
 pub use report::{EndedByUs, FailureReason, Killed, LastFailure, MainBlocked, Report, StatusReason, StopReason};
 pub use spawn_error::{SpawnError, SpawnStep};
-pub use spec::{FinishRule, HealthRule, Readiness, Setup, Spec, Start};
+pub use spec::{FinishRule, HealthRule, Readiness, RereadOrder, Setup, Spec, Start};
 pub use start_rule::{StartLimit, StartTimeoutAction};
 pub use supervisor::Supervisor;
 
@@ -203,6 +206,9 @@ pub enum Event {
         /// The id that is free.
         id: Id,
     },
+    /// Answer to [`Action::Reread`], at any time later: the definitions were read, and what has changed was applied
+    /// ([`Supervisor::reload`]), or they could not be.
+    RereadEnded,
     /// A deadline may have passed.
     Tick,
     /// PID 1 got a signal that asks for an end (TERM, INT, QUIT, PWR, RTMIN+3; HUP with a terminal). A second one: everything is killed.
@@ -231,6 +237,7 @@ impl Event {
             Self::Request(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
             Self::Request(Request::Once { id, .. }) => Some(*id),
             Self::Begin
+            | Self::RereadEnded
             | Self::Tick
             | Self::StopSignal(_)
             | Self::Forward(_)
@@ -322,6 +329,8 @@ pub enum Action {
         /// The service.
         id: Id,
     },
+    /// Read the definitions again, which services may have changed ([`RereadOrder::Before`]). At most once.
+    Reread,
     /// Print what happened.
     Report(Report),
     /// The container ends; exactly once, last.

@@ -125,9 +125,11 @@ impl Supervisor {
     }
 
     fn change(&mut self, id: Id, spec: Spec) {
+        // Not started by itself any more: what runs goes on, what has waited for this reading is not started.
+        let goes_on = !self.waits_for_rereading(id);
         let service = &mut self.services[id];
         (service.removed, service.stopped_manually, service.once) = (false, false, false);
-        service.wanted = spec.start == Start::Wanted || (service.wanted && spec.start == Start::Down);
+        service.wanted = spec.start == Start::Wanted || (service.wanted && spec.start == Start::Down && goes_on);
         service.pending_spec = Some(Box::new(spec));
         match service.state {
             State::Starting { .. } | State::Up { .. } if service.wanted => self.terminate(id, Cause::Requested),

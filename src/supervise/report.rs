@@ -12,7 +12,7 @@ pub enum Report {
     WaitsForServices {
         /// The service.
         id: Id,
-        /// For which services.
+        /// For which services; none: for the definitions to be read again.
         on: Vec<Id>,
     },
     /// The main command still waits for services; repeated after pauses that double.
@@ -21,7 +21,7 @@ pub enum Report {
         id: Id,
         /// For how long.
         since: Duration,
-        /// For which services.
+        /// For which services; none: for the definitions to be read again.
         on: Vec<Id>,
     },
     /// Its process was started.

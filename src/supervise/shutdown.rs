@@ -167,7 +167,9 @@ impl Supervisor {
     /// Moves the container's own state on; returns whether anything changed.
     pub(super) fn advance_container(&mut self) -> bool {
         match &self.container {
-            ContainerState::Running if self.may_change_count == 0 && !self.any_stopped_manually() => {
+            ContainerState::Running
+                if self.may_change_count == 0 && !self.any_stopped_manually() && self.is_rereading_over() =>
+            {
                 self.begin_stop(StopReason::NothingLeft)
             }
             ContainerState::Stopping(_) if self.process_count == 0 => self.end(),

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Id, StartLimit, StartTimeoutAction, StopShares};
+use super::{Id, StartLimit, StopShares};
 use crate::config::container::MainCommand;
 use crate::config::probe::{Health, UnhealthyAction};
 use crate::config::restart::{Restart, RestartPolicy};
-use crate::config::s6_overlay::{OnFailure, S6Origin, S6Overlay};
 use crate::config::service::{Command, Kind, Ready, Service, Stop};
 use crate::config::values::{ServiceName, Signal};
 
@@ -68,10 +67,24 @@ pub struct Spec {
     pub start: Start,
     /// Whether the main command waits until it is up, done or failed, and not only until it was started.
     pub holds_main: bool,
+    /// Whether it runs before or after the definitions are read again.
+    pub reread: RereadOrder,
     /// Whether it is the main command.
     pub is_main: bool,
     /// Whether its stop signal is the one that PID 1 got, rather than `stop.signal` (the main command).
     pub forwards_stop_signal: bool,
+}
+
+/// How a service is ordered to the second reading of the definitions, if there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RereadOrder {
+    /// Not at all.
+    #[default]
+    Independent,
+    /// It must have been up, done or failed before: it may write definitions.
+    Before,
+    /// It starts after it: what it is may depend on what was written.
+    After,
 }
 
 /// What makes a longrun ready, as far as the engine cares.
@@ -202,6 +215,7 @@ impl Setup {
                 finish: finish(service),
                 start: start(service),
                 holds_main: true,
+                reread: RereadOrder::Independent,
                 is_main: false,
                 forwards_stop_signal: false,
             })
@@ -212,24 +226,6 @@ impl Setup {
             spec.stop.timeout.get_or_insert(stop_timeout);
         }
         Self { specs, stop_timeout: StopShares::of(stop_timeout).services, start_limit: None }
-    }
-}
-
-impl Setup {
-    /// Applies what an image made for s6-overlay says of the start: its limit, and that the main command waits for services of
-    /// `services.d` only until they were started. `services` are those that this setup was made of.
-    #[must_use]
-    pub fn with_overlay(mut self, services: &[Service], overlay: Option<&S6Overlay>) -> Self {
-        let Some(overlay) = overlay else { return self };
-        let then = match overlay.on_failure {
-            OnFailure::Stop => StartTimeoutAction::StopContainer,
-            OnFailure::Continue | OnFailure::Warn => StartTimeoutAction::StartMain,
-        };
-        self.start_limit = overlay.start_timeout.map(|timeout| StartLimit { timeout, then });
-        for (spec, service) in self.specs.iter_mut().zip(services) {
-            spec.holds_main = overlay.awaits_legacy || !matches!(service.s6, Some(S6Origin::Legacy(_)));
-        }
-        self
     }
 }
 
@@ -261,6 +257,7 @@ impl Spec {
             finish: None,
             start: Start::Wanted,
             holds_main: true,
+            reread: RereadOrder::Independent,
             is_main: true,
             forwards_stop_signal: true,
         }

@@ -23,7 +23,7 @@ impl Supervisor {
     pub(super) fn advance_start(&mut self) -> bool {
         let Some(mut start) = self.start.take() else { return false };
         start.unsettled.retain(|id| !self.services[*id].state.phase().satisfies_after());
-        if start.unsettled.is_empty() {
+        if start.unsettled.is_empty() && self.is_rereading_over() {
             return false;
         }
         if self.now < start.until {
@@ -45,7 +45,8 @@ impl Supervisor {
     /// Whether a service may start, as far as the others are concerned.
     pub(super) fn may_start(&self, id: Id) -> bool {
         let nothing_holds_main = || self.graph.after(id).iter().all(|on| !self.holds_main(*on));
-        self.services[id].counts.may_start() || (self.is_main(id) && nothing_holds_main())
+        let is_free = || self.services[id].counts.may_start() || (self.is_main(id) && nothing_holds_main());
+        !self.waits_for_rereading(id) && is_free()
     }
 
     /// Whether the main command waits for a service.

@@ -9,6 +9,7 @@ use super::container::{ContainerState, ExitCodeInputs};
 use super::graph::Graph;
 use super::id_vec::IdVec;
 use super::phase::Phase;
+use super::reread_state::Rereading;
 use super::spec::{Setup, Start};
 use super::start_rule::{StartInProgress, StartLimit};
 use super::state::{DependencyCounts, ProbeState, ServiceRuntime, State};
@@ -55,6 +56,8 @@ pub struct Supervisor {
     pub(super) unawaited: BTreeSet<Id>,
     /// The start took too long: the main command waits for nothing any more.
     pub(super) is_main_released: bool,
+    /// The second reading of the definitions.
+    pub(super) rereading: Rereading,
     pub(super) container: ContainerState,
     pub(super) now: EngineTime,
     pub(super) timers: Timers,
@@ -93,6 +96,7 @@ impl Supervisor {
             start: None,
             unawaited: BTreeSet::new(),
             is_main_released: false,
+            rereading: Rereading::default(),
             container: ContainerState::Booting,
             now: EngineTime::default(),
             out: Vec::new(),
@@ -180,6 +184,7 @@ impl Supervisor {
             Event::ExtendTimeout { id, by } => self.extend(id, by),
             Event::Due { id } => self.due(id),
             Event::IdReleased { id } => self.release_id(id),
+            Event::RereadEnded => self.reread_ended(),
         }
     }
 
@@ -189,6 +194,7 @@ impl Supervisor {
             ContainerState::Running | ContainerState::Stopping(_) | ContainerState::Over(_) => return,
         }
         self.begin_start();
+        self.begin_rereading();
         for id in self.services.ids() {
             match (self.services[id].spec.start, self.services[id].wanted) {
                 (Start::AlreadyDone, _) => {
@@ -210,7 +216,7 @@ impl Supervisor {
         loop {
             if let Some(id) = self.to_evaluate.pop_front() {
                 self.reevaluate(id);
-            } else if self.container.is_running() && self.advance_start() {
+            } else if self.container.is_running() && (self.advance_start() || self.advance_rereading()) {
             } else if let Some((due, id, kind)) = self.timers.pop(self.now) {
                 match kind {
                     TimerKind::State => self.expire(id, due),

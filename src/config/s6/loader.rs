@@ -2,6 +2,7 @@
 //! the services of `services.d` come after `base` and `user`, and `cont-finish.d` is the last at the stop. Must not know the
 //! machine.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::bundles::Member;
@@ -9,7 +10,7 @@ use super::image::Image;
 use super::{custom_services, definitions, fix_attrs, scripts};
 use crate::config::S6Sources;
 use crate::config::container::Container;
-use crate::config::draft::{Dependency, DraftSource, Relation};
+use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
 use crate::config::quote::ticked;
 use crate::config::s6_overlay::{OnFailure, S6Origin};
 use crate::config::tree::TreeContents;
@@ -18,6 +19,9 @@ use crate::error::{Problem, Problems};
 
 /// Names of the scripts by which LinuxServer's images run those of their users themselves.
 const OWN_SCRIPTS: [&str; 3] = ["init-custom-files", "cont-init-99-custom-files", "cont-init-99-custom-scripts"];
+
+/// The bundle of the services of `services.d`.
+const LEGACY_SERVICES: &str = "legacy-services";
 
 /// Reads an image into `found`, whose services tree was read already.
 pub fn read(
@@ -101,7 +105,7 @@ fn services_of_tree(found: &mut TreeContents) -> Vec<ServiceName> {
             relation: Relation::Requires,
             to: to.to_owned(),
             at: draft.service.at.clone(),
-            written: "legacy-services".to_owned(),
+            written: LEGACY_SERVICES.to_owned(),
         };
         draft.dependencies.extend(["base", "user"].map(dependency));
     }
@@ -123,11 +127,17 @@ fn bundles(image: &Image, init: &[ServiceName], legacy: &[ServiceName], found: &
     for name in ["user", "user2"] {
         bundles.add_built_in(name, [], Relation::Requires);
     }
-    bundles.add_built_in("legacy-services", strings(legacy), Relation::After);
+    bundles.add_built_in(LEGACY_SERVICES, strings(legacy), Relation::After);
     // Also in an image without such services: what depends on them comes after all that they would come after.
-    bundles.add_built_in("legacy-services", ["base", "user"].map(str::to_owned), Relation::After);
-    let top = ["base", "user", "legacy-services", "user2"].map(str::to_owned);
+    bundles.add_built_in(LEGACY_SERVICES, ["base", "user"].map(str::to_owned), Relation::After);
+    let top = ["base", "user", LEGACY_SERVICES, "user2"].map(str::to_owned);
     bundles.add_built_in("top", top, Relation::Requires);
+}
+
+/// Returns which of these services depend on those of `services.d`. Their dependencies still name bundles.
+pub fn after_legacy_services(drafts: &[Draft]) -> BTreeSet<ServiceName> {
+    let depends = |draft: &&Draft| draft.dependencies.iter().any(|dependency| dependency.to == LEGACY_SERVICES);
+    drafts.iter().filter(depends).map(|draft| draft.service.name.clone()).collect()
 }
 
 /// Makes everything else stop before the scripts of the stop, whose first one comes last in the list.

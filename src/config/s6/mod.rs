@@ -27,7 +27,7 @@ pub use files::{ServiceDir, is_read_directory};
 pub use format::DirectoryFormat;
 pub use image::Image;
 pub use instead::{file_of, instead};
-pub use loader::read as read_image;
+pub use loader::{after_legacy_services, read as read_image};
 pub use misspelt_files::beside_toml;
 pub use pipes::logger;
 pub use reachable::stop_unreachable;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::super::event_loop::EventLoop;
 use super::super::kill_report;
 use super::super::probe::ProbeStartError;
+use super::super::reloader::ReloadRequest;
 use super::waiters::{WaitFor, response};
 use crate::config::service::Reload;
 use crate::config::units::duration_text;
@@ -21,7 +22,7 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 impl EventLoop<'_> {
     /// Requests a reload of the tree, as HUP does.
     pub(super) fn reload_tree(&mut self, pending: PendingRequest) {
-        self.next_reload_requests.get_or_insert_default().push(pending);
+        self.next_reload_requests.get_or_insert_default().push(ReloadRequest::Caller(pending));
     }
 
     pub(super) fn reload_services(&mut self, pending: PendingRequest, names: &[String]) {

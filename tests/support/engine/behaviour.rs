@@ -6,7 +6,9 @@ use stepdown::config::probe::UnhealthyAction;
 use stepdown::config::restart::{Restart, RestartPause, RestartPolicy};
 use stepdown::config::service::{Kind, Stop};
 use stepdown::config::values::{ServiceName, Signal};
-use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Spec, Start, StartLimit, StartTimeoutAction};
+use stepdown::supervise::{
+    FinishRule, HealthRule, Id, Readiness, RereadOrder, Spec, Start, StartLimit, StartTimeoutAction,
+};
 
 use super::rng::Rng;
 
@@ -145,6 +147,24 @@ pub fn random_start_limit(rng: &mut Rng, specs: &mut [Spec]) -> Option<StartLimi
     rng.percent(30).then_some(StartLimit { timeout, then })
 }
 
+/// Orders some services to a second reading of the definitions, in one of four simulations. Returns the index from which on
+/// services may come after it: those before it depend on lower ones only.
+pub fn random_rereading(rng: &mut Rng, specs: &mut [Spec]) -> Option<u64> {
+    let first_after = rng.between(1, u64::try_from(specs.len()).unwrap_or(1));
+    if !rng.percent(25) {
+        return None;
+    }
+    for (at, spec) in (0..).zip(specs) {
+        spec.reread = match (spec.is_main, at < first_after) {
+            (true, _) => RereadOrder::After,
+            (false, true) if rng.percent(60) => RereadOrder::Before,
+            (false, false) if rng.percent(60) => RereadOrder::After,
+            (false, _) => RereadOrder::Independent,
+        };
+    }
+    Some(first_after)
+}
+
 /// Returns a main command: a plain one, or one that is described like a service.
 pub fn random_main(rng: &mut Rng) -> Spec {
     if rng.percent(50) {
@@ -237,6 +257,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         is_consumer: kind == Kind::Longrun && rng.percent(15),
         has_stop_command: kind == Kind::Oneshot && rng.percent(40),
         holds_main: true,
+        reread: RereadOrder::Independent,
         is_main: false,
         forwards_stop_signal: false,
     }

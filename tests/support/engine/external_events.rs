@@ -24,6 +24,8 @@ pub enum ExternalEvent {
     Direct(Event),
     /// A reload with changed definitions.
     Reload,
+    /// The second reading of the definitions ends, mostly with such a reload.
+    RereadEnds,
 }
 
 /// A notification of a service, other than readiness.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stepdown::config::values::ServiceName;
-use stepdown::supervise::{Id, Setup, Spec, Start};
+use stepdown::supervise::{Id, RereadOrder, Setup, Spec, Start};
 
 use super::behaviour::{random_spec, remove_programs};
 use super::rng::Rng;
@@ -15,6 +15,8 @@ pub struct Tree {
     /// Services only depend on those of lower rank, for good: no reload ever makes a cycle.
     ranks: BTreeMap<ServiceName, u64>,
     most: u64,
+    /// From this rank on services may come after a second reading of the definitions.
+    first_after: Option<u64>,
     /// Decides which services have a program, and nothing else.
     programs: Rng,
 }
@@ -28,7 +30,7 @@ struct Node {
 
 impl Tree {
     /// Returns the tree of these services, without the main command.
-    pub fn new(specs: &[Spec], programs: Rng) -> Self {
+    pub fn new(specs: &[Spec], programs: Rng, first_after: Option<u64>) -> Self {
         let names = |ids: &[Id]| ids.iter().map(|id| specs[id.0].name.clone()).collect();
         let services = || specs.iter().filter(|spec| !spec.is_main);
         let node = |spec: &Spec| Node {
@@ -40,6 +42,7 @@ impl Tree {
             nodes: services().map(|spec| (spec.name.clone(), node(spec))).collect(),
             ranks: (1..).zip(services()).map(|(at, spec)| (spec.name.clone(), at * 100)).collect(),
             most: services().count() as u64 + 3,
+            first_after: first_after.map(|at| (at + 1) * 100),
             programs,
         }
     }
@@ -76,6 +79,9 @@ impl Tree {
     fn random_node(&mut self, rng: &mut Rng, at: u64, name: &ServiceName) -> Node {
         let mut spec = random_spec(rng, at);
         remove_programs(&mut self.programs, [&mut spec]);
+        if self.first_after.is_some_and(|rank| self.ranks[name] >= rank && at.is_multiple_of(2)) {
+            spec.reread = RereadOrder::After;
+        }
         let lower = |other: &&ServiceName| self.ranks[*other] < self.ranks[name];
         let density = rng.pick(&[0, 15, 30, 60]);
         let mut some = |percent| {

@@ -209,6 +209,7 @@ impl Scenario {
                 | Action::EndInput { .. }
                 | Action::UntrackGroup { .. }
                 | Action::Remove { .. }
+                | Action::Reread
                 | Action::ApplyReload { .. } => {}
             }
             self.actions.push(action);

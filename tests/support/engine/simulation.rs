@@ -12,8 +12,8 @@ use stepdown::supervise::{
 };
 
 use super::behaviour::{
-    Behaviour, make_chain, make_crashing, make_unkillable, random_behaviour, random_main, random_spec,
-    random_start_limit, remove_programs,
+    Behaviour, make_chain, make_crashing, make_unkillable, random_behaviour, random_main, random_rereading,
+    random_spec, random_start_limit, remove_programs,
 };
 use super::external_events::{ExternalEvent, Notification};
 use super::oracle::{Oracle, Property};
@@ -113,6 +113,7 @@ impl Simulation {
         let mut programs = Rng::new(!seed ^ (1 << 41));
         remove_programs(&mut programs, &mut specs);
         let start_limit = random_start_limit(&mut Rng::new(!seed ^ (1 << 42)), &mut specs);
+        let first_after = random_rereading(&mut Rng::new(!seed ^ (1 << 43)), &mut specs);
         let setup = Setup { specs: specs.clone(), stop_timeout, start_limit };
         let mut simulation = Self {
             seed,
@@ -122,7 +123,7 @@ impl Simulation {
             reached: Reached::default(),
             answers_first: rng.percent(50),
             behaviours,
-            tree: Tree::new(&specs, programs),
+            tree: Tree::new(&specs, programs, first_after),
             specs,
             processes: BTreeMap::new(),
             queue: BTreeMap::new(),
@@ -196,6 +197,15 @@ impl Simulation {
                 return;
             }
             ExternalEvent::Reload => return self.reload(),
+            ExternalEvent::RereadEnds => {
+                if self.oracle.running() {
+                    if self.rng.percent(70) {
+                        self.reload();
+                    }
+                    self.deliver(Event::RereadEnded);
+                }
+                return;
+            }
             ExternalEvent::Executes(pid) | ExternalEvent::CannotExecute(pid, _) | ExternalEvent::NotifiesReady(pid) => {
                 (*pid, true)
             }
@@ -248,7 +258,8 @@ impl Simulation {
                     self.after(10, 3_000, ExternalEvent::Notifies(pid, Notification::KeepAlive(None)));
                 }
             }
-            ExternalEvent::Direct(_) | ExternalEvent::ProbeEnds(..) | ExternalEvent::Reload => {}
+            ExternalEvent::Direct(_) | ExternalEvent::ProbeEnds(..) => {}
+            ExternalEvent::Reload | ExternalEvent::RereadEnds => {}
         }
     }
 
@@ -375,6 +386,10 @@ impl Simulation {
             Action::Remove { id } => {
                 let later = self.rng.pick(&[0, 0, 100, 20_000]);
                 self.after(0, later, ExternalEvent::Direct(Event::IdReleased { id }));
+                None
+            }
+            Action::Reread => {
+                self.after(0, 6_000, ExternalEvent::RereadEnds);
                 None
             }
             Action::Report(_) | Action::Exit(_) => None,

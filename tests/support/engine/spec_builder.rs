@@ -6,7 +6,7 @@ use stepdown::config::probe::UnhealthyAction;
 use stepdown::config::restart::{Restart, RestartPause, RestartPolicy};
 use stepdown::config::service::{Kind, Stop};
 use stepdown::config::values::{ServiceName, Signal};
-use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Setup, Spec, Start};
+use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, RereadOrder, Setup, Spec, Start};
 
 /// A service whose neighbours are still names.
 #[derive(Clone, Debug)]
@@ -159,6 +159,18 @@ impl SpecBuilder {
     /// The main command does not wait until it is up.
     pub fn not_awaited(mut self) -> Self {
         self.spec.holds_main = false;
+        self
+    }
+
+    /// The definitions are read again once it has ended.
+    pub fn before_rereading(mut self) -> Self {
+        self.spec.reread = RereadOrder::Before;
+        self
+    }
+
+    /// It starts after the definitions were read again.
+    pub fn after_rereading(mut self) -> Self {
+        self.spec.reread = RereadOrder::After;
         self
     }
 

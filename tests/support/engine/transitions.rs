@@ -30,11 +30,12 @@ pub enum Kind {
     ExtendTimeout,
     Due,
     Reload,
+    RereadEnded,
     IdReleased,
 }
 
 impl Kind {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Begin,
         Self::Spawned,
         Self::SpawnFailed,
@@ -58,6 +59,7 @@ impl Kind {
         Self::ExtendTimeout,
         Self::Due,
         Self::Reload,
+        Self::RereadEnded,
         Self::IdReleased,
     ];
 
@@ -87,6 +89,7 @@ impl Kind {
             Event::ExtendTimeout { .. } => Self::ExtendTimeout,
             Event::Due { .. } => Self::Due,
             Event::IdReleased { .. } => Self::IdReleased,
+            Event::RereadEnded => Self::RereadEnded,
         }
     }
 
@@ -99,7 +102,7 @@ impl Kind {
             Event::WatchdogTrigger { id } | Event::Due { id } | Event::IdReleased { id } => Some(*id),
             Event::Request(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
             Event::Request(Request::Once { id, .. }) => Some(*id),
-            Event::Begin | Event::Tick | Event::StopSignal(_) | Event::Forward(_) => None,
+            Event::Begin | Event::RereadEnded | Event::Tick | Event::StopSignal(_) | Event::Forward(_) => None,
             Event::Request(Request::Shutdown { .. }) => None,
         }
     }
@@ -183,7 +186,9 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
         _ if unanswered => Some("a Spawn is answered before any other event"),
         Kind::Due => None,
         Kind::Tick | Kind::StopSignal | Kind::Forward | Kind::Shutdown => None,
-        Kind::Reload => (phase == Unkillable).then_some("nothing is reloaded while the container stops"),
+        Kind::Reload | Kind::RereadEnded => {
+            (phase == Unkillable).then_some("nothing is reloaded while the container stops")
+        }
         Kind::Once => None,
         Kind::Start | Kind::Stop | Kind::Restart | Kind::KeepAlive | Kind::WatchdogTrigger | Kind::ExtendTimeout => {
             None

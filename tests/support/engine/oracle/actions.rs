@@ -47,6 +47,7 @@ impl Oracle {
             Action::CancelProbe { id } => self.judge_cancelled_probe(*id),
             Action::ApplyReload { id } => self.judge_apply_reload(*id),
             Action::Remove { id } => self.judge_removal(*id),
+            Action::Reread => self.judge_reread(),
             Action::UntrackGroup { id, pid } => self.judge_untrack(*id, *pid),
             Action::EndInput { id } => self.judge_end_of_input(*id),
             Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
@@ -81,6 +82,8 @@ impl Oracle {
                 self.violate(Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy, format!("{id:?} is {state:?}"));
             }
         }
+        let held = self.waits_for_rereading(id);
+        self.check(!held, Property::TheSecondReadingHasItsOrder, || format!("{id:?} starts before its end"));
         let removed = self.services[id.0].removed;
         self.check(!removed, Property::ARemovedServiceEndsAndStaysAway, || format!("{id:?} starts"));
         self.services[id.0].was_started = true;
@@ -269,6 +272,6 @@ fn named(action: &Action) -> Option<Id> {
         | Action::CancelProbe { id }
         | Action::EndInput { id }
         | Action::ApplyReload { id } => Some(*id),
-        Action::Remove { .. } | Action::Report(_) | Action::Exit(_) => None,
+        Action::Remove { .. } | Action::Reread | Action::Report(_) | Action::Exit(_) => None,
     }
 }

@@ -65,6 +65,7 @@ impl Oracle {
             });
         }
         self.check_start();
+        self.check_rereading();
         let left = &obligations.start_timed_out;
         self.check(left.is_none(), Property::TheStartHasALimit, || format!("not reported: {left:?}"));
         if self.exit.is_some() {

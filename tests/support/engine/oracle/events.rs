@@ -15,6 +15,7 @@ impl Oracle {
         }
         match event.clone() {
             Event::Begin => self.begin(),
+            Event::RereadEnded => self.reread_ended(),
             Event::Tick => {}
             Event::StopSignal(signal) => {
                 self.begin_stop(Reason::Signal(signal));
@@ -81,6 +82,7 @@ impl Oracle {
             |id: Id| self.services[id.0].stopped_manually && matches!(self.services[id.0].state, ServiceState::Down);
         if self.running()
             && !self.obligations.definitions_changed
+            && self.is_rereading_over()
             && self.ids().all(idle)
             && !self.ids().any(stopped_manually)
         {
@@ -94,6 +96,7 @@ impl Oracle {
         }
         self.begun = true;
         self.begin_start();
+        self.begin_rereading();
         for _ in self.ids() {
             for id in self.ids() {
                 for on in self.services[id.0].spec.requires.clone() {

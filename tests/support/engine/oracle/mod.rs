@@ -2,8 +2,8 @@
 //! (events, time) and what comes out (actions), keeps a model of every service, and records each violation under the
 //! property that it breaks. It reads the engine's state only to compare it with the model.
 //!
-//! Here: its state. In its submodules: [`model`] and [`property`] (plain values), [`events`], [`run_ends`], [`reload`] and
-//! [`requests`] (what each changes in the model), [`probes`], [`stop`] (the stop and its budget), [`actions`] and [`reports`]
+//! Here: its state. In its submodules: [`model`] and [`property`] (plain values), [`events`], [`run_ends`], [`reload`],
+//! [`reread`] and [`requests`] (what each changes in the model), [`probes`], [`stop`] (the stop and its budget), [`actions`] and [`reports`]
 //! (whether each is right), [`checks`] (what must be true between two steps).
 
 mod actions;
@@ -16,6 +16,7 @@ mod property;
 mod reload;
 mod reports;
 mod requests;
+mod reread;
 mod run_ends;
 mod start_limit;
 mod stop;
@@ -29,6 +30,7 @@ use stepdown::supervise::{EngineTime, Exit, Id, Pid, Readiness, Role, Setup, Sta
 
 pub use model::{NEVER, ProbeModel, ProcessModel, Reason, RunEnd, ServiceModel, ServiceState, Stopping};
 pub use property::Property;
+use reread::RereadModel;
 use start_limit::StartModel;
 
 /// The oracle.
@@ -63,6 +65,7 @@ pub struct Oracle {
     pub start: Option<StartModel>,
     /// The start took too long: the main command waits for nothing any more.
     pub main_is_released: bool,
+    pub rereading: RereadModel,
     /// What the step under way still has to do.
     pub obligations: Obligations,
 }

@@ -223,7 +223,8 @@ impl Oracle {
     /// Whether all that it requires is up and all that it is after is satisfied.
     pub fn may_start(&self, id: Id) -> bool {
         let spec = &self.services[id.0].spec;
-        spec.requires.iter().all(|on| self.satisfies_requires(*on))
+        !self.waits_for_rereading(id)
+            && spec.requires.iter().all(|on| self.satisfies_requires(*on))
             && spec.after.iter().all(|on| self.satisfies_after(*on) || (spec.is_main && !self.holds_main(*on)))
     }
 

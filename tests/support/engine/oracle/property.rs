@@ -36,6 +36,7 @@ pub enum Property {
     ALateReadinessIsAFailure,
     AOneshotThatTakesTooLongHasFailed,
     TheStartHasALimit,
+    TheSecondReadingHasItsOrder,
     ForwardedSignalsReachOnlyALivingMain,
     EveryLiveProcessAtTheEndIsNamed,
     AWaitingMainCommandIsReported,

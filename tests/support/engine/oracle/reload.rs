@@ -66,9 +66,10 @@ impl Oracle {
     }
 
     fn change(&mut self, id: Id, spec: Spec) {
+        let goes_on = !self.waits_for_rereading(id);
         let service = &mut self.services[id.0];
         (service.removed, service.stopped_manually, service.once) = (false, false, false);
-        service.wanted = spec.start == Start::Wanted || (service.wanted && spec.start == Start::Down);
+        service.wanted = spec.start == Start::Wanted || (service.wanted && spec.start == Start::Down && goes_on);
         let wanted = service.wanted;
         service.pending_spec = Some(spec);
         let stop_sent = |proc: &super::ProcessModel| {
@@ -92,6 +93,7 @@ impl Oracle {
         *service = ServiceModel {
             wanted: service.wanted,
             code: service.code,
+            stopped_manually: service.stopped_manually,
             probe: ProbeModel { open: service.probe.open, ..ProbeModel::default() },
             ..ServiceModel::new(spec)
         };

@@ -156,7 +156,8 @@ impl Oracle {
             Report::MainStillWaits { id, since, on } => {
                 let waits = self.main() == Some(*id) && matches!(self.services[id.0].state, ServiceState::Pending(_));
                 let (began, due) = self.main_waits.unwrap_or_default();
-                let fits = waits && due == now && *since == now.since(began) && !on.is_empty() && self.stop.is_none();
+                let fits = waits && due == now && *since == now.since(began) && self.stop.is_none();
+                let fits = fits && (!on.is_empty() || self.waits_for_rereading(*id));
                 self.check(fits, Property::AWaitingMainCommandIsReported, || {
                     format!("for {since:?} on {on:?}, due {due:?}, now {now:?}")
                 });
@@ -165,7 +166,8 @@ impl Oracle {
             }
             Report::WaitsForServices { id, on } => {
                 let empty = on.iter().all(|on| self.satisfies_requires(*on));
-                self.check(!empty, Property::AServiceThatMayStartStartsAtOnce, || format!("{id:?} waits for {on:?}"));
+                let waits = !empty || self.waits_for_rereading(*id);
+                self.check(waits, Property::AServiceThatMayStartStartsAtOnce, || format!("{id:?} waits for {on:?}"));
             }
             Report::Starting { .. } | Report::Ended { .. } | Report::Stopped { .. } => {}
             Report::CannotStart { .. } | Report::Killing { .. } => {}

@@ -26,7 +26,7 @@ impl Oracle {
     pub fn advance_start(&mut self) {
         let Some(mut start) = self.start.take().filter(|_| self.running()) else { return };
         start.unsettled.retain(|id| !self.satisfies_after(*id));
-        if start.unsettled.is_empty() {
+        if start.unsettled.is_empty() && self.is_rereading_over() {
             return;
         }
         if self.now < start.by {
@@ -65,7 +65,8 @@ impl Oracle {
                 start.unsettled.retain(|id| !settled.contains(id));
             }
         }
-        self.start.take_if(|start| start.unsettled.is_empty());
+        let is_rereading_over = self.is_rereading_over();
+        self.start.take_if(|start| start.unsettled.is_empty() && is_rereading_over);
         let late = self.running() && self.start.as_ref().is_some_and(|start| start.by <= now);
         self.check(!late, Property::TheStartHasALimit, || format!("now {now:?}"));
     }
