@@ -153,6 +153,14 @@ impl Supervisor {
         (service.stopped_manually, service.stopped_with) = (true, None);
     }
 
+    /// It was not started yet, and is stopped with a service that was stopped manually.
+    pub(super) fn stop_with(&mut self, id: Id, requirement: Id) {
+        let first = self.services[requirement].stopped_with.unwrap_or(requirement);
+        self.stop_after_run(id);
+        self.services[id].stopped_with = Some(first);
+        self.set(id, State::Down);
+    }
+
     /// Whether the run that has ended was the last one; it is down then.
     pub(super) fn was_last_run(&mut self, id: Id) -> bool {
         let is_last = self.services[id].once && self.services[id].wanted;

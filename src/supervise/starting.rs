@@ -24,7 +24,7 @@ impl Supervisor {
         let ServiceRuntime { state, counts, spec, .. } = &self.services[id];
         match state {
             State::Waiting { .. } | State::WaitForProbing { .. } | State::Backoff if counts.failed_requirements > 0 => {
-                self.fail_by_requirement(id);
+                self.end_by_requirement(id);
             }
             State::Waiting { .. } if self.may_start(id) => self.to_start.push_back(id),
             State::WaitForProbing { at, .. } if *at >= spec.wait_for_count && self.may_start(id) => {
@@ -184,10 +184,15 @@ impl Supervisor {
         }
     }
 
-    fn fail_by_requirement(&mut self, id: Id) {
-        let failed = self.graph.requires(id).iter().find(|on| self.services[**on].state.phase().cannot_satisfy());
-        if let Some(failed) = failed.copied() {
-            self.fail(id, FailureReason::Requirement(failed));
+    /// A requirement will not be there by itself. One that was stopped manually has not failed: what waits for it is stopped
+    /// with it, as it would have been had it been up then.
+    fn end_by_requirement(&mut self, id: Id) {
+        let requires = self.graph.requires(id).iter().copied();
+        let mut missing = requires.filter(|on| self.services[*on].state.phase().cannot_satisfy());
+        let Some(first) = missing.clone().next() else { return };
+        match missing.find(|on| !self.services[*on].stopped_manually) {
+            Some(failed) => self.fail(id, FailureReason::Requirement(failed)),
+            None => self.stop_with(id, first),
         }
     }
 

@@ -219,3 +219,24 @@ fn one_that_is_ending_is_not_started_once_more() {
     scenario.exits("db", 0);
     assert_eq!((scenario.state("db"), scenario.started()), ("down", vec![]));
 }
+
+#[test]
+fn what_waits_for_one_whose_last_run_has_ended_is_stopped_with_it_and_has_not_failed() {
+    let web = longrun("web").requires("db").essential();
+    let mut scenario = Scenario::begun(&[longrun("db"), web, longrun("above").requires("web"), longrun("other")]);
+    ["db", "other", "web", "above"].iter().for_each(|name| scenario.executed(name));
+    scenario.exits("web", 1);
+    scenario.request_once("db", false);
+    scenario.exits("db", 0);
+    let stopped_with_db = Some(StatusReason::StoppedManually(Some(scenario.id("db"))));
+    assert_eq!((scenario.state("web"), scenario.status("web").why), ("down", stopped_with_db.clone()));
+    assert_eq!((scenario.state("above"), scenario.state("other")), ("up", "up"), "what runs goes on");
+    scenario.exits("above", 1);
+    assert_eq!((scenario.state("above"), scenario.status("above").why), ("down", stopped_with_db));
+    scenario.request_start("above");
+    assert_eq!(scenario.exit(), None);
+    scenario.executed("db");
+    scenario.executed("web");
+    scenario.executed("above");
+    assert_eq!((scenario.state("web"), scenario.state("above")), ("up", "up"));
+}

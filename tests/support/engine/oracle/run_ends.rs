@@ -157,8 +157,16 @@ impl Oracle {
             let on = &self.services[on.0];
             matches!(on.state, ServiceState::Down | ServiceState::Failed) && on.pending_spec.is_none()
         };
-        let Some(failed_requirement) = self.services[id.0].spec.requires.iter().find(cannot_satisfy).copied() else {
+        let mut missing = self.services[id.0].spec.requires.iter().filter(cannot_satisfy);
+        if missing.clone().next().is_none() {
             return;
+        }
+        let Some(failed_requirement) = missing.find(|on| !self.services[on.0].stopped_manually).copied() else {
+            // Those were stopped manually, and it is stopped with them.
+            let service = &mut self.services[id.0];
+            (service.wanted, service.stopped_manually, service.once) = (false, true, false);
+            service.state = ServiceState::Down;
+            return self.obligations.unpropagated_failures.push_back(id);
         };
         self.services[id.0].code = self.services[failed_requirement.0].code;
         self.services[id.0].end = None;
