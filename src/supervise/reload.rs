@@ -109,12 +109,19 @@ impl Supervisor {
         }
     }
 
+    /// The main command does not wait for it once it was started, or does.
+    fn note_unawaited(&mut self, id: Id, is_unawaited: bool) {
+        if is_unawaited {
+            self.unawaited.insert(id);
+        } else {
+            self.unawaited.remove(&id);
+        }
+    }
+
     /// Its edges are set with those of all affected services, once all of them are there.
     fn add(&mut self, id: Id, spec: Spec) {
         self.names.insert(spec.name.clone(), id);
-        if !spec.holds_main {
-            self.unawaited.insert(id);
-        }
+        self.note_unawaited(id, !spec.holds_main);
         let service = ServiceRuntime::new(spec);
         if self.services.has(id) {
             self.services[id] = service;
@@ -193,8 +200,10 @@ impl Supervisor {
         service.history = RestartHistory::default();
         service.failing = None;
         service.watchdog = service.spec.watchdog;
+        let is_unawaited = !service.spec.holds_main;
         // As if it were new: it begins to wait once all edges are set.
         (service.starts, service.restarts, service.next_start_is_restart) = (0, 0, false);
+        self.note_unawaited(id, is_unawaited);
         self.out.push(Action::ApplyReload { id });
         self.set(id, State::Down);
         self.restart_failed_dependents(id);

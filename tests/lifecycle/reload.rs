@@ -381,3 +381,16 @@ fn a_reload_updates_the_edges_of_changed_services_alone() {
     // Once when it is stopped, and once when its definition has changed.
     assert_eq!(engine.edge_updates(), 2);
 }
+
+#[test]
+fn one_that_no_longer_holds_the_main_command_holds_it_only_until_it_was_started_again() {
+    let db = longrun("db").notifies_ready(None);
+    let mut scenario = Scenario::begun(&[db.clone(), main_command()]);
+    scenario.executed("db");
+    assert_eq!(scenario.state("main"), "waiting");
+    scenario.reload(&[db.not_awaited()], &["db"]);
+    assert_eq!(scenario.state("main"), "waiting");
+    scenario.take_actions();
+    scenario.exits("db", 0);
+    assert_eq!(scenario.started(), ["db", "main"]);
+}

@@ -17,7 +17,7 @@ pub struct Tree {
     most: u64,
     /// From this rank on services may come after a second reading of the definitions.
     first_after: Option<u64>,
-    /// Decides which services have a program, and nothing else.
+    /// Decides which services have a program and hold the main command, and nothing else.
     programs: Rng,
 }
 
@@ -79,6 +79,7 @@ impl Tree {
     fn random_node(&mut self, rng: &mut Rng, at: u64, name: &ServiceName) -> Node {
         let mut spec = random_spec(rng, at);
         remove_programs(&mut self.programs, [&mut spec]);
+        spec.holds_main = !self.programs.percent(30);
         if self.first_after.is_some_and(|rank| self.ranks[name] >= rank && at.is_multiple_of(2)) {
             spec.reread = RereadOrder::After;
         }
