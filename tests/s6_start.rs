@@ -89,3 +89,26 @@ fn a_service_of_services_d_holds_the_main_command_only_if_that_is_asked_for() {
     std::fs::write(go, "\n").unwrap();
     running.wait(Duration::from_secs(30)).expect(0).assert_line(" | main");
 }
+
+#[test]
+fn a_longrun_that_takes_longer_than_its_timeout_up_has_failed_and_ends_the_container_with_behaviour_2() {
+    if !possible() {
+        return;
+    }
+    let run = "#!/bin/sh\nexec sleep 600\n";
+    let late = || {
+        let files = [("type", "longrun\n"), ("run", run), ("notification-fd", "3\n"), ("timeout-up", "300\n")];
+        let container = container().s6_service("svc-late", &files).command(&["sh", "-c", "echo main"]);
+        container
+            .s6_service("svc-web", &[("type", "longrun\n"), ("run", run)])
+            .s6("s6-rc.d/svc-web/dependencies.d/svc-late", "")
+    };
+    let ended = late().run().expect(0);
+    ended.assert_line("svc-late: not ready within 300ms");
+    ended.assert_line("svc-late: failed: not ready within 300ms");
+    ended.assert_line("svc-web: failed: requires svc-late, which is failed");
+    ended.assert_line(" | main");
+    let ended = late().env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2").run().expect(1);
+    ended.assert_line("svc-late: failed: not ready within 300ms");
+    ended.assert_no_line(" | main");
+}

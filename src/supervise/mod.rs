@@ -40,7 +40,7 @@ pub use phase::{Phase, StatusState};
 pub use probes::{FIRST_READY_PAUSE, MAX_WAIT_REPORT_PAUSE, WAIT_FOR_PAUSE, WAIT_REPORT_PAUSE};
 pub use report::{EndedByUs, FailureReason, Killed, LastFailure, MainBlocked, Report, StatusReason, StopReason};
 pub use spawn_error::{SpawnError, SpawnStep};
-pub use spec::{FinishRule, HealthRule, Readiness, RereadOrder, Setup, Spec, Start};
+pub use spec::{FinishRule, HealthRule, LateStart, Readiness, RereadOrder, Setup, Spec, Start};
 pub use start_rule::{StartLimit, StartTimeoutAction};
 pub use supervisor::Supervisor;
 

@@ -367,7 +367,7 @@ impl Supervisor {
 
     pub(super) fn up(&mut self, id: Id, run: Run) {
         self.set(id, State::Up { run, ready: self.now });
-        self.services[id].failing = None;
+        (self.services[id].failing, self.services[id].was_up) = (None, true);
         if self.services[id].wanted {
             self.begin_health(id);
         }

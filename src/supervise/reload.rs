@@ -101,7 +101,7 @@ impl Supervisor {
                 if failed_for_it && !self.services[id].removed {
                     self.services[id].wanted = true;
                     self.services[id].history = RestartHistory::default();
-                    self.services[id].failing = None;
+                    (self.services[id].failing, self.services[id].was_up) = (None, false);
                     self.set(id, State::Waiting { reported: false });
                     restarted.push(id);
                 }
@@ -198,7 +198,7 @@ impl Supervisor {
         let Some(spec) = service.pending_spec.take() else { return false };
         service.spec = *spec;
         service.history = RestartHistory::default();
-        service.failing = None;
+        (service.failing, service.was_up) = (None, false);
         service.watchdog = service.spec.watchdog;
         let is_unawaited = !service.spec.holds_main;
         // As if it were new: it begins to wait once all edges are set.

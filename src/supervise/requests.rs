@@ -30,7 +30,7 @@ impl Supervisor {
             service.next_start_is_restart = false;
             if idle {
                 service.history = Default::default();
-                service.failing = None;
+                (service.failing, service.was_up) = (None, false);
                 self.set(id, State::Waiting { reported: false });
             }
             if is_new {

@@ -1,13 +1,14 @@
 //! What an image made for s6-overlay says of its start, applied to a [`Setup`]. Must not know its files.
 
-use super::spec::{RereadOrder, Setup, Start};
+use super::spec::{LateStart, RereadOrder, Setup, Start};
 use super::{StartLimit, StartTimeoutAction};
 use crate::config::s6_overlay::{OnFailure, S6Origin, S6Overlay};
 use crate::config::service::Service;
 
 impl Setup {
-    /// Applies what an image made for s6-overlay says of the start: its limit, and that the main command waits for services of
-    /// `services.d` only until they were started. `services` are those that this setup was made of.
+    /// Applies what an image made for s6-overlay says of the start: its limit, that the main command waits for services of
+    /// `services.d` only until they were started, and that a longrun of s6-rc which is not up within its `timeout-up` has
+    /// failed, as a oneshot (FIELD §2.2, §2.3: s6-rc sends it `-d`). `services` are those that this setup was made of.
     #[must_use]
     pub fn with_overlay(mut self, services: &[Service], overlay: Option<&S6Overlay>) -> Self {
         let Some(overlay) = overlay else { return self };
@@ -16,7 +17,14 @@ impl Setup {
             OnFailure::Continue | OnFailure::Warn => StartTimeoutAction::StartMain,
         };
         self.start_limit = overlay.start_timeout.map(|timeout| StartLimit { timeout, then });
+        let late_start = match overlay.on_failure {
+            OnFailure::Stop => LateStart::StopContainer,
+            OnFailure::Continue | OnFailure::Warn => LateStart::Fail,
+        };
         for (spec, service) in self.specs.iter_mut().zip(services) {
+            if let Some(S6Origin::Longrun(_)) = service.s6 {
+                spec.late_start = late_start;
+            }
             spec.holds_main = overlay.awaits_legacy || !matches!(service.s6, Some(S6Origin::Legacy(_)));
         }
         self

@@ -43,6 +43,8 @@ pub struct Spec {
     pub essential: bool,
     /// What makes a longrun ready; without meaning for a oneshot, which is done when it ends.
     pub ready: Readiness,
+    /// What follows if it was not ready in time and has not been up before.
+    pub late_start: LateStart,
     /// How many targets its `wait_for` has: all must be there before it starts.
     pub wait_for_count: usize,
     /// A oneshot that has not ended this long after its start is ended, and has failed.
@@ -73,6 +75,18 @@ pub struct Spec {
     pub is_main: bool,
     /// Whether its stop signal is the one that PID 1 got, rather than `stop.signal` (the main command).
     pub forwards_stop_signal: bool,
+}
+
+/// What follows from a start that was not ready in time, if the service has not been up since its start was requested.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LateStart {
+    /// What its restart policy says.
+    #[default]
+    Restart,
+    /// It has failed.
+    Fail,
+    /// It has failed, and the container ends.
+    StopContainer,
 }
 
 /// How a service is ordered to the second reading of the definitions, if there is one.
@@ -203,6 +217,7 @@ impl Setup {
                 success_codes: service.success_codes.clone(),
                 essential: service.essential,
                 ready: Readiness::of(&service.ready),
+                late_start: LateStart::Restart,
                 wait_for_count: service.wait_for.len(),
                 timeout: service.timeout,
                 every: service.every,
@@ -245,6 +260,7 @@ impl Spec {
             success_codes: vec![0],
             essential: false,
             ready: Readiness::Executed,
+            late_start: LateStart::Restart,
             wait_for_count: 0,
             timeout: None,
             every: None,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::process::RunEnd;
 use super::restart::RestartDecision;
+use super::spec::LateStart;
 use super::state::{Cause, End, ServiceRuntime, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
 use super::timers::TimerKind;
@@ -95,6 +96,11 @@ impl Supervisor {
 
     /// Starts it again, after its pause, or not.
     pub(super) fn restart_or_fail(&mut self, id: Id, outcome: RunEnd) {
+        if let RunEnd::Failure(end @ End { cause: Cause::NotReady, .. }) = outcome
+            && self.is_late_start_final(id)
+        {
+            return self.fail_late_start(id, end);
+        }
         let failed = !matches!(outcome, RunEnd::Success(_));
         self.note_failing(id, &outcome, failed);
         if failed && !self.services[id].spec.essential && self.services[id].spec.scheduled {
@@ -128,6 +134,23 @@ impl Supervisor {
                 RunEnd::Failure(end) => self.fail(id, FailureReason::Ended(end.exit)),
                 RunEnd::CannotStart(why) => self.fail(id, FailureReason::CannotStart(why)),
             },
+        }
+    }
+
+    /// Whether it is not started again after a start that was not ready in time.
+    fn is_late_start_final(&self, id: Id) -> bool {
+        match self.services[id].spec.late_start {
+            LateStart::Restart => false,
+            LateStart::Fail | LateStart::StopContainer => !self.services[id].was_up,
+        }
+    }
+
+    /// It has failed, because it was not ready in time.
+    fn fail_late_start(&mut self, id: Id, end: End) {
+        let why = FailureReason::Ended(end.exit);
+        self.fail(id, why.clone());
+        if self.services[id].spec.late_start == LateStart::StopContainer {
+            self.begin_stop(StopReason::Essential(id, why));
         }
     }
 

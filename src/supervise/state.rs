@@ -40,6 +40,8 @@ pub(super) struct ServiceRuntime {
     pub(super) probe_state: ProbeState,
     /// The watchdog interval that holds now: the configured one, or the one that it requested.
     pub(super) watchdog: Option<Duration>,
+    /// It has been up since its start was requested.
+    pub(super) was_up: bool,
     /// It was stopped manually, and may be started again: the container waits for that.
     pub(super) stopped_manually: bool,
     /// Its run is the last one until a start is requested: then it is as stopped manually.
@@ -74,6 +76,7 @@ impl ServiceRuntime {
             history: RestartHistory::default(),
             probe_state: ProbeState::default(),
             watchdog: spec.watchdog,
+            was_up: false,
             stopped_manually: false,
             once: false,
             stopped_with: None,

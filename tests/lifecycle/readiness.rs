@@ -2,7 +2,7 @@
 
 use stepdown::config::restart::RestartPolicy;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, EndedByUs, Event, ProbeResult, Readiness, Report, StatusReason};
+use stepdown::supervise::{Action, EndedByUs, Event, LateStart, ProbeResult, Readiness, Report, StatusReason};
 
 use super::seconds;
 use crate::support::engine::scenario::Scenario;
@@ -116,5 +116,34 @@ fn a_service_ended_because_it_was_not_ready_has_no_code_of_an_ordered_stop() {
     scenario.executed("db");
     scenario.wait(5.0);
     scenario.exits("db", 143);
+    assert_eq!(scenario.exit(), Some(1));
+}
+
+#[test]
+fn a_first_start_that_is_late_may_be_a_failure_for_good_and_a_later_one_is_not() {
+    let db = longrun("db").notifies_ready(Some(seconds(5))).late_start(LateStart::Fail);
+    let mut scenario = Scenario::begun(&[db, longrun("web").requires("db"), longrun("other")]);
+    ["db", "other"].iter().for_each(|name| scenario.executed(name));
+    scenario.wait(5.0);
+    scenario.exits("db", 0);
+    assert_eq!((scenario.state("db"), scenario.state("web"), scenario.state("other")), ("failed", "failed", "up"));
+    scenario.request_start("web");
+    scenario.ready("db");
+    scenario.exits("db", 1);
+    scenario.wait(6.0);
+    assert_eq!(scenario.state("db"), "stopping");
+    scenario.exits("db", 0);
+    assert_eq!(scenario.state("db"), "backoff");
+}
+
+#[test]
+fn a_first_start_that_is_late_may_end_the_container_with_code_1() {
+    let db = longrun("db").notifies_ready(Some(seconds(5))).late_start(LateStart::StopContainer);
+    let mut scenario = Scenario::begun(&[db, longrun("other")]);
+    ["db", "other"].iter().for_each(|name| scenario.executed(name));
+    scenario.wait(5.0);
+    scenario.exits("db", 0);
+    assert_eq!(scenario.state("other"), "stopping");
+    scenario.exits("other", 0);
     assert_eq!(scenario.exit(), Some(1));
 }

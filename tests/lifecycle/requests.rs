@@ -225,7 +225,8 @@ fn what_waits_for_one_whose_last_run_has_ended_is_stopped_with_it_and_has_not_fa
     let web = longrun("web").requires("db").essential();
     let mut scenario = Scenario::begun(&[longrun("db"), web, longrun("above").requires("web"), longrun("other")]);
     ["db", "other", "web", "above"].iter().for_each(|name| scenario.executed(name));
-    scenario.exits("web", 1);
+    ["first", "second"].iter().for_each(|_| scenario.exits("web", 1));
+    assert_eq!(scenario.state("web"), "backoff");
     scenario.request_once("db", false);
     scenario.exits("db", 0);
     let stopped_with_db = Some(StatusReason::StoppedManually(Some(scenario.id("db"))));

@@ -7,7 +7,7 @@ use stepdown::config::restart::{Restart, RestartPause, RestartPolicy};
 use stepdown::config::service::{Kind, Stop};
 use stepdown::config::values::{ServiceName, Signal};
 use stepdown::supervise::{
-    FinishRule, HealthRule, Id, Readiness, RereadOrder, Spec, Start, StartLimit, StartTimeoutAction,
+    FinishRule, HealthRule, Id, LateStart, Readiness, RereadOrder, Spec, Start, StartLimit, StartTimeoutAction,
 };
 
 use super::rng::Rng;
@@ -137,14 +137,17 @@ pub fn remove_programs<'s>(rng: &mut Rng, specs: impl IntoIterator<Item = &'s mu
     }
 }
 
-/// Returns the limit of a start, if it has one; and makes some services hold no main command.
+/// Returns the limit of a start, if it has one; makes some services hold no main command, and some fail for good if their first
+/// start is late.
 pub fn random_start_limit(rng: &mut Rng, specs: &mut [Spec]) -> Option<StartLimit> {
     for spec in specs.iter_mut().filter(|spec| !spec.is_main) {
         spec.holds_main = !rng.percent(15);
     }
     let timeout = milliseconds(rng.pick(&[50, 1_000, 7_000]));
     let then = rng.pick(&[StartTimeoutAction::StartMain, StartTimeoutAction::StopContainer]);
-    rng.percent(30).then_some(StartLimit { timeout, then })
+    let limit = rng.percent(30).then_some(StartLimit { timeout, then });
+    random_late_starts(rng, specs);
+    limit
 }
 
 /// Orders some services to a second reading of the definitions, in one of four simulations. Returns the index from which on
@@ -163,6 +166,14 @@ pub fn random_rereading(rng: &mut Rng, specs: &mut [Spec]) -> Option<u64> {
         };
     }
     Some(first_after)
+}
+
+fn random_late_starts(rng: &mut Rng, specs: &mut [Spec]) {
+    for spec in specs.iter_mut().filter(|spec| spec.kind == Kind::Longrun && !spec.is_main) {
+        if rng.percent(15) {
+            spec.late_start = rng.pick(&[LateStart::Fail, LateStart::Fail, LateStart::StopContainer]);
+        }
+    }
 }
 
 /// Returns a main command: a plain one, or one that is described like a service.
@@ -248,6 +259,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
             Start::AlreadyDone,
             Start::Skipped,
         ]),
+        late_start: LateStart::Restart,
         wait_for_count: rng.pick(&[0, 0, 0, 0, 0, 1, 2]),
         timeout: timeout(rng, 30).filter(|_| kind == Kind::Oneshot),
         every: every.filter(|_| kind == Kind::Oneshot),

@@ -197,13 +197,12 @@ impl Simulation {
                 return;
             }
             ExternalEvent::Reload => return self.reload(),
+            ExternalEvent::RereadEnds if !self.oracle.running() => return,
             ExternalEvent::RereadEnds => {
-                if self.oracle.running() {
-                    if self.rng.percent(70) {
-                        self.reload();
-                    }
-                    self.deliver(Event::RereadEnded);
+                if self.rng.percent(70) {
+                    self.reload();
                 }
+                self.deliver(Event::RereadEnded);
                 return;
             }
             ExternalEvent::Executes(pid) | ExternalEvent::CannotExecute(pid, _) | ExternalEvent::NotifiesReady(pid) => {

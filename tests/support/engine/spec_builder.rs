@@ -6,7 +6,7 @@ use stepdown::config::probe::UnhealthyAction;
 use stepdown::config::restart::{Restart, RestartPause, RestartPolicy};
 use stepdown::config::service::{Kind, Stop};
 use stepdown::config::values::{ServiceName, Signal};
-use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, RereadOrder, Setup, Spec, Start};
+use stepdown::supervise::{FinishRule, HealthRule, Id, LateStart, Readiness, RereadOrder, Setup, Spec, Start};
 
 /// A service whose neighbours are still names.
 #[derive(Clone, Debug)]
@@ -159,6 +159,12 @@ impl SpecBuilder {
     /// The main command does not wait until it is up.
     pub fn not_awaited(mut self) -> Self {
         self.spec.holds_main = false;
+        self
+    }
+
+    /// What follows if it is not ready in time.
+    pub fn late_start(mut self, late_start: LateStart) -> Self {
+        self.spec.late_start = late_start;
         self
     }
 

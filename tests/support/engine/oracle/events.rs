@@ -216,6 +216,7 @@ impl Oracle {
         }
         if before.is_none() && self.proc(id).is_some_and(|proc| proc.up_at.is_some()) {
             self.services[id.0].failing = None;
+            self.services[id.0].was_up = true;
         }
         if before.is_none() && self.proc(id).is_some_and(|proc| proc.up_at.is_some()) {
             let due = self.services[id.0].spec.health.filter(|_| judged).map(|rule| now.plus(rule.interval));
@@ -252,6 +253,7 @@ impl Oracle {
         }
         let not_ready = self.proc(id).is_some_and(|proc| proc.not_ready);
         if role == Role::Run {
+            let is_first = !self.services[id.0].was_up;
             let service = &mut self.services[id.0];
             service.code = Some(code_of(exit));
             let success = matches!(exit, Exit::Code(code) if service.spec.success_codes.contains(&code));
@@ -264,6 +266,7 @@ impl Oracle {
                 started,
                 came_up,
                 stable,
+                not_ready: not_ready && is_first,
                 requested,
                 stop_sent: stop_sent || not_ready,
             });
@@ -314,6 +317,7 @@ impl Oracle {
             started: now,
             came_up: false,
             stable: false,
+            not_ready: false,
             requested: false,
             stop_sent: false,
         });

@@ -77,6 +77,8 @@ pub struct ServiceModel {
     pub end: Option<RunEnd>,
     /// It was stopped manually.
     pub stopped_manually: bool,
+    /// It has been up since its start was requested.
+    pub was_up: bool,
     /// Its run is the last one.
     pub once: bool,
     pub probe: ProbeModel,
@@ -107,6 +109,7 @@ impl ServiceModel {
             code: None,
             end: None,
             stopped_manually: false,
+            was_up: false,
             once: false,
             probe: ProbeModel::default(),
             watchdog: spec.watchdog,
@@ -144,6 +147,8 @@ pub struct RunEnd {
     /// It was ready, or up long enough for one without a readiness check.
     pub came_up: bool,
     pub stable: bool,
+    /// It was not ready in time.
+    pub not_ready: bool,
     pub requested: bool,
     /// It was sent the stop signal, so that its exit code does not count.
     pub stop_sent: bool,

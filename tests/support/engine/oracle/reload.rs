@@ -108,7 +108,7 @@ impl Oracle {
                     (service.state, service.wanted, service.failed_requirement) =
                         (ServiceState::Pending(now), true, None);
                     (service.failures, service.delays) = (0, 0);
-                    service.failing = None;
+                    (service.failing, service.was_up) = (None, false);
                     restarted.push(id);
                 }
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use stepdown::config::restart::{RestartPause, RestartPolicy};
 use stepdown::config::service::Kind;
-use stepdown::supervise::{Exit, Id, Role};
+use stepdown::supervise::{Exit, Id, LateStart, Role};
 
 use super::constants::MIN_RESTART_DELAY;
 use super::stop::code_of;
@@ -43,6 +43,14 @@ impl Oracle {
         let end = self.services[id.0].end;
         if finish == Some(Exit::Code(125)) {
             return self.failed_for_good(id, ServiceState::Failed);
+        }
+        let late_start = self.services[id.0].spec.late_start;
+        if late_start != LateStart::Restart && end.is_some_and(|end| end.not_ready) {
+            self.failed_for_good(id, ServiceState::Failed);
+            if late_start == LateStart::StopContainer {
+                self.obligations.essentials.push(id);
+            }
+            return;
         }
         let (succeeded, stable) = end.map_or((false, false), |end| (end.succeeded, end.stable));
         let comes_again = done || (stable && succeeded);
