@@ -101,7 +101,8 @@ pub const TABLE: &[Row] = &[
     ignored(
         ItemScope::Longrun,
         "timeout-down",
-        "the whole stop has a budget (`stop_timeout`); `timeout-kill` is honoured",
+        "s6-rc stops waiting then and kills nothing; here it has time until its `timeout-kill` or its share of \
+         `stop_timeout`, and what it depends on stays up until it is down",
     ),
     honoured(ItemScope::Longrun, "timeout-kill"),
     honoured(ItemScope::Longrun, "flag-timeout-killpg"),
@@ -129,7 +130,11 @@ pub const TABLE: &[Row] = &[
     honoured(ItemScope::Oneshot, "dependencies"),
     honoured(ItemScope::Oneshot, "timeout-up"),
     honoured(ItemScope::Oneshot, "timeout-down"),
-    ignored(ItemScope::Oneshot, "reload", "a oneshot is started again instead"),
+    ignored(
+        ItemScope::Oneshot,
+        "reload",
+        "`s6-rc reload` has no effect on a oneshot here; `stepdown restart` runs `down` and `up`",
+    ),
     ignored(ItemScope::Oneshot, "flag-essential", NO_REMOVAL),
     ignored(ItemScope::Oneshot, "flag-recommended", NOT_NEEDED),
     ignored(ItemScope::Oneshot, "consumer-for", OF_LONGRUN),
