@@ -3,7 +3,9 @@
 
 use serde_json::Value;
 
+use crate::support::try_container;
 use crate::support::try_container::{LIMIT, Origin, Running, TryContainer, possible};
+use crate::support::wait::wait_until;
 
 fn container() -> TryContainer {
     TryContainer::new().env("STEPDOWN_LOG_FORMAT", "tagged")
@@ -174,6 +176,28 @@ fn drop_app_runs_it_as_the_app_user_who_owns_what_scripts_write() {
     assert_eq!(record["self"]["uids"][0], 1234);
     assert_eq!(record["starter"]["uids"][0], 1234, "{record}");
     stopped(running, 3);
+}
+
+/// Whatever the boot has found out about the account, which a script of the image may have changed since.
+#[test]
+fn status_shows_whom_a_process_runs_as_by_now() {
+    if !possible() {
+        return;
+    }
+    let run = format!("#!/bin/sh\necho web starts; exec {} run-as 1234:1235 sleep 600\n", try_container::INSIDE);
+    let container = container().s6_service("svc-web", &[("type", "longrun\n"), ("run", &run)]);
+    let running = container.start();
+    running.wait_for_line(|line| line.ends_with("| web starts"), LIMIT);
+    let status = || {
+        let target = running.pid_one().to_string();
+        let words = ["--target", &target, "--mount", "--pid", "--", try_container::INSIDE, "status", "--json"];
+        let output = std::process::Command::new("nsenter").args(words).output().unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    wait_until("it runs as another user", || {
+        status()["services"][0]["user"] == serde_json::json!({ "uid": 1234, "gid": 1235 })
+    });
+    stopped(running, 0);
 }
 
 #[test]

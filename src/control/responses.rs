@@ -75,6 +75,9 @@ pub struct ServiceStatus {
     pub skipped: bool,
     /// Its process, if there is one.
     pub pid: Option<i32>,
+    /// Whom that process runs as now: a script may have changed its ids since PID 1 started it, as `s6-setuidgid` does.
+    #[serde(default)]
+    pub user: Option<ProcessUser>,
     /// Whether its process is stopped by a signal (SIGSTOP).
     #[serde(default)]
     pub paused: bool,
@@ -102,6 +105,15 @@ pub struct ServiceStatus {
     pub log_error: Option<String>,
     /// Its resource usage.
     pub usage: Option<ResourceUsage>,
+}
+
+/// The user of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessUser {
+    /// Its effective user id.
+    pub uid: u32,
+    /// Its effective group id.
+    pub gid: u32,
 }
 
 /// The type of a service.
@@ -306,10 +318,10 @@ mod tests {
         let text = r#"{"ok":{"mode":"root","identity":{"name":"app","uid":1000,"gid":1000,"groups":[1000]},
             "kept":["NET_BIND_SERVICE"],"reasons":["web binds port 80"],"uptime_ms":123,"stopping":false,"revision":7,
             "services":[
-            {"name":"web","kind":"longrun","state":"up","wanted":true,"skipped":false,"pid":42,"paused":true,"since_ms":1200,"uptime_ms":1300,
+            {"name":"web","kind":"longrun","state":"up","wanted":true,"skipped":false,"pid":42,"user":{"uid":1000,"gid":1001},"paused":true,"since_ms":1200,"uptime_ms":1300,
              "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"next_run":null,"healthy":true,"status_text":"serving","log_trouble":null,
              "usage":{"memory":4096,"proportional":true,"cpu_ms":10,"processes":2}},
-            {"name":"db","kind":"longrun","state":"failed","wanted":false,"skipped":false,"pid":null,"paused":false,"since_ms":1,"uptime_ms":null,
+            {"name":"db","kind":"longrun","state":"failed","wanted":false,"skipped":false,"pid":null,"user":null,"paused":false,"since_ms":1,"uptime_ms":null,
              "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"finish_permanent_failure","waits_for":[],"next_run":null,"healthy":null,
              "status_text":null,"log_trouble":"/l/current: no","usage":null}]}}"#;
         let Ok(Response::<Snapshot>::Ok(snapshot)) = serde_json::from_str(text) else { panic!("it is a response") };

@@ -46,7 +46,7 @@ const WELL: &str = concat!(
 const FAILED: &str = concat!(
     r#"{"ok":{"mode":"user","identity":{"name":"1000","uid":1000,"gid":0,"groups":[0]},"kept":[],"reasons":[],"#,
     r#""uptime_ms":5,"stopping":false,"revision":6,"services":[{"name":"web","kind":"longrun","state":"failed","#,
-    r#""wanted":false,"skipped":false,"pid":null,"paused":false,"since_ms":1200,"uptime_ms":null,"restarts":10,"#,
+    r#""wanted":false,"skipped":false,"pid":null,"user":null,"paused":false,"since_ms":1200,"uptime_ms":null,"restarts":10,"#,
     r#""last_exit":{"code":3},"why":{"limit":{"failures":10,"last":{"ended":{"code":3}}}},"waits_for":[],"next_run":null,"healthy":null,"status_text":null,"log_trouble":null,"#,
     r#""usage":null}]}}"#,
     "\n"

@@ -7,17 +7,17 @@ use super::super::grid;
 use super::super::units::size;
 use crate::config::units::duration_text;
 use crate::control::reason::LastExit;
-use crate::control::responses::{ServiceStatus, Snapshot};
+use crate::control::responses::{ProcessUser, ServiceStatus, Snapshot};
 use crate::plan::show::labels::mode_key;
 use crate::supervise::StatusState;
 use crate::text::shown;
 
-const TITLES: [&str; 10] =
-    ["SERVICE", "STATE", "PID", "FOR", "RESTARTS", "LAST EXIT", "HEALTH", "MEMORY", "CPU", "NOTE"];
+const TITLES: [&str; 11] =
+    ["SERVICE", "STATE", "PID", "USER", "FOR", "RESTARTS", "LAST EXIT", "HEALTH", "MEMORY", "CPU", "NOTE"];
 /// The column that is coloured.
 const STATE: usize = 1;
 /// Columns that are omitted if they are empty.
-const OPTIONAL: [&str; 1] = ["HEALTH"];
+const OPTIONAL: [&str; 2] = ["USER", "HEALTH"];
 const NONE: &str = "-";
 
 /// Returns the whole text; colours are for terminals.
@@ -26,7 +26,8 @@ pub(super) fn status(snapshot: &Snapshot, colours: bool) -> String {
     if snapshot.services.is_empty() {
         return text;
     }
-    let rows: Vec<[String; 10]> = snapshot.services.iter().map(row).collect();
+    let app = ProcessUser { uid: snapshot.identity.uid, gid: snapshot.identity.gid };
+    let rows: Vec<[String; 11]> = snapshot.services.iter().map(|service| row(service, app)).collect();
     let says_something = |column: usize| rows.iter().any(|row| row.get(column).is_some_and(|cell| cell != NONE));
     let columns: Vec<usize> = TITLES
         .iter()
@@ -63,12 +64,14 @@ fn head(snapshot: &Snapshot) -> String {
     text
 }
 
-fn row(service: &ServiceStatus) -> [String; 10] {
+/// The line of a service; its user is shown if that is another than the one in the head of the table.
+fn row(service: &ServiceStatus, app: ProcessUser) -> [String; 11] {
     let none = || NONE.to_owned();
     [
         shown(&service.name),
         service.state.to_string(),
         service.pid.map_or_else(none, |pid| pid.to_string()),
+        service.user.filter(|user| *user != app).map_or_else(none, |user| format!("{}:{}", user.uid, user.gid)),
         duration_text(Duration::from_millis(service.since_ms)),
         service.restarts.to_string(),
         match &service.last_exit {
@@ -178,6 +181,8 @@ mod tests {
             waits_for: vec!["db".into(), "tcp://mq:5672".into()],
             ..service("api", StatusState::Waiting, None)
         };
+        let user = Some(ProcessUser { uid: 1000, gid: 1001 });
+        let web = ServiceStatus { user, ..web };
         let text = status(&snapshot(vec![web, api]), false);
         let lines: Vec<_> = text.lines().skip(3).collect();
         assert_eq!(
@@ -186,6 +191,23 @@ mod tests {
                 "SERVICE  STATE    PID  FOR   RESTARTS  LAST EXIT  HEALTH     MEMORY  CPU   NOTE",
                 "web      up       42   1.2s  0         -          unhealthy  12.3M   1.5s  \"12 requests\\u{7}\"",
                 "api      waiting  -    1.2s  0         -          -          -       -     waits for db, tcp://mq:5672",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_user_of_a_process_is_shown_where_one_is_not_the_app_user() {
+        let user = |uid, gid| Some(ProcessUser { uid, gid });
+        let cron = ServiceStatus { user: user(0, 0), ..service("cron", StatusState::Up, Some(41)) };
+        let web = ServiceStatus { user: user(1000, 1001), ..service("web", StatusState::Up, Some(42)) };
+        let text = status(&snapshot(vec![cron, web]), false);
+        let lines: Vec<_> = text.lines().skip(3).map(|line| line.split("  1.2s").next().unwrap_or_default()).collect();
+        assert_eq!(
+            lines,
+            [
+                "SERVICE  STATE  PID  USER  FOR   RESTARTS  LAST EXIT  MEMORY  CPU  NOTE",
+                "cron     up     41   0:0 ",
+                "web      up     42   -   ",
             ]
         );
     }

@@ -12,14 +12,16 @@ use super::waiters::response;
 use crate::config::values::Uid;
 use crate::control::protocol::milliseconds;
 use crate::control::reason::Reason;
-use crate::control::responses::{EnvResponse, EnvVariable, Response, ServiceKind, ServiceStatus, Snapshot};
+use crate::control::responses::{
+    EnvResponse, EnvVariable, ProcessUser, Response, ServiceKind, ServiceStatus, Snapshot,
+};
 use crate::control::secret::looks_secret;
 use crate::control::server::PendingRequest;
 use crate::control::service_index::RequestRefused;
 use crate::control::snapshot;
 use crate::inspect::usage;
 use crate::supervise::{Id, Phase, Pid, Status, StatusState};
-use crate::sys::process::stat::ProcessStat;
+use crate::sys::process::stat::{ProcessStat, effective_ids};
 use crate::text::shown;
 
 /// How long measured resource usage is used again: measuring visits every process.
@@ -34,6 +36,7 @@ impl EventLoop<'_> {
         let revision = snapshot::revision(stopping, &services);
         for it in &mut services {
             it.paused = it.pid.and_then(ProcessStat::read).is_some_and(|stat| stat.is_stopped());
+            it.user = it.pid.and_then(effective_ids).map(|(uid, gid)| ProcessUser { uid: uid.0, gid: gid.0 });
         }
         self.refresh_usage();
         if let Some((_, usage)) = &self.control_handler.usage {

@@ -1,9 +1,10 @@
-//! Processes in `/proc`: their pids, and proc_pid_stat(5) of one. Must not know what it is used for.
+//! Processes in `/proc`: their pids, and proc_pid_stat(5) and the ids of one. Must not know what it is used for.
 
 use std::fs;
 use std::io;
 use std::str::FromStr;
 
+use crate::config::values::{Gid, Uid};
 use crate::sys::read_file;
 
 /// Returns the pids of all processes that `/proc` lists.
@@ -12,6 +13,21 @@ use crate::sys::read_file;
 /// The system call's error, if there is no `/proc`.
 pub fn all_pids() -> io::Result<impl Iterator<Item = i32>> {
     Ok(fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
+}
+
+/// Returns the effective user and group of a process; `None` if it does not exist or cannot be read.
+pub fn effective_ids(pid: i32) -> Option<(Uid, Gid)> {
+    ids_of(&read_file::read_proc(&format!("/proc/{pid}/status")))
+}
+
+/// Each line of proc_pid_status(5) has the real, effective, saved and file system id. The name comes first and has no newline.
+fn ids_of(status: &[u8]) -> Option<(Uid, Gid)> {
+    let lines = || status.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    let effective = |key: &str| {
+        let ids = lines().find_map(|line| line.strip_prefix(key))?;
+        ids.split_ascii_whitespace().nth(1)?.parse().ok()
+    };
+    Some((Uid(effective("Uid:")?), Gid(effective("Gid:")?)))
 }
 
 /// One process's `/proc/PID/stat`.
@@ -76,5 +92,13 @@ mod tests {
         let stat = ProcessStat::read(us).unwrap();
         assert_eq!(stat.number(4), Some(nix::unistd::getppid().as_raw()));
         assert!(!stat.is_dead() && ProcessStat::read(i32::MAX).is_none());
+    }
+
+    #[test]
+    fn the_effective_ids_are_the_second_of_their_lines() {
+        let status = b"Name:\tUid: 7 8\nUmask:\t0022\nUid:\t0\t1000\t0\t1000\nGid:\t1\t1001\t1\t1001\n";
+        assert_eq!(ids_of(status), Some((Uid(1000), Gid(1001))));
+        assert_eq!(ids_of(b"Name:\tx\nUid:\t0\n"), None);
+        assert_eq!(effective_ids(i32::MAX), None);
     }
 }
