@@ -117,14 +117,14 @@ fn peers() -> Result<Vec<Candidate>, Box<dyn Error>> {
             }
             let needs: String = names.iter().map(|name| format!("waits-for = {name}\n")).collect();
             room.write("etc/dinit.d/boot", &format!("type = internal\n{needs}"))?;
-            let boot = Boot::new(&["/dinit", "--container", "--services-dir", "/etc/dinit.d"]).of(count);
+            let boot = Boot::new(&["/dinit", "--container", "--quiet", "--services-dir", "/etc/dinit.d"]).of(count);
             all.push(Candidate { name: format!("dinit, {count} services"), room, boot });
         }
     }
     Ok(all)
 }
 
-/// A room with these programs, in `/` and `/bin`; `None`, and said, where one is not installed.
+/// A room with these programs, in `/`, in `/bin` and where they are installed, by which they may call each other; `None`, and said, where one is not installed.
 fn with(names: &[&str]) -> Result<Option<Room>, Box<dyn Error>> {
     let room = Room::new()?;
     for name in names {
@@ -134,6 +134,7 @@ fn with(names: &[&str]) -> Result<Option<Room>, Box<dyn Error>> {
         };
         room.take(&path, name)?;
         room.take(&path, &format!("bin/{name}"))?;
+        room.take(&path, &path.strip_prefix("/")?.to_string_lossy())?;
     }
     Ok(Some(room))
 }

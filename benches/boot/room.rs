@@ -12,6 +12,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// `struct timespec` on 64-bit Linux.
 const STAMP: usize = 16;
@@ -101,7 +103,9 @@ impl Room {
 
     /// Copies a binary in, and the libraries that it needs.
     pub fn take(&self, binary: &Path, name: &str) -> Result<(), Box<dyn Error>> {
-        fs::copy(binary, self.path(name))?;
+        let place = self.path(name);
+        fs::create_dir_all(place.parent().ok_or("a program lies in a directory")?)?;
+        fs::copy(binary, place)?;
         for library in libraries(binary) {
             let place = self.path(library.strip_prefix("/")?);
             fs::create_dir_all(place.parent().ok_or("a library lies in a directory")?)?;
@@ -174,8 +178,11 @@ fn read_stamps(mut stdout: ChildStdout, count: usize) -> Result<Vec<Duration>, B
 
 /// Ends the container, and returns what it has written to stderr.
 fn end(child: &mut Child) -> std::io::Result<String> {
-    // Its PID 1 is killed with it (`--kill-child`).
-    child.kill()?;
+    // Not left to `--kill-child`: the kernel forgets that signal when PID 1 changes its user (PR_SET_PDEATHSIG(2const)).
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id()))?;
+    for first in children.split_whitespace() {
+        kill(Pid::from_raw(first.parse().map_err(std::io::Error::other)?), Signal::SIGKILL).ok();
+    }
     child.wait()?;
     let mut printed = String::new();
     if let Some(mut stderr) = child.stderr.take() {
