@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use nix::libc;
 use nix::sys::resource::{RLIM_INFINITY, Resource as KernelResource, getrlimit, setrlimit};
 use nix::sys::signal::{self, SigHandler, SigSet};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 
 use crate::config::service::{Limit, Resource};
 use crate::config::values::Signal;
@@ -29,8 +29,13 @@ const FAULTS: [signal::Signal; 7] =
 
 /// The first real-time signal. The two before it are used by glibc (nptl(7)).
 const REALTIME: i32 = 34;
-/// Blocked signals read at a time: those of a kind that is no real-time signal wait once.
+/// Blocked signals read in a turn of the event loop: those of a kind that is no real-time signal wait once.
 const READS: usize = 64;
+/// Blocked signals that one call reads. Most often there is one.
+const AT_ONCE: usize = 8;
+
+/// The size of what signalfd(2) returns for a signal.
+const INFO: usize = size_of::<siginfo>();
 
 /// Whether a stop signal has come since the start.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -66,6 +71,7 @@ pub fn ignore_broken_pipes() {
 pub struct Signals {
     held: Vec<Signal>,
     blocked: SignalFd,
+    own_pid: u32,
     may_have_more: bool,
 }
 
@@ -93,7 +99,8 @@ impl Signals {
         STOPS.into_iter().chain(FAULTS).for_each(|signal| blocked.remove(signal));
         blocked.thread_set_mask().map_err(refused)?;
         let blocked = SignalFd::with_flags(&read_signals(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK);
-        Ok(Self { held: Vec::new(), blocked: blocked.map_err(refused)?, may_have_more: false })
+        let own_pid = std::process::id();
+        Ok(Self { held: Vec::new(), blocked: blocked.map_err(refused)?, own_pid, may_have_more: false })
     }
 
     /// Returns the stop signal that came since the start, if any. For the steps before the event loop.
@@ -133,7 +140,7 @@ impl Signals {
         let mut came = std::mem::take(&mut self.held);
         let caught = CAUGHT.swap(0, Ordering::SeqCst);
         came.extend((1..32).filter(|number| caught & (1 << number) != 0).filter_map(Signal::from_number));
-        let (blocked, may_have_more) = read_blocked(&self.blocked);
+        let (blocked, may_have_more) = read_blocked(&self.blocked, self.own_pid);
         for signal in blocked.iter().filter(|signal| STOPS.iter().any(|stop| *stop as i32 == signal.number())) {
             LAST_STOP.store(signal.number(), Ordering::SeqCst);
             STOP.store(true, Ordering::SeqCst);
@@ -202,14 +209,23 @@ fn read_signals() -> SigSet {
 
 /// Reads a bounded number of signals, and returns each kind once and whether there may be more. PIPE of our own is a write's,
 /// which says so itself.
-fn read_blocked(blocked: &SignalFd) -> (Vec<Signal>, bool) {
+fn read_blocked(blocked: &SignalFd, own_pid: u32) -> (Vec<Signal>, bool) {
     let mut came = Vec::new();
-    for _ in 0..READS {
-        let Ok(Some(info)) = blocked.read_signal() else { return (came, false) };
-        let number = i32::try_from(info.ssi_signo).ok().and_then(Signal::from_number);
-        let is_new = |signal: &Signal| info.ssi_pid != std::process::id() && !came.contains(signal);
-        if let Some(signal) = number.filter(is_new) {
-            came.push(signal);
+    for _ in 0..READS / AT_ONCE {
+        let mut bytes = [0; AT_ONCE * INFO];
+        // The kernel writes whole structures, and as many as there are (signalfd(2)).
+        let read = nix::unistd::read(blocked, &mut bytes).unwrap_or_default();
+        for info in bytes[..read].chunks_exact(INFO) {
+            let number = |at| info[at..].first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes));
+            let sender = number(std::mem::offset_of!(siginfo, ssi_pid));
+            let signal =
+                i32::try_from(number(std::mem::offset_of!(siginfo, ssi_signo))).ok().and_then(Signal::from_number);
+            if let Some(signal) = signal.filter(|signal| sender != own_pid && !came.contains(signal)) {
+                came.push(signal);
+            }
+        }
+        if read < bytes.len() {
+            return (came, false);
         }
     }
     (came, true)
@@ -224,14 +240,14 @@ mod tests {
         let set = read_signals();
         set.thread_block().unwrap();
         let blocked = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).unwrap();
-        assert_eq!(read_blocked(&blocked), (vec![], false));
+        assert_eq!(read_blocked(&blocked, std::process::id()), (vec![], false));
         FAULTS.into_iter().for_each(|fault| signal::raise(fault).unwrap());
-        assert_eq!(read_blocked(&blocked), (vec![], false), "all of them are our own");
+        assert_eq!(read_blocked(&blocked, std::process::id()), (vec![], false), "all of them are our own");
         for _ in 0..=READS {
             // SAFETY: takes a number only; the signal is blocked.
             assert_eq!(unsafe { libc::raise(REALTIME) }, 0);
         }
-        assert_eq!(read_blocked(&blocked), (vec![], true));
-        assert_eq!(read_blocked(&blocked), (vec![], false));
+        assert_eq!(read_blocked(&blocked, std::process::id()), (vec![], true));
+        assert_eq!(read_blocked(&blocked, std::process::id()), (vec![], false));
     }
 }
