@@ -160,6 +160,19 @@ fn an_image_whose_services_are_all_written_by_its_scripts_keeps_root_for_them() 
     running.stop().expect(0).assert_line("| daemon lives");
 }
 
+#[test]
+fn a_finish_that_is_a_link_to_a_program_of_the_image_is_executed() {
+    if !possible() {
+        return;
+    }
+    let running = container()
+        .image_file("cont-init.d/01-link", "#!/bin/sh\nln -s /bin/echo /etc/services.d/old/finish\n")
+        .script("old/run", "#!/bin/sh\ntrap 'exit 0' TERM; echo runs; while :; do sleep 1; done\n")
+        .start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    running.stop().expect(0).assert_line("| 0 0 old");
+}
+
 /// With a longrun beside the scripts, and where PID 1 is no root, the scripts have no stage of their own: their services are
 /// read while the others run on.
 fn with_a_longrun_beside(container: TryContainer) -> TryContainer {

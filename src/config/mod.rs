@@ -156,6 +156,10 @@ pub struct Tree {
     pub unreadable: Option<String>,
 }
 
+/// What [`Content::Other`] calls a link that leads out of its tree: it is not followed, because what is there could be a file
+/// that only root may read.
+pub const LINK_OUT: &str = "link that leads out of its tree";
+
 /// The contents of a path, read without following a link out of its tree.
 #[derive(Clone, Debug)]
 pub enum Content {

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stepdown::config::Content;
 use stepdown::config::restart::{RestartPause, RestartPolicy};
 use stepdown::config::service::{Command, Kind, Ready, RunAs, Service};
+use stepdown::config::{Content, LINK_OUT};
 use stepdown::error::Place;
 
 use super::sources_builder::{PLAIN, SourcesBuilder, dir, empty_sources, file, longrun, program};
@@ -144,6 +144,9 @@ fn programs_must_be_executable() {
         dir([("run", Content::Other("dangling link"))]),
         &["W/run: is not a regular file (dangling link); put a regular file there, or remove it"],
     );
+    for name in ["run", "finish"] {
+        web(longrun([(name, Content::Other(LINK_OUT))])).config();
+    }
     web(dir([("run", Content::TooLarge(9_000_000))])).config();
     web(dir([("run", program(b"\x7fELF\xff\0"))])).config();
 }

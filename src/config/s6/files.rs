@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::config::file_report::FileReport;
 use crate::config::quote::{quoted, quoted_os};
-use crate::config::{Content, bytes, line_endings, shebang};
+use crate::config::{Content, LINK_OUT, bytes, line_endings, shebang};
 use crate::error::{FileCommand, Place, Problem, ProblemFix, Problems};
 
 /// A service directory and the problems found in it.
@@ -201,8 +201,9 @@ impl<'c> ServiceDir<'c> {
                 self.problem(name, what, make_executable("", path));
             }
             Some(Content::File { bytes, executable: true }) => self.check_first_line(name, bytes),
-            // A program larger than a configuration file: it is checked when it is looked up.
-            Some(Content::TooLarge(_)) => {}
+            // It is checked when it is looked up: one larger than a configuration file, or a link to a program elsewhere
+            // (`finish` to /bin/true), which the kernel follows.
+            Some(Content::TooLarge(_) | Content::Other(LINK_OUT)) => {}
             Some(content @ (Content::Dir(_) | Content::Unreadable(_) | Content::Other(_))) => {
                 let mut report = FileReport::new(&path);
                 bytes::text(content, &mut report);

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, readlink};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 
-use crate::config::{Content, MAX_FILE};
+use crate::config::{Content, LINK_OUT, MAX_FILE};
 use crate::sys::files::beneath::open_by_openat2;
 use crate::sys::read_file;
 
@@ -62,7 +62,7 @@ fn follow(root: BorrowedFd<'_>, path: &Path) -> Result<OpenedEntry, Errno> {
     let how = OpenHow::new().flags(READ).resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
     match open_by_openat2(root, path, how) {
         Ok(fd) => opened(fd),
-        Err(Errno::EXDEV) => Ok(OpenedEntry::Other(Content::Other(LEADS_OUT))),
+        Err(Errno::EXDEV) => Ok(OpenedEntry::Other(Content::Other(LINK_OUT))),
         Err(Errno::ENOENT) => Ok(OpenedEntry::Other(Content::Other("dangling link"))),
         Err(Errno::ELOOP) => Ok(OpenedEntry::Other(Content::Other("link loop"))),
         // An old kernel or a seccomp profile; Docker's returns EPERM (SECURITY 2).
@@ -73,9 +73,7 @@ fn follow(root: BorrowedFd<'_>, path: &Path) -> Result<OpenedEntry, Errno> {
 
 /// The descriptions of [`Content::Other`].
 pub const KINDS: [&str; 9] =
-    [LEADS_OUT, "dangling link", "link loop", "FIFO", "device", "socket", "directory", "link", "file"];
-
-const LEADS_OUT: &str = "link that leads out of its tree";
+    [LINK_OUT, "dangling link", "link loop", "FIFO", "device", "socket", "directory", "link", "file"];
 
 /// The same without `openat2`: opens a handle first (O_PATH), then checks where it is. No race: the handle is checked and
 /// read, not the path.
@@ -92,7 +90,7 @@ fn follow_by_proc(root: BorrowedFd<'_>, path: &Path) -> Result<OpenedEntry, Errn
     }
     let top = PathBuf::from(readlink(&proc_path(root))?);
     if !Path::new(&readlink(&proc_path(handle.as_fd()))?).starts_with(top) {
-        return Ok(OpenedEntry::Other(Content::Other(LEADS_OUT)));
+        return Ok(OpenedEntry::Other(Content::Other(LINK_OUT)));
     }
     opened(openat(nix::fcntl::AT_FDCWD, &proc_path(handle.as_fd()), READ, Mode::empty())?)
 }
@@ -179,7 +177,7 @@ mod tests {
             OpenedEntry::Other(other) => panic!("{other:?}"),
         };
         assert_eq!(word("inside"), "inside");
-        assert_eq!(word("outside"), LEADS_OUT);
+        assert_eq!(word("outside"), LINK_OUT);
         assert_eq!(word("device"), "device");
         assert_eq!(word("dangling"), "dangling link");
         assert_eq!(word("round"), "link loop");
