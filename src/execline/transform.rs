@@ -49,6 +49,16 @@ impl Transform {
     }
 }
 
+/// Returns several values as one text: each with the delimiter behind it, or without one as netstrings. Split, it has the
+/// values again.
+pub fn join(values: &[Vec<u8>], delimiter: Option<u8>) -> Vec<u8> {
+    let one = |value: &Vec<u8>| match delimiter {
+        Some(delimiter) => [value, &[delimiter][..]].concat(),
+        None => [format!("{}:", value.len()).as_bytes(), value, b","].concat(),
+    };
+    values.iter().flat_map(one).collect()
+}
+
 fn netstrings(mut text: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut values = Vec::new();
     while !text.is_empty() {

@@ -96,6 +96,13 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "images of s6-overlay 3.2 have these",
     },
     Difference {
+        command: "elglob",
+        case: "`-d`, `-n`",
+        original: "not known before execline 2.9.6",
+        ours: "as execline 2.9.6 and later",
+        reason: "images of s6-overlay 3.2 have these",
+    },
+    Difference {
         command: "trap",
         case: "real-time signals, which have numbers alone",
         original: "known",

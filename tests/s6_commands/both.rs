@@ -17,7 +17,7 @@ use crate::support::skip::skipped;
 const EXECLINE: &str = "/usr/lib/execline/bin";
 
 /// Options in usage messages that later versions of the originals have (`s6_commands::differences` lists them).
-const LATER_OPTIONS: [&str; 2] = [" [ -d fd ]", " [ -t lastlinetimeout ]"];
+const LATER_OPTIONS: [&str; 3] = [" [ -d fd ]", " [ -t lastlinetimeout ]", " [ -n ] [ -d delim ]"];
 
 /// Returns the path of an original program of Debian's packages `execline` and `s6`; says that the test is skipped if there
 /// is none.

@@ -119,6 +119,25 @@ const DEMONSTRATIONS: &[Demonstration] = &[
         ours: ("<value>\n", 0),
     },
     Demonstration {
+        command: "elglob",
+        case: "`-d`",
+        script: "mkdir d; touch d/a d/b; elglob -s -d, A 'd/*' echo '<${A}>'; elglob -sn -d, A 'd/*' echo '<${A}>'; elglob -sn -d \
+                 '' A 'd/*' echo '<${A}>'; elglob -sn A 'd/*' echo '<${A}>'; elglob -0 -d, A 'no*' echo '<${A}>'; elglob -n -d, A \
+                 'no*' echo '<${A}>'",
+        original: (
+            concat!(
+                "elglob: usage: elglob [ -v ] [ -w ] [ -s ] [ -m ] [ -e ] [ -0 ] key pattern prog...\n",
+                "elglob: usage: elglob [ -v ] [ -w ] [ -s ] [ -m ] [ -e ] [ -0 ] key pattern prog...\n",
+                "elglob: usage: elglob [ -v ] [ -w ] [ -s ] [ -m ] [ -e ] [ -0 ] key pattern prog...\n",
+                "elglob: usage: elglob [ -v ] [ -w ] [ -s ] [ -m ] [ -e ] [ -0 ] key pattern prog...\n",
+                "elglob: usage: elglob [ -v ] [ -w ] [ -s ] [ -m ] [ -e ] [ -0 ] key pattern prog...\n",
+                "elglob: usage: elglob [ -v ] [ -w ] [ -s ] [ -m ] [ -e ] [ -0 ] key pattern prog...\n",
+            ),
+            100,
+        ),
+        ours: ("<d/a,d/b,>\n<d/a,d/b>\n<3:d/a,3:d/b,>\n<d/a> <d/b>\n<>\n<no*>\n", 0),
+    },
+    Demonstration {
         command: "trap",
         case: "real-time signals",
         script: "execlineb -c 'trap { 40 { true } } echo a'",

@@ -1,6 +1,7 @@
 //! Commands for the arguments of a script that are in the environment: `elgetopt`, `dollarat`, `runblock`.
 
 use crate::execline::positional::{self, ARGUMENTS};
+use crate::execline::transform::join;
 use crate::s6_commands::call::{Argument, Call, CommandResult, number, print, print_error};
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
@@ -68,17 +69,10 @@ pub(in crate::s6_commands) fn dollarat(mut call: Call) -> CommandResult {
         }
     }
     let given = count(&call.environment)?;
-    let mut text = Argument::new();
-    for at in 1..=given {
-        let word = argument(&call.environment, at)?;
-        match delimiter {
-            Some(delimiter) => {
-                text.extend_from_slice(word);
-                text.extend((at < given || ends).then_some(delimiter));
-            }
-            // As netstrings.
-            None => text.extend([word.len().to_string().as_bytes(), b":", word, b","].concat()),
-        }
+    let words = (1..=given).map(|at| argument(&call.environment, at).map(<[u8]>::to_vec));
+    let mut text = join(&words.collect::<Result<Vec<_>, _>>()?, delimiter);
+    if !ends && delimiter.is_some() {
+        text.pop();
     }
     print(&text).map(|()| 0)
 }

@@ -5,7 +5,7 @@ use nix::errno::Errno;
 
 use super::glob::{self, Globbing};
 use crate::execline::substitute::{Substitution, substitute};
-use crate::execline::transform::Transform;
+use crate::execline::transform::{Transform, join};
 use crate::s6_commands::call::{Argument, Call, CommandResult, number};
 use crate::s6_commands::failure::{Failure, errno_text};
 use crate::text::shown_bytes;
@@ -66,7 +66,7 @@ pub(in crate::s6_commands) fn multidefine(call: Call) -> CommandResult {
 }
 
 pub(in crate::s6_commands) fn elglob(call: Call) -> CommandResult {
-    alone(call, read_elglob, "elglob [ -v ] [ -w ] [ -s ] [ -m ] [ -e ] [ -0 ] key pattern prog...")
+    alone(call, read_elglob, "elglob [ -v ] [ -w ] [ -s ] [ -m ] [ -e ] [ -0 ] [ -n ] [ -d delim ] key pattern prog...")
 }
 
 pub(in crate::s6_commands) fn elgetpositionals(call: Call) -> CommandResult {
@@ -260,13 +260,16 @@ fn read_multidefine(call: &mut Call, found: &mut Substitutions) -> Result<(), Wr
 /// The files that a pattern matches; without any the pattern itself.
 fn read_elglob(call: &mut Call, found: &mut Substitutions) -> Result<(), Wrong> {
     let (mut globbing, mut warns, mut sorts, mut keeps_pattern) = (Globbing::default(), false, false, true);
-    for (letter, _) in call.options("vwsme0", "").map_err(|_| Wrong::Syntax)? {
+    let (mut has_no_last_delimiter, mut delimiter) = (false, None);
+    for (letter, value) in call.options("vwsme0nd:", "").map_err(|_| Wrong::Syntax)? {
         match letter {
             b'v' => warns = true,
             b'w' => globbing.is_strict = true,
             b's' => sorts = true,
             b'm' => globbing.marks = true,
             b'e' => globbing.has_no_escapes = true,
+            b'n' => has_no_last_delimiter = true,
+            b'd' => delimiter = Some(value),
             _ => keeps_pattern = false,
         }
     }
@@ -283,6 +286,14 @@ fn read_elglob(call: &mut Call, found: &mut Substitutions) -> Result<(), Wrong> 
     }
     if files.is_empty() && keeps_pattern {
         files.push(pattern);
+    }
+    if let Some(delimiter) = delimiter {
+        let first = delimiter.first().copied();
+        let mut joined = join(&files, first);
+        if has_no_last_delimiter && first.is_some() {
+            joined.pop();
+        }
+        files = vec![joined];
     }
     found.add(key, files)
 }

@@ -10,6 +10,7 @@ use nix::unistd::{getpid as process_id, getppid};
 use super::pipes;
 use super::sequence::name_of;
 use crate::execline::positional::{self, ARGUMENTS};
+use crate::execline::transform::join;
 use crate::s6_commands::call::{Argument, Call, CommandResult};
 use crate::s6_commands::chain;
 use crate::s6_commands::environment::Environment;
@@ -45,22 +46,8 @@ pub(in crate::s6_commands) fn export_array(mut call: Call) -> CommandResult {
     if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
     }
-    let mut text = Vec::new();
-    for value in values {
-        match delimiter {
-            Some(delimiter) => {
-                text.extend(value);
-                text.push(delimiter);
-            }
-            None => {
-                text.extend(format!("{}:", value.len()).into_bytes());
-                text.extend(value);
-                text.push(b',');
-            }
-        }
-    }
     let mut environment = call.environment.clone();
-    environment.set(&name, &text);
+    environment.set(&name, &join(&values, delimiter));
     call.exec_with(&environment)
 }
 
