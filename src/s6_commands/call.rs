@@ -7,7 +7,7 @@ use nix::unistd::write;
 use crate::execline::block;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
-use crate::s6_commands::options;
+use crate::s6_commands::options::{self, LongOption};
 use crate::s6_commands::package::Package;
 use crate::sys::{descriptors, stdio_at_start};
 use crate::text::shown_bytes;
@@ -86,9 +86,22 @@ impl Call {
     /// # Errors
     /// The usage message.
     pub fn options(&mut self, known: &str, synopsis: &str) -> Result<Vec<(u8, Argument)>, Failure> {
+        self.long_options(known, &[], synopsis)
+    }
+
+    /// The same where options have long names too.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn long_options(
+        &mut self,
+        known: &str,
+        long: &[LongOption],
+        synopsis: &str,
+    ) -> Result<Vec<(u8, Argument)>, Failure> {
         // The parser expects the command's name in front.
         self.arguments.insert(0, Argument::new());
-        let (found, at) = options::parse(&self.arguments, known).ok_or_else(|| Failure::usage(synopsis))?;
+        let (found, at) = options::parse(&self.arguments, known, long).ok_or_else(|| Failure::usage(synopsis))?;
         self.arguments.drain(..at);
         Ok(found)
     }

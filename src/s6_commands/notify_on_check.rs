@@ -14,6 +14,7 @@ use crate::error::{EXIT_REFUSED, EXIT_WRONG};
 use crate::s6_commands::call::{Argument, Call, CommandResult, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::failure::{Failure, errno_text};
+use crate::s6_commands::options::LongOption;
 use crate::s6_commands::waiting::{self, BlockedSignals, Moment};
 use crate::sys::exec_chain::{Ended, close_fd, end_of, fork_chain, fork_twice, inherited, wait};
 use crate::sys::executable::ChildSetup;
@@ -39,11 +40,22 @@ struct Schedule {
     tries: Option<u32>,
 }
 
+const LONG: [LongOption; 8] = [
+    ("doublefork", b'd'),
+    ("notification-fd", b'3'),
+    ("initial-sleep", b's'),
+    ("global-timeout", b'T'),
+    ("local-timeout", b't'),
+    ("waiting-time", b'w'),
+    ("tries", b'n'),
+    ("check-program", b'c'),
+];
+
 /// Executes the service.
 pub(super) fn s6_notifyoncheck(mut call: Call) -> CommandResult {
     let mut schedule = Schedule { first: 10, pause: 1000, total: 0, each: 0, tries: Some(7) };
     let (mut is_double, mut fd, mut check) = (false, None, vec![CHECK.into()]);
-    for (letter, value) in call.options("d3:s:T:t:w:n:c:", SYNOPSIS)? {
+    for (letter, value) in call.long_options("d3:s:T:t:w:n:c:", &LONG, SYNOPSIS)? {
         let read = || number(&value).ok_or_else(|| Failure::usage(SYNOPSIS));
         match letter {
             b'd' => is_double = true,

@@ -16,8 +16,15 @@ use crate::support::skip::skipped;
 /// Where Debian has execline's own programs, which have names of others in /usr/bin.
 const EXECLINE: &str = "/usr/lib/execline/bin";
 
-/// Options in usage messages that later versions of the originals have (`s6_commands::differences` lists them).
-const LATER_OPTIONS: [&str; 3] = [" [ -d fd ]", " [ -t lastlinetimeout ]", " [ -n ] [ -d delim ]"];
+/// Options in usage messages that later versions of the originals have, and what earlier ones have there (`s6_commands::differences` lists them).
+const LATER_OPTIONS: [(&str, &str); 6] = [
+    (" [ -d fd ]", ""),
+    (" [ -t lastlinetimeout ]", ""),
+    (" [ -n ] [ -d delim ]", ""),
+    (" -p | -P maxpar ", " -p "),
+    (" -p | -l | -c ", " -p | -c "),
+    (" [ -N | -n ] [ -b ] [ -f ] [ -E | -e ] fd|var ", " [ -n ] [ -b ] fd "),
+];
 
 /// Returns the path of an original program of Debian's packages `execline` and `s6`; says that the test is skipped if there
 /// is none.
@@ -108,7 +115,7 @@ fn run(case: &Case<'_>, path: &str) -> CallResult {
         out = lines.join("\n");
     }
     let files = numbered(files_in(place.path()));
-    let err = LATER_OPTIONS.iter().fold(text(output.stderr), |err, option| err.replace(option, ""));
+    let err = LATER_OPTIONS.iter().fold(text(output.stderr), |err, (later, before)| err.replace(later, before));
     CallResult { code: output.status.code(), out, err, files }
 }
 

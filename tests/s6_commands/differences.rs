@@ -138,6 +138,56 @@ const DEMONSTRATIONS: &[Demonstration] = &[
         ours: ("<d/a,d/b,>\n<d/a,d/b>\n<3:d/a,3:d/b,>\n<d/a> <d/b>\n<>\n<no*>\n", 0),
     },
     Demonstration {
+        command: "forx",
+        case: "`-P`",
+        // The first two run at the same time, and the third one when one of them has ended.
+        script: "mkfifo a b; exec execlineb -c 'foreground { forx -P2 X { 1 2 3 } sh -c \"case $X in 1) : > a; : < b; echo >> \
+                 done;; 2) : < a; : > b; echo >> done;; 3) test -s done && echo 3;; esac\" } foreground { pipeline { printf 4,4, } \
+                 forstdin -P 2 -d, X printenv X } forbacktickx -P 1 -x 5 X { echo 1 } exit 5'",
+        original: (
+            concat!(
+                "forx: usage: forx [ -E | -e ] [ -p ] [ -o okcode,okcode,... | -x breakcode,breakcode,... ] var { values... } \
+                 command...\n",
+                "forstdin: usage: forstdin [ -E | -e ] [ -p | -o okcode,okcode,... | -x breakcode,breakcode,... ] [ -N | -n ] [ \
+                 -C | -c ] [ -0 | -d delim ] var command...\n",
+                "forbacktickx: usage: forbacktickx [ -p | -o okcode,okcode,... | -x breakcode,breakcode,... ] [ -E | -e ] [ -N | \
+                 -n ] [ -C | -c ] [ -0 | -d delim ] var { backtickcmd... } command...\n",
+            ),
+            100,
+        ),
+        ours: ("3\n4\n4\n", 5),
+    },
+    Demonstration {
+        command: "emptyenv",
+        case: "`-l`",
+        script: "export A=1 LD_LIBRARY_PATH=/l PATH; exec emptyenv -l /usr/bin/env",
+        original: ("emptyenv: usage: emptyenv [ -p | -c | -o | -P ] prog...\n", 100),
+        ours: ("LD_LIBRARY_PATH=/l\n", 0),
+    },
+    Demonstration {
+        command: "redirfd",
+        case: "`-N`",
+        script: "exec redirfd -wnN -f -E FD out sh -c 'echo a >&$0; readlink /proc/self/fd/$0 | grep -o /out; cat out' '${FD}'",
+        original: ("redirfd: usage: redirfd -[ r | w | u | a | x ] [ -n ] [ -b ] fd file prog...\n", 100),
+        ours: ("/out\na\n", 0),
+    },
+    Demonstration {
+        command: "wait",
+        case: "long options",
+        script: "echo old > f; exec execlineb -c 'foreground { redirfd --write --append --no-read 1 f echo new } foreground { cat f } \
+                 foreground { emptyenv --keep-path env } wait --all --timeout=5000 { } echo waited'",
+        original: (
+            concat!(
+                "old\n",
+                "redirfd: usage: redirfd -[ r | w | u | a | x ] [ -n ] [ -b ] fd file prog...\n",
+                "emptyenv: usage: emptyenv [ -p | -c | -o | -P ] prog...\n",
+                "wait: usage: wait [ -I | -i ] [ -a | -o ] [ -r | -t timeout ] { pids... } [ prog... ]\n",
+            ),
+            100,
+        ),
+        ours: ("old\nnew\nPATH=THE_PATH\nwaited\n", 0),
+    },
+    Demonstration {
         command: "trap",
         case: "real-time signals",
         script: "execlineb -c 'trap { 40 { true } } echo a'",

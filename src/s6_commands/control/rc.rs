@@ -17,6 +17,7 @@ use crate::control::responses::{ServiceKind, ServiceResult, ServiceStatus, Snaps
 use crate::error::EXIT_WRONG;
 use crate::s6_commands::call::{Argument, Call, CommandResult, number, print, print_error};
 use crate::s6_commands::failure::Failure;
+use crate::s6_commands::options::LongOption;
 use crate::supervise::StatusState;
 use crate::text::shown_bytes;
 
@@ -76,12 +77,29 @@ struct ServiceSelection {
     names: BTreeSet<String>,
 }
 
+const LONG: [LongOption; 13] = [
+    ("up", b'u'),
+    ("down", b'd'),
+    ("all-down", b'D'),
+    ("prune", b'p'),
+    ("add", b'a'),
+    ("block", b'b'),
+    ("with-essentials", b'E'),
+    ("without-essentials", b'e'),
+    // There is no lock to do without.
+    ("no-lock", b'b'),
+    ("verbosity", b'v'),
+    ("dry-run", b'n'),
+    ("timeout", b't'),
+    ("livedir", b'l'),
+];
+
 /// Lists or changes services.
 pub(in crate::s6_commands) fn s6_rc(mut call: Call) -> CommandResult {
     let mut takes_live = false;
     let mut change_options =
         ChangeOptions { direction: Direction::Up, prunes: false, is_dry: false, limit: FOR_EVER, verbosity: VERBOSITY };
-    for (letter, value) in call.options("v:n:t:l:bEeudDpa", SYNOPSIS)? {
+    for (letter, value) in call.long_options("v:n:t:l:bEeudDpa", &LONG, SYNOPSIS)? {
         let read =
             |what: &str| number(&value).ok_or_else(|| Failure::wrong(format!("{what} must be an unsigned integer")));
         match letter {

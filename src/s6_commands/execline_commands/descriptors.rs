@@ -10,60 +10,105 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::Mode;
 
 use super::pipes::descriptor;
+use super::variables::with_variable;
 use crate::s6_commands::call::{Call, CommandResult, number};
 use crate::s6_commands::failure::Failure;
 use crate::sys::exec_chain::{close_fd, copy_fd, duplicate, inherited, place};
 use crate::text::shown_bytes;
 
+const READ: u16 = 1;
+const WRITE: u16 = 1 << 1;
+const CREATE: u16 = 1 << 2;
+const APPEND: u16 = 1 << 3;
+const TRUNCATE: u16 = 1 << 4;
+const EXCLUSIVE: u16 = 1 << 5;
+const NONBLOCK: u16 = 1 << 6;
+const CHANGES_MODE: u16 = 1 << 7;
+/// The first argument is the name of a variable, which gets the number of the descriptor.
+const OPENS: u16 = 1 << 8;
+const IMPORTS: u16 = 1 << 9;
+
+/// The options of `redirfd`: letter, long name, what it clears, what it sets. A digit is no letter, but stands for a long name
+/// that has none.
+const REDIRFD: [(u8, &str, u16, u16); 23] = [
+    (b'r', "", WRITE | CREATE | APPEND | TRUNCATE | EXCLUSIVE, READ),
+    (b'w', "", READ | APPEND | EXCLUSIVE, WRITE | CREATE | TRUNCATE),
+    (b'u', "", CREATE | APPEND | TRUNCATE | EXCLUSIVE, READ | WRITE),
+    (b'a', "", READ | TRUNCATE | EXCLUSIVE, WRITE | CREATE | APPEND),
+    (b'x', "", READ | APPEND | TRUNCATE, WRITE | CREATE | EXCLUSIVE),
+    (b'N', "block", NONBLOCK, 0),
+    (b'n', "nonblock", 0, NONBLOCK),
+    (b'b', "switch-block", 0, CHANGES_MODE),
+    (b'f', "open", 0, OPENS),
+    (b'e', "no-autoimport", IMPORTS, 0),
+    (b'E', "autoimport", 0, IMPORTS),
+    (b'0', "no-read", READ, 0),
+    (b'1', "read", 0, READ),
+    (b'2', "no-write", WRITE, 0),
+    (b'3', "write", 0, WRITE),
+    (b'4', "no-create", CREATE, 0),
+    (b'5', "create", 0, CREATE),
+    (b'6', "no-append", APPEND, 0),
+    (b'7', "append", 0, APPEND),
+    (b'8', "no-trunc", TRUNCATE, 0),
+    (b'9', "trunc", 0, TRUNCATE),
+    (b'<', "no-excl", EXCLUSIVE, 0),
+    (b'>', "excl", 0, EXCLUSIVE),
+];
+
 /// Executes the rest with a file at a descriptor.
 pub(in crate::s6_commands) fn redirfd(mut call: Call) -> CommandResult {
-    const SYNOPSIS: &str = "redirfd -[ r | w | u | a | x ] [ -n ] [ -b ] fd file prog...";
+    const SYNOPSIS: &str = "redirfd -[ r | w | u | a | x ] [ -N | -n ] [ -b ] [ -f ] [ -E | -e ] fd|var file prog...";
     let wrong = || Failure::usage(SYNOPSIS);
-    let changed = OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_EXCL;
-    let (mut access, mut flags, mut changes_mode) = (None, OFlag::empty(), false);
-    for (letter, _) in call.options("rwuaxnb", SYNOPSIS)? {
-        let (what, how) = match letter {
-            b'r' => (OFlag::O_RDONLY, OFlag::empty()),
-            b'w' => (OFlag::O_WRONLY, OFlag::O_CREAT | OFlag::O_TRUNC),
-            b'u' => (OFlag::O_RDWR, OFlag::empty()),
-            b'a' => (OFlag::O_WRONLY, OFlag::O_CREAT | OFlag::O_APPEND),
-            b'x' => (OFlag::O_WRONLY, OFlag::O_CREAT | OFlag::O_EXCL),
-            b'n' => {
-                flags |= OFlag::O_NONBLOCK;
-                continue;
-            }
-            _ => {
-                changes_mode = true;
-                continue;
-            }
-        };
-        access = Some(what);
-        flags = (flags - changed) | how;
+    let long: Vec<_> = REDIRFD.iter().map(|(letter, name, ..)| (*name, *letter)).collect();
+    let mut set = 0;
+    for (letter, _) in call.long_options("rwuaxNnbfeE", &long, SYNOPSIS)? {
+        let found = REDIRFD.iter().find(|(known, ..)| *known == letter);
+        set = found.map_or(set, |(_, _, clears, sets)| (set & !clears) | sets);
     }
-    let access = access.filter(|_| call.arguments.len() >= 3).ok_or_else(wrong)?;
-    let number = call.argument(SYNOPSIS)?;
-    let fd = descriptor(&number).ok_or_else(wrong)?;
+    let has = |bit: u16| set & bit != 0;
+    let access = match (has(READ), has(WRITE)) {
+        (true, true) => OFlag::O_RDWR,
+        (true, false) => OFlag::O_RDONLY,
+        (false, true) => OFlag::O_WRONLY,
+        (false, false) => return Err(wrong()),
+    };
+    if call.arguments.len() < 3 {
+        return Err(wrong());
+    }
+    let target = call.argument(SYNOPSIS)?;
+    let fd = if has(OPENS) { None } else { Some(descriptor(&target).ok_or_else(wrong)?) };
     let path = call.argument(SYNOPSIS)?;
     let shown = shown_bytes(&path);
+    let flags = [
+        (CREATE, OFlag::O_CREAT),
+        (APPEND, OFlag::O_APPEND),
+        (TRUNCATE, OFlag::O_TRUNC),
+        (EXCLUSIVE, OFlag::O_EXCL),
+        (NONBLOCK, OFlag::O_NONBLOCK),
+    ];
+    let flags = flags.into_iter().filter(|(bit, _)| has(*bit)).fold(access, |flags, (_, flag)| flags | flag);
     let file = |flags: OFlag| open(OsStr::from_bytes(&path), flags | OFlag::O_CLOEXEC, Mode::from_bits_truncate(0o666));
-    let opened = match file(flags | access) {
+    let opened = match file(flags) {
         // A FIFO without a reader: with one of our own it can be opened for writing.
         Err(Errno::ENXIO) if access == OFlag::O_WRONLY => {
             let reader = file(OFlag::O_RDONLY | OFlag::O_NONBLOCK);
             let _reader = reader.map_err(|errno| Failure::unable(format!("open_read {shown}"), errno))?;
-            file(flags | access)
+            file(flags)
         }
         result => result,
     };
     let opened = opened.map_err(|errno| Failure::unable(format!("open {shown}"), errno))?;
     let from = opened.as_raw_fd();
-    place(opened, fd)
-        .map_err(|errno| Failure::unable(format!("move fd {from} to fd {}", shown_bytes(&number)), errno))?;
-    if changes_mode {
-        set_blocking(fd, flags.contains(OFlag::O_NONBLOCK))
-            .map_err(|errno| Failure::unable("change blocking mode", errno))?;
+    let to = fd.unwrap_or(from);
+    place(opened, to).map_err(|errno| Failure::unable(format!("move fd {from} to fd {to}"), errno))?;
+    if has(CHANGES_MODE) {
+        set_blocking(to, has(NONBLOCK)).map_err(|errno| Failure::unable("change blocking mode", errno))?;
     }
-    call.exec()
+    match fd {
+        Some(_) => call.exec(),
+        None => with_variable(call, &target, Some(to.to_string().as_bytes()), has(IMPORTS)),
+    }
 }
 
 /// Makes a FIFO standard input, without waiting for a writer.

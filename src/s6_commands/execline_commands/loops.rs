@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use super::pipes;
 use super::sequence::name_of;
 use super::variables::errno;
-use crate::s6_commands::call::{Argument, Call, CommandResult};
+use crate::s6_commands::call::{Argument, Call, CommandResult, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
@@ -25,7 +25,7 @@ struct Codes {
 
 impl Codes {
     fn new(list: &[u8], goes_on: bool) -> Option<Self> {
-        let code = |word: &[u8]| crate::s6_commands::call::number(word).and_then(|code| u16::try_from(code).ok());
+        let code = |word: &[u8]| number(word).and_then(|code| u16::try_from(code).ok());
         Some(Self { listed: list.split(|byte| *byte == b',').map(code).collect::<Option<_>>()?, goes_on })
     }
 
@@ -35,18 +35,74 @@ impl Codes {
 }
 
 /// What the loops have in common.
-#[derive(Default)]
 struct Body {
     codes: Codes,
-    is_parallel: bool,
+    /// How many run at the same time.
+    limit: usize,
     imports: bool,
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self { codes: Codes::default(), limit: 1, imports: false }
+    }
+}
+
+/// The processes of a loop.
+#[derive(Default)]
+struct Running {
+    pids: Vec<i32>,
+    /// One of several ended with a code that would end a loop that runs one at a time.
+    is_ended: bool,
+}
+
+impl Running {
+    /// Takes one more process, and waits until fewer than the limit run. Returns the exit code that ends the loop.
+    fn add(&mut self, pid: i32, call: &Call, body: &Body) -> Result<Option<u8>, Failure> {
+        self.pids.push(pid);
+        while self.pids.len() >= body.limit {
+            let ended = self.wait_for_one(call)?;
+            let is_end = body.codes.ends(ended);
+            if is_end && body.limit == 1 {
+                return Ok(Some(ended.exit_code()));
+            }
+            self.is_ended |= is_end;
+        }
+        Ok(None)
+    }
+
+    fn wait_for_all(mut self, call: &Call, body: &Body) -> Result<bool, Failure> {
+        while !self.pids.is_empty() {
+            let ended = self.wait_for_one(call)?;
+            self.is_ended |= body.codes.ends(ended);
+        }
+        Ok(self.is_ended)
+    }
+
+    fn wait_for_one(&mut self, call: &Call) -> Result<Ended, Failure> {
+        loop {
+            // A child from before the loop is not one of these.
+            let wanted = if let [pid] = self.pids[..] { pid } else { -1 };
+            let waited = wait(wanted, true).and_then(|found| found.ok_or(Errno::ECHILD));
+            let (pid, ended) =
+                waited.map_err(|errno| Failure::unable(format!("wait for {}", name_of(&call.arguments)), errno))?;
+            if let Some(at) = self.pids.iter().position(|running| *running == pid) {
+                self.pids.swap_remove(at);
+                return Ok(ended);
+            }
+        }
+    }
 }
 
 impl Body {
     /// Takes one of the options that the loops have in common.
     fn take(&mut self, letter: u8, value: &[u8], synopsis: &str) -> Result<(), Failure> {
         match letter {
-            b'p' => self.is_parallel = true,
+            b'p' => self.limit = usize::MAX,
+            b'P' => {
+                let limit = number(value).and_then(|limit| usize::try_from(limit).ok());
+                self.limit = limit.ok_or_else(|| Failure::usage(synopsis))?.max(1);
+            }
             b'E' | b'e' => self.imports = letter == b'E',
             letter => self.codes = Codes::new(value, letter == b'o').ok_or_else(|| Failure::usage(synopsis))?,
         }
@@ -85,10 +141,9 @@ fn variable(call: &mut Call, synopsis: &str) -> Result<Argument, Failure> {
 
 /// Runs the rest once for each word of a block.
 pub(in crate::s6_commands) fn forx(mut call: Call) -> CommandResult {
-    const SYNOPSIS: &str =
-        "forx [ -E | -e ] [ -p ] [ -o okcode,okcode,... | -x breakcode,breakcode,... ] var { values... } command...";
+    const SYNOPSIS: &str = "forx [ -E | -e ] [ -p | -P maxpar ] [ -o okcode,okcode,... | -x breakcode,breakcode,... ] var { values... } command...";
     let mut body = Body::default();
-    for (letter, value) in call.options("po:x:Ee", SYNOPSIS)? {
+    for (letter, value) in call.options("pP:o:x:Ee", SYNOPSIS)? {
         body.take(letter, &value, SYNOPSIS)?;
     }
     let name = variable(&mut call, SYNOPSIS)?;
@@ -96,23 +151,14 @@ pub(in crate::s6_commands) fn forx(mut call: Call) -> CommandResult {
     if values.is_empty() || call.arguments.is_empty() {
         return Ok(0);
     }
-    let mut running = Vec::new();
+    let mut running = Running::default();
     for value in &values {
         let pid = body.start(&call, &name, value)?;
-        if body.is_parallel {
-            running.push(pid);
-            continue;
-        }
-        let ended = wait_for(&call, pid)?;
-        if body.codes.ends(ended) {
-            return Ok(ended.exit_code());
+        if let Some(code) = running.add(pid, &call, &body)? {
+            return Ok(code);
         }
     }
-    let mut is_ended = false;
-    for pid in running {
-        is_ended |= body.codes.ends(wait_for(&call, pid)?);
-    }
-    Ok(u8::from(is_ended))
+    running.wait_for_all(&call, &body).map(u8::from)
 }
 
 /// How a stream is cut into values.
@@ -144,10 +190,10 @@ impl Default for Records {
 
 /// Runs the rest once for each line that a program prints.
 pub(in crate::s6_commands) fn forbacktickx(mut call: Call) -> CommandResult {
-    const SYNOPSIS: &str = "forbacktickx [ -p | -o okcode,okcode,... | -x breakcode,breakcode,... ] [ -E | -e ] [ -N | \
+    const SYNOPSIS: &str = "forbacktickx [ -p | -P maxpar | -o okcode,okcode,... | -x breakcode,breakcode,... ] [ -E | -e ] [ -N | \
                             -n ] [ -C | -c ] [ -0 | -d delim ] var { backtickcmd... } command...";
     let (mut body, mut records) = (Body::default(), Records::default());
-    for (letter, value) in call.options("pNnCc0d:o:x:Ee", SYNOPSIS)? {
+    for (letter, value) in call.options("pP:NnCc0d:o:x:Ee", SYNOPSIS)? {
         if !records.take(letter, &value) {
             body.take(letter, &value, SYNOPSIS)?;
         }
@@ -163,10 +209,10 @@ pub(in crate::s6_commands) fn forbacktickx(mut call: Call) -> CommandResult {
 
 /// Runs the rest once for each line of standard input.
 pub(in crate::s6_commands) fn forstdin(mut call: Call) -> CommandResult {
-    const SYNOPSIS: &str = "forstdin [ -E | -e ] [ -p | -o okcode,okcode,... | -x breakcode,breakcode,... ] [ -N | -n ] [ \
+    const SYNOPSIS: &str = "forstdin [ -E | -e ] [ -p | -P maxpar | -o okcode,okcode,... | -x breakcode,breakcode,... ] [ -N | -n ] [ \
                             -C | -c ] [ -0 | -d delim ] var command...";
     let (mut body, mut records) = (Body::default(), Records::default());
-    for (letter, value) in call.options("pNnCc0d:o:x:Ee", SYNOPSIS)? {
+    for (letter, value) in call.options("pP:NnCc0d:o:x:Ee", SYNOPSIS)? {
         if !records.take(letter, &value) {
             body.take(letter, &value, SYNOPSIS)?;
         }
@@ -177,7 +223,7 @@ pub(in crate::s6_commands) fn forstdin(mut call: Call) -> CommandResult {
 
 /// Exit code 1 if there was no value at all. A value is run as soon as it is there.
 fn run_each(call: &Call, body: &Body, records: &Records, name: &[u8], mut from: impl Read) -> CommandResult {
-    let (mut code, mut running, mut line) = (1, Vec::new(), Argument::new());
+    let (mut code, mut running, mut line) = (1, Running::default(), Argument::new());
     let mut byte = [0];
     loop {
         // One at a time: the programs that are run may read the rest.
@@ -200,22 +246,15 @@ fn run_each(call: &Call, body: &Body, records: &Records, name: &[u8], mut from: 
             }
             code = 0;
             let pid = body.start(call, name, &value)?;
-            if body.is_parallel {
-                running.push(pid);
-            } else {
-                let ended = wait_for(call, pid)?;
-                if body.codes.ends(ended) {
-                    return Ok(ended.exit_code());
-                }
+            if let Some(code) = running.add(pid, call, body)? {
+                return Ok(code);
             }
         }
         if is_end {
             break;
         }
     }
-    for pid in running {
-        let _ended = wait(pid, true);
-    }
+    running.wait_for_all(call, body)?;
     Ok(code)
 }
 

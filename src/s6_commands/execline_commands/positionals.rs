@@ -34,7 +34,7 @@ pub(in crate::s6_commands) fn elgetopt(mut call: Call) -> CommandResult {
     let given = count(&call.environment)?;
     let arguments =
         (0..=given).map(|at| argument(&call.environment, at).map(<[u8]>::to_vec)).collect::<Result<Vec<_>, _>>()?;
-    let (found, first) = match options::parse_known(&arguments, &known) {
+    let (found, first) = match options::parse_known(&arguments, &known, &[]) {
         Ok(parsed) => parsed,
         Err(wrong) => {
             let name = arguments.first().map(|word| shown_bytes(word)).unwrap_or_default();

@@ -15,6 +15,7 @@ use crate::s6_commands::call::{Argument, Call, CommandResult};
 use crate::s6_commands::chain;
 use crate::s6_commands::environment::Environment;
 use crate::s6_commands::failure::Failure;
+use crate::s6_commands::options::LongOption;
 use crate::sys::exec_chain::Ended;
 use crate::text::shown_bytes;
 
@@ -80,8 +81,15 @@ fn own_name(name: Argument) -> Result<Argument, Failure> {
 
 /// Executes the rest with an empty environment, or without the variables of execline.
 pub(in crate::s6_commands) fn emptyenv(mut call: Call) -> CommandResult {
-    const SYNOPSIS: &str = "emptyenv [ -p | -c | -o | -P ] prog...";
-    let found = call.options("pcoP", SYNOPSIS)?;
+    const SYNOPSIS: &str = "emptyenv [ -p | -l | -c | -o | -P ] prog...";
+    const LONG: [LongOption; 5] = [
+        ("keep-path", b'p'),
+        ("keep-ld-library-path", b'l'),
+        ("cleanup", b'c'),
+        ("pop-elgetopt", b'o'),
+        ("pop-execline", b'P'),
+    ];
+    let found = call.long_options("plcoP", &LONG, SYNOPSIS)?;
     let has = |letter| found.iter().any(|(one, _)| *one == letter);
     if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
@@ -101,6 +109,7 @@ pub(in crate::s6_commands) fn emptyenv(mut call: Call) -> CommandResult {
     } else {
         let mut environment = Environment::default();
         environment.put(b"PATH", before.get(b"PATH").filter(|_| has(b'p')));
+        environment.put(b"LD_LIBRARY_PATH", before.get(b"LD_LIBRARY_PATH").filter(|_| has(b'l')));
         environment
     };
     call.exec_with(&environment)

@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 
 use crate::s6_commands::call::{Call, CommandResult, number};
 use crate::s6_commands::failure::Failure;
+use crate::s6_commands::options::LongOption;
 use crate::s6_commands::waiting::{self, BlockedSignals, Moment};
 use crate::sys::exec_chain;
 
@@ -29,7 +30,9 @@ type Exited = Option<(i32, u8)>;
 pub(in crate::s6_commands) fn wait(mut call: Call) -> CommandResult {
     let wrong = || Failure::usage(SYNOPSIS);
     let (mut insists, mut is_one_enough, mut timeout) = (false, false, None);
-    for (letter, value) in call.options("iIaort:", SYNOPSIS)? {
+    const LONG: [LongOption; 6] =
+        [("insist", b'i'), ("no-insist", b'I'), ("all", b'a'), ("one", b'o'), ("reap", b'r'), ("timeout", b't')];
+    for (letter, value) in call.long_options("iIaort:", &LONG, SYNOPSIS)? {
         match letter {
             b'i' | b'I' => insists = letter == b'i',
             b'a' | b'o' => is_one_enough = letter == b'o',
