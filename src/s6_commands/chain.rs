@@ -19,8 +19,8 @@ use crate::s6_commands::failure::Failure;
 use crate::sys::exec_chain::{self, Ended, fork_chain};
 use crate::sys::executable::{ChildSetup, Executable};
 
-/// Where programs are looked for without a PATH, as skalibs has it.
-const DEFAULT_PATH: &[u8] = b"/usr/bin:/bin";
+/// Where programs are looked for without a PATH: as the originals of s6-overlay (its `mk/skaware.mk`).
+const DEFAULT_PATH: &[u8] = b"/command:/usr/bin:/bin";
 
 impl Call {
     /// Executes the remaining arguments in this process; without any it ends with 0.

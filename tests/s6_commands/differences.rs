@@ -188,6 +188,16 @@ const DEMONSTRATIONS: &[Demonstration] = &[
         ours: ("old\nnew\nPATH=THE_PATH\nwaited\n", 0),
     },
     Demonstration {
+        command: "exec",
+        case: "no PATH",
+        script: "mkdir r; cp -L \"${PATH%%:*}/exec\" exec; exec unshare --mount sh -c \
+                 'mount -t tmpfs tmpfs r && cp exec r && cd r && mkdir command usr && mount --rbind /usr usr && ln -s usr/bin usr/lib \
+                 usr/lib64 . && printf \"#!/bin/sh\\necho found\\n\" > command/only && chmod +x command/only && exec /usr/sbin/chroot . \
+                 /usr/bin/env -i /exec only'",
+        original: ("exec: fatal: unable to exec only: No such file or directory\n", 127),
+        ours: ("found\n", 0),
+    },
+    Demonstration {
         command: "trap",
         case: "real-time signals",
         script: "execlineb -c 'trap { 40 { true } } echo a'",
