@@ -161,6 +161,6 @@ fn several_services_take_the_same_commands() {
     wait_until("it is not paused", || sh(&running, "s6-svstat -o paused web") == "true\n");
     sh(&running, "s6-svc -C web; s6-svc -wr -l web");
     let unknown = sh(&running, "s6-svc -d nosuch web || echo $?; s6-svc -wD -d web; s6-svstat -o up web");
-    assert_eq!(unknown, "100\nfalse\ns6-svc: fatal: unable to control nosuch: supervisor not listening\n");
+    assert_eq!(unknown, "102\nfalse\ns6-svc: fatal: unable to control nosuch: supervisor not listening\n");
     running.stop().expect(0);
 }

@@ -546,7 +546,7 @@ fn scripts_control_services_by_s6_svc_and_its_like() {
         "s6-rc: fatal: none is not a recognized identifier",
         "list 3",
         "s6-svc: fatal: unable to control /run/service/none: supervisor not listening",
-        "svc 100",
+        "svc 102",
         "s6-svwait: fatal: timed out",
         "late 99",
     ] {

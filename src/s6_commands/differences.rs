@@ -201,6 +201,13 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "images of s6-overlay 3.2 have these",
     },
     Difference {
+        command: "s6-svc",
+        case: "a directory that nobody supervises",
+        original: "exit 100 before s6 2.14",
+        ours: "exit 102, as s6 2.14 and later",
+        reason: "images of s6-overlay 3.2 have these",
+    },
+    Difference {
         command: "s6-notifyoncheck",
         case: "no s6-supervise runs in the directory",
         original: "exit 100",

@@ -268,8 +268,15 @@ const DEMONSTRATIONS: &[Demonstration] = &[
         ours: (
             "s6-svc: fatal: unable to control a: supervisor not listening\ns6-svc: fatal: unable to control b: supervisor not \
              listening\n",
-            100,
+            102,
         ),
+    },
+    Demonstration {
+        command: "s6-svc",
+        case: "a directory that nobody",
+        script: "mkdir a; exec s6-svc -u a",
+        original: ("s6-svc: fatal: : unable to control a: supervisor not listening\n", 100),
+        ours: ("s6-svc: fatal: unable to control a: supervisor not listening\n", 102),
     },
     Demonstration {
         command: "s6-notifyoncheck",

@@ -7,7 +7,6 @@ use crate::config::values::Signal;
 use crate::control::client::{ClientError, send_request};
 use crate::control::protocol::ControlRequest;
 use crate::control::responses::{Accepted, Reloaded, ServiceStatus, Waited};
-use crate::error::EXIT_WRONG;
 use crate::s6_commands::call::{Call, CommandResult, number};
 use crate::s6_commands::chain::report;
 use crate::s6_commands::failure::Failure;
@@ -30,6 +29,8 @@ const SIGNALS: [(u8, &str); 12] = [
 ];
 /// The letters of signals to the process group.
 const GROUP_SIGNALS: [(u8, &str); 3] = [(b'P', "STOP"), (b'C', "CONT"), (b'K', "KILL")];
+/// The exit code for a service that nobody supervises, since s6 2.14.
+const NOT_SUPERVISED: u8 = 102;
 /// The original takes no more commands at once.
 const MAX_COMMANDS: usize = 63;
 
@@ -83,7 +84,7 @@ fn commands(word: &[u8], letters: &[u8]) -> Result<(Supervised, ServiceStatus), 
     let control = |error: ClientError| match error {
         ClientError::NoServer(_) | ClientError::BadRequest(_) => {
             let what = format!("unable to control {}: supervisor not listening", shown_bytes(word));
-            Failure::fatal(EXIT_WRONG, what)
+            Failure::fatal(NOT_SUPERVISED, what)
         }
         error => failed(&format!("control {}", shown_bytes(word)), &error),
     };
