@@ -8,21 +8,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use super::new_tree::{NewTree, name_of};
+use crate::config::s6::table;
 use crate::plan::{S6Directory, S6DirectoryKind};
 
-/// What s6-rc keeps to itself of a definition. A `down` in a service's directory would mean something to scripts.
-const NOT_COPIED: [&str; 10] = [
-    "consumer-for",
-    "dependencies",
-    "dependencies.d",
-    "down",
-    "pipeline-name",
-    "producer-for",
-    "timeout-down",
-    "timeout-up",
-    "type",
-    "up",
-];
 /// The directory of a service's logger, in that of the service (s6-svscan).
 pub(super) const LOG: &str = "log";
 
@@ -50,8 +38,8 @@ impl ServiceHandles {
                 self.logger(made.as_fd(), &source, names.map_or_else(|| names_in(&source), Ok)?)?;
                 continue;
             }
-            let is_of_s6_rc = NOT_COPIED.iter().any(|name| entry == *name);
-            if service.kind == S6DirectoryKind::Longrun && is_of_s6_rc {
+            let stays = || entry.to_str().is_some_and(table::stays_in_definition);
+            if service.kind == S6DirectoryKind::Longrun && stays() {
                 continue;
             }
             self.tree.link(made.as_fd(), &name_of(&entry)?, &source)?;

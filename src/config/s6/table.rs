@@ -317,10 +317,35 @@ pub fn is_file(name: &str) -> bool {
     TABLE.iter().any(|row| row.scope != ItemScope::Variable && row.item == name)
 }
 
+/// Returns whether the file of a longrun means nothing to s6-supervise, or nothing at all: s6-rc puts no such file into the
+/// directory of the service, where a `down` would mean something to scripts.
+pub fn stays_in_definition(name: &str) -> bool {
+    let is_of = |scope| rows(scope).any(|row| row.item == name && row.treatment == Treatment::Honoured);
+    rows(ItemScope::Longrun).any(|row| row.item == name) && !(is_of(ItemScope::Longrun) && is_of(ItemScope::Legacy))
+}
+
 /// Returns the names of files that a misspelt name may mean; not the shortest ones (`run`, `up`, `log`, `env`), which too
 /// many names are like.
 pub fn proposed() -> impl Iterator<Item = &'static str> + Clone {
     let files = TABLE.iter().filter(|row| row.scope != ItemScope::Variable && row.is_honoured() && row.item.len() > 3);
     // Directories of the service's own.
     files.map(|row| row.item).filter(|item| *item != "data")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_s6_supervise_does_not_read_stays_in_the_definition_of_a_longrun() {
+        for name in ["type", "up", "down", "log", "dependencies.d", "dependencies", "producer-for", "consumer-for"] {
+            assert!(stays_in_definition(name), "{name}");
+        }
+        for name in ["pipeline-name", "timeout-up", "timeout-down", "flag-essential", "flag-recommended"] {
+            assert!(stays_in_definition(name), "{name}");
+        }
+        for name in ["run", "finish", "data", "env", "notification-fd", "timeout-kill", "down-signal", "own-file"] {
+            assert!(!stays_in_definition(name), "{name}");
+        }
+    }
 }
