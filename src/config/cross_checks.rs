@@ -34,7 +34,7 @@ pub fn pipes(drafts: &[Draft], problems: &mut Problems) {
                 Relation::ConsumesFrom => None,
             };
             if let Some((what, fix)) = wrong {
-                problems.push(Problem::new(link.at.clone(), format!("{}: {what}", link.written), fix));
+                problems.push(link.problem(what, fix));
             }
         }
     }
@@ -48,9 +48,8 @@ pub fn calendars(drafts: &[Draft], problems: &mut Problems) {
             continue;
         };
         let to = ticked(&link.to);
-        let what = format!("{}: {to} runs when its time comes (`at = \"{calendar}\"`)", link.written);
-        let fix = "require a oneshot that runs at the start, or remove it";
-        problems.push(Problem::new(link.at.clone(), what, fix));
+        let what = format!("{to} runs when its time comes (`at = \"{calendar}\"`)");
+        problems.push(link.problem(what, "require a oneshot that runs at the start, or remove it"));
     }
 }
 

@@ -1,8 +1,11 @@
 //! [`Draft`]: a service as read from any format; its requirements are still names that may not exist.
 
+use std::ffi::OsStr;
+use std::fmt::Display;
+
 use super::s6::table::Row;
 use super::service::Service;
-use crate::error::Place;
+use crate::error::{Place, Problem, ProblemFix};
 
 /// A service whose dependencies on others are not resolved yet.
 #[derive(Clone, Debug)]
@@ -41,6 +44,22 @@ pub struct Dependency {
     pub at: Place,
     /// The key or file that contains it, for messages: `` `requires` ``, `dependencies.d`.
     pub written: String,
+}
+
+impl Dependency {
+    /// Returns a problem of it. The name of its file is in front of a message already, as the end of its place.
+    pub fn problem(&self, what: impl Display, fix: impl Into<ProblemFix>) -> Problem {
+        let file = match &self.at {
+            Place::File { path, .. } => path.file_name().and_then(OsStr::to_str),
+            Place::Variable { .. } | Place::Argument(_) | Place::MainCommand | Place::Machine => None,
+        };
+        let written = match file.and_then(|file| self.written.strip_prefix(file)) {
+            Some(rest) => rest.strip_prefix(": ").unwrap_or(rest),
+            None => &self.written,
+        };
+        let colon = if written.is_empty() { "" } else { ": " };
+        Problem::new(self.at.clone(), format!("{written}{colon}{what}"), fix)
+    }
 }
 
 /// A relation between two services.

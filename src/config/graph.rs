@@ -55,8 +55,7 @@ fn target(
     problems: &mut Problems,
 ) -> Option<ServiceName> {
     if dependency.to == from.as_str() {
-        let what = format!("{}: {} names itself", dependency.written, ticked(&dependency.to));
-        problems.push(Problem::new(dependency.at.clone(), what, "remove it"));
+        problems.push(dependency.problem(format!("{} names itself", ticked(&dependency.to)), "remove it"));
         return None;
     }
     let found = ServiceName::new(&dependency.to).filter(|name| known.declared.contains(name));
@@ -66,8 +65,7 @@ fn target(
             ServiceName::MAIN => "the main command starts after all services by itself: remove it".to_owned(),
             _ => unknown(&dependency.to, Some(from), known, *unknowns <= MAX_COMPARED),
         };
-        let what = format!("{}: there is no service {}", dependency.written, ticked(&dependency.to));
-        problems.push(Problem::new(dependency.at.clone(), what, fix));
+        problems.push(dependency.problem(format!("there is no service {}", ticked(&dependency.to)), fix));
     }
     found
 }

@@ -192,15 +192,17 @@ fn dependencies_are_a_directory_or_a_file() {
     );
     assert_eq!(requires(longrun([("dependencies", file("# first\n  b\n\na\n"))])), ["b", "a"]);
     assert_eq!(requires(longrun([("dependencies", file("b")), ("dependencies.d", dir([("a", file(""))]))])), ["a"]);
-    empty_sources().entry("web", longrun([("dependencies", file("a\nbb\n"))])).toml("a", PLAIN).toml("b", PLAIN).assert_problems(&[
-        "/etc/services.d/web/dependencies:2: dependencies: there is no service `bb`; did you mean `b`? services are: a, b",
-    ]);
+    empty_sources()
+        .entry("web", longrun([("dependencies", file("a\nbb\n"))]))
+        .toml("a", PLAIN)
+        .toml("b", PLAIN)
+        .assert_problems(&[
+            "/etc/services.d/web/dependencies:2: there is no service `bb`; did you mean `b`? services are: a, b",
+        ]);
     empty_sources()
         .entry("web", longrun([("dependencies.d", dir([("base", file(""))]))]))
         .toml("a", PLAIN)
-        .assert_problems(&[
-            "/etc/services.d/web/dependencies.d: dependencies.d: there is no service `base`; services are: a",
-        ]);
+        .assert_problems(&["/etc/services.d/web/dependencies.d: there is no service `base`; services are: a"]);
 }
 
 #[test]
@@ -327,11 +329,11 @@ fn a_producer_pipes_to_its_consumer() {
     assert_eq!(config.notices, ["`pipeline-name` is ignored: require the services themselves (logger)"]);
     web(longrun([]))
         .entry("logger", consumer())
-        .assert_problems(&["/etc/services.d/logger/consumer-for:1: consumer-for: `web` does not pipe to `logger`; \
+        .assert_problems(&["/etc/services.d/logger/consumer-for:1: `web` does not pipe to `logger`; \
          write logger into its `producer-for`, or remove it here"]);
     empty_sources()
         .entry("logger", consumer())
-        .assert_problems(&["/etc/services.d/logger/consumer-for:1: consumer-for: there is no service `web`; \
+        .assert_problems(&["/etc/services.d/logger/consumer-for:1: there is no service `web`; \
          there is no other service: remove it, or add that service"]);
     assert_problems(
         longrun([("producer-for", file("a\nb\n"))]),

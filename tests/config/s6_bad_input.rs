@@ -139,11 +139,11 @@ fn an_up_file_is_execline_and_a_shell_script_in_its_place_is_noted() {
 fn names_that_are_unknown_or_not_text_are_shown_as_they_are() {
     assert_problem(
         oneshot(vec![("dependencies", file("base\r\nwbe\r\n"))]),
-        "W/dependencies:2: dependencies: there is no service `wbe`; there is no other service: remove it, or add that service",
+        "W/dependencies:2: there is no service `wbe`; there is no other service: remove it, or add that service",
     );
     assert_problem(
         oneshot(vec![("dependencies.d", names(["web"]))]),
-        "W/dependencies.d: dependencies.d: `web` names itself; remove it",
+        "W/dependencies.d: `web` names itself; remove it",
     );
     let name = || OsString::from_vec(b"caf\xe9".to_vec());
     let Content::Dir(mut list) = names(["base"]) else { panic!("it is a directory") };
@@ -191,12 +191,10 @@ fn the_ends_of_a_pipe_must_fit() {
     assert!(pair(producer(), consumer(Vec::new())).config().notices.is_empty());
     pair(Vec::new(), consumer(Vec::new())).assert_problems(&[&at(
         "b/consumer-for:1",
-        "consumer-for: `a` does not pipe to `b`; write b into its `producer-for`, or remove it here",
+        "`a` does not pipe to `b`; write b into its `producer-for`, or remove it here",
     )]);
-    pair(producer(), oneshot(Vec::new())).assert_problems(&[&at(
-        "a/producer-for:1",
-        "producer-for: `b` is a oneshot: nothing is there to read; name a longrun",
-    )]);
+    pair(producer(), oneshot(Vec::new()))
+        .assert_problems(&[&at("a/producer-for:1", "`b` is a oneshot: nothing is there to read; name a longrun")]);
     let ends = |of: &str| vec![("producer-for", file(format!("{of}\n"))), ("consumer-for", file(format!("{of}\n")))];
     pair(ends("b"), service(ends("a")))
         .assert_problems(&[&at("a/producer-for:1", "dependency cycle: a → b → a; remove one of these `producer-for`")]);
