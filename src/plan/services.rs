@@ -192,8 +192,12 @@ struct ServiceProgram<'a> {
 
 fn check_program(common: &ServiceInputs<'_>, service: &Service, part: ServiceProgram<'_>, notes: &mut Notes) {
     let ServiceProgram { key, command, fact } = part;
-    if let Some((what, fix)) = fault(command, fact) {
+    if let Some((what, mut fix)) = fault(command, fact) {
         let at = s6::file_of(service, key);
+        let is_word = || command_path(command).to_str().is_some_and(s6::is_word_of_execline);
+        if fact == Some(&ProgramFact::NotFound) && s6::is_execline(&at, command) && is_word() {
+            INSTALL_LINKS.clone_into(&mut fix);
+        }
         let instead = s6::instead(service, key, common.trust.config.s6.as_ref());
         let is_named = key.is_empty() || at != service.at;
         let what = if is_named { format!("{what}{instead}") } else { format!("`{key}`: {what}{instead}") };

@@ -339,6 +339,7 @@ const fn long_running(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::s6;
 
     #[test]
     fn no_name_is_there_twice() {
@@ -347,5 +348,13 @@ mod tests {
         let all = names.len();
         names.dedup();
         assert_eq!(names.len(), all);
+    }
+
+    #[test]
+    fn the_words_of_execline_are_those_that_a_problem_of_an_up_names() {
+        for command in COMMANDS {
+            let is_word = command.origin == Package::Execline && command.name != "execlineb";
+            assert_eq!(s6::is_word_of_execline(command.name), is_word, "{}", command.name);
+        }
     }
 }

@@ -124,3 +124,23 @@ fn a_service_that_is_not_of_s6_overlay_says_nothing_of_it() {
         ]
     );
 }
+
+#[test]
+fn a_word_of_execline_that_is_missing_is_created_by_install_links() {
+    let problem = |service: Service, word: &str| {
+        let command = Command::Argv(vec![word.into(), "A".into()]);
+        problems(Service { command, ..service }, "", ProgramFact::NotFound, OnFailure::Stop)
+    };
+    assert_eq!(
+        problem(init_config(), "export"),
+        [
+            "D/init-config/up: cannot find the program `export` in PATH; `RUN stepdown install-links` in the Dockerfile creates it"
+        ]
+    );
+    let other = "; write the path of a program that is in the image, or install this one";
+    // Of a shell, or of nobody.
+    for (service, word) in [(oneshot("other"), "export"), (init_config(), "/bin/export"), (init_config(), "exporter")] {
+        let found = problem(service, word);
+        assert!(found[0].ends_with(other), "{found:?}");
+    }
+}

@@ -1,8 +1,10 @@
 //! What s6-overlay does with a program that cannot be executed, where it would start all the same: the end of a message that
 //! the loader and the plan share. Must not know why it cannot.
 
+use std::path::Path;
+
 use crate::config::s6_overlay::{OnFailure, S6Origin, S6Overlay};
-use crate::config::service::Service;
+use crate::config::service::{Command, Service};
 use crate::error::Place;
 
 /// Of `run`: s6-supervise executes it again after each failure.
@@ -26,6 +28,12 @@ pub fn instead(service: &Service, key: &str, overlay: Option<&S6Overlay>) -> &'s
         (Some(S6Origin::InitScript), _) => WITHOUT_IT,
         (Some(S6Origin::Script), _) => WITHOUT_DEPENDENTS,
     }
+}
+
+/// Returns whether that file has the text of an execline script, whose first word is the program.
+pub fn is_execline(file: &Place, command: &Command) -> bool {
+    let has = |path: &Path| ["up", "down"].iter().any(|name| path.file_name().is_some_and(|file| file == *name));
+    matches!(command, Command::Argv(_)) && matches!(file, Place::File { path, .. } if has(path))
 }
 
 /// Returns the file that has a program of a service, if its definition has one for it.

@@ -21,12 +21,12 @@ pub mod table;
 mod table_notices;
 
 pub use bundles::Bundles;
-pub use command_paths::{is_installed_by_links, is_unmistakable};
+pub use command_paths::{is_installed_by_links, is_unmistakable, is_word_of_execline};
 pub use definition::{is_service_directory, read as read_directory};
 pub use files::{ServiceDir, is_read_directory};
 pub use format::DirectoryFormat;
 pub use image::Image;
-pub use instead::{file_of, instead};
+pub use instead::{file_of, instead, is_execline};
 pub use loader::{after_legacy_services, read as read_image};
 pub use misspelt_files::beside_toml;
 pub use pipes::logger;
