@@ -313,6 +313,27 @@ fn a_hook_may_write_every_service_and_an_image_in_which_it_writes_none_is_refuse
 }
 
 #[test]
+fn check_in_the_image_looks_at_the_program_of_the_hook() {
+    if !possible() {
+        return;
+    }
+    let asks = "check() { S6_STAGE2_HOOK=\"/etc/s6-overlay/$1\" S6_BEHAVIOUR_IF_STAGE2_FAILS=$2 stepdown check; echo \"$1: $?\"; }\n\
+                check 'hook now' 2; check none 1; check 'text now' 2";
+    let container = script(container(), "init", "true").s6("hook", "#!/bin/sh\n").s6_with_mode("text", "", 0o644);
+    let ended = container.command(&["/bin/sh", "-c", asks]).run().expect(0);
+    ended.assert_line("hook now: 0");
+    ended.assert_line("none: 0");
+    ended.assert_line(
+        "note: S6_STAGE2_HOOK is not run: cannot find the program `/etc/s6-overlay/none`; s6-overlay would go on without it;",
+    );
+    ended.assert_line("text now: 100");
+    ended.assert_line("1 problem");
+    ended.assert_line(
+        "S6_STAGE2_HOOK=/etc/s6-overlay/text now: cannot execute `/etc/s6-overlay/text`: it has no execute bit;",
+    );
+}
+
+#[test]
 fn s6_keep_env_hands_secrets_on_to_scripts_and_to_nobody_else() {
     if !possible() {
         return;

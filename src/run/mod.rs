@@ -44,7 +44,7 @@ mod service_probes;
 mod service_records;
 mod signals_received;
 mod stage;
-mod stage2_hook;
+pub mod stage2_hook;
 pub mod step_timer;
 mod teardown;
 pub mod terminal;

@@ -20,6 +20,8 @@ use crate::sys::privilege::EffectiveUser;
 use crate::sys::process::launch::Parent;
 use crate::sys::signals::Signals;
 
+/// How a message about a hook that cannot be run begins.
+pub const NOT_RUN: &str = "S6_STAGE2_HOOK is not run";
 /// The name under which it runs.
 const NAME: &str = "stage2-hook";
 
@@ -35,24 +37,40 @@ impl Stage2Hook {
     /// # Errors
     /// When it cannot be run, and the image asks to stop then.
     pub fn plan(config: &Config) -> Result<Option<Self>, Error> {
-        let Some(s6) = &config.s6 else { return Ok(None) };
-        let Some(service) = service(s6, config.container.drop.s6_user()) else { return Ok(None) };
-        let config = Config { services: vec![service.clone()], main: Vec::new(), ..config.clone() };
+        let Some((s6, service, config)) = alone(config) else { return Ok(None) };
         match (plan::boot(&config, &facts::read(&config)), s6.on_failure) {
             (Ok(plan), _) => Ok(Some(Self { service, plan })),
             (Err(error), OnFailure::Stop) => Err(error),
             (Err(Error::Wrong(problems)), OnFailure::Continue | OnFailure::Warn) => {
                 for Problem { what, fix, .. } in problems.into_sorted() {
-                    tracing::warn!("S6_STAGE2_HOOK is not run: {what}; {fix}");
+                    tracing::warn!("{NOT_RUN}: {what}; {fix}");
                 }
                 Ok(None)
             }
             (Err(Error::Refused(refused)), OnFailure::Continue | OnFailure::Warn) => {
-                tracing::warn!("S6_STAGE2_HOOK is not run: {refused}");
+                tracing::warn!("{NOT_RUN}: {refused}");
                 Ok(None)
             }
         }
     }
+}
+
+/// Returns what is wrong with the program of the hook in this image, and whether the container would end because of that.
+/// Empty if nothing is, or if there is no hook.
+pub fn problems(config: &Config) -> (Vec<Problem>, bool) {
+    let Some((s6, service, config)) = alone(config) else { return (Vec::new(), false) };
+    let Err(Error::Wrong(problems)) = plan::preview(&config, &facts::read(&config)) else { return (Vec::new(), false) };
+    // The others are those of the whole configuration.
+    let of_hook = problems.into_sorted().into_iter().filter(|problem| problem.at == service.at);
+    (of_hook.collect(), s6.on_failure == OnFailure::Stop)
+}
+
+/// Returns the hook of an image, as its only service.
+fn alone(config: &Config) -> Option<(&S6Overlay, Service, Config)> {
+    let s6 = config.s6.as_ref()?;
+    let service = service(s6, config.container.drop.s6_user())?;
+    let alone = Config { services: vec![service.clone()], main: Vec::new(), ..config.clone() };
+    Some((s6, service, alone))
 }
 
 /// Returns the hook as a oneshot of that user; `None`: there is none.

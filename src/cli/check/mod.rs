@@ -11,11 +11,12 @@ use std::fmt::Write;
 use super::output::Printed;
 use crate::config::service::Service;
 use crate::config::{self, Config, key_lines};
-use crate::error::{EXIT_WRONG, Error, Problems};
+use crate::error::{EXIT_WRONG, Error, Problem, Problems};
 use crate::inspect::facts;
 use crate::inspect::source::{self, ConfigPaths, readable};
 use crate::plan::facts::Facts;
 use crate::plan::{self, BootPlan, DropLevel};
+use crate::run::stage2_hook::{self, NOT_RUN};
 use crate::text::shown;
 
 /// Reads and plans, and prints what is wrong, or the privilege that will be kept. Problems are the output, not an error:
@@ -36,7 +37,16 @@ pub(super) fn run(config_paths: &ConfigPaths, command: Vec<OsString>) -> Result<
     let mut text = headline(config_paths, &config);
     honoured(&mut text, &config);
     let (mut drops, mut identity) = (false, None);
-    match plan::preview(&config, &facts).map_err(|error| key_lines::placed(error, &sources)) {
+    let (hook, hook_stops) = if installed { stage2_hook::problems(&config) } else { (Vec::new(), false) };
+    let planned = match plan::preview(&config, &facts).map_err(|error| key_lines::placed(error, &sources)) {
+        Ok(_) | Err(Error::Refused(_)) if hook_stops && !hook.is_empty() => Err(Error::Wrong(hook.clone().into())),
+        Err(Error::Wrong(mut problems)) if hook_stops => {
+            problems.extend(hook.clone().into());
+            Err(Error::Wrong(problems))
+        }
+        planned => planned,
+    };
+    match planned {
         Ok(plan) => {
             drops = plan.privilege.drop == DropLevel::ToApp;
             // The account's ids are only known in the image.
@@ -62,6 +72,7 @@ pub(super) fn run(config_paths: &ConfigPaths, command: Vec<OsString>) -> Result<
     if installed {
         missing(&config).iter().for_each(|notice| note(&mut text, notice));
     }
+    hook.iter().for_each(|Problem { what, fix, .. }| note(&mut text, &format!("{NOT_RUN}: {what}; {fix}")));
     if installed {
         lint::of_crontabs().iter().for_each(|notice| note(&mut text, notice));
     }
