@@ -289,7 +289,7 @@ const DEMONSTRATIONS: &[Demonstration] = &[
         command: "s6-notifyoncheck",
         case: "a check that takes longer",
         // The original is refused here, by the difference above.
-        script: "echo 3 > notification-fd; touch pids; s6-notifyoncheck -s 1 -w 1 -n 2 -t 20 -c 'foreground { redirfd -a 1 pids \
+        script: "echo 3 > notification-fd; touch pids; s6-notifyoncheck -s 1 -w 1 -n 2 -t 500 -c 'foreground { redirfd -a 1 pids \
                  getpid -EP p echo ${p} } sleep 600' sh -c 'until [ \"$(wc -l < pids)\" = 2 ]; do sleep 0.01; done; p=$(head -n 1 \
                  pids); n=0; while kill -0 $p 2> /dev/null && [ $n -lt 500 ]; do sleep 0.01; n=$((n + 1)); done; kill $(cat pids) \
                  2> /dev/null; [ $n -lt 500 ] && echo ended' 3> out",
