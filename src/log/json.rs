@@ -4,6 +4,7 @@
 use super::clock::{RFC3339, Timestamp};
 use super::lines::control_length;
 use super::split::Piece;
+use super::words;
 
 /// Six bits each (RFC 4648).
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -126,8 +127,9 @@ pub fn escape(text: &str, out: &mut Vec<u8>) {
 
 /// Returns whether lines that are made of these bytes alone are ASCII and need no escape (see [`super::lines`]).
 pub fn need_no_escape(bytes: &[u8]) -> bool {
-    let odd = |byte: u8| (byte != b'\n') & ((byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte >= 0x7f));
-    !bytes.iter().fold(false, |found, byte| found | odd(*byte))
+    words::none(bytes, |word| {
+        (words::unprintable(word) & !words::equal(word, b'\n')) | words::equal(word, b'"') | words::equal(word, b'\\')
+    })
 }
 
 fn special(byte: u8) -> bool {

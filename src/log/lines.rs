@@ -1,6 +1,7 @@
 //! Lines with a tag (`web | …`), and escaping of terminal control characters, for every format. Pure.
 
 use super::split::Piece;
+use super::words;
 
 /// Separates tag and line; a continued piece of a long line has [`CONTINUED`] instead.
 const SEPARATOR: &[u8] = b" | ";
@@ -23,10 +24,9 @@ pub fn tagged(tag: &[u8], piece: Piece<'_>, needs_no_escape: bool, out: &mut Vec
     out.push(b'\n');
 }
 
-/// Returns whether lines that are made of these bytes alone need no escape. Without an early return, so that the
-/// compiler can vectorise the loop.
+/// Returns whether lines that are made of these bytes alone need no escape: they are printable ASCII and tabs.
 pub fn need_no_escape(bytes: &[u8]) -> bool {
-    !bytes.iter().fold(false, |found, byte| found | (may_need_escape(*byte) & (*byte != b'\n')))
+    words::none(bytes, |word| words::unprintable(word) & !(words::equal(word, b'\n') | words::equal(word, b'\t')))
 }
 
 /// Appends `line` with its control characters spelled out: a service must not control the reader's terminal or forge other
@@ -65,11 +65,6 @@ fn escape_text(text: &[u8], out: &mut Vec<u8>) {
         rest = after;
     }
     out.extend_from_slice(rest);
-}
-
-/// Anything but printable ASCII and tabs.
-fn may_need_escape(byte: u8) -> bool {
-    (byte < 0x20 && byte != b'\t') || byte >= 0x7f
 }
 
 /// The first byte of a control character, or of a UTF-8 sequence that may be one.

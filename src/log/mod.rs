@@ -22,5 +22,6 @@ pub mod sink;
 pub mod split;
 pub mod store;
 pub mod tail;
+mod words;
 pub mod writer;
 mod writer_report;
