@@ -201,7 +201,7 @@ impl ProcessManager {
     pub fn apply_reload(&mut self, id: Id) {
         let Some(record) = self.records.get_mut(id) else { return };
         if let Some(next) = record.next.take() {
-            let before = std::mem::replace(&mut record.entry, next);
+            let before = std::mem::replace(&mut record.entry, *next);
             record.file = None;
             self.remove_s6_directory(&before);
             self.apply_entry(id);

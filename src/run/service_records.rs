@@ -17,8 +17,8 @@ use crate::supervise::{Id, Pid, SpawnError};
 pub struct ServiceRecord {
     /// How it is started.
     pub entry: ServiceEntry,
-    /// Its changed definition after a reload, applied once nothing of the old one runs.
-    pub next: Option<ServiceEntry>,
+    /// Its changed definition after a reload, applied once nothing of the old one runs. Rare, and large.
+    pub next: Option<Box<ServiceEntry>>,
     /// The process of its last run.
     pub last_pid: Option<Pid>,
     /// What its last run has read from its `environment_file`; whatever is started beside that run uses the same.
@@ -132,7 +132,7 @@ impl ServiceRecords {
         match self.records.get_mut(id.0) {
             Some(record) if record.is_removed => *record = ServiceRecord::new(entry),
             Some(record) => {
-                record.next = Some(entry);
+                record.next = Some(Box::new(entry));
                 return false;
             }
             None => self.records.push(ServiceRecord::new(entry)),
