@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::control_handler::ControlHandler;
 use super::event_sources::{EventSources, ReadySources};
+use super::idle_pages::IdlePages;
 use super::journal::Journal;
 use super::process_manager::ProcessManager;
 use super::reloader::{ReloadRequest, Reloader};
@@ -60,6 +61,7 @@ pub(super) struct EventLoop<'a> {
     pub(super) host_notify: HostNotify,
     /// A stop was requested a second time: nothing is waited for any more.
     pub(super) is_forced: bool,
+    pub(super) idle_pages: IdlePages,
     pub(super) termination_log: Option<TerminationLog>,
     pub(super) signal_rules: Vec<SignalRule>,
     /// Received signals without an effect: each is logged once.
@@ -117,6 +119,7 @@ impl<'a> EventLoop<'a> {
             current_reload_requests: Vec::new(),
             host_notify: stage.host_reporting.host_notify,
             is_forced: false,
+            idle_pages: IdlePages::new(),
             termination_log: stage.host_reporting.termination_log,
             signal_rules: stage.signal_rules,
             unhandled_signals: BTreeSet::new(),
@@ -206,6 +209,7 @@ impl<'a> EventLoop<'a> {
             self.processes.expire_probes(Instant::now(), &mut self.queue);
             self.processes.config_reader.expire(Instant::now(), &mut self.processes.fd_watcher);
             self.processes.logs.on_deadline();
+            self.idle_pages.release_if_due(Instant::now());
             self.queue.push_back(Event::Tick);
         }
         let code = self.handle_requests(ready, pending);
@@ -232,6 +236,7 @@ impl<'a> EventLoop<'a> {
             .into_iter()
             .chain(self.processes.logs.deadline())
             .chain(self.control_handler.deadline())
+            .chain(self.idle_pages.deadline())
             .chain(self.processes.config_reader.deadline());
         engine.into_iter().chain(leftovers).chain(others).min()
     }
@@ -246,6 +251,7 @@ impl<'a> EventLoop<'a> {
                 return Some(code);
             }
             self.handle_request(pending);
+            self.idle_pages.note_work();
             next = None;
         }
         ready.requests = true;
@@ -312,7 +318,10 @@ impl<'a> EventLoop<'a> {
                     reports::log(&report, &self.supervisor, &context);
                     self.notify_host(&report);
                 }
-                Action::Spawn { id, role, after } => self.processes.start(id, role, after, spawn_results),
+                Action::Spawn { id, role, after } => {
+                    self.idle_pages.note_work();
+                    self.processes.start(id, role, after, spawn_results);
+                }
                 Action::Signal { id, pid, to, signal } => {
                     self.record_descendants(id, pid, signal);
                     self.processes.signal(pid, to, signal);

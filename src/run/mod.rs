@@ -18,6 +18,7 @@ mod exec_results;
 mod exit_report;
 mod fd_watcher;
 pub mod host_notify;
+mod idle_pages;
 pub mod init;
 mod journal;
 mod kill_remaining;

@@ -20,6 +20,7 @@ pub mod own_status;
 pub mod plain_init;
 pub mod privilege;
 pub mod process;
+pub mod program_pages;
 pub mod read_file;
 pub mod regex;
 pub mod signals;

@@ -1,0 +1,41 @@
+//! When the pages of our own program's file are released: a moment after work that is done seldom, and that uses much of the
+//! program (starts, callers). Must not know what was done.
+
+use std::time::{Duration, Instant};
+
+use crate::sys::program_pages::ProgramPages;
+
+/// Long enough that a boot and a caller's requests release them once.
+const AFTER: Duration = Duration::from_secs(1);
+
+/// The pages, and when they are released.
+#[derive(Debug)]
+pub(super) struct IdlePages {
+    pages: ProgramPages,
+    due: Option<Instant>,
+}
+
+impl IdlePages {
+    /// Returns them; nothing is due.
+    pub(super) fn new() -> Self {
+        Self { pages: ProgramPages::find(), due: None }
+    }
+
+    /// Work was done: they are released a moment later, unless more is done until then.
+    pub(super) fn note_work(&mut self) {
+        self.due = Some(Instant::now() + AFTER);
+    }
+
+    /// Returns when they are due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Releases them if they are due.
+    pub(super) fn release_if_due(&mut self, now: Instant) {
+        if self.due.is_some_and(|due| due <= now) {
+            self.due = None;
+            self.pages.release();
+        }
+    }
+}
