@@ -1,6 +1,5 @@
 //! Kills, at the end of a stage, what services left in sessions of their own. Only our children, started or adopted; `kill(-1)` is
 //! sent by PID 1 alone (s6-overlay issue 182 stopped a host).
-#![allow(unsafe_code)] // kill(2) with -1
 #![allow(clippy::disallowed_methods)] // the last deadline, after the engine
 
 use std::collections::VecDeque;
@@ -17,6 +16,7 @@ use crate::supervise::{Pid, StopShares, Target};
 use crate::sys::process::reap::{self, WaitResult};
 use crate::sys::process::stat::{ProcessStat, all_pids};
 use crate::sys::process::{children, group, session};
+use crate::sys::signals;
 
 /// No process has exited for this long after SIGKILL: what is still there is in uninterruptible sleep.
 const KILL_TIMEOUT: Duration = Duration::from_millis(250);
@@ -52,7 +52,7 @@ pub fn terminate_remaining(
     loop {
         let before = processes.reaped;
         signal_all(Signal::KILL);
-        sleep_until_signal(STEP / 10);
+        signals::wait_for_exit(STEP / 10);
         if reap_all(processes, kill_deadline) {
             return;
         }
@@ -156,7 +156,7 @@ fn wait(processes: &mut ProcessManager, deadline: Instant, is_over: impl Fn(&mut
         if left.is_zero() {
             return false;
         }
-        sleep_until_signal(left.min(STEP));
+        signals::wait_for_exit(left.min(STEP));
     }
 }
 
@@ -165,11 +165,4 @@ fn reap_all(processes: &mut ProcessManager, deadline: Instant) -> bool {
     let mut ignored = VecDeque::new();
     while processes.reap_children(REAPED_AT_ONCE, &mut ignored) && Instant::now() < deadline {}
     reap::peek() == WaitResult::NoChild
-}
-
-/// Sleeps until a signal comes (CHLD among them) or `step` has passed.
-fn sleep_until_signal(step: Duration) {
-    let time = libc::timespec { tv_sec: 0, tv_nsec: libc::c_long::try_from(step.as_nanos()).unwrap_or(20_000_000) };
-    // SAFETY: `time` outlives the call; nanosleep(2) returns early when a handler ran.
-    unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
 }
