@@ -260,6 +260,55 @@ fn scripts_that_write_all_services_of_a_container_keep_it_alive_without_root() {
     running.stop().expect(0);
 }
 
+/// Scripts that remove and turn off themselves, write a script, and give away a file that nobody executes.
+fn with_scripts_that_change_scripts(container: TryContainer) -> TryContainer {
+    let new = "printf '#!/bin/sh\\necho new ran\\n' > /etc/cont-init.d/30-new; chmod 755 /etc/cont-init.d/30-new";
+    let run = "#!/bin/sh\ntrap 'exit 0' TERM\necho old ran; while :; do sleep 0.1; done\n";
+    let first = format!("#!/bin/sh\necho first ran; rm \"$0\"; {new}\nchown 1234 /etc/cont-init.d/README\n");
+    with_services_of_a_script(container)
+        .image_file_with_mode("cont-init.d/README", "Scripts.\n", 0o644)
+        .image_file("cont-init.d/02-first", &first)
+        .image_file("cont-init.d/03-second", "#!/bin/sh\necho second ran; chmod -x \"$0\"\n")
+        .image_file("cont-init.d/04-third", "#!/bin/sh\necho third ran\n")
+        .s6("s6-rc.d/init-own/type", "oneshot\n")
+        .s6("s6-rc.d/init-own/up", "echo own ran\n")
+        .s6("s6-rc.d/init-own/dependencies.d/base", "")
+        .s6("s6-rc.d/user/contents.d/init-own", "")
+        .script("old/run", run)
+}
+
+/// s6-overlay lists the scripts before it runs the first one.
+#[track_caller]
+fn runs_each_script_once(container: TryContainer) {
+    let running = container.start();
+    running.wait_for_line(|line| line.ends_with("| late as 0"), LIMIT);
+    running.wait_for_line(|line| line.ends_with("| old ran"), LIMIT);
+    let ended = running.stop().expect(0);
+    ended.assert_no_line("| new ran");
+    ended.assert_no_line("reload refused");
+    let text = ended.text(Origin::Out);
+    for name in ["first", "second", "third", "own", "old"] {
+        assert_eq!(text.matches(&format!("| {name} ran\n")).count(), 1, "{name}: {text}");
+    }
+}
+
+#[test]
+fn scripts_that_remove_turn_off_or_write_scripts_change_nothing_in_the_scripts_of_this_start() {
+    if !possible() {
+        return;
+    }
+    runs_each_script_once(with_scripts_that_change_scripts(container()));
+}
+
+#[test]
+fn neither_do_they_where_a_longrun_runs_beside_them() {
+    if !possible() {
+        return;
+    }
+    let beside = [("type", "longrun\n"), ("run", "#!/bin/sh\nexec sleep 1000\n")];
+    runs_each_script_once(with_scripts_that_change_scripts(container().s6_service("svc-beside", &beside)));
+}
+
 #[test]
 fn definitions_that_scripts_have_broken_are_named_and_the_services_start_as_they_were() {
     if !possible() {

@@ -132,6 +132,21 @@ pub struct S6Sources {
     pub custom_services: Tree,
 }
 
+impl S6Sources {
+    /// Returns what holds from when the scripts of the start run: s6-overlay lists them once, before it runs the first one.
+    pub fn fixed_by_start(&self) -> Self {
+        let Self { identifying_directories, init_scripts, .. } = self.clone();
+        Self { identifying_directories, init_scripts, ..Self::default() }
+    }
+
+    /// Replaces what was read since by what was fixed ([`Self::fixed_by_start`]).
+    #[must_use]
+    pub fn with_fixed(self, fixed: &Self) -> Self {
+        let Self { identifying_directories, init_scripts, .. } = fixed.clone();
+        Self { identifying_directories, init_scripts, ..self }
+    }
+}
+
 impl Sources {
     /// Returns the paths that were read; of those that only images made for s6-overlay have, the ones that exist.
     pub fn found(&self) -> Vec<PathBuf> {

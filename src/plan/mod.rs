@@ -38,6 +38,7 @@ mod program_fact;
 mod restricted_scripts;
 mod root_facts;
 mod runs_as;
+mod script_facts;
 mod services;
 pub mod show;
 mod steps;

@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use crate::boot::s6_layout::S6State;
 use crate::boot::steps::{self, BootEnded, StepContext};
-use crate::config::Config;
 use crate::config::container::LogFormat;
 use crate::config::s6_overlay::S6Overlay;
 use crate::config::service::{Limit, Service};
 use crate::config::values::{Capability, Gid, ServiceName};
 use crate::config::zone::Zone;
+use crate::config::{Config, S6Sources};
 use crate::control::runtime_dir::RuntimeDir;
 use crate::control::server::ControlContext;
 use crate::control::snapshot;
@@ -53,6 +53,9 @@ pub struct BootContext {
     pub origin: Option<ServicesTree>,
     /// The environment that the container was given.
     pub given: BTreeMap<OsString, OsString>,
+    /// The scripts of `cont-init.d` that this boot runs: later ones are not run, and removed ones were. `None`: the hook of
+    /// s6-overlay, which may write some, is yet to run.
+    pub init_scripts: Option<S6Sources>,
     /// What services find in their environment.
     pub environment: Environment,
     /// The state of s6-overlay, in an image made for it.

@@ -125,6 +125,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         given_main: main,
         origin,
         given,
+        init_scripts: hook.is_none().then(|| sources.s6.fixed_by_start()),
         environment,
         s6,
         limits,

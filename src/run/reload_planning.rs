@@ -48,6 +48,7 @@ impl Reloader for BootContext {
         let sources = self.sources(container, trees, s6);
         let config = config::read_after_hook(&sources).map_err(|problems| self.with_reader(problems))?;
         let facts = named_paths.ok_or_else(truncated)?.with(&config, &self.facts);
+        let facts = self.with_facts_of_init_scripts(facts, &config);
         let plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
         let changed = changed((&self.config, &self.plan), (&config, &plan));
         let mut problems = Problems::default();
@@ -115,7 +116,8 @@ impl Reloader for BootContext {
 
 impl BootContext {
     fn sources(&self, container: Option<(PathBuf, Content)>, trees: Vec<Tree>, s6: S6Sources) -> Sources {
-        Sources { env: self.given.clone(), container, trees, s6, main: self.given_main.clone() }
+        let (env, main) = (self.given.clone(), self.given_main.clone());
+        self.with_init_scripts(Sources { env, container, trees, s6, main })
     }
 
     /// Adds to problems of reading which user reads now: root could read at the boot.
@@ -199,7 +201,7 @@ fn new_or_changed(
     all.into_iter().filter(|entry| is(&entry.plan.name)).collect()
 }
 
-/// Returns the services that both have and that differ.
+/// Returns the services that both have and that differ. A script of `cont-init.d` runs once, whatever becomes of it.
 fn changed(old: (&Config, &BootPlan), new: (&Config, &BootPlan)) -> BTreeSet<ServiceName> {
     fn plans(plan: &BootPlan) -> BTreeMap<&ServiceName, &ServicePlan> {
         plan.services.iter().map(|it| (&it.name, it)).collect()
@@ -212,5 +214,11 @@ fn changed(old: (&Config, &BootPlan), new: (&Config, &BootPlan)) -> BTreeSet<Ser
                 || old_plans.get(&service.name) != new_plans.get(&service.name)
         })
     };
-    new.0.services.iter().filter(differs).map(|service| service.name.clone()).collect()
+    new.0
+        .services
+        .iter()
+        .filter(|service| !service.is_init_script())
+        .filter(differs)
+        .map(|service| service.name.clone())
+        .collect()
 }

@@ -8,11 +8,12 @@ use super::kill_remaining;
 use super::notify_sockets::Sockets;
 use super::process_manager::ProcessManager;
 use crate::config::service::Resource;
-use crate::config::{self, Sources, key_lines};
+use crate::config::{self, Config, Sources, key_lines};
 use crate::error::{Error, Refused};
 use crate::inspect::{doctor, facts, source};
 use crate::log::own_messages;
 use crate::plan::checks::locate_all;
+use crate::plan::facts::Facts;
 use crate::plan::show::ReportLine;
 use crate::plan::{self, BootPlan, S6Directory, Step};
 use crate::sys::descriptors;
@@ -25,10 +26,12 @@ impl BootContext {
     /// # Errors
     /// When it has become wrong.
     pub(super) fn read_again(&mut self, when: &str) -> Result<BootPlan, Error> {
-        let sources = source::read(&source::ConfigPaths::installed(), self.given.clone(), self.given_main.clone());
+        let read = source::read(&source::ConfigPaths::installed(), self.given.clone(), self.given_main.clone());
+        let sources = self.with_init_scripts(read);
         let on_host = |path: &Path| self.origin.as_ref().and_then(|tree| tree.on_host(path));
         self.config = config::read_after_hook(&sources).map_err(|problems| problems.files_at(on_host))?;
         let previous = self.replan(Some(&sources), when)?;
+        self.init_scripts.get_or_insert_with(|| sources.s6.fixed_by_start());
         format_own_messages(&self.plan);
         let programs = |plan: &BootPlan| plan.services.len() + usize::from(plan.main.is_some());
         if programs(&self.plan) > programs(&previous) {
@@ -46,13 +49,33 @@ impl BootContext {
         Ok(previous)
     }
 
+    /// Returns sources that were read again with the scripts of `cont-init.d` of this boot.
+    pub(super) fn with_init_scripts(&self, read: Sources) -> Sources {
+        match &self.init_scripts {
+            Some(fixed) => Sources { s6: read.s6.with_fixed(fixed), ..read },
+            None => read,
+        }
+    }
+
+    /// Returns facts that were read again with what was found before about the scripts of `cont-init.d`: a script that has
+    /// removed itself is not missing.
+    pub(super) fn with_facts_of_init_scripts(&self, mut facts: Facts, config: &Config) -> Facts {
+        if self.init_scripts.is_none() {
+            return facts;
+        }
+        for script in config.services.iter().filter(|service| service.is_init_script()) {
+            facts.named.keep_script(script, &self.facts.named);
+        }
+        facts
+    }
+
     /// Reads the facts again and plans with them, and says what is different from the plan before, which it returns.
     /// `sources`: what the configuration was read from again, whose lines errors then name.
     ///
     /// # Errors
     /// When there is no plan any more with what has become of the machine.
     pub(super) fn replan(&mut self, sources: Option<&Sources>, when: &str) -> Result<BootPlan, Error> {
-        self.facts = facts::read(&self.config);
+        self.facts = self.with_facts_of_init_scripts(facts::read(&self.config), &self.config);
         let on_host = |path: &Path| self.origin.as_ref().and_then(|tree| tree.on_host(path));
         let mut plan = plan::boot(&self.config, &self.facts).map_err(|error| match sources {
             Some(sources) => key_lines::placed(error, sources).files_at(on_host),

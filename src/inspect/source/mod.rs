@@ -140,14 +140,16 @@ pub struct ReloadSources {
 }
 
 impl ReloadSources {
-    /// Reads the same as [`read`]; with `writers`, only if nobody else could have written any of it.
+    /// Reads the same as [`read`]; with `writers`, only if nobody else could have written any of it, but for the scripts of
+    /// `cont-init.d`, which stay those of the boot.
     pub fn read(
         config_paths: &ConfigPaths,
         env: &BTreeMap<OsString, OsString>,
         writers: Option<TrustedWriters>,
     ) -> Self {
-        if let Some(untrusted) = writers.and_then(|writers| owners::first_untrusted(&paths(config_paths, env), writers))
-        {
+        let scripts = image_paths(config_paths, env).init_scripts();
+        let paths: Vec<_> = paths(config_paths, env).into_iter().filter(|path| *path != scripts).collect();
+        if let Some(untrusted) = writers.and_then(|writers| owners::first_untrusted(&paths, writers)) {
             return Self { untrusted: Some(untrusted), ..Self::default() };
         }
         let (container, trees, s6) = read_files(config_paths, env);

@@ -92,12 +92,17 @@ impl S6Paths {
             identifying_directories,
             definitions: read_if(has_overlay, &self.etc.join("s6-overlay/s6-rc.d")),
             user_bundles: read_if(has_bundles, &self.user_bundles),
-            init_scripts: read_if(has_scripts, &self.etc.join("cont-init.d")),
+            init_scripts: read_if(has_scripts, &self.init_scripts()),
             finish_scripts: tree("cont-finish.d"),
             fix_attrs: tree("fix-attrs.d"),
             custom_services: services,
             custom_scripts: scripts,
         }
+    }
+
+    /// Returns where the scripts of the start are.
+    pub(super) fn init_scripts(&self) -> PathBuf {
+        self.etc.join("cont-init.d")
     }
 
     /// Returns every path that is read.
