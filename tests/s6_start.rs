@@ -110,5 +110,6 @@ fn a_longrun_that_takes_longer_than_its_timeout_up_has_failed_and_ends_the_conta
     ended.assert_line(" | main");
     let ended = late().env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2").run().expect(1);
     ended.assert_line("svc-late: failed: not ready within 300ms");
+    ended.assert_line("svc-late has failed in the start of the container: stopping");
     ended.assert_no_line(" | main");
 }

@@ -54,6 +54,7 @@ fn subject(stop_reason: &StopReason, responsible: &ResponsibleService) -> String
         StopReason::Signal(_)
         | StopReason::Requested
         | StopReason::Essential(..)
+        | StopReason::LateStart(..)
         | StopReason::Unhealthy(_)
         | StopReason::StartTimedOut { .. }
         | StopReason::NothingLeft => status.name.to_string(),

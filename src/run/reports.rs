@@ -199,6 +199,9 @@ fn log_stopping(stop_reason: &StopReason, supervisor: &Supervisor, context: &Rep
                 if records.is_out_of_memory(*id) { ", out of memory" } else { "" },
             );
         }
+        StopReason::LateStart(id) => {
+            tracing::error!("{} has failed in the start of the container: stopping", supervisor.name(*id));
+        }
         StopReason::Unhealthy(id) => tracing::error!("{} is unhealthy: stopping", supervisor.name(*id)),
         StopReason::StartTimedOut { after, on } => {
             let missing = main_blockers::blockers(on, supervisor, context.now);

@@ -78,6 +78,7 @@ impl Supervisor {
             ContainerState::Over(
                 StopReason::Main(_)
                 | StopReason::Essential(..)
+                | StopReason::LateStart(..)
                 | StopReason::Unhealthy(_)
                 | StopReason::StartTimedOut { .. }
                 | StopReason::NothingLeft,
@@ -93,7 +94,7 @@ impl Supervisor {
     pub(super) fn exit_code(&self, reason: &StopReason) -> u8 {
         let ExitCodeInputs { requested, main, failure, .. } = self.exit_code_inputs;
         requested.unwrap_or_else(|| match reason {
-            StopReason::Essential(id, _) => self.services[*id].code.unwrap_or(FAILURE),
+            StopReason::Essential(id, _) | StopReason::LateStart(id) => self.services[*id].code.unwrap_or(FAILURE),
             StopReason::Unhealthy(_) => FAILURE,
             StopReason::Main(exit) => main.unwrap_or_else(|| code(*exit)),
             StopReason::Signal(_) | StopReason::Requested => main.unwrap_or_else(|| {

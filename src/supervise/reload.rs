@@ -101,7 +101,8 @@ impl Supervisor {
                 if failed_for_it && !self.services[id].removed {
                     self.services[id].wanted = true;
                     self.services[id].history = RestartHistory::default();
-                    (self.services[id].failing, self.services[id].was_up) = (None, false);
+                    let service = &mut self.services[id];
+                    (service.failing, service.was_up, service.was_requested) = (None, false, true);
                     self.set(id, State::Waiting { reported: false });
                     restarted.push(id);
                 }
@@ -229,8 +230,9 @@ impl Supervisor {
         let wanted = affected.iter().chain(dependents).copied().filter(needs).collect();
         let more = self.want_what_is_required(wanted);
         for id in affected.iter().copied().chain(more) {
-            let service = &self.services[id];
+            let service = &mut self.services[id];
             if service.starts == 0 && service.wanted && matches!(service.state, State::Down) {
+                service.was_requested = true;
                 self.begin_to_wait(id);
             }
         }

@@ -304,6 +304,8 @@ pub enum StopReason {
     Main(Exit),
     /// An essential service ended for good.
     Essential(Id, FailureReason),
+    /// A service was not ready in time in the container's start, and that is to end the container.
+    LateStart(Id),
     /// A service is unhealthy, and the container is to end then.
     Unhealthy(Id),
     /// The services took too long to come up.

@@ -30,7 +30,7 @@ impl Supervisor {
             service.next_start_is_restart = false;
             if idle {
                 service.history = Default::default();
-                (service.failing, service.was_up) = (None, false);
+                (service.failing, service.was_up, service.was_requested) = (None, false, true);
                 self.set(id, State::Waiting { reported: false });
             }
             if is_new {

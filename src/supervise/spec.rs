@@ -85,7 +85,8 @@ pub enum LateStart {
     Restart,
     /// It has failed.
     Fail,
-    /// It has failed, and the container ends.
+    /// It has failed, and the container ends, if this is a part of its start; a start that was requested, or follows from a
+    /// reload, has failed alone.
     StopContainer,
 }
 

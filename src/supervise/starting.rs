@@ -145,12 +145,12 @@ impl Supervisor {
         }
     }
 
-    /// It has failed, because it was not ready in time.
+    /// It has failed, because it was not ready in time; with it the container's start, if it is a part of that.
     fn fail_late_start(&mut self, id: Id, end: End) {
-        let why = FailureReason::Ended(end.exit);
-        self.fail(id, why.clone());
-        if self.services[id].spec.late_start == LateStart::StopContainer {
-            self.begin_stop(StopReason::Essential(id, why));
+        self.fail(id, FailureReason::Ended(end.exit));
+        let ServiceRuntime { spec, was_requested, .. } = &self.services[id];
+        if spec.late_start == LateStart::StopContainer && !was_requested {
+            self.begin_stop(StopReason::LateStart(id));
         }
     }
 

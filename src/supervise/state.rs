@@ -42,6 +42,8 @@ pub(super) struct ServiceRuntime {
     pub(super) watchdog: Option<Duration>,
     /// It has been up since its start was requested.
     pub(super) was_up: bool,
+    /// Its start was requested, or follows from a reload: it is no part of the container's start.
+    pub(super) was_requested: bool,
     /// It was stopped manually, and may be started again: the container waits for that.
     pub(super) stopped_manually: bool,
     /// Its run is the last one until a start is requested: then it is as stopped manually.
@@ -77,6 +79,7 @@ impl ServiceRuntime {
             probe_state: ProbeState::default(),
             watchdog: spec.watchdog,
             was_up: false,
+            was_requested: false,
             stopped_manually: false,
             once: false,
             stopped_with: None,

@@ -42,7 +42,7 @@ impl Supervisor {
     pub fn responsible(&self) -> Option<Id> {
         match self.stop_reason()? {
             StopReason::Main(_) => self.main,
-            StopReason::Essential(id, _) | StopReason::Unhealthy(id) => Some(*id),
+            StopReason::Essential(id, _) | StopReason::LateStart(id) | StopReason::Unhealthy(id) => Some(*id),
             StopReason::StartTimedOut { .. } => None,
             StopReason::NothingLeft => self.exit_code_inputs.failed,
             StopReason::Signal(_) | StopReason::Requested => {

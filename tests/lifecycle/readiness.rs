@@ -2,7 +2,9 @@
 
 use stepdown::config::restart::RestartPolicy;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, EndedByUs, Event, LateStart, ProbeResult, Readiness, Report, StatusReason};
+use stepdown::supervise::{
+    Action, EndedByUs, Event, LateStart, ProbeResult, Readiness, Report, StatusReason, StopReason,
+};
 
 use super::seconds;
 use crate::support::engine::scenario::Scenario;
@@ -144,6 +146,59 @@ fn a_first_start_that_is_late_may_end_the_container_with_code_1() {
     scenario.wait(5.0);
     scenario.exits("db", 0);
     assert_eq!(scenario.state("other"), "stopping");
+    let (id, reports) = (scenario.id("db"), scenario.reports());
+    let names_it =
+        |report: &Report| matches!(report, Report::Stopping { reason: StopReason::LateStart(named) } if *named == id);
+    assert!(reports.iter().any(names_it), "{reports:?}");
     scenario.exits("other", 0);
     assert_eq!(scenario.exit(), Some(1));
+}
+
+#[test]
+fn a_late_start_on_request_or_after_a_reload_does_not_end_the_container() {
+    let late = |name| longrun(name).notifies_ready(Some(seconds(5))).late_start(LateStart::StopContainer);
+    let is_late = |scenario: &mut Scenario, name: &str| {
+        scenario.executed(name);
+        scenario.wait(5.0);
+        scenario.exits(name, 0);
+        assert_eq!((scenario.state(name), scenario.state("other")), ("failed", "up"));
+    };
+    let builders = || [late("db"), late("web").requires("db"), longrun("other")];
+    let mut scenario = Scenario::begun(&builders());
+    ["db", "other"].iter().for_each(|name| scenario.executed(name));
+    scenario.ready("db");
+    scenario.executed("web");
+    scenario.ready("web");
+    scenario.request_stop("db");
+    scenario.exits("web", 0);
+    scenario.exits("db", 0);
+    scenario.request_start("web");
+    is_late(&mut scenario, "db");
+    assert_eq!(scenario.state("web"), "failed");
+    // Its definition has changed, and what had failed because of it starts again.
+    scenario.reload(&builders(), &["db"]);
+    scenario.executed("db");
+    scenario.ready("db");
+    is_late(&mut scenario, "web");
+    scenario.reload(&builders(), &["web"]);
+    is_late(&mut scenario, "web");
+    let [db, web, other] = builders();
+    scenario.reload(&[db, web, other, late("new")], &[]);
+    is_late(&mut scenario, "new");
+}
+
+#[test]
+fn a_dependent_that_never_started_is_late_after_a_reload_and_does_not_end_the_container() {
+    let late = |name| longrun(name).notifies_ready(Some(seconds(5))).late_start(LateStart::StopContainer);
+    let builders = || [longrun("db").restart(RestartPolicy::Never), late("web").requires("db"), longrun("other")];
+    let mut scenario = Scenario::begun(&builders());
+    scenario.executed("other");
+    scenario.cannot_execute("db", 2);
+    assert_eq!((scenario.state("db"), scenario.state("web")), ("failed", "failed"));
+    scenario.reload(&builders(), &["db"]);
+    scenario.executed("db");
+    scenario.executed("web");
+    scenario.wait(5.0);
+    scenario.exits("web", 0);
+    assert_eq!((scenario.state("web"), scenario.state("other")), ("failed", "up"));
 }

@@ -79,6 +79,8 @@ pub struct ServiceModel {
     pub stopped_manually: bool,
     /// It has been up since its start was requested.
     pub was_up: bool,
+    /// Its start was requested, or follows from a reload.
+    pub was_requested: bool,
     /// Its run is the last one.
     pub once: bool,
     pub probe: ProbeModel,
@@ -110,6 +112,7 @@ impl ServiceModel {
             end: None,
             stopped_manually: false,
             was_up: false,
+            was_requested: false,
             once: false,
             probe: ProbeModel::default(),
             watchdog: spec.watchdog,

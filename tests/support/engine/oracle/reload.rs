@@ -108,7 +108,7 @@ impl Oracle {
                     (service.state, service.wanted, service.failed_requirement) =
                         (ServiceState::Pending(now), true, None);
                     (service.failures, service.delays) = (0, 0);
-                    (service.failing, service.was_up) = (None, false);
+                    (service.failing, service.was_up, service.was_requested) = (None, false, true);
                     restarted.push(id);
                 }
             }
@@ -183,6 +183,7 @@ impl Oracle {
                 && matches!(service.state, ServiceState::Down)
                 && service.pending_spec.is_none()
             {
+                service.was_requested = true;
                 service.state =
                     if service.spec.scheduled { ServiceState::Resting(NEVER) } else { ServiceState::Pending(self.now) };
             }

@@ -213,10 +213,15 @@ impl Oracle {
             (StopReason::StartTimedOut { .. }, Some(Reason::StartTimedOut)) => true,
             (StopReason::Main(exit), Some(Reason::Main)) => Some(*exit) == self.main_exit,
             (StopReason::Unhealthy(id), Some(Reason::Unhealthy(unhealthy))) => *id == unhealthy,
-            (StopReason::Essential(id, _), Some(Reason::Essential(_))) => self.obligations.essentials.contains(id),
+            (StopReason::Essential(id, _), Some(Reason::Essential(_))) => {
+                self.services[id.0].spec.essential && self.obligations.essentials.contains(id)
+            }
+            (StopReason::LateStart(id), Some(Reason::Essential(_))) => {
+                !self.services[id.0].spec.essential && self.obligations.essentials.contains(id)
+            }
             _ => false,
         };
-        if let (StopReason::Essential(id, _), Some(stop)) = (reason, &mut self.stop) {
+        if let (StopReason::Essential(id, _) | StopReason::LateStart(id), Some(stop)) = (reason, &mut self.stop) {
             stop.reason = Reason::Essential(*id);
         }
         let again = self.stop.as_ref().is_some_and(|stop| stop.announced);

@@ -21,7 +21,8 @@ impl Oracle {
             let news = idle || !service.wanted;
             (service.wanted, service.stopped_manually, service.once) = (true, false, false);
             if idle {
-                (service.failures, service.delays, service.failing, service.was_up) = (0, 0, None, false);
+                (service.failures, service.delays, service.failing) = (0, 0, None);
+                (service.was_up, service.was_requested) = (false, true);
                 service.state = ServiceState::Pending(now);
             }
             if news {

@@ -47,7 +47,7 @@ impl Oracle {
         let late_start = self.services[id.0].spec.late_start;
         if late_start != LateStart::Restart && end.is_some_and(|end| end.not_ready) {
             self.failed_for_good(id, ServiceState::Failed);
-            if late_start == LateStart::StopContainer {
+            if late_start == LateStart::StopContainer && !self.services[id.0].was_requested {
                 self.obligations.essentials.push(id);
             }
             return;
