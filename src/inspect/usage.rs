@@ -5,9 +5,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::config::values::{Gid, Uid};
 use crate::supervise::Pid;
 use crate::sys::process::children;
-use crate::sys::process::stat::{ProcessStat, all_pids};
+use crate::sys::process::stat::{ProcessStat, all_pids, ids_of};
 use crate::sys::{host, read_file};
 
 /// The unit of times in `/proc`, the same on every architecture that we run on (time(7), USER_HZ).
@@ -29,6 +30,8 @@ pub struct Usage {
     pub cpu: Duration,
     /// The number of its processes.
     pub processes: usize,
+    /// The effective user and group of its main process; `None` if that cannot be read.
+    pub user: Option<(Uid, Gid)>,
 }
 
 /// The usage of one process, from its `/proc/PID/stat`.
@@ -45,7 +48,7 @@ pub fn usage_of(main_pids: &[Pid]) -> HashMap<Pid, Usage> {
     processes().map(|numbers| measure(main_pids, numbers, read_file::read_proc)).unwrap_or_default()
 }
 
-/// Reads each process once, whatever the number of services.
+/// Reads each process once, whatever the number of services, and the user of each service's main process.
 fn measure(main_pids: &[Pid], numbers: Vec<i32>, mut read: impl FnMut(&str) -> Vec<u8>) -> HashMap<Pid, Usage> {
     let mut all: HashMap<Pid, Usage> = HashMap::new();
     let main_pids: std::collections::HashSet<Pid> = main_pids.iter().copied().collect();
@@ -66,6 +69,9 @@ fn measure(main_pids: &[Pid], numbers: Vec<i32>, mut read: impl FnMut(&str) -> V
         usage.is_proportional &= pss.is_some();
         usage.cpu += TICK.saturating_mul(u32::try_from(line.ticks).unwrap_or(u32::MAX));
         usage.processes += 1;
+    }
+    for (main_pid, usage) in &mut all {
+        usage.user = ids_of(&read(&format!("/proc/{}/status", main_pid.0)));
     }
     all
 }
@@ -129,10 +135,14 @@ mod tests {
 
     #[test]
     fn each_process_is_read_once_for_any_number_of_services() {
-        let (mut stats, mut rollups) = (0, 0);
+        let (mut stats, mut rollups, mut statuses) = (0, 0, 0);
         let pids: Vec<i32> = (2..=2_501).collect();
         let main_pids: Vec<Pid> = pids.iter().step_by(10).copied().map(Pid).collect();
         let usages = measure(&main_pids, pids.clone(), |path| {
+            if path.ends_with("/status") {
+                statuses += 1;
+                return b"Uid:\t0\t1000\t0\t1000\nGid:\t1\t1001\t1\t1001\n".to_vec();
+            }
             let Some(pid) = path.strip_prefix("/proc/").and_then(|path| path.strip_suffix("/stat")) else {
                 rollups += 1;
                 return b"Pss: 1000 kB\n".to_vec();
@@ -141,8 +151,9 @@ mod tests {
             let main_pid = (pid.parse::<i32>().unwrap() - 2) / 10 * 10 + 2;
             format!("{pid} (x) S 1 {main_pid} {main_pid} 0 -1 0 1 2 3 4 1 0 0 0 20 0 1 0 99 1000 256 1 1").into_bytes()
         });
-        assert_eq!((usages.len(), stats), (250, 2_500));
-        assert!(usages.values().all(|usage| usage.processes == 10));
+        assert_eq!((usages.len(), stats, statuses), (250, 2_500, 250));
+        let user = Some((Uid(1000), Gid(1001)));
+        assert!(usages.values().all(|usage| usage.processes == 10 && usage.user == user));
         let bytes = 256 * host::page_size();
         assert_eq!(rollups, MAX_PSS_PER_CALL / bytes);
     }

@@ -21,7 +21,7 @@ use crate::control::service_index::RequestRefused;
 use crate::control::snapshot;
 use crate::inspect::usage;
 use crate::supervise::{Id, Phase, Pid, Status, StatusState};
-use crate::sys::process::stat::{ProcessStat, effective_ids};
+use crate::sys::process::stat::ProcessStat;
 use crate::text::shown;
 
 /// How long measured resource usage is used again: measuring visits every process.
@@ -36,12 +36,13 @@ impl EventLoop<'_> {
         let revision = snapshot::revision(stopping, &services);
         for it in &mut services {
             it.paused = it.pid.and_then(ProcessStat::read).is_some_and(|stat| stat.is_stopped());
-            it.user = it.pid.and_then(effective_ids).map(|(uid, gid)| ProcessUser { uid: uid.0, gid: gid.0 });
         }
         self.refresh_usage();
         if let Some((_, usage)) = &self.control_handler.usage {
             for it in &mut services {
-                it.usage = it.pid.and_then(|pid| usage.get(&Pid(pid))).map(snapshot::resource_usage);
+                let Some(measured) = it.pid.and_then(|pid| usage.get(&Pid(pid))) else { continue };
+                it.usage = Some(snapshot::resource_usage(measured));
+                it.user = measured.user.map(|(uid, gid)| ProcessUser { uid: uid.0, gid: gid.0 });
             }
         }
         let mut fixed = self.control_handler.fixed.clone();

@@ -15,13 +15,9 @@ pub fn all_pids() -> io::Result<impl Iterator<Item = i32>> {
     Ok(fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
 }
 
-/// Returns the effective user and group of a process; `None` if it does not exist or cannot be read.
-pub fn effective_ids(pid: i32) -> Option<(Uid, Gid)> {
-    ids_of(&read_file::read_proc(&format!("/proc/{pid}/status")))
-}
-
-/// Each line of proc_pid_status(5) has the real, effective, saved and file system id. The name comes first and has no newline.
-fn ids_of(status: &[u8]) -> Option<(Uid, Gid)> {
+/// Returns the effective user and group in the text of proc_pid_status(5); `None` if they are not in it. Each of the lines has
+/// the real, effective, saved and file system id. The name comes first and has no newline.
+pub fn ids_of(status: &[u8]) -> Option<(Uid, Gid)> {
     let lines = || status.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
     let effective = |key: &str| {
         let ids = lines().find_map(|line| line.strip_prefix(key))?;
@@ -99,6 +95,6 @@ mod tests {
         let status = b"Name:\tUid: 7 8\nUmask:\t0022\nUid:\t0\t1000\t0\t1000\nGid:\t1\t1001\t1\t1001\n";
         assert_eq!(ids_of(status), Some((Uid(1000), Gid(1001))));
         assert_eq!(ids_of(b"Name:\tx\nUid:\t0\n"), None);
-        assert_eq!(effective_ids(i32::MAX), None);
+        assert_eq!(ids_of(b""), None);
     }
 }
