@@ -3,15 +3,24 @@
 //! What is there already is replaced if it is s6's, execline's or s6-overlay's, and else kept. Must not know how that is
 //! printed.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::symlink;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
+use nix::sys::stat::{Mode, SFlag, fstatat, mkdirat};
+use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 
 use crate::error::Refused;
 use crate::s6_commands::call::HelperCommand;
 use crate::s6_commands::package::Package;
 use crate::s6_commands::table::COMMANDS;
+use crate::sys::files::in_root;
 use crate::text::shown;
 
 /// Where s6-overlay has its packages, each with a directory `command`: scripts and health checks name them by these paths.
@@ -69,10 +78,18 @@ enum Claim {
     IfFree,
 }
 
-/// Creates all links.
+/// A link that is to be created, unless what is there is kept.
+struct Planned {
+    link: Link,
+    /// Its directory, without a leading `/`.
+    directory: PathBuf,
+}
+
+/// Creates all links, once every directory has been found to be in the image, or can be created there.
 ///
 /// # Errors
-/// The system refused one; those before it are created.
+/// A directory is a file, or a link that leads to no directory of the image: nothing is created. Or the system refused a
+/// directory or a link: those before it are created.
 pub fn install(image: &LinkTarget<'_>) -> Result<Vec<Link>, Refused> {
     let command = |command: &'static HelperCommand| (Path::new("/command").join(command.name), Claim::Needed);
     let usr = |command: &'static HelperCommand| {
@@ -88,79 +105,154 @@ pub fn install(image: &LinkTarget<'_>) -> Result<Vec<Link>, Refused> {
     // LinuxServer's are in /usr/bin alone.
     let packaged = linked().filter(|command| command.origin != Package::LinuxServer).map(package);
     let all = init.into_iter().chain(linked().map(command)).chain(linked().map(usr)).chain(packaged);
-    all.map(|(path, claim)| make(image, path, claim)).collect()
+    let top = fs::File::open(image.prefix)
+        .map_err(|cause| Refused::new(format!("cannot open {}", shown(image.prefix)), cause))?;
+    let mut directories = BTreeMap::new();
+    let planned: Vec<Planned> =
+        all.map(|(path, claim)| plan(image, &top, &mut directories, path, claim)).collect::<Result<_, _>>()?;
+    planned.into_iter().map(|planned| make(image, &mut directories, planned)).collect()
 }
 
-fn make(image: &LinkTarget<'_>, path: PathBuf, claim: Claim) -> Result<Link, Refused> {
-    let refused = |cause| Refused::new(format!("cannot create the link {}", shown(&path)), cause);
+/// Changes nothing.
+fn plan(
+    image: &LinkTarget<'_>,
+    top: &fs::File,
+    directories: &mut BTreeMap<PathBuf, Directory>,
+    path: PathBuf,
+    claim: Claim,
+) -> Result<Planned, Refused> {
     let below = path.strip_prefix("/").unwrap_or(&path);
-    let place = directory(image.prefix, below.parent().unwrap_or(below)).map_err(refused)?;
-    let file = place.join(path.file_name().unwrap_or_default());
-    let found = what_is(&file, image.program).map_err(refused)?;
-    let is_replaced = match (&found, claim) {
+    let directory = below.parent().unwrap_or(below).to_path_buf();
+    let found = match directories.entry(directory.clone()) {
+        Entry::Occupied(known) => Ok(known.into_mut()),
+        Entry::Vacant(place) => Directory::find(top, image.prefix, &directory).map(|found| place.insert(found)),
+    }
+    .and_then(|directory| directory.what_is(path.file_name().unwrap_or_default(), image.program))
+    .map_err(|cause| refused(&path, cause))?;
+    let is_made = match (&found, claim) {
         (Existing::Nothing | Existing::Installed | Existing::Original, _) => true,
         (Existing::Link(target), Claim::IfFree) => is_of_s6_overlay(target) || image.forces,
         (Existing::Link(_), Claim::Needed) => true,
         (Existing::Other | Existing::LinuxServer, Claim::Needed) => image.forces,
         (Existing::Other | Existing::LinuxServer, Claim::IfFree) | (Existing::Directory, _) => false,
     };
-    if is_replaced && found != Existing::Installed {
-        put(&place, &file, image.program).map_err(refused)?;
-    }
-    Ok(Link { path, found, is_made: is_replaced })
+    Ok(Planned { link: Link { path, found, is_made }, directory })
 }
 
-/// Returns a directory of the image, which is created. A link in it must not lead out of the image.
-fn directory(prefix: &Path, below: &Path) -> io::Result<PathBuf> {
-    let wanted = prefix.join(below);
-    fs::create_dir_all(&wanted).map_err(|cause| match cause.kind() {
-        ErrorKind::AlreadyExists => io::Error::other(format!("{} is not a directory", shown(&wanted))),
-        _ => cause,
-    })?;
-    let place = wanted.canonicalize()?;
-    match place.starts_with(prefix.canonicalize()?) {
-        true => Ok(place),
-        false => Err(io::Error::other(format!("{} leads out of {}", shown(&wanted), shown(prefix)))),
+fn make(
+    image: &LinkTarget<'_>,
+    directories: &mut BTreeMap<PathBuf, Directory>,
+    Planned { link, directory }: Planned,
+) -> Result<Link, Refused> {
+    if link.is_made
+        && link.found != Existing::Installed
+        && let Some(directory) = directories.get_mut(&directory)
+    {
+        let name = link.path.file_name().unwrap_or_default();
+        directory.put(name, image.program).map_err(|cause| refused(&link.path, cause))?;
     }
+    Ok(link)
 }
 
-/// The new link takes the place of what is there in one step.
-fn put(place: &Path, file: &Path, program: &Path) -> io::Result<()> {
-    let temporary = place.join(format!(".stepdown-link-{}", std::process::id()));
-    symlink(program, &temporary)?;
-    fs::rename(&temporary, file).inspect_err(|_| {
-        let _left = fs::remove_file(&temporary);
-    })
+fn refused(path: &Path, cause: io::Error) -> Refused {
+    Refused::new(format!("cannot create the link {}", shown(path)), cause)
 }
 
-fn what_is(file: &Path, program: &Path) -> io::Result<Existing> {
-    let kind = match file.symlink_metadata() {
-        Ok(meta) => meta.file_type(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Existing::Nothing),
-        Err(error) => return Err(error),
-    };
-    if kind.is_symlink() {
-        let target = file.read_link()?;
-        return Ok(if target == program { Existing::Installed } else { Existing::Link(target) });
+/// A directory of the image.
+struct Directory {
+    /// It, or the nearest directory above it that exists.
+    nearest: OwnedFd,
+    /// The names from there to it.
+    missing: Vec<OsString>,
+}
+
+impl Directory {
+    /// Finds it in the image. Links in its path are followed as they lead in the image.
+    fn find(top: &fs::File, prefix: &Path, path: &Path) -> io::Result<Self> {
+        let says = |what: &str| Err(io::Error::other(format!("{} {what}", shown(&prefix.join(path)))));
+        let leads_nowhere = || says(&format!("leads to no directory in {}", shown(prefix)));
+        let mut missing = Vec::new();
+        for above in path.ancestors() {
+            match in_root::open_directory(top.as_fd(), above) {
+                Ok(nearest) => {
+                    missing.reverse();
+                    let directory = Self { nearest, missing };
+                    return match directory.missing.first().map(|name| directory.kind(name)).transpose()?.flatten() {
+                        None => Ok(directory),
+                        // Nothing is created where a link leads to.
+                        Some(_) => leads_nowhere(),
+                    };
+                }
+                Err(Errno::ENOENT) => missing.extend(above.file_name().map(OsStr::to_os_string)),
+                Err(Errno::ENOTDIR) => return says("is not a directory"),
+                Err(Errno::EXDEV) => return leads_nowhere(),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Err(Errno::ENOENT.into())
     }
-    match (kind.is_dir(), kind.is_file()) {
-        (true, _) => Ok(Existing::Directory),
-        (false, true) => Ok(kind_of_file(file, &contents(file)?)),
-        (false, false) => Ok(Existing::Other),
+
+    /// Returns the kind of an entry of the nearest directory; `None` if there is no such entry.
+    fn kind(&self, name: &OsStr) -> io::Result<Option<SFlag>> {
+        match fstatat(&self.nearest, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT)),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn what_is(&self, name: &OsStr, program: &Path) -> io::Result<Existing> {
+        let kind = if self.missing.is_empty() { self.kind(name)? } else { None };
+        Ok(match kind {
+            None => Existing::Nothing,
+            Some(SFlag::S_IFLNK) => {
+                let target = PathBuf::from(readlinkat(&self.nearest, name)?);
+                if target == program { Existing::Installed } else { Existing::Link(target) }
+            }
+            Some(SFlag::S_IFDIR) => Existing::Directory,
+            Some(SFlag::S_IFREG) => kind_of_file(name, &self.contents(name)?),
+            Some(_) => Existing::Other,
+        })
+    }
+
+    fn contents(&self, name: &OsStr) -> io::Result<Vec<u8>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let file = fs::File::from(openat(&self.nearest, name, flags, Mode::empty())?);
+        let mut bytes = Vec::new();
+        file.take(MAX_SIZE).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The new link takes the place of what is there in one step.
+    fn put(&mut self, name: &OsStr, program: &Path) -> io::Result<()> {
+        self.create()?;
+        let temporary = OsString::from(format!(".stepdown-link-{}", std::process::id()));
+        symlinkat(program, &self.nearest, temporary.as_os_str())?;
+        renameat(&self.nearest, temporary.as_os_str(), &self.nearest, name).map_err(|errno| {
+            let _left = unlinkat(&self.nearest, temporary.as_os_str(), UnlinkatFlags::NoRemoveDir);
+            errno.into()
+        })
+    }
+
+    /// Creates what is missing, as far as it has not been created for another one.
+    fn create(&mut self) -> io::Result<()> {
+        for name in std::mem::take(&mut self.missing) {
+            match mkdirat(&self.nearest, name.as_os_str(), Mode::from_bits_truncate(0o777)) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            self.nearest = openat(&self.nearest, name.as_os_str(), flags, Mode::empty())?;
+        }
+        Ok(())
     }
 }
 
 /// Programs of s6 are smaller.
 const MAX_SIZE: u64 = 1024 * 1024;
 
-fn contents(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    fs::File::open(file)?.take(MAX_SIZE).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn kind_of_file(file: &Path, bytes: &[u8]) -> Existing {
-    let name = file.file_name().unwrap_or_default().as_encoded_bytes();
+fn kind_of_file(name: &OsStr, bytes: &[u8]) -> Existing {
+    let name = name.as_encoded_bytes();
     let has = |text: &[u8]| !text.is_empty() && bytes.windows(text.len()).any(|window| window == text);
     if bytes.starts_with(b"#!") {
         let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();

@@ -119,7 +119,40 @@ fn an_image_without_the_program_or_with_a_link_out_of_it_is_refused() {
     symlink(outside.path(), image.path().join("command")).unwrap();
     let output = install(image.path(), &[]);
     assert_eq!((output.code, fs::read_dir(outside.path()).unwrap().count()), (111, 0));
-    assert!(output.err.contains("leads out of"), "{}", output.err);
+    assert!(output.err.contains("leads to no directory in"), "{}", output.err);
+}
+
+/// Whatever comes after the one that is refused.
+#[test]
+fn nothing_is_created_if_a_directory_leads_out_of_the_image() {
+    let outside = tempfile::tempdir().unwrap();
+    for (place, link) in [("package/admin", "s6"), ("", "command"), ("package/admin/execline", "command")] {
+        for target in [outside.path().join("evil"), outside.path().to_path_buf()] {
+            let image = image();
+            let root = image.path();
+            fs::create_dir_all(root.join(place)).unwrap();
+            symlink(&target, root.join(place).join(link)).unwrap();
+            fs::create_dir(outside.path().join("evil")).unwrap();
+            let output = install(root, &[]);
+            assert_eq!(output.code, 111, "{place}/{link}: {output:?}");
+            assert_eq!(fs::read_dir(outside.path().join("evil")).unwrap().count(), 0, "{place}/{link}");
+            fs::remove_dir(outside.path().join("evil")).unwrap();
+            assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0, "{place}/{link}");
+            assert!(!root.join("init").is_symlink(), "{place}/{link}: the first link is not created");
+            assert_eq!(fs::read_dir(root.join("usr/bin")).unwrap().count(), 1, "{place}/{link}");
+            assert!(output.err.contains(" leads to no directory in "), "{}", output.err);
+        }
+    }
+}
+
+#[test]
+fn an_absolute_link_leads_into_the_image() {
+    let image = image();
+    let root = image.path();
+    fs::create_dir_all(root.join("opt/words")).unwrap();
+    symlink("/opt/words", root.join("command")).unwrap();
+    let output = install(root, &[]);
+    assert_eq!((output.code, target(root, "opt/words/if").as_deref()), (0, Some("/usr/bin/stepdown")), "{output:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! - [`resolve`]: from `/` to a declared path, following links only where only root could have put them.
 //! - [`beneath`]: from an open directory to an entry of it, or several levels down.
+//! - [`in_root`]: from the top of an image to a directory of it, following links as they lead in the image.
 //! - [`stat`], [`change`], [`listing`]: stat, change and list the file of a handle.
 //! - [`attributes`]: what decides whether an open file can be replaced.
 //! - [`syscall_support`]: which of the newer system calls can be used; each has a fallback that is as safe.
@@ -16,6 +17,7 @@ pub mod attributes;
 pub mod beneath;
 pub mod change;
 pub mod descriptors;
+pub mod in_root;
 pub mod listing;
 pub mod name;
 pub mod owners;
