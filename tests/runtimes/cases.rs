@@ -140,11 +140,11 @@ const CAPABILITIES: &[Case] = &[
     Case {
         name: "too few descriptors",
         change: |bundle| {
-            bundle.config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "hard": 32, "soft": 32 }]);
+            bundle.config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "hard": 28, "soft": 28 }]);
         },
         code: 111,
         ids: None,
-        output: &["cannot run one program: 32 open files are allowed, and at least ", "`--ulimit nofile=68`"],
+        output: &["cannot run one program: 28 open files are allowed, and at least ", "`--ulimit nofile=68`"],
         unsaid: &[],
         ..PLAIN
     },
