@@ -75,7 +75,6 @@ pub fn ignore_broken_pipes() {
 pub struct Signals {
     held: Vec<Signal>,
     blocked: SignalFd,
-    own_pid: u32,
     may_have_more: bool,
 }
 
@@ -103,8 +102,7 @@ impl Signals {
         STOPS.into_iter().chain(FAULTS).for_each(|signal| blocked.remove(signal));
         blocked.thread_set_mask().map_err(refused)?;
         let blocked = SignalFd::with_flags(&read_signals(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK);
-        let own_pid = std::process::id();
-        Ok(Self { held: Vec::new(), blocked: blocked.map_err(refused)?, own_pid, may_have_more: false })
+        Ok(Self { held: Vec::new(), blocked: blocked.map_err(refused)?, may_have_more: false })
     }
 
     /// Returns the stop signal that came since the start, if any. For the steps before the event loop.
@@ -145,7 +143,7 @@ impl Signals {
         let mut came = std::mem::take(&mut self.held);
         let caught = CAUGHT.swap(0, Ordering::SeqCst);
         came.extend((1..32).filter(|number| caught & (1 << number) != 0).filter_map(Signal::from_number));
-        let (blocked, may_have_more) = read_blocked(&self.blocked, self.own_pid);
+        let (blocked, may_have_more) = read_blocked(&self.blocked);
         for signal in blocked.iter().filter(|signal| STOPS.iter().any(|stop| *stop as i32 == signal.number())) {
             LAST_STOP.store(signal.number(), Ordering::SeqCst);
             STOP.store(true, Ordering::SeqCst);
@@ -227,7 +225,7 @@ pub fn wait_for_exit(most: Duration) {
 /// Reads a bounded number of signals, and returns each kind once and whether there may be more. PIPE is left out where the
 /// kernel has sent it for a write of our own, which says so itself. Nothing else is: who may queue signals for us chooses the
 /// sender that they name (rt_sigqueueinfo(2)), and one that is pending takes all others of its kind in.
-fn read_blocked(blocked: &SignalFd, own_pid: u32) -> (Vec<Signal>, bool) {
+fn read_blocked(blocked: &SignalFd) -> (Vec<Signal>, bool) {
     let mut came = Vec::new();
     for _ in 0..READS / AT_ONCE {
         let mut bytes = [0; AT_ONCE * INFO];
@@ -235,15 +233,12 @@ fn read_blocked(blocked: &SignalFd, own_pid: u32) -> (Vec<Signal>, bool) {
         let read = nix::unistd::read(blocked, &mut bytes).unwrap_or_default();
         for info in bytes[..read].chunks_exact(INFO) {
             let number = |at| info[at..].first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes));
-            let is_ours = number(std::mem::offset_of!(siginfo, ssi_pid)) == own_pid
-                && number(std::mem::offset_of!(siginfo, ssi_code)) == SI_USER;
-            let signal =
-                i32::try_from(number(std::mem::offset_of!(siginfo, ssi_signo))).ok().and_then(Signal::from_number);
-            if let Some(signal) =
-                signal.filter(|signal| (signal.number() != libc::SIGPIPE || !is_ours) && !came.contains(signal))
-            {
-                came.push(signal);
-            }
+            let signal = i32::try_from(number(std::mem::offset_of!(siginfo, ssi_signo))).unwrap_or_default();
+            let is_ours = signal == libc::SIGPIPE
+                && number(std::mem::offset_of!(siginfo, ssi_code)) == SI_USER
+                && number(std::mem::offset_of!(siginfo, ssi_pid)) == std::process::id();
+            let signal = Signal::from_number(signal);
+            came.extend(signal.filter(|signal| !is_ours && !came.contains(signal)));
         }
         if read < bytes.len() {
             return (came, false);
@@ -269,7 +264,7 @@ mod tests {
         let (reader, writer) = nix::unistd::pipe().unwrap();
         drop(reader);
         assert!(nix::unistd::write(&writer, b"x").is_err());
-        assert_eq!(read_blocked(&blocked, std::process::id()), (vec![], false));
+        assert_eq!(read_blocked(&blocked), (vec![], false));
     }
 
     #[test]
@@ -290,7 +285,7 @@ mod tests {
                 unsafe { libc::syscall(libc::SYS_rt_tgsigqueueinfo, pid, thread, queued as i32, &raw const info) };
             assert_eq!(sent, 0);
             let came = Signal::from_number(queued as i32).unwrap();
-            assert_eq!(read_blocked(&blocked, std::process::id()), (vec![came], false));
+            assert_eq!(read_blocked(&blocked), (vec![came], false));
         }
     }
 
@@ -306,13 +301,13 @@ mod tests {
     #[test]
     fn a_bounded_number_of_signals_is_read_whoever_goes_on_sending() {
         let blocked = blocked_signals();
-        assert_eq!(read_blocked(&blocked, std::process::id()), (vec![], false));
+        assert_eq!(read_blocked(&blocked), (vec![], false));
         for _ in 0..=READS {
             // SAFETY: takes a number only; the signal is blocked.
             assert_eq!(unsafe { libc::raise(REALTIME) }, 0);
         }
         let realtime = vec![Signal::from_number(REALTIME).unwrap()];
-        assert_eq!(read_blocked(&blocked, std::process::id()), (realtime.clone(), true));
-        assert_eq!(read_blocked(&blocked, std::process::id()), (realtime, false));
+        assert_eq!(read_blocked(&blocked), (realtime.clone(), true));
+        assert_eq!(read_blocked(&blocked), (realtime, false));
     }
 }
