@@ -130,6 +130,12 @@ fn entry(
         Some(_) | None => None,
     };
     let Some(bare) = bare else {
+        // s6-overlay takes directories only, and says nothing of the rest.
+        if image.is_some() && matches!(content, Content::File { .. } | Content::TooLarge(_) | Content::Other(_)) {
+            let (path, name) = (shown(&tree.path), quoted_os(entry));
+            found.s6_notices.push(format!("{path}: {name} is not a directory: ignored, as under s6-overlay"));
+            return;
+        }
         let fix = match entry.to_str() {
             Some(_) => format!("remove it, or begin its name with a dot; {EXPECTED}"),
             None => format!("rename it in plain letters; {EXPECTED}"),

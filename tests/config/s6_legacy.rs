@@ -55,6 +55,14 @@ fn scripts_of_the_start_run_one_after_the_other_whether_they_fail_or_not() {
 }
 
 #[test]
+fn what_is_no_directory_of_services_d_is_passed_over() {
+    let config = s6_image().entry("web", longrun([])).entry("notes", file("text\n")).config();
+    assert_eq!(config.services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>(), ["web"]);
+    let notice = "/etc/services.d: \"notes\" is not a directory: ignored, as under s6-overlay".to_owned();
+    assert!(config.notices.contains(&notice), "{:?}", config.notices);
+}
+
+#[test]
 fn what_cannot_be_executed_is_passed_over_unless_a_failure_ends_the_container() {
     let sources = || with_init([("README", file("text\n")), ("old", dir([])), ("run", program(SCRIPT))]);
     let config = sources().config();
