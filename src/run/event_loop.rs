@@ -119,7 +119,7 @@ impl<'a> EventLoop<'a> {
             current_reload_requests: Vec::new(),
             host_notify: stage.host_reporting.host_notify,
             is_forced: false,
-            idle_pages: IdlePages::new(),
+            idle_pages: IdlePages::default(),
             termination_log: stage.host_reporting.termination_log,
             signal_rules: stage.signal_rules,
             unhandled_signals: BTreeSet::new(),

@@ -3,24 +3,18 @@
 
 use std::time::{Duration, Instant};
 
-use crate::sys::program_pages::ProgramPages;
+use crate::sys::program_pages;
 
 /// Long enough that a boot and a caller's requests release them once.
 const AFTER: Duration = Duration::from_secs(1);
 
-/// The pages, and when they are released.
-#[derive(Debug)]
+/// When they are released, if at all.
+#[derive(Debug, Default)]
 pub(super) struct IdlePages {
-    pages: ProgramPages,
     due: Option<Instant>,
 }
 
 impl IdlePages {
-    /// Returns them; nothing is due.
-    pub(super) fn new() -> Self {
-        Self { pages: ProgramPages::find(), due: None }
-    }
-
     /// Work was done: they are released a moment later, unless more is done until then.
     pub(super) fn note_work(&mut self) {
         self.due = Some(Instant::now() + AFTER);
@@ -35,7 +29,7 @@ impl IdlePages {
     pub(super) fn release_if_due(&mut self, now: Instant) {
         if self.due.is_some_and(|due| due <= now) {
             self.due = None;
-            self.pages.release();
+            program_pages::release();
         }
     }
 }
