@@ -108,24 +108,11 @@ mod tests {
     use nix::errno::Errno;
 
     use super::*;
-    use crate::config::values::{Gid, Uid};
-
-    fn app() -> Identity {
-        Identity {
-            name: "app".into(),
-            uid: Uid(1000),
-            gid: Gid(1000),
-            groups: vec![Gid(1000)],
-            home: "/".into(),
-            shell: "/".into(),
-            umask: 0o022,
-        }
-    }
 
     fn read(path: PathBuf) -> Result<Secrets, String> {
         let secret = ReadSecret { name: "KEY".into(), path, reader: SecretReader::PidOne, is_required: true };
         let mut secrets = Secrets::default();
-        secrets.read(&secret, &app()).map(|()| secrets).map_err(|refused| refused.to_string())
+        secrets.read(&secret, &Identity::of_tests()).map(|()| secrets).map_err(|refused| refused.to_string())
     }
 
     #[test]

@@ -74,6 +74,16 @@ pub struct Identity {
     pub umask: u32,
 }
 
+#[cfg(test)]
+impl Identity {
+    /// Returns the app user of unit tests.
+    pub fn of_tests() -> Self {
+        let (uid, gid) = (Uid(1000), Gid(1000));
+        let (home, shell) = ("/".into(), "/".into());
+        Self { name: "app".into(), uid, gid, groups: vec![gid], home, shell, umask: 0o022 }
+    }
+}
+
 /// One step and the decision about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedStep {

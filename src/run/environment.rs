@@ -215,15 +215,7 @@ mod tests {
     #[allow(clippy::disallowed_methods)] // files that the test has created
     fn with_s6_keep_env_a_script_gets_secrets_but_none_that_names_code_where_that_is_not_safe() {
         let place = tempfile::tempdir().unwrap();
-        let app = Identity {
-            name: "app".into(),
-            uid: Uid(1000),
-            gid: Gid(1000),
-            groups: vec![Gid(1000)],
-            home: "/".into(),
-            shell: "/".into(),
-            umask: 0o022,
-        };
+        let app = Identity::of_tests();
         let mut secrets = Secrets::default();
         for name in ["PASSWORD", "LD_PRELOAD", "PATH", "OTHER"] {
             let path = place.path().join(name);
