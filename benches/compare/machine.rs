@@ -51,6 +51,12 @@ fn versions(bench: &Bench) -> Vec<(String, String)> {
     let commit = output("git", &["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"]);
     let ours = format!("{} ({commit}), {linkage}, {size} bytes", output(&binary, &["--version"]));
     let mut all = vec![("stepdown".to_owned(), ours)];
+    if cfg!(debug_assertions) {
+        all.push((
+            "the harness".to_owned(),
+            "not optimised, nor the ownership walk in it; .ci/bench optimises both".to_owned(),
+        ));
+    }
     for package in PACKAGES {
         let version = output("dpkg-query", &["-W", "-f", "${Version}", package]);
         all.push((package.to_owned(), if version.is_empty() { "not installed".to_owned() } else { version }));

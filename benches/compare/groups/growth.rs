@@ -18,8 +18,8 @@ use super::reload::Running;
 
 /// PID 1 gives pages back a second after its work.
 const SETTLE: Duration = Duration::from_secs(3);
-/// A run that is longer than this is followed by the next at once.
-const OLD: Duration = Duration::from_millis(1100);
+/// However often it is killed, it comes back soon.
+const RESTARTED: &str = "restart = { delay = \"100ms\", max_delay = \"100ms\", limit = \"infinity\" }\n";
 const LIMIT: Duration = Duration::from_secs(60);
 /// In KiB.
 const SCATTER: Limit = Limit::AtMost(64.0);
@@ -52,10 +52,12 @@ pub fn run(bench: &Bench) -> Outcome<Vec<Case>> {
 /// Kills all of its services again and again.
 fn after_restarts(bench: &Bench, count: usize) -> Outcome<f64> {
     let services = bench.size(1000, 20);
-    let mut running = Running::start(stepdown::services(bench, services)?, services)?;
+    let text = format!("{}{RESTARTED}", stepdown::SERVICE);
+    let setup = stepdown::tree(bench, (0..services).map(|at| (format!("s{at}"), text.clone())))?;
+    let mut running = Running::start(setup, services)?;
     let mut rounds = |share: usize| -> Outcome<f64> {
         for _ in 0..share.div_ceil(services) {
-            pause(OLD)?;
+            interrupt::check()?;
             for service in programs(running.container())? {
                 kill(service, Signal::SIGKILL)?;
             }
@@ -95,7 +97,8 @@ fn passed(bench: &Bench, count: usize) -> Outcome<f64> {
     let last = "command = [\"/orphans\", \"stream\", \"0\"]\nrequires = [\"writer\"]\n".to_owned();
     let setup = stepdown::tree(bench, [("writer".to_owned(), writer), ("last".to_owned(), last)])?;
     let boot = Boot::new(&stepdown::INIT).env(&["STEPDOWN_LOG_FORMAT=tagged"]);
-    let mut container = Setup { boot, ..setup }.start()?;
+    let setup = Setup { boot, ..setup };
+    let mut container = setup.start()?;
     let mut lines = 0;
     let mut chunk = vec![0; 1 << 20];
     while lines < count {

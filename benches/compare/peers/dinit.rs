@@ -11,6 +11,8 @@ use super::Setup;
 /// A service that stays.
 pub const SERVICE: &str = "type = process\ncommand = /stays\noptions = shares-console\n";
 
+/// A longer one is "maximum recursion depth exceeded"; `boot` itself is one of the 32.
+pub const LONGEST_CHAIN: usize = 31;
 /// Where it listens to dinitctl.
 pub const SOCKET: &str = "/run/dinitctl";
 

@@ -6,8 +6,8 @@
 //! check; a service sees the same pid, as it is in the same PID namespace. In a PID namespace of a service's own our PID 1
 //! has no pid, and the calls are refused for the process that has the number there.
 //!
-//! It costs 40 ns a call (`benches/filter.rs`, Linux 6.18 on x86-64, a loaded machine: getpid 169 → 209 ns, prlimit of
-//! itself 462 → 513 ns, open and close 3.19 → 3.33 µs, fork, exec and wait 654 → 676 µs).
+//! It costs 40 ns a call (`.ci/bench filter`, Linux 6.18 on x86-64, a loaded machine: getpid 169 → 209 ns, prlimit of itself
+//! 462 → 513 ns, open and close 3.19 → 3.33 µs, fork, exec and wait 654 → 676 µs).
 #![allow(unsafe_code)] // getpgrp(2), getuid(2), seccomp(2): not all have a wrapper in nix
 
 use std::sync::atomic::{AtomicI32, Ordering};
