@@ -594,3 +594,23 @@ fn a_file_system_that_is_read_only_itself_is_distinguished_from_a_mount() {
     let (_, fix) = fix_of("ro - squashfs /dev/loop0 ro");
     assert_eq!(fix, "mount a volume at /data: nothing can be written to squashfs");
 }
+
+#[test]
+fn the_mode_agrees_with_the_privilege_that_is_kept() {
+    let mode_and_privilege = |services: Vec<Service>| {
+        let examination = examine(&Config { services, ..config() }, &docker());
+        let of = |subject: &str| {
+            examination.checks.iter().find(|check| check.subject == subject).map(note).unwrap().to_owned()
+        };
+        (of("mode"), of("privilege"))
+    };
+    let (mode, privilege) = mode_and_privilege(vec![longrun("web")]);
+    assert_eq!((mode.as_str(), privilege.as_str()), ("root: steps down for good", "PID 1 keeps nothing"));
+    let bind = std::iter::once(Capability::NET_BIND_SERVICE).collect();
+    let (mode, privilege) = mode_and_privilege(vec![Service { capabilities: bind, ..longrun("web") }]);
+    assert_eq!(mode, "root: steps down, keeps some capabilities");
+    assert!(privilege.starts_with("PID 1 keeps NET_BIND_SERVICE"), "{privilege}");
+    let (mode, privilege) = mode_and_privilege(vec![Service { user: RunAs::Root, ..longrun("web") }]);
+    assert_eq!(mode, "root: PID 1 stays root, each service drops");
+    assert!(privilege.starts_with("PID 1 stays root: "), "{privilege}");
+}

@@ -265,7 +265,7 @@ fn services_that_need_more() {
         &config,
         &volume(docker()),
         r#"
-mode       root: steps down for good
+mode       root: steps down, keeps some capabilities
 identity   app 1000:1000, groups 44 1000, home /config, umask 022
 boot       do    /etc/group: group app (1000) added, app added to group video
            do    /etc/gshadow: locked line of app added, app added to group video

@@ -126,7 +126,7 @@ pub fn of_problems(problems: Problems) -> Examination {
 pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState) -> Examination {
     let builder = RequirementBuilder { config, facts, plan, state };
     let mut checks = vec![
-        Check::ok(Area::Mode, "mode", mode(plan.mode)),
+        Check::ok(Area::Mode, "mode", labels::headline(plan.mode, &plan.privilege)),
         Check::ok(Area::Identity, "identity", identity(plan)),
         Check::ok(Area::Privilege, "privilege", privilege(plan)),
         Check::ok(Area::Pid, "process", process(config, facts, plan)),
@@ -176,16 +176,6 @@ fn process(config: &Config, facts: &Facts, plan: &BootPlan) -> String {
     format!(
         "{process}; {names} can change its limits and priorities: no filter can be set (`no_new_privileges = false`)"
     )
-}
-
-fn mode(mode: Mode) -> String {
-    let about = match mode {
-        Mode::Root => "steps down for good",
-        Mode::RootLimited => "root lacks some capabilities",
-        Mode::User => "nothing can be changed, only checked",
-        Mode::UserUnknown => "a uid without an account; nothing can be changed, only checked",
-    };
-    format!("{}: {about}", labels::mode(mode))
 }
 
 fn identity(plan: &BootPlan) -> String {

@@ -4,7 +4,9 @@ use crate::config::values::CapSet;
 use crate::plan::finding::Issue;
 pub use crate::plan::printable::{command, path};
 pub(in crate::plan) use crate::plan::printable::{gids, stream};
-use crate::plan::{Decision, DropLevel, Mode, Owner, PlannedStep, S6Base, S6Layout, SecretReader, StdioAccess, Step};
+use crate::plan::{
+    Decision, DropLevel, Mode, Owner, PlannedStep, Privilege, S6Base, S6Layout, SecretReader, StdioAccess, Step,
+};
 use crate::text::shown;
 
 pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
@@ -14,6 +16,19 @@ pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
         Mode::User => "user",
         Mode::UserUnknown => "user, unknown",
     }
+}
+
+/// Returns the mode, and how far PID 1 drops in it.
+pub(in crate::plan) fn headline(mode: Mode, privilege: &Privilege) -> String {
+    let consequence = match (mode, privilege.drop) {
+        (Mode::User, _) => "nothing can be changed, only checked",
+        (Mode::UserUnknown, _) => "a uid without an account; nothing can be changed, only checked",
+        (_, DropLevel::ToApp) if privilege.kept.is_empty() => "steps down for good",
+        (_, DropLevel::ToApp) => "steps down, keeps some capabilities",
+        (_, DropLevel::StayRoot) => "PID 1 stays root, each service drops",
+        (_, DropLevel::LimitedRoot | DropLevel::AlreadyUser) => "cannot step down",
+    };
+    format!("{}: {consequence}", self::mode(mode))
 }
 
 /// Returns the word for programs, as JSON has it.

@@ -8,7 +8,7 @@ use crate::config::service::{Kind, Limit, Service, Stop};
 use crate::config::units::show_duration;
 use crate::config::values::{ServiceName, Signal};
 use crate::plan::finding::Issue;
-use crate::plan::{BootPlan, Decision, DropLevel, Mode, ServicePlan, order};
+use crate::plan::{BootPlan, Decision, DropLevel, ServicePlan, order};
 use crate::text::shown;
 
 /// The column of the text.
@@ -19,7 +19,7 @@ const MAX_WIDTH: usize = 24;
 /// Returns the plan as text: mode, steps, privilege, services in order.
 pub fn text(plan: &BootPlan, config: &Config) -> String {
     let mut page = PlanPage::default();
-    page.line("mode", &headline(plan));
+    page.line("mode", &labels::headline(plan.mode, &plan.privilege));
     let app = &plan.identity;
     page.line(
         "identity",
@@ -92,17 +92,6 @@ impl PlanPage {
         self.line(heading, &format!("{indent}so:  {}", why.consequence));
         self.line(heading, &format!("{indent}fix: {}", why.fix));
     }
-}
-
-fn headline(plan: &BootPlan) -> String {
-    let consequence = match (plan.mode, plan.privilege.drop) {
-        (Mode::User, _) => "nothing can be changed, only checked",
-        (Mode::UserUnknown, _) => "a uid without an account; nothing can be changed, only checked",
-        (_, DropLevel::ToApp) => "steps down for good",
-        (_, DropLevel::StayRoot) => "PID 1 stays root, each service drops",
-        (_, DropLevel::LimitedRoot | DropLevel::AlreadyUser) => "cannot step down",
-    };
-    format!("{}: {consequence}", labels::mode(plan.mode))
 }
 
 fn steps(page: &mut PlanPage, plan: &BootPlan) {
