@@ -9,6 +9,7 @@ mod named_paths;
 mod owners;
 mod paths;
 mod process;
+mod program_heads;
 mod programs;
 mod runtime;
 mod s6_places;

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, geteuid};
 
+use super::program_heads::ProgramHeads;
 use crate::config::search_path::directories;
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
@@ -57,7 +58,7 @@ pub(super) fn read(config: &Config, path: &OsStr) -> NamedFiles {
     let interpreters = found.restricted_scripts.values().filter_map(|script| script.interpreter.path());
     let all: BTreeSet<_> = all.into_iter().chain(interpreters).collect();
     let mut directories = HashMap::new();
-    let noted = |path: &PathBuf| Some((path.clone(), executable(path, &mut directories, &lookup.scripts)?));
+    let noted = |path: &PathBuf| Some((path.clone(), executable(path, &mut directories, &mut lookup.heads)?));
     found.executables = all.into_iter().filter_map(noted).collect();
     found
 }
@@ -73,8 +74,7 @@ struct LookupCache {
     files: HashMap<PathBuf, ProgramFact>,
     interpreters: HashMap<PathBuf, Option<ExecFailure>>,
     argv: HashMap<(OsString, OsString), ProgramFact>,
-    /// Whether a file is a script.
-    scripts: HashMap<PathBuf, bool>,
+    heads: ProgramHeads,
 }
 
 impl LookupCache {
@@ -107,7 +107,7 @@ impl LookupCache {
     /// Returns how a script is run that not everybody may execute; `None`: it is not one, or cannot be read.
     fn restricted_script(&mut self, path: &Path) -> Option<RestrictedScript> {
         restricted(path, path)?;
-        let argv = shebang::argv(&exec_failure::head(path)?)?;
+        let argv = shebang::argv(self.heads.head(path)?)?;
         let interpreter = self.file(Path::new(argv.first()?));
         Some(RestrictedScript { argv, interpreter })
     }
@@ -146,9 +146,9 @@ impl LookupCache {
             if !seen.insert(program.clone()) {
                 continue;
             }
-            let needed = interpreters_of(&program, directory);
+            let needed = self.heads.interpreters(&program, directory);
             for script in std::iter::once(&program).chain(&needed) {
-                let Some(name) = exec_failure::head(script).and_then(|head| interpreter::by_env(&head)) else {
+                let Some(name) = self.heads.head(script).and_then(interpreter::by_env) else {
                     continue;
                 };
                 let lookup = self.by_env(service, name, path);
@@ -208,7 +208,7 @@ impl LookupCache {
             Err(_) => return ProgramFact::NotFound,
         }
         let program = path.to_owned();
-        let Some(head) = exec_failure::head(path) else {
+        let Some(head) = self.heads.head(path) else {
             // It may be executable and not readable: its interpreter stays unknown.
             return match path.is_file() {
                 true => ProgramFact::Found(program),
@@ -216,8 +216,8 @@ impl LookupCache {
                 false => ProgramFact::Refused { program, why: ExecFailure::NotAFile },
             };
         };
-        self.scripts.insert(path.to_owned(), is_script(&head));
-        match exec_failure::in_file(path, &head).or_else(|| self.interpreter_failure(&head)) {
+        let (in_file, interpreter) = (exec_failure::in_file(path, head), interpreter::interpreter_of(head));
+        match in_file.or_else(|| self.interpreter_failure(interpreter?)) {
             Some(ExecFailure::Needs { path: interpreter, why }) if *why == ExecFailure::Missing => {
                 ProgramFact::NoInterpreter { program, interpreter }
             }
@@ -227,8 +227,7 @@ impl LookupCache {
     }
 
     /// What is wrong with an interpreter or a loader. Each is checked once, however many programs need it.
-    fn interpreter_failure(&mut self, head: &[u8]) -> Option<ExecFailure> {
-        let path = interpreter::interpreter_of(head)?;
+    fn interpreter_failure(&mut self, path: PathBuf) -> Option<ExecFailure> {
         let why = self
             .interpreters
             .entry(path.clone())
@@ -238,15 +237,11 @@ impl LookupCache {
     }
 }
 
-fn is_script(head: &[u8]) -> bool {
-    head.starts_with(b"#!")
-}
-
 /// Who may execute a program and what it gains; `None`: everybody, nothing. Each directory is read once.
 fn executable(
     program: &Path,
     directories: &mut HashMap<PathBuf, Option<FilePermissions>>,
-    scripts: &HashMap<PathBuf, bool>,
+    heads: &mut ProgramHeads,
 ) -> Option<Executable> {
     let real = program.canonicalize().ok()?;
     let mut restricted: Vec<_> = real
@@ -255,12 +250,8 @@ fn executable(
         .filter_map(|place| directories.entry(place.to_owned()).or_insert_with(|| restricted(place, place)).clone())
         .collect();
     restricted.extend(self::restricted(&real, program));
-    let is_script = |path: &PathBuf| {
-        let look = || exec_failure::head(path).is_some_and(|head| self::is_script(&head));
-        scripts.get(path).copied().unwrap_or_else(look)
-    };
-    let file = match is_script(&real) {
-        true => interpreters_of(program, Path::new("/")).into_iter().find(|path| !is_script(path))?,
+    let file = match heads.is_script(&real) {
+        true => heads.interpreters(program, Path::new("/")).into_iter().find(|path| !heads.is_script(path))?,
         false => program.to_owned(),
     };
     let mut found = Executable { restricted, file, ..Executable::default() };
@@ -292,16 +283,6 @@ fn restricted(path: &Path, named: &Path) -> Option<FilePermissions> {
         mode: meta.mode() & 0o7777,
     };
     (!is_open).then(seen)
-}
-
-/// The interpreters of a program: its own, that one's, and the loader in the end. A relative path starts at the service's
-/// working directory.
-fn interpreters_of(program: &Path, directory: &Path) -> Vec<PathBuf> {
-    let next = |program: &PathBuf| {
-        let named = exec_failure::head(program).and_then(|head| interpreter::interpreter_of(&head));
-        named.map(|named| directory.join(named))
-    };
-    std::iter::successors(next(&program.to_owned()), next).take(exec_failure::MAX_INTERPRETERS).collect()
 }
 
 #[cfg(test)]
