@@ -8,6 +8,7 @@ use super::{homes, limits, owners, paths, programs};
 use crate::config::values::Uid;
 use crate::config::{Config, s6_overlay};
 use crate::plan::facts::{Facts, NamedFiles, PathFact};
+use crate::sys::files::owners::OwnerCheck;
 
 /// The facts about the paths that a configuration names.
 #[derive(Clone, Debug)]
@@ -42,8 +43,9 @@ impl NamedPaths {
 pub(super) fn files(config: &Config, uid: Uid) -> NamedFiles {
     let path = s6_overlay::container_path(var_os("PATH").as_deref(), config.s6.as_ref());
     let found = programs::read(config, &path);
-    let file_owners = owners::read(config, &found, uid);
-    let search = owners::search(config, &path, uid);
-    let resolved = owners::resolve_links(config, &found, &search, uid);
+    let mut check = OwnerCheck::default();
+    let file_owners = owners::read(config, &found, uid, &mut check);
+    let search = owners::search(config, &path, uid, &mut check);
+    let resolved = owners::resolve_links(config, &found, &search, uid, &mut check);
     NamedFiles { file_owners, search, resolved, ..found }
 }

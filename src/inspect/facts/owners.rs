@@ -12,11 +12,16 @@ use crate::config::service::Service;
 use crate::config::values::Uid;
 use crate::plan::facts::{FileOwner, NamedFiles, PathEntry, SearchPath};
 use crate::plan::trusted_writers;
-use crate::sys::files::owners;
+use crate::sys::files::owners::OwnerCheck;
 
 /// Checks the paths that `plan::trusted_writers` needs, and every program of services that may have more rights than the app user.
 /// Nothing is checked without root.
-pub(super) fn read(config: &Config, found: &NamedFiles, uid: Uid) -> BTreeMap<PathBuf, Vec<FileOwner>> {
+pub(super) fn read(
+    config: &Config,
+    found: &NamedFiles,
+    uid: Uid,
+    check: &mut OwnerCheck,
+) -> BTreeMap<PathBuf, Vec<FileOwner>> {
     if uid != Uid::ROOT {
         return BTreeMap::new();
     }
@@ -24,9 +29,9 @@ pub(super) fn read(config: &Config, found: &NamedFiles, uid: Uid) -> BTreeMap<Pa
     let files = files.into_iter().filter(|path| path.exists());
     // Also those that only another user may read: that user may be able to replace them.
     let files: BTreeSet<_> = files.chain(programs(found).cloned()).collect();
-    let files = files.into_iter().map(|path| (owners::follow(&path).found, path));
-    let whole = whole.into_iter().map(|path| (owners::check_entry(&path), path));
-    files.chain(whole).filter(|(found, _)| !found.is_empty()).map(|(found, path)| (path, found)).collect()
+    let mut all: Vec<_> = files.into_iter().map(|path| (check.follow(&path).found, path)).collect();
+    all.extend(whole.into_iter().map(|path| (check.entry(&path), path)));
+    all.into_iter().filter(|(found, _)| !found.is_empty()).map(|(found, path)| (path, found)).collect()
 }
 
 /// Resolves the links in the paths of all programs of services that may have more rights than the app user, of the
@@ -36,6 +41,7 @@ pub(super) fn resolve_links(
     found: &NamedFiles,
     search: &SearchPath,
     uid: Uid,
+    check: &mut OwnerCheck,
 ) -> BTreeMap<PathBuf, Vec<PathBuf>> {
     let container = &config.container;
     let own = container.own.iter().map(|own| &own.path);
@@ -46,7 +52,7 @@ pub(super) fn resolve_links(
     let entries = entries.filter(|_| is_checked);
     let all = programs(found).chain(own).chain(made).chain(entries).filter(|path| path.is_absolute());
     let all = all.collect::<BTreeSet<_>>().into_iter();
-    let resolved = all.map(|path| (path.clone(), owners::follow(path))).filter(|(_, way)| !way.links.is_empty());
+    let resolved = all.map(|path| (path.clone(), check.follow(path))).filter(|(_, way)| !way.links.is_empty());
     resolved.map(|(path, way)| (path, way.links.into_iter().chain([way.end]).collect())).collect()
 }
 
@@ -56,26 +62,26 @@ fn programs(found: &NamedFiles) -> impl Iterator<Item = &PathBuf> {
 }
 
 /// Checks the directories in PATH, if any service may have more rights than the app user.
-pub(super) fn search(config: &Config, path: &OsStr, uid: Uid) -> SearchPath {
+pub(super) fn search(config: &Config, path: &OsStr, uid: Uid, check: &mut OwnerCheck) -> SearchPath {
     let is_needed = is_search_checked(config, uid);
-    let entry = |path: PathBuf| match is_needed && path.is_absolute() {
+    let mut entry = |path: PathBuf| match is_needed && path.is_absolute() {
         true => {
-            let way = owners::follow(&path);
+            let way = check.follow(&path);
             PathEntry { path, file_owners: way.found, end: way.end }
         }
         false => PathEntry { end: path.clone(), path, file_owners: Vec::new() },
     };
-    let own = |service: &Service| {
+    let own = config.services.iter().filter_map(|service: &Service| {
         let path = match service.path_source() {
             PathSource::Declared(path) if trusted_writers::may_have_more(service) => path,
             PathSource::Declared(_) | PathSource::Container | PathSource::Default => return None,
         };
-        Some((service.name.to_string(), directories(path).map(entry).collect()))
-    };
+        Some((service.name.to_string(), directories(path)))
+    });
     SearchPath {
-        container: directories(path).map(entry).collect(),
-        default: directories(OsStr::new(DEFAULT_PATH)).map(entry).collect(),
-        declared: config.services.iter().filter_map(own).collect(),
+        container: directories(path).map(&mut entry).collect(),
+        default: directories(OsStr::new(DEFAULT_PATH)).map(&mut entry).collect(),
+        declared: own.map(|(name, places)| (name, places.map(&mut entry).collect())).collect(),
     }
 }
 

@@ -2,9 +2,9 @@
 //! that users other than root own or could write; `plan::trusted_writers` decides whether that matters. Must not read the
 //! contents of files.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, Metadata};
+use std::fs::{self, FileType};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -39,13 +39,23 @@ enum TreeLevel {
 
 /// Returns the first path that is not to be trusted: of these, of their parent directories, and of files read below them.
 pub fn first_untrusted(paths: &[PathBuf], writers: TrustedWriters) -> Option<PathBuf> {
-    let found = paths.iter().flat_map(|path| check_tree(path, TreeLevel::Tree)).find(|found| !writers.allows(found));
-    found.map(|found| found.path)
+    let mut check = OwnerCheck::default();
+    let mut found = paths.iter().flat_map(|path| check.tree(path, TreeLevel::Tree));
+    found.find(|found| !writers.allows(found)).map(|found| found.path)
 }
 
-/// Returns the same for one entry of a services tree, with everything in it.
-pub fn check_entry(entry: &Path) -> Vec<FileOwner> {
-    check_tree(entry, TreeLevel::Entry)
+/// Files that were examined already: paths have their directories in common. For one reading of the facts.
+#[derive(Default)]
+pub struct OwnerCheck {
+    examined: HashMap<PathBuf, Option<Examined>>,
+}
+
+/// What a file is.
+#[derive(Clone)]
+struct Examined {
+    kind: FileType,
+    /// If users other than root own or could write it.
+    owner: Option<FileOwner>,
 }
 
 /// The result of resolving a path link by link.
@@ -63,42 +73,95 @@ pub struct ResolvedPath {
 ///
 /// A name in a directory that only root can write was put there by root: if nothing is found the path may be opened.
 pub fn follow(path: &Path) -> ResolvedPath {
-    let mut resolved = ResolvedPath { found: Vec::new(), links: Vec::new(), end: PathBuf::from("/") };
-    let _whole = follow_links(path, &mut resolved);
-    resolved
+    OwnerCheck::default().follow(path)
 }
 
-/// Returns the path with all links resolved.
-fn resolve(path: &Path, found: &mut Vec<FileOwner>) -> Option<(PathBuf, Metadata)> {
-    let mut resolved = ResolvedPath { found: std::mem::take(found), links: Vec::new(), end: PathBuf::from("/") };
-    let meta = follow_links(path, &mut resolved);
-    *found = resolved.found;
-    Some((resolved.end, meta?))
-}
-
-fn follow_links(path: &Path, resolved: &mut ResolvedPath) -> Option<Metadata> {
-    let ResolvedPath { found, links, end: here } = resolved;
-    let mut meta = check_file(here, found)?;
-    let mut rest: VecDeque<OsString> = components(path).collect();
-    while let Some(word) = rest.pop_front() {
-        if word == ".." {
-            here.pop();
-            continue;
-        }
-        let next = here.join(&word);
-        meta = check_file(&next, found)?;
-        if !meta.is_symlink() {
-            *here = next;
-            continue;
-        }
-        let target = fs::read_link(&next).ok().filter(|_| links.len() < MAX_LINKS)?;
-        links.push(next);
-        if target.is_absolute() {
-            *here = PathBuf::from("/");
-        }
-        components(&target).collect::<Vec<_>>().into_iter().rev().for_each(|word| rest.push_front(word));
+impl OwnerCheck {
+    /// As [`follow`].
+    pub fn follow(&mut self, path: &Path) -> ResolvedPath {
+        let mut resolved = ResolvedPath { found: Vec::new(), links: Vec::new(), end: PathBuf::from("/") };
+        let _whole = self.follow_links(path, &mut resolved);
+        resolved
     }
-    Some(meta)
+
+    /// Returns what [`first_untrusted`] examines, for one entry of a services tree, with everything in it.
+    pub fn entry(&mut self, entry: &Path) -> Vec<FileOwner> {
+        self.tree(entry, TreeLevel::Entry)
+    }
+
+    /// Checks `path`, and the files that are read below it as a services tree.
+    fn tree(&mut self, path: &Path, level: TreeLevel) -> Vec<FileOwner> {
+        let mut found = Vec::new();
+        if let Some((end, _)) = self.resolve(path, &mut found).filter(|(_, kind)| kind.is_dir()) {
+            self.below(&end, level, &mut found);
+        }
+        found
+    }
+
+    fn below(&mut self, directory: &Path, level: TreeLevel, found: &mut Vec<FileOwner>) {
+        let next = match level {
+            TreeLevel::Tree => TreeLevel::Entry,
+            TreeLevel::Entry => TreeLevel::Inner,
+            TreeLevel::Inner => TreeLevel::Innermost,
+            TreeLevel::Innermost => return,
+        };
+        for entry in fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok) {
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let path = entry.path();
+            let Some(kind) = self.file(&path, found) else { continue };
+            let end = if kind.is_symlink() { self.resolve(&path, found) } else { Some((path, kind)) };
+            // `data`, `supervise` and other files of an s6 directory may be the service's own.
+            let is_read = level == TreeLevel::Tree || is_read_directory(Some(OsStr::new(&name)));
+            if let Some((end, _)) = end.filter(|(_, kind)| kind.is_dir() && is_read) {
+                self.below(&end, next, found);
+            }
+        }
+    }
+
+    /// Returns the path with all links resolved.
+    fn resolve(&mut self, path: &Path, found: &mut Vec<FileOwner>) -> Option<(PathBuf, FileType)> {
+        let mut resolved = ResolvedPath { found: std::mem::take(found), links: Vec::new(), end: PathBuf::from("/") };
+        let kind = self.follow_links(path, &mut resolved);
+        *found = resolved.found;
+        Some((resolved.end, kind?))
+    }
+
+    fn follow_links(&mut self, path: &Path, resolved: &mut ResolvedPath) -> Option<FileType> {
+        let ResolvedPath { found, links, end: here } = resolved;
+        let mut kind = self.file(here, found)?;
+        let mut rest: VecDeque<OsString> = components(path).collect();
+        while let Some(word) = rest.pop_front() {
+            if word == ".." {
+                here.pop();
+                continue;
+            }
+            let next = here.join(&word);
+            kind = self.file(&next, found)?;
+            if !kind.is_symlink() {
+                *here = next;
+                continue;
+            }
+            let target = fs::read_link(&next).ok().filter(|_| links.len() < MAX_LINKS)?;
+            links.push(next);
+            if target.is_absolute() {
+                *here = PathBuf::from("/");
+            }
+            components(&target).collect::<Vec<_>>().into_iter().rev().for_each(|word| rest.push_front(word));
+        }
+        Some(kind)
+    }
+
+    fn file(&mut self, path: &Path, found: &mut Vec<FileOwner>) -> Option<FileType> {
+        if !self.examined.contains_key(path) {
+            self.examined.insert(path.to_owned(), examine(path));
+        }
+        let examined = self.examined.get(path)?.as_ref()?;
+        found.extend(examined.owner.clone());
+        Some(examined.kind)
+    }
 }
 
 fn components(path: &Path) -> impl Iterator<Item = OsString> {
@@ -109,60 +172,27 @@ fn components(path: &Path) -> impl Iterator<Item = OsString> {
     })
 }
 
-fn check_file(path: &Path, found: &mut Vec<FileOwner>) -> Option<Metadata> {
+fn examine(path: &Path) -> Option<Examined> {
     let meta = fs::symlink_metadata(path).ok()?;
     // A link's mode has no meaning.
     let mode = if meta.is_symlink() { 0 } else { meta.mode() & 0o7777 };
-    if meta.uid() != 0 || mode & 0o022 != 0 {
-        found.push(FileOwner {
-            path: path.to_owned(),
-            uid: Uid(meta.uid()),
-            gid: Gid(meta.gid()),
-            unmapped: [(meta.uid(), "/proc/self/uid_map"), (meta.gid(), "/proc/self/gid_map")].map(is_unmapped),
-            mode,
-            directory: meta.is_dir(),
-            has_acl: mode & 0o020 != 0 && xattr::has_acl(path),
-            read_only: statvfs(path).is_ok_and(|vfs| vfs.flags().contains(FsFlags::ST_RDONLY)),
-        });
-    }
-    Some(meta)
+    let is_others = meta.uid() != 0 || mode & 0o022 != 0;
+    let owner = is_others.then(|| FileOwner {
+        path: path.to_owned(),
+        uid: Uid(meta.uid()),
+        gid: Gid(meta.gid()),
+        unmapped: [(meta.uid(), "/proc/self/uid_map"), (meta.gid(), "/proc/self/gid_map")].map(is_unmapped),
+        mode,
+        directory: meta.is_dir(),
+        has_acl: mode & 0o020 != 0 && xattr::has_acl(path),
+        read_only: statvfs(path).is_ok_and(|vfs| vfs.flags().contains(FsFlags::ST_RDONLY)),
+    });
+    Some(Examined { kind: meta.file_type(), owner })
 }
 
 /// Whether an id stands for all unmapped ids. If the map contains that number it is taken for the user `nobody`.
 fn is_unmapped((id, map): (u32, &str)) -> bool {
     id == OVERFLOW && id_map(&read_file::read_proc(map)).outside(id).is_none()
-}
-
-/// Checks `path`, and the files that are read below it as a services tree.
-fn check_tree(path: &Path, level: TreeLevel) -> Vec<FileOwner> {
-    let mut found = Vec::new();
-    if let Some((end, _)) = resolve(path, &mut found).filter(|(_, meta)| meta.is_dir()) {
-        check_below(&end, level, &mut found);
-    }
-    found
-}
-
-fn check_below(directory: &Path, level: TreeLevel, found: &mut Vec<FileOwner>) {
-    let next = match level {
-        TreeLevel::Tree => TreeLevel::Entry,
-        TreeLevel::Entry => TreeLevel::Inner,
-        TreeLevel::Inner => TreeLevel::Innermost,
-        TreeLevel::Innermost => return,
-    };
-    for entry in fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok) {
-        let name = entry.file_name();
-        if name.as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        let path = entry.path();
-        let Some(meta) = check_file(&path, found) else { continue };
-        let end = if meta.is_symlink() { resolve(&path, found) } else { Some((path, meta)) };
-        // `data`, `supervise` and other files of an s6 directory may be the service's own.
-        let is_read = level == TreeLevel::Tree || is_read_directory(Some(OsStr::new(&name)));
-        if let Some((end, _)) = end.filter(|(_, meta)| meta.is_dir() && is_read) {
-            check_below(&end, next, found);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -224,5 +254,25 @@ mod tests {
         assert_eq!(found("bad/to-good"), Some(at("bad")));
         assert_eq!(found("good/to-bad"), Some(at("bad")));
         assert_eq!(found("good/none/deeper"), None);
+    }
+
+    #[test]
+    fn a_directory_of_many_paths_is_examined_once() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let place = tempfile::tempdir().unwrap();
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let at = |name: &str| place.path().join(name);
+        for name in ["one", "two"] {
+            fs::write(at(name), "").unwrap();
+        }
+        chown(place.path(), Some(1234), None).unwrap();
+        let mut check = OwnerCheck::default();
+        let is_found = |resolved: ResolvedPath| resolved.found.iter().any(|found| found.path == place.path());
+        assert!(is_found(check.follow(&at("one"))));
+        chown(place.path(), Some(0), None).unwrap();
+        assert!(is_found(check.follow(&at("two"))), "as it was");
+        assert!(!is_found(follow(&at("two"))), "a new check looks again");
     }
 }
