@@ -266,7 +266,7 @@ fn a_crashed_service_is_started_again_in_the_same_way() {
 
 /// Puts words in the place of what differs from run to run.
 fn mask(mut record: Value) -> Value {
-    // The one limit that is ours (README, "Services"): looked at, then put back to what the tests have.
+    // The one limit that is ours (the book, "Services"): looked at, then put back to what the tests have.
     assert_ne!(run_mark(&record), 0);
     record["limits"][MARKED] = own_limits()[MARKED].take();
     if record["limits"] == own_limits() {

@@ -3,7 +3,7 @@
 //!
 //! | modules | what is tested | needs |
 //! |---|---|---|
-//! | `readme`, `s6_document` | the generated parts of the README, and of `docs` | nothing |
+//! | `documents` | the README, the book and the pages of `examples` | nothing; its sessions Docker |
 //! | `config`, `import`, `plan` | texts in, values and messages out | nothing |
 //! | `execline` | scripts in, words out | nothing |
 //! | `lifecycle`, `properties` | the engine in simulated worlds | nothing |
@@ -27,6 +27,7 @@ mod detached;
 mod docker;
 mod docker_and_try;
 mod doctor;
+mod documents;
 mod execline;
 mod faults;
 mod files;
@@ -52,14 +53,12 @@ mod probes;
 mod programs;
 mod properties;
 mod random_kills;
-mod readme;
 mod rehearse;
 mod reload;
 mod runtimes;
 mod s6_commands;
 mod s6_container;
 mod s6_control;
-mod s6_document;
 mod s6_overlay;
 mod s6_reload;
 mod s6_start;

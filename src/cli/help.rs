@@ -9,13 +9,14 @@ use crate::config::VARIABLES;
 pub(super) const PAGE: usize = 80;
 
 /// Variables that are defined elsewhere, and that we read too.
-pub(super) const OTHERS: &[(&str, &str)] = &[
+pub const OTHERS: &[(&str, &str)] = &[
     ("PATH", "where programs without a `/` are looked for"),
     ("XDG_RUNTIME_DIR", "where the control socket is if /run cannot be written"),
     ("NO_COLOR", "if it is set and not empty, `status` and `doctor` print no colours"),
 ];
 
-const CODES: &[(&str, &str)] = &[
+/// The exit codes of all commands, each with its meaning.
+pub const CODES: &[(&str, &str)] = &[
     ("0", "success; for a container: a stop was requested"),
     (
         "1",

@@ -30,6 +30,7 @@ use crate::s6_commands;
 use crate::sys::signals;
 pub use args::command;
 use args::{Cli, Verb};
+pub use help::{CODES as EXIT_CODES, OTHERS as OTHER_VARIABLES};
 use init_emulation::ReplacedAction;
 use invocation::Invocation;
 

@@ -1,4 +1,4 @@
-//! The reference of every key of both files. The parser uses its keys and examples, the README's tables are generated from
+//! The reference of every key of both files. The parser uses its keys and examples, the book's tables are generated from
 //! it, and tests parse each example and each default.
 
 pub use super::key_reference::{ConfigFile, KeyDoc, KeyStatus, TableDoc};

@@ -1,6 +1,6 @@
 //! The variables of the environment that are read, each with its meaning. Must not know their values.
 
-/// Every variable that we read, and its meaning: the help texts and the README are generated from this table.
+/// Every variable that we read, and its meaning: the help texts and the book are generated from this table.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("PUID", "uid of the app user (another name: `uid_from`)"),
     ("PGID", "gid of the app user (another name: `gid_from`)"),

@@ -1,4 +1,4 @@
-//! The parts of the boot in words, in order: compared with the README's list; and the part of each step. Must not know a
+//! The parts of the boot in words, in order: the book's list is generated from it; and the part of each step. Must not know a
 //! particular plan.
 
 use super::Step;

@@ -1,5 +1,5 @@
 //! What will be done: configuration + facts → [`BootPlan`], a list of steps as plain values. The same values are what
-//! `plan` prints, what the README's list is tested against and what degraded mode is made of. Pure.
+//! `plan` prints, what the book's list is generated from and what degraded mode is made of. Pure.
 //!
 //! # Terms
 //! - A *problem* ([`crate::error::Problem`]) is a fault of what was written: place, fault, fix. It stops the boot.

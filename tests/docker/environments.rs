@@ -1,4 +1,4 @@
-//! Every row of the README's table of environments, as a real container: the same image and the same tree boot, serve,
+//! Every row of the book's table of environments, as a real container: the same image and the same tree boot, serve,
 //! stop in order and end with the main command's code; each program sees what it should see, and the report says what is
 //! lost there and what brings it back.
 
@@ -150,7 +150,7 @@ pub fn assert_records(environment: &Environment, log: &str, differs: &Value) {
     let mut limits = Vec::new();
     for program in PROGRAMS {
         let found = record(log, program);
-        // But for the one that says of which run a process is (README, "Services").
+        // But for the one that says of which run a process is (the book, "Services").
         let mut theirs = found["limits"].clone();
         assert!(theirs.as_object_mut().and_then(|all| all.remove("Max file locks")).is_some(), "{theirs}");
         limits.push(theirs);

@@ -1,19 +1,13 @@
 //! The examples, each up for real through docker-compose with the program that it is about.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 
 use super::assert_nobody_is_root;
-use crate::support::docker::{DOCKER_TIMEOUT, Docker, GRACE, Image, Project, Run, Volume, must, wait_for};
+use crate::support::docker::{DOCKER_TIMEOUT, Docker, GRACE, Image, Project, Run, Volume, free_port, must, wait_for};
 
 /// `1 << 10`, as capability.h counts it.
 const NET_BIND_SERVICE: u64 = 0x400;
-
-/// Returns a port of this machine that nobody uses right now.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("the loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
-}
 
 /// Returns the answer to a plain GET, or nothing while nobody answers.
 fn get(port: u16, path: &str) -> Option<String> {

@@ -6,6 +6,7 @@ mod container;
 mod image;
 
 use std::ffi::OsStr;
+use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 pub use super::programs::{program, recorder};
 pub use compose::Project;
 pub use container::{Container, Ended, Run, Volume};
-pub use image::{Image, Scratch, binary, binary_problem};
+pub use image::{Image, Scratch, base, binary, binary_problem};
 
 use crate::support::skip::can_run;
 
@@ -122,9 +123,15 @@ pub fn wait_for<T>(what: &str, limit: Duration, seen: impl Fn() -> String, answe
 }
 
 /// Returns a name that no other test has, in this process or another.
-fn unique(what: &str) -> String {
+pub fn unique(what: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("stepdown-test-{}-{what}-{}-{}", run(), std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Returns a port of this machine that nobody uses right now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("the loopback has a free port");
+    listener.local_addr().expect("a bound socket has an address").port()
 }
 
 /// Returns the name of the run that `.ci/test` cleans up after.
@@ -133,6 +140,6 @@ fn run() -> String {
 }
 
 /// Returns the label as an argument.
-fn label() -> String {
+pub fn label() -> String {
     format!("{LABEL}={}", run())
 }

@@ -1,4 +1,4 @@
-//! The environments that the README promises, as values: the only place where they stand. `tests/readme.rs` prints them,
+//! The environments that the book promises, as values: the only place where they stand. `tests/documents` prints them,
 //! `tests/docker/environments.rs` starts a container for each and compares. Must not know how either is done.
 
 mod degradation;
@@ -70,7 +70,7 @@ const USER: Environment = Environment {
     ..ROOT
 };
 
-/// All of them, in the README's order.
+/// All of them, in the book's order.
 pub const ENVIRONMENTS: &[Environment] = &[
     Environment { name: "plain", ..ROOT },
     Environment { name: "puid", flags: "-e PUID=1234 -e PGID=1235", ids: (1234, 1235), ..ROOT },
@@ -334,7 +334,7 @@ impl Mode {
     }
 }
 
-/// Returns the README's table.
+/// Returns the book's table.
 pub fn table() -> String {
     let mut out = String::from("\n| `docker run …` | mode | runs as | what is lost there |\n|---|---|---|---|\n");
     for environment in ENVIRONMENTS {

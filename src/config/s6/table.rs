@@ -1,6 +1,6 @@
 //! Every file of a definition and every variable that s6-overlay 3.2.3 knows, and what becomes of it here. One table: the
 //! loader takes from it what it ignores, refuses and proposes for a misspelt name, `check` prints the rows that concern an
-//! image, and `docs/s6-overlay.md` has all of them. Must not know how a file is read.
+//! image, and `docs/src/reference/s6-overlay.md` has all of them. Must not know how a file is read.
 
 use crate::config::s6_overlay::HOOK;
 

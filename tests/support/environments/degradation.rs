@@ -1,4 +1,4 @@
-//! What an environment may lack, in the report's words and in the README's. Must not know who lacks what.
+//! What an environment may lack, in the report's words and in the book's. Must not know who lacks what.
 
 /// What is lost in an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

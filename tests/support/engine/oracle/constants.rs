@@ -17,7 +17,7 @@ pub const END_OF_INPUT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Between two probes of a `wait_for` target (DESIGN §4).
 pub const WAIT_FOR_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long the main command waits before it is reported what for; then twice as long each time (README, exit codes).
+/// How long the main command waits before it is reported what for; then twice as long each time (the book, "Services").
 pub const MAIN_WAIT_REPORT_PAUSE: Duration = Duration::from_secs(5);
 /// … and at least this often.
 pub const MAIN_WAIT_REPORT_MAX_PAUSE: Duration = Duration::from_secs(300);

@@ -1,0 +1,39 @@
+//! Every page with commands, followed. Must not know how.
+
+use super::blocks::{Use, blocks};
+use super::{pages, session};
+
+/// A test for each page.
+macro_rules! sessions {
+    ($($name:ident: $page:literal,)*) => {
+        /// The pages that are followed.
+        const FOLLOWED: &[&str] = &[$($page),*];
+
+        $(#[test]
+        fn $name() {
+            session::follow($page);
+        })*
+    };
+}
+
+sessions! {
+    example_command: "examples/command/README.md",
+    example_nginx: "examples/nginx/README.md",
+    example_postgres: "examples/postgres/README.md",
+    example_python: "examples/python/README.md",
+    example_redis: "examples/redis/README.md",
+    readme: "README.md",
+    tutorial: "docs/src/tutorial.md",
+}
+
+#[test]
+fn every_page_with_commands_is_followed() {
+    let has_commands =
+        |page: &&super::Page| blocks(page).iter().any(|block| matches!(block.used, Some(Use::Run(_) | Use::File(_))));
+    let pages = pages();
+    let mut found: Vec<_> = pages.iter().filter(has_commands).map(|page| page.name.as_str()).collect();
+    let mut followed = FOLLOWED.to_vec();
+    found.sort_unstable();
+    followed.sort_unstable();
+    assert_eq!(found, followed);
+}
