@@ -51,7 +51,7 @@ pub fn run(bench: &Bench) -> Outcome<Vec<Case>> {
 
 /// Kills all of its services again and again.
 fn after_restarts(bench: &Bench, count: usize) -> Outcome<f64> {
-    let services = bench.size(1000, 20);
+    let services = bench.size(100, 20);
     let text = format!("{}{RESTARTED}", stepdown::SERVICE);
     let setup = stepdown::tree(bench, (0..services).map(|at| (format!("s{at}"), text.clone())))?;
     let mut running = Running::start(setup, services)?;

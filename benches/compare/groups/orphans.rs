@@ -25,7 +25,7 @@ pub fn run(bench: &Bench) -> Outcome<Vec<Case>> {
         race.add("stepdown", stepdown::command(bench, &command), |setup| reap(setup));
         let titles =
             [format!("processor time for {count} orphans, {mode}"), format!("until all {count} are reaped, {mode}")];
-        let [time, elapsed] = race.run(bench.rounds(5), titles.map(|title| Case::new(title, "ms")))?;
+        let [time, elapsed] = race.run(bench.rounds(3), titles.map(|title| Case::new(title, "ms")))?;
         cases.extend([time.against("tini").budget("stepdown", &Limit::BestOf(INITS)), elapsed.against("tini")]);
     }
     Ok(cases)
