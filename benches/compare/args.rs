@@ -46,7 +46,7 @@ usage: .ci/bench [OPTIONS] [GROUP...]            builds the static binary and ev
   --rounds N     rounds of each comparison (default: as many as its medians need)
   --json FILE    where the results go (default: target/bench/results.json)
   --from FILE    measure nothing: print the tables of such a file, and write the page
-  --page FILE    write the book's page too (docs/src/explanation/benchmarks.md)
+  --page FILE    write the book's page too (docs/src/reference/benchmarks.md)
   --disk DIR     a directory on a real disk (default: /var/tmp)
   --help
 

@@ -88,6 +88,7 @@ fn measure(args: &Args) -> Outcome<Results> {
     let mut results = Results { machine: machine::read(&bench), quick: args.quick, seconds: 0.0, groups: Vec::new() };
     print!("{}", table::machine(&results.machine));
     for kind in &args.groups {
+        println!("\nmeasuring {}", kind.name);
         let begun = Instant::now();
         let cases = (kind.run)(&bench).map_err(|error| format!("{}: {error}", kind.name))?;
         let (name, title) = (kind.name.to_owned(), kind.title.to_owned());

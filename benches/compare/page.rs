@@ -17,6 +17,9 @@ aims, met or missed; a missed one is a work item, not a footnote.
 `.ci/bench` measures all of it again on a Debian machine, as root; `.ci/bench --help` lists the groups that can be chosen.
 ";
 
+/// Below this load average nothing else was running.
+const QUIET: f64 = 0.5;
+
 /// Returns the page.
 pub fn page(results: &Results) -> String {
     let machine = &results.machine;
@@ -26,10 +29,15 @@ pub fn page(results: &Results) -> String {
     } else {
         ""
     };
+    let busy = if machine.load_before > QUIET {
+        " The machine was busy with other work: times are too long, and ratios are rough."
+    } else {
+        ""
+    };
     _ = write!(
         text,
         "\n## Where and when\n\n{}, {}, {}, {}, disk: {}. Load average {} at the beginning, {} at the end; the run took \
-         {:.0} s.{rough}\n\n| program | version |\n|---|---|\n",
+         {:.0} s.{busy}{rough}\n\n| program | version |\n|---|---|\n",
         machine.date,
         machine.kernel,
         machine.processors,

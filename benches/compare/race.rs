@@ -41,7 +41,7 @@ impl<'a> Race<'a> {
     pub fn run<const N: usize>(mut self, rounds: usize, cases: [Case; N]) -> Outcome<[Case; N]> {
         let mut samples = vec![vec![Vec::new(); N]; self.contestants.len()];
         let mut failed: Vec<Option<String>> = vec![None; self.contestants.len()];
-        let warm_up = WARM_UP.min(rounds / 2);
+        let warm_up = WARM_UP.min(rounds / 4);
         for round in 0..warm_up + rounds {
             for place in 0..self.contestants.len() {
                 let at = (place + round) % self.contestants.len();

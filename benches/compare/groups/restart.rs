@@ -20,7 +20,7 @@ const YOUNG: Duration = Duration::from_secs(1);
 pub fn run(bench: &Bench) -> Outcome<Vec<Case>> {
     let many = bench.size(1000, 20);
     let mut cases = Vec::new();
-    for (count, lived, rounds) in [(1, 3000, 7), (1, 50, 7), (many, 3000, 3)] {
+    for (count, lived, rounds) in [(1, 3000, 5), (1, 50, 5), (many, 3000, 3)] {
         cases.push(restarts(bench, count, Duration::from_millis(lived), bench.rounds(rounds))?);
     }
     Ok(cases)
