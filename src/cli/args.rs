@@ -7,14 +7,14 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use super::{help, rehearse};
+use super::{help, help_text, rehearse};
 use crate::config::units::{self, DurationError};
 use crate::config::values::Signal;
 
 /// The first process of a container: applies PUID/PGID, steps down to the app user, supervises services.
 #[derive(Debug, Parser)]
 #[command(name = "stepdown", version, arg_required_else_help = true, subcommand_required = true)]
-#[command(max_term_width = help::PAGE, disable_help_subcommand = false, after_help = help::overview())]
+#[command(max_term_width = help_text::PAGE, disable_help_subcommand = false, after_help = help::overview())]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) verb: Verb,

@@ -1,12 +1,8 @@
 //! The help texts after the arguments: variables, exit codes, examples. The variables come from the table with which the
 //! environment is read. Must not know how arguments are parsed.
 
-use std::fmt::Write;
-
+use super::help_text::{HelpText, Row};
 use crate::config::VARIABLES;
-
-/// The width of a page; longer lines are wrapped within the second column.
-pub(super) const PAGE: usize = 80;
 
 /// Variables that are defined elsewhere, and that we read too.
 pub const OTHERS: &[(&str, &str)] = &[
@@ -32,32 +28,27 @@ pub const CODES: &[(&str, &str)] = &[
     MAIN,
 ];
 
-const NOT_EXECUTABLE: (&str, &str) = ("126", "the main command cannot be executed");
-const NOT_FOUND: (&str, &str) = ("127", "the main command was not found");
-const SIGNAL: (&str, &str) = ("128+n", "signal n killed the main command");
-const MAIN: (&str, &str) =
-    ("others", "the exit code of the main command, or of the essential service that ended the container");
+const NOT_EXECUTABLE: Row = ("126", "the main command cannot be executed");
+const NOT_FOUND: Row = ("127", "the main command was not found");
+const SIGNAL: Row = ("128+n", "signal n killed the main command");
+const MAIN: Row = ("others", "the exit code of the main command, or of the essential service that ended the container");
 
 /// The message for an image whose entry point is the binary without `init`.
 pub(super) const BARE_ENTRYPOINT: &str = "stepdown: started as PID 1 without a command; in a Dockerfile write\n  \
     ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\n\n";
 
-pub(super) fn overview() -> String {
+pub(super) fn overview() -> HelpText {
     let examples = [
         ("stepdown check", "check the tree in this directory, or in this image"),
         ("PUID=1000 stepdown try", "rehearse the container, without Docker"),
         ("docker exec CONTAINER stepdown status", "show the services of a running container"),
     ];
-    format!(
-        "In a Dockerfile:\n  ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\n  What follows the image's name in \
-         `docker run` is then the main command.\n\n{}\n{}\n{}",
-        table("Examples:", &examples),
-        table("Environment:", &[VARIABLES, OTHERS].concat()),
-        table("Exit codes:", CODES)
-    )
+    let about = "In a Dockerfile:\n  ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\n  What follows the image's name in \
+                 `docker run` is then the main command.";
+    HelpText::new(about).examples(&examples).environment(&[VARIABLES, OTHERS].concat()).codes(CODES)
 }
 
-pub(super) fn init() -> String {
+pub(super) fn init() -> HelpText {
     let examples = [
         ("stepdown init", "run the services of /etc/services.d"),
         ("stepdown init -- nginx -g 'daemon off;'", "and a main command"),
@@ -72,26 +63,22 @@ pub(super) fn init() -> String {
         SIGNAL,
         MAIN,
     ];
-    format!("{}\n{}\n{}", table("Examples:", &examples), environment(), table("Exit codes:", &codes))
+    HelpText::new("").examples(&examples).environment(&boot_variables()).codes(&codes)
 }
 
-pub(super) fn check() -> String {
+pub(super) fn check() -> HelpText {
     let examples = [
         ("stepdown check", "the tree in this directory, or in this image"),
         ("RUN stepdown check", "in a Dockerfile: a mistake fails the build"),
         ("stepdown check image/", "image/services.d and image/stepdown.toml"),
     ];
     let codes = [("0", "no problems"), ("100", "there are problems; each is printed")];
-    format!(
-        "The tree of this image (in /etc) is also checked against the image: its programs, accounts and paths. For any other \
-         tree, the image is assumed to have everything that the tree names.\n\n{}\n{}\n{}",
-        table("Examples:", &examples),
-        environment(),
-        table("Exit codes:", &codes)
-    )
+    let about = "The tree of this image (in /etc) is also checked against the image: its programs, accounts and paths. For any \
+                 other tree, the image is assumed to have everything that the tree names.";
+    HelpText::new(about).examples(&examples).environment(&boot_variables()).codes(&codes)
 }
 
-pub(super) fn plan() -> String {
+pub(super) fn plan() -> HelpText {
     let examples = [
         ("docker run --rm --entrypoint stepdown IMAGE plan", "what that image would do"),
         ("docker run --rm --user 1000 --entrypoint stepdown IMAGE plan", "and without root"),
@@ -101,10 +88,10 @@ pub(super) fn plan() -> String {
         ("100", "something that you wrote is wrong"),
         ("111", "the system refuses a step that is required"),
     ];
-    format!("{}\n{}\n{}", table("Examples:", &examples), environment(), table("Exit codes:", &codes))
+    HelpText::new("").examples(&examples).environment(&boot_variables()).codes(&codes)
 }
 
-pub(super) fn rehearsal() -> String {
+pub(super) fn rehearsal() -> HelpText {
     let examples = [
         ("PUID=1234 stepdown try", "the tree in this directory, as `docker run -e PUID=1234` would"),
         ("stepdown try --user 1000 --read-only", "without root, on a read-only root filesystem"),
@@ -115,18 +102,16 @@ pub(super) fn rehearsal() -> String {
         ("111", "the system refused the rehearsal, or the container a step that is required"),
         ("others", "the exit code of the container"),
     ];
-    format!(
-        "The root filesystem of this machine is seen copy-on-write, so nothing on it changes. As root everything is \
-         rehearsed. Without root a user namespace is used: everything is rehearsed if `newuidmap` and a range in /etc/subuid \
-         are there, and user mode if not. PUID, PGID, UMASK, TZ and STEPDOWN_* are taken from the environment.\n\n\
-         Differences from Docker: the network is the host's unless `--network none` is given; `/run` and `/tmp` are empty \
-         unless `--root` is given; volumes are copy-on-write too; there is no seccomp profile.\n\n{}\n{}",
-        table("Examples:", &examples),
-        table("Exit codes:", &codes)
-    )
+    let about = "The root filesystem of this machine is seen copy-on-write, so nothing on it changes. As root everything is \
+                 rehearsed. Without root a user namespace is used: everything is rehearsed if `newuidmap` and a range in \
+                 /etc/subuid are there, and user mode if not. PUID, PGID, UMASK, TZ and STEPDOWN_* are taken from the \
+                 environment.\n\n\
+                 Differences from Docker: the network is the host's unless `--network none` is given; `/run` and `/tmp` are \
+                 empty unless `--root` is given; volumes are copy-on-write too; there is no seccomp profile.";
+    HelpText::new(about).examples(&examples).codes(&codes)
 }
 
-pub(super) fn import() -> String {
+pub(super) fn import() -> HelpText {
     let about = "What cannot be translated is a comment in the file, and a line on standard error. Paths are those of the image: \
                  a services tree becomes /etc/services.d, and what lies beside it /etc. Scripts of shells become a \
                  part of the files; others stay where they are. Of the environment only S6_* is read.";
@@ -145,21 +130,19 @@ pub(super) fn import() -> String {
         ("100", "an argument or a source is wrong, or a file exists already; nothing was written"),
         ("111", "the system refused to write a file"),
     ];
-    format!("{about}\n\n{}\n{}", table("Examples:", &examples), table("Exit codes:", &codes))
+    HelpText::new(about).examples(&examples).codes(&codes)
 }
 
 /// The help of commands that query the running PID 1.
-fn control_help(about: &str, examples: &[(&str, &str)], codes: &[(&str, &str)]) -> String {
-    let about = if about.is_empty() { String::new() } else { format!("{about}\n\n") };
-    let examples = if examples.is_empty() { String::new() } else { table("Examples:", examples) + "\n" };
-    let environment = table("Environment:", OTHERS.get(1..2).unwrap_or_default());
-    format!("{about}{examples}{environment}\n{}", table("Exit codes:", &[codes, &[NO_RESPONSE]].concat()))
+fn control_help(about: &'static str, examples: &[Row], codes: &[Row]) -> HelpText {
+    let environment = OTHERS.get(1..2).unwrap_or_default();
+    HelpText::new(about).examples(examples).environment(environment).codes(&[codes, &[NO_RESPONSE]].concat())
 }
 
-const UNKNOWN: (&str, &str) = ("100", "there is no such service; the nearest name is suggested");
-const NO_RESPONSE: (&str, &str) = ("111", "PID 1 did not respond, or refused; the message says why");
+const UNKNOWN: Row = ("100", "there is no such service; the nearest name is suggested");
+const NO_RESPONSE: Row = ("111", "PID 1 did not respond, or refused; the message says why");
 
-pub(super) fn status() -> String {
+pub(super) fn status() -> HelpText {
     let about = "FOR is the time in this state. MEMORY and CPU are for all processes of the service; shared memory counts in \
                  shares where the kernel reports them.";
     let codes = [
@@ -168,11 +151,10 @@ pub(super) fn status() -> String {
         UNKNOWN,
         NO_RESPONSE,
     ];
-    let environment = table("Environment:", OTHERS.get(1..).unwrap_or_default());
-    format!("{about}\n\n{environment}\n{}", table("Exit codes:", &codes))
+    HelpText::new(about).environment(OTHERS.get(1..).unwrap_or_default()).codes(&codes)
 }
 
-pub(super) fn doctor() -> String {
+pub(super) fn doctor() -> HelpText {
     let about = "In a running container it asks PID 1 what the boot could not do, and tests every declared path, device and \
                  port as the app user. As the first command of a fresh container it says what a boot there would come to. It \
                  changes nothing.";
@@ -187,11 +169,10 @@ pub(super) fn doctor() -> String {
         ("2", "it would not start, or a part of it does not work, or the configuration is wrong"),
         ("100", "an argument is wrong"),
     ];
-    let environment = table("Environment:", &[VARIABLES, OTHERS].concat());
-    format!("{about}\n\n{}\n{environment}\n{}", table("Examples:", &examples), table("Exit codes:", &codes))
+    HelpText::new(about).examples(&examples).environment(&[VARIABLES, OTHERS].concat()).codes(&codes)
 }
 
-pub(super) fn health() -> String {
+pub(super) fn health() -> HelpText {
     let examples = [
         ("HEALTHCHECK --interval=30s CMD [\"/usr/bin/stepdown\", \"health\"]", "in a Dockerfile"),
         ("exec: { command: [/usr/bin/stepdown, health] }", "in a Kubernetes probe"),
@@ -200,31 +181,30 @@ pub(super) fn health() -> String {
         ("0", "every service that should be running is up, oneshots are done, and no health check fails"),
         ("1", "something is not well: a line for each service says what; or PID 1 did not respond"),
     ];
-    let environment = table("Environment:", OTHERS.get(1..2).unwrap_or_default());
-    format!("{}\n{environment}\n{}", table("Examples:", &examples), table("Exit codes:", &codes))
+    HelpText::new("").examples(&examples).environment(OTHERS.get(1..2).unwrap_or_default()).codes(&codes)
 }
 
-const NOT_ALL: (&str, &str) = ("1", "not all of them: a line for each says why");
+const NOT_ALL: Row = ("1", "not all of them: a line for each says why");
 
-pub(super) fn start() -> String {
+pub(super) fn start() -> HelpText {
     let about = "A service that is up stays as it is. One that has failed or pauses after a failure is tried again at once. \
                  The command waits through restarts until each service is up or has failed, or until the timeout.";
     control_help(about, &[], &[("0", "all of them are up, and oneshots done"), NOT_ALL, UNKNOWN])
 }
 
-pub(super) fn stop() -> String {
+pub(super) fn stop() -> HelpText {
     let about = "Services that require one of them are stopped first. All of them stay down until each is started again, and \
                  the container goes on even if nothing else runs.";
     control_help(about, &[], &[("0", "all of them are down"), NOT_ALL, UNKNOWN])
 }
 
-pub(super) fn restart() -> String {
+pub(super) fn restart() -> HelpText {
     let about = "Services that require one of them stay up, as after a crash; to restart those too, `stop` the service and \
                  `start` those. A service that is down is started, and a oneshot is run again.";
     control_help(about, &[], &[("0", "all of them are up again, and oneshots done"), NOT_ALL, UNKNOWN])
 }
 
-pub(super) fn reload() -> String {
+pub(super) fn reload() -> HelpText {
     let about = "Without a service the whole tree is read and checked again, as by HUP to PID 1. If there is any problem, \
                  nothing changes. Otherwise new services start, removed ones stop, changed ones are restarted, and all others \
                  are left alone.\n\nWith services, each does what `reload` in its file says: it gets the signal, or its \
@@ -234,7 +214,7 @@ pub(super) fn reload() -> String {
     control_help(about, &[], &codes)
 }
 
-pub(super) fn signal() -> String {
+pub(super) fn signal() -> HelpText {
     let examples = [
         ("stepdown signal web USR1", "to the main process of `web`"),
         ("stepdown signal --group web STOP", "to its whole process group"),
@@ -242,7 +222,7 @@ pub(super) fn signal() -> String {
     control_help("", &examples, &[("0", "the signal was sent"), ("100", "there is no such service or signal")])
 }
 
-pub(super) fn wait() -> String {
+pub(super) fn wait() -> HelpText {
     let examples = [
         ("stepdown wait db", "until `db` is ready"),
         ("stepdown wait --done --timeout 5m migrate", "until a oneshot is done"),
@@ -255,13 +235,13 @@ pub(super) fn wait() -> String {
     control_help("", &examples, &codes)
 }
 
-pub(super) fn env() -> String {
+pub(super) fn env() -> HelpText {
     let about = "It is the environment with which the service was started, or would be. Control characters are spelled out. \
                  Only root and the user of the service may see it.";
     control_help(about, &[], &[("0", "it was printed"), UNKNOWN])
 }
 
-pub(super) fn logs() -> String {
+pub(super) fn logs() -> HelpText {
     let about = "What the service wrote to its standard error is printed to standard error. Control characters are spelled \
                  out. Lines that go directly to the container's output (`log.format` is `inherit`) are not kept.";
     let examples = [
@@ -271,17 +251,17 @@ pub(super) fn logs() -> String {
     control_help(about, &examples, &[("0", "they were printed"), UNKNOWN])
 }
 
-pub(super) fn timings() -> String {
+pub(super) fn timings() -> HelpText {
     let about = "Times count from the start of PID 1; those of a service are of its first start. The last line is the chain \
                  of services that the boot waited for, each with its own part.";
     control_help(about, &[], &[("0", "they were printed")])
 }
 
-pub(super) fn shutdown() -> String {
+pub(super) fn shutdown() -> HelpText {
     control_help("", &[], &[("0", "the stop has begun")])
 }
 
-pub(super) fn run_as() -> String {
+pub(super) fn run_as() -> HelpText {
     let examples = [
         ("stepdown run-as app ls -l /config", "as the app user, with its groups and HOME"),
         ("stepdown run-as 1000:1000 id", "as these ids"),
@@ -296,16 +276,12 @@ pub(super) fn run_as() -> String {
         ("127", "the command was not found"),
         ("others", "the exit code of the command"),
     ];
-    format!(
-        "HOME, USER and LOGNAME become those of the user. Under `docker run --user` the same line works for the user that \
-         it runs as already.\n\n{}\n{}\n{}",
-        table("Examples:", &examples),
-        table("Environment:", &environment),
-        table("Exit codes:", &codes)
-    )
+    let about = "HOME, USER and LOGNAME become those of the user. Under `docker run --user` the same line works for the user \
+                 that it runs as already.";
+    HelpText::new(about).examples(&examples).environment(&environment).codes(&codes)
 }
 
-pub(super) fn install_links() -> String {
+pub(super) fn install_links() -> HelpText {
     let about = "The links are /init, and each command of s6, execline and s6-overlay in /command and in /usr/bin. Links, and \
                  programs of s6, execline and s6-overlay, are replaced and named. Everything else is kept and named: so \
                  are LinuxServer's own scripts, and in /usr/bin whatever has the name of one of execline's commands.";
@@ -319,69 +295,11 @@ pub(super) fn install_links() -> String {
         ("100", "there is no stepdown in the image"),
         ("111", "the system refused to create a link"),
     ];
-    format!("{about}\n\n{}\n{}", table("Examples:", &examples), table("Exit codes:", &codes))
+    HelpText::new(about).examples(&examples).codes(&codes)
 }
 
 /// The variables that a boot, or planning one, reads; `NO_COLOR` is for commands that print colours.
-fn environment() -> String {
+fn boot_variables() -> Vec<Row> {
     let others: Vec<_> = OTHERS.iter().filter(|(name, _)| *name != "NO_COLOR").copied().collect();
-    table("Environment:", &[VARIABLES, &others].concat())
-}
-
-/// Two columns under a title, no wider than a page; if one of the first column is long, the second one is below it.
-fn table(title: &str, rows: &[(&str, &str)]) -> String {
-    const MAX_WIDTH: usize = 40;
-    let widest = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0);
-    let (width, is_below) = if widest > MAX_WIDTH { (0, true) } else { (widest, false) };
-    let mut text = format!("{title}\n");
-    for (left, right) in rows {
-        let mut lines = broken(right, PAGE.saturating_sub(width + 4)).into_iter();
-        let _ = match is_below {
-            true => writeln!(text, "  {left}"),
-            false => writeln!(text, "  {left:width$}  {}", lines.next().unwrap_or_default()),
-        };
-        for line in lines {
-            let _ = writeln!(text, "  {:width$}  {line}", "");
-        }
-    }
-    text
-}
-
-/// Wraps a text into lines of at most `width` letters.
-fn broken(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            Some(_) | None => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_aligned_and_a_long_first_one_puts_the_second_below() {
-        let long = "x".repeat(41);
-        assert_eq!(table("Title:", &[("a", "one"), ("bcd", "two")]), "Title:\n  a    one\n  bcd  two\n");
-        let text = table("Title:", &[("a", "one"), (&long, "two")]);
-        assert_eq!(text, format!("Title:\n  a\n    one\n  {long}\n    two\n"));
-    }
-
-    #[test]
-    fn a_long_second_column_goes_on_below_itself() {
-        let words = ["word"; 30].join(" ");
-        let text = table("Title:", &[("a", &words)]);
-        let lines: Vec<_> = text.lines().skip(1).collect();
-        assert_eq!(lines.len(), 2, "{text}");
-        assert!(lines[0].starts_with("  a  word") && lines[1].starts_with("     word"), "{text}");
-        assert!(lines.iter().all(|line| line.chars().count() <= PAGE), "{text}");
-        assert_eq!(text.matches("word").count(), 30);
-    }
+    [VARIABLES, &others].concat()
 }

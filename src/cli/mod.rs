@@ -7,6 +7,7 @@ mod control;
 mod doctor;
 mod grid;
 mod help;
+mod help_text;
 mod import;
 mod init_emulation;
 mod init_emulation_texts;
