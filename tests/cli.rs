@@ -2,12 +2,14 @@
 //! here boots: what a container does is tested in one.
 
 mod check;
+mod completions;
 mod control;
 mod doctor;
 mod foreign;
 mod help;
 mod import;
 mod install_links;
+mod manual;
 mod plan;
 mod run_as;
 

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 
-use super::{help, help_text, rehearse};
+use super::{completions, help, help_text, rehearse};
 use crate::config::units::{self, DurationError};
 use crate::config::values::Signal;
 
@@ -83,6 +84,12 @@ pub(super) enum Verb {
     /// Make the links by which scripts of images made for s6-overlay call this program
     #[command(after_help = help::install_links())]
     InstallLinks(InstallLinksArgs),
+    /// Print a man page, or write all of them
+    #[command(after_help = help::man())]
+    Man(ManArgs),
+    /// Print the script that completes commands and names of services in a shell
+    #[command(after_help = help::completions())]
+    Completions(CompletionsArgs),
 }
 
 /// `init`
@@ -153,7 +160,7 @@ pub(super) enum SourceKind {
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// The services to show [default: all]
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
     pub(super) services: Vec<String>,
     /// Print it as JSON
     #[arg(long)]
@@ -167,7 +174,7 @@ pub(super) struct StatusArgs {
 #[derive(Debug, Args)]
 pub(super) struct ChangeArgs {
     /// Names of services
-    #[arg(value_name = "SERVICE", required = true)]
+    #[arg(value_name = "SERVICE", required = true, add = ArgValueCompleter::new(completions::services))]
     pub(super) services: Vec<String>,
     /// Do not wait for the result
     #[arg(long)]
@@ -181,7 +188,7 @@ pub(super) struct ChangeArgs {
 #[derive(Debug, Args)]
 pub(super) struct ReloadArgs {
     /// Names of services [default: re-read the whole tree]
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
     pub(super) services: Vec<String>,
 }
 
@@ -189,7 +196,7 @@ pub(super) struct ReloadArgs {
 #[derive(Debug, Args)]
 pub(super) struct SignalArgs {
     /// The service; `main` is the main command
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
     pub(super) service: String,
     /// The signal, such as TERM, SIGHUP, 10, RTMIN+3
     #[arg(value_name = "SIGNAL", value_parser = signal)]
@@ -203,7 +210,7 @@ pub(super) struct SignalArgs {
 #[derive(Debug, Args)]
 pub(super) struct WaitArgs {
     /// Names of services
-    #[arg(value_name = "SERVICE", required = true)]
+    #[arg(value_name = "SERVICE", required = true, add = ArgValueCompleter::new(completions::services))]
     pub(super) services: Vec<String>,
     /// Until all are ready, and oneshots done (the default)
     #[arg(long)]
@@ -224,7 +231,7 @@ pub(super) struct WaitArgs {
 #[derive(Debug, Args)]
 pub(super) struct EnvArgs {
     /// The service; `main` is the main command
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
     pub(super) service: String,
     /// Also show values that look like secrets by their names, or that contain a password in a URL
     #[arg(long)]
@@ -235,7 +242,7 @@ pub(super) struct EnvArgs {
 #[derive(Debug, Args)]
 pub(super) struct LogsArgs {
     /// The service; `main` is the main command
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
     pub(super) service: String,
     /// Follow: print new lines as they come
     #[arg(long, short)]
@@ -318,6 +325,36 @@ pub(super) struct RunAsArgs {
     /// The program and its arguments
     #[arg(value_name = "COMMAND", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
     pub(super) command: Vec<OsString>,
+}
+
+/// `man`
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// `stepdown` (the default), a command such as `status`, `stepdown.toml` or `stepdown-service`
+    #[arg(value_name = "PAGE")]
+    pub(super) page: Option<String>,
+    /// Write every page below this directory: `man1/stepdown.1` and so on
+    #[arg(long, value_name = "DIR", conflicts_with = "page", value_hint = ValueHint::DirPath)]
+    pub(super) to: Option<PathBuf>,
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(super) shell: Shell,
+}
+
+/// The shells that `completions` knows.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Shell {
+    /// bash, from version 4.4
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
 }
 
 /// Returns the definition of every verb, for the manual and its tests.

@@ -37,14 +37,43 @@ const MAIN: Row = ("others", "the exit code of the main command, or of the essen
 pub(super) const BARE_ENTRYPOINT: &str = "stepdown: started as PID 1 without a command; in a Dockerfile write\n  \
     ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\n\n";
 
+/// Returns the text of a verb, by its name.
+pub(super) fn of(verb: &str) -> HelpText {
+    match verb {
+        "init" => init(),
+        "check" => check(),
+        "plan" => plan(),
+        "import" => import(),
+        "try" => rehearsal(),
+        "status" => status(),
+        "health" => health(),
+        "start" => start(),
+        "stop" => stop(),
+        "restart" => restart(),
+        "reload" => reload(),
+        "signal" => signal(),
+        "wait" => wait(),
+        "env" => env(),
+        "logs" => logs(),
+        "doctor" => doctor(),
+        "timings" => timings(),
+        "shutdown" => shutdown(),
+        "run-as" => run_as(),
+        "install-links" => install_links(),
+        "man" => man(),
+        "completions" => completions(),
+        _ => HelpText::new(""),
+    }
+}
+
 pub(super) fn overview() -> HelpText {
     let examples = [
         ("stepdown check", "check the tree in this directory, or in this image"),
         ("PUID=1000 stepdown try", "rehearse the container, without Docker"),
         ("docker exec CONTAINER stepdown status", "show the services of a running container"),
     ];
-    let about = "In a Dockerfile:\n  ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\n  What follows the image's name in \
-                 `docker run` is then the main command.";
+    let about = "In a Dockerfile:\n  ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\nWhat follows the image's name in `docker run` is then the \
+                 main command.";
     HelpText::new(about).examples(&examples).environment(&[VARIABLES, OTHERS].concat()).codes(CODES)
 }
 
@@ -296,6 +325,25 @@ pub(super) fn install_links() -> HelpText {
         ("111", "the system refused to create a link"),
     ];
     HelpText::new(about).examples(&examples).codes(&codes)
+}
+
+pub(super) fn man() -> HelpText {
+    let about = "The source of the page goes to standard output; man(1) shows it.";
+    let examples = [
+        ("stepdown man status | man -l -", "read the page of `status`"),
+        ("stepdown man --to /usr/local/share/man", "install all pages"),
+    ];
+    let codes = [("0", "it was printed"), ("100", "there is no such page"), ("111", "a page could not be written")];
+    HelpText::new(about).examples(&examples).codes(&codes)
+}
+
+pub(super) fn completions() -> HelpText {
+    let about = "The names of services come from the running PID 1, so that they are completed in its container.";
+    let examples = [
+        ("source <(stepdown completions bash)", "for this shell"),
+        ("stepdown completions fish > ~/.config/fish/completions/stepdown.fish", "for all that follow"),
+    ];
+    HelpText::new(about).examples(&examples).codes(&[("0", "it was printed"), ("100", "there is no such shell")])
 }
 
 /// The variables that a boot, or planning one, reads; `NO_COLOR` is for commands that print colours.

@@ -3,6 +3,7 @@
 
 mod args;
 mod check;
+mod completions;
 mod control;
 mod doctor;
 mod grid;
@@ -13,6 +14,7 @@ mod init_emulation;
 mod init_emulation_texts;
 mod install_links;
 mod invocation;
+mod manual;
 mod output;
 mod plan;
 pub mod rehearse;
@@ -58,10 +60,10 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     match invocation::of(&argv) {
         Invocation::Init(main) => crate::run::init::run(main),
         Invocation::UsageError(problem) => output::usage_error(&problem),
-        Invocation::Verb => match Cli::try_parse_from(&argv) {
+        Invocation::Verb => completions::answer(&argv).unwrap_or_else(|| match Cli::try_parse_from(&argv) {
             Ok(cli) => verb(cli.verb),
             Err(error) => usage(&error, argv.get(1)),
-        },
+        }),
     }
 }
 
@@ -93,6 +95,8 @@ fn verb(verb: Verb) -> u8 {
         Verb::Shutdown(args) => return control::shutdown(&args),
         Verb::RunAs(args) => return run_as::run(&args),
         Verb::InstallLinks(args) => install_links::run(&args),
+        Verb::Man(args) => return manual::run(&args),
+        Verb::Completions(args) => return completions::run(&args),
     };
     match done {
         Ok(printed) => {

@@ -13,8 +13,11 @@ fn help_goes_to_standard_output_and_is_no_error() {
         assert_eq!((output.code, output.err.as_str()), (0, ""), "{arguments:?}");
         assert!(output.out.contains("Usage: stepdown"), "{arguments:?}");
     }
-    for verb in
-        [&["init", "check", "plan", "import", "try", "doctor", "run-as", "install-links"][..], &TALKING].concat()
+    for verb in [
+        &["init", "check", "plan", "import", "try", "doctor", "run-as", "install-links", "man", "completions"][..],
+        &TALKING,
+    ]
+    .concat()
     {
         let output = run(&[verb, "--help"]);
         assert_eq!((output.code, output.err.as_str()), (0, ""), "{verb}");
@@ -60,7 +63,7 @@ fn each_verb_names_its_own_codes_and_variables_only() {
 
 #[test]
 fn no_line_of_help_is_wider_than_a_page() {
-    let others = ["init", "check", "plan", "import", "try", "doctor", "run-as", "install-links"]
+    let others = ["init", "check", "plan", "import", "try", "doctor", "run-as", "install-links", "man", "completions"]
         .into_iter()
         .chain(TALKING)
         .map(Some);
