@@ -11,6 +11,12 @@ export STEPDOWN_TEST_BASE="${STEPDOWN_TEST_BASE:-stepdown-test/debian:bookworm}"
 
 say() { printf '%s\n' "ci: $*" >&2; }
 
+# commit: what `--version` names; empty where this is no checkout.
+commit() { git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || :; }
+
+# package_version: of Cargo.toml.
+package_version() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1; }
+
 # clock: seconds since some fixed moment, for "in 12 s".
 clock() { date +%s; }
 

@@ -12,9 +12,15 @@ use super::{completions, help, help_text, rehearse};
 use crate::config::units::{self, DurationError};
 use crate::config::values::Signal;
 
+/// The version; a release build (`.ci/static`) adds commit and target.
+const VERSION: &str = match option_env!("STEPDOWN_BUILD_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
 /// The first process of a container: applies PUID/PGID, steps down to the app user, supervises services.
 #[derive(Debug, Parser)]
-#[command(name = "stepdown", version, arg_required_else_help = true, subcommand_required = true)]
+#[command(name = "stepdown", version = VERSION, arg_required_else_help = true, subcommand_required = true)]
 #[command(max_term_width = help_text::PAGE, disable_help_subcommand = false, after_help = help::overview())]
 pub(super) struct Cli {
     #[command(subcommand)]

@@ -23,7 +23,10 @@ fn help_goes_to_standard_output_and_is_no_error() {
         assert_eq!((output.code, output.err.as_str()), (0, ""), "{verb}");
         assert!(output.out.contains(&format!("Usage: stepdown {verb}")), "{verb}: {}", output.out);
     }
-    assert_eq!(run(&["--version"]), CommandOutput { code: 0, out: "stepdown 0.1.0\n".into(), err: String::new() });
+    assert_eq!(
+        run(&["--version"]),
+        CommandOutput { code: 0, out: format!("stepdown {}\n", env!("CARGO_PKG_VERSION")), err: String::new() }
+    );
 }
 
 #[test]
