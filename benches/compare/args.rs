@@ -41,7 +41,7 @@ Compares stepdown with other inits and supervisors, each as PID 1 in fresh names
 usage: .ci/bench [OPTIONS] [GROUP...]            builds the static binary and everything, then runs
        cargo bench --bench compare -- [OPTIONS] [GROUP...]
 
-  --quick        few rounds of small sizes: shows that it works, its numbers are rough
+  --quick        few rounds of small sizes: shows that it works; its numbers are rough, and no budget is judged
   --long         also what takes long: the memory after 100,000 restarts, 10,000 reloads, 10,000,000 lines
   --rounds N     rounds of each comparison (default: as many as its medians need)
   --json FILE    where the results go (default: target/bench/results.json)
@@ -52,6 +52,7 @@ usage: .ci/bench [OPTIONS] [GROUP...]            builds the static binary and ev
 
 What is not installed is listed as missing, with its package. BENCH_DINIT=PATH names a dinit (Debian 12 has none).
 STEPDOWN_TEST_BINARY=PATH names the stepdown; the default is the static release build, then cargo's own build.
+All groups take some 12 minutes on two quiet cores, with --quick two; --long adds some five.
 Ctrl-C ends the run and removes namespaces, mounts, processes and files.
 
 groups (default: all):

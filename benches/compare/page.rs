@@ -25,7 +25,7 @@ pub fn page(results: &Results) -> String {
     let machine = &results.machine;
     let mut text = HEAD.to_owned();
     let rough = if results.quick {
-        " **Small sizes (`--quick`): these numbers show that it works, and are rough.**"
+        " **These are small sizes (`--quick`), which show that it works: the numbers are rough, and no budget is judged.**"
     } else {
         ""
     };
@@ -48,7 +48,9 @@ pub fn page(results: &Results) -> String {
         results.seconds
     );
     machine.versions.iter().for_each(|(name, version)| _ = writeln!(text, "| {name} | {version} |"));
-    text += "\n## Budgets\n\n| what | value | budget | |\n|---|---|---|---|\n";
+    if !results.quick {
+        text += "\n## Budgets\n\n| what | value | budget | |\n|---|---|---|---|\n";
+    }
     for case in results.groups.iter().flat_map(|group| &group.cases) {
         for verdict in &case.verdicts {
             let value = case.median(&verdict.who).map(number).unwrap_or_default();
@@ -74,7 +76,9 @@ fn table(text: &mut String, case: &Case) {
         let (median, p10, p90) = (number(row.median), number(row.p10), number(row.p90));
         _ = writeln!(text, "| {} | {median} | {p10} | {p90} | {ratio} |", row.who);
     }
-    case.missing.iter().for_each(|missing| _ = writeln!(text, "| {} | missing: {} | | | |", missing.who, missing.why));
+    case.missing.iter().for_each(|missing| {
+        _ = writeln!(text, "| {} | missing: {} | | | |", missing.who, missing.why.replace('|', "\\|"))
+    });
 }
 
 fn sentence(title: &str) -> String {

@@ -67,8 +67,8 @@ fn size(bench: &Bench, count: usize) -> Outcome<[Case; 5]> {
     let [dirty, private, pss, total, processes] = cases;
     let (dirty, total) = match count {
         1 => (dirty.budget("stepdown", &Limit::AtMost(320.0)), total.budget("stepdown", &Limit::Times(1.5, "tini"))),
-        2..=100 => (dirty, total.budget("stepdown", &Limit::Times(0.25, "s6-svscan"))),
-        _ => (dirty, total.budget("stepdown", &Limit::Times(0.1, "s6-svscan"))),
+        500.. => (dirty, total.budget("stepdown", &Limit::Times(0.1, "s6-svscan"))),
+        _ => (dirty, total.budget("stepdown", &Limit::Times(0.25, "s6-svscan"))),
     };
     Ok([dirty, private, pss, total, processes.budget("stepdown", &Limit::AtMost(1.0))])
 }
