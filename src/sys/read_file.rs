@@ -33,16 +33,21 @@ pub fn read_regular(mut file: &File, size: usize, most: usize) -> io::Result<Vec
 
 /// Reads a file of `/proc`; empty if it does not exist.
 pub fn read_proc(path: &str) -> Vec<u8> {
-    let Ok(mut file) = File::open(path) else { return Vec::new() };
+    try_read_proc(path).unwrap_or_default()
+}
+
+/// Reads a file of `/proc`; `None` if it does not exist or cannot be read.
+pub fn try_read_proc(path: &str) -> Option<Vec<u8>> {
+    let mut file = File::open(path).ok()?;
     let mut bytes = vec![0; PROC_SIZE];
     let mut length = 0;
     loop {
-        let Ok(read) = file.read(bytes.get_mut(length..).unwrap_or_default()) else { return Vec::new() };
+        let read = file.read(bytes.get_mut(length..).unwrap_or_default()).ok()?;
         length = length.saturating_add(read);
         // The kernel returns whole records up to a page: if half of one is free there is no more.
         if read == 0 || length <= PROC_SIZE / 2 {
             bytes.truncate(length);
-            return bytes;
+            return Some(bytes);
         }
         bytes.resize(length.saturating_add(PROC_SIZE), 0);
     }

@@ -2,20 +2,35 @@
 //! for seconds. Must not know which service they belong to.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use nix::libc::pid_t;
+
+use crate::sys::read_file;
 
 /// Returns the children of `pid`, zombies included; `None` if the kernel has no list (CONFIG_PROC_CHILDREN) or
 /// hides it. Our own list is complete: exited children stay in it until we reap them.
 pub fn children_of(pid: pid_t) -> Option<Vec<pid_t>> {
+    let threads = format!("/proc/{pid}/task");
+    // A directory has a link for itself, for its name, and for each directory in it: most processes have one thread.
+    if fs::metadata(&threads).ok()?.nlink() == 3
+        && let Some(children) = listed_in(&format!("{threads}/{pid}/children"))
+    {
+        return Some(children);
+    }
     let mut all = None;
-    for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+    for thread in fs::read_dir(threads).ok()?.flatten() {
         // The children of an exited thread belong to another one.
-        let Ok(list) = fs::read_to_string(thread.path().join("children")) else { continue };
-        let found = list.split_ascii_whitespace().filter_map(|word| word.parse::<pid_t>().ok());
+        let Some(found) = listed_in(&thread.path().join("children").to_string_lossy()) else { continue };
         all.get_or_insert_with(Vec::new).extend(found);
     }
     all
+}
+
+fn listed_in(path: &str) -> Option<Vec<pid_t>> {
+    let list = read_file::try_read_proc(path)?;
+    let words = list.split(u8::is_ascii_whitespace).filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok());
+    Some(words.collect())
 }
 
 /// Returns all descendants of `pid`; `None` if the kernel has no list of children. Processes that exit meanwhile may be
