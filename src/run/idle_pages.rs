@@ -1,9 +1,9 @@
-//! When the pages of our own program's file are released: a moment after work that is done seldom, and that uses much of the
-//! program (starts, callers). Must not know what was done.
+//! When memory is released that is not needed while nothing happens, the pages of our own program's file and what was freed of
+//! the heap: a moment after work that is done seldom, and that uses much of both (starts, callers). Must not know what was done.
 
 use std::time::{Duration, Instant};
 
-use crate::sys::program_pages;
+use crate::sys::{heap, program_pages};
 
 /// Long enough that a boot and a caller's requests release them once.
 const AFTER: Duration = Duration::from_secs(1);
@@ -29,6 +29,7 @@ impl IdlePages {
     pub(super) fn release_if_due(&mut self, now: Instant) {
         if self.due.is_some_and(|due| due <= now) {
             self.due = None;
+            heap::release_free();
             program_pages::release();
         }
     }

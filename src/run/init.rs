@@ -134,6 +134,8 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         open_pipes: Vec::new(),
         prepare_moments,
     };
+    // The bytes of every file: nothing asks for them again.
+    drop(sources);
     if let Some(hook) = &hook {
         if let Some(ended_early) = boot.run_hook(hook, &user, listener.as_ref(), &mut signals)? {
             return Ok(ended_early);

@@ -12,6 +12,7 @@ pub mod executable;
 pub mod file_user;
 pub mod files;
 pub mod fnmatch;
+pub mod heap;
 pub mod host;
 pub mod id_map;
 pub mod instance;
