@@ -78,7 +78,7 @@ impl ProcessManager {
             }
         }
         self.fd_watcher.remove(key, &pipe);
-        if !refused {
+        if !refused && self.records.entry(id).is_some_and(|entry| entry.service.oom_score_adj.is_some()) {
             self.process_table.set_score_later(pid, Instant::now(), MAX_ATTEMPTS);
             self.adjust_oom_scores();
         }

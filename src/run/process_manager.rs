@@ -155,10 +155,8 @@ impl ProcessManager {
         let key = self.fd_watcher.exec_pipe(pid, &started.exec_pipe);
         let notify = notify.and_then(|((read, _), _)| self.fd_watcher.notify(id, read).ok());
         let exec_pipe = key.ok().map(|key| (key, started.exec_pipe));
-        self.process_table.insert(
-            pid,
-            Process { id, role, exec_pipe, file: copy, notify, refused: false, killed: false, tag, score: None },
-        );
+        self.process_table
+            .insert(pid, Process { id, role, exec_pipe, file: copy, notify, refused: false, killed: false, tag });
         Ok(pid)
     }
 

@@ -42,14 +42,15 @@ pub struct Process {
     pub killed: bool,
     /// The tag that everything it starts carries.
     pub tag: RunTag,
-    /// When its `oom_score_adj` is tried to be set next, and how often it may still be tried.
-    pub score: Option<(Instant, u32)>,
 }
 
 /// The table.
 pub struct ProcessTable {
     running: HashMap<Pid, Process>,
     order: Vec<Pid>,
+    /// The processes whose `oom_score_adj` is still to be set: when that is tried next, and how often it may be. Apart from
+    /// the processes, because each iteration of the event loop asks for the first.
+    scores: HashMap<Pid, (Instant, u32)>,
     leftovers: HashMap<Pid, Leftover>,
     /// What left its session.
     pub detached: Detached,
@@ -90,6 +91,7 @@ impl ProcessTable {
         Self {
             running: HashMap::new(),
             order: Vec::new(),
+            scores: HashMap::new(),
             leftovers: HashMap::new(),
             detached: Detached::lower_our_limit(),
             next_check: None,
@@ -136,6 +138,7 @@ impl ProcessTable {
     /// Removes a process that was reaped.
     pub fn remove(&mut self, pid: Pid) -> Option<Process> {
         let process = self.running.remove(&pid)?;
+        self.scores.remove(&pid);
         // Amortised: the order is only read at the very end.
         if self.order.len() > 2 * self.running.len() + 16 {
             self.order.retain(|pid| self.running.contains_key(pid));
@@ -233,22 +236,19 @@ impl ProcessTable {
 
     /// Returns when the score of a process is to be set next.
     pub fn scores_due(&self) -> Option<Instant> {
-        self.running.values().filter_map(|process| process.score).map(|(at, _)| at).min()
+        self.scores.values().map(|(at, _)| *at).min()
     }
 
     /// Returns the processes whose scores are due, their services, and how often each may be tried.
     pub fn take_due_scores(&mut self, now: Instant) -> Vec<(Pid, Id, u32)> {
-        let due = self.running.iter_mut().filter_map(|(pid, process)| {
-            let (_, tries) = process.score.take_if(|(at, _)| *at <= now)?;
-            Some((*pid, process.id, tries))
-        });
-        due.collect()
+        let due = self.scores.extract_if(|_, (at, _)| *at <= now);
+        due.filter_map(|(pid, (_, tries))| Some((pid, self.running.get(&pid)?.id, tries))).collect()
     }
 
     /// Schedules the next try to set the score of a process.
     pub fn set_score_later(&mut self, pid: Pid, at: Instant, tries: u32) {
-        if let Some(process) = self.running.get_mut(&pid) {
-            process.score = Some((at, tries));
+        if self.running.contains_key(&pid) {
+            self.scores.insert(pid, (at, tries));
         }
     }
 
