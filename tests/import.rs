@@ -50,7 +50,7 @@ fn is_read_back(imported: &Imported) -> Config {
     let config = load(&imported.files());
     let mut meant: Vec<Service> = imported.services.iter().map(|imported| placeless(&imported.service)).collect();
     meant.sort_by(|left, right| left.name.cmp(&right.name));
-    let got: Vec<Service> = config.services.iter().map(placeless).collect();
+    let got: Vec<Service> = config.services.iter().map(|service| placeless(service)).collect();
     assert_eq!(got, meant);
     config
 }

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::support::child::{self, in_child};
@@ -65,7 +66,7 @@ fn oneshot(name: &str, script: &str, route: LogRoute, logs: &Path) -> ServiceEnt
         inherited: stepdown::plan::inherited::Inherited::All,
         secrets: Vec::new(),
     };
-    ServiceEntry { service, plan, notify_variables: Vec::new() }
+    ServiceEntry { service: Rc::new(service), plan: Rc::new(plan), notify_variables: Vec::new() }
 }
 
 /// Runs the entries to their end in a child whose outputs are these pipes, and has it looked at.

@@ -56,6 +56,7 @@ pub mod zone;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use container::{Container, MainCommand};
 use s6_overlay::S6Overlay;
@@ -201,7 +202,7 @@ pub struct Config {
     /// The container file and the environment.
     pub container: Container,
     /// Every service, by name.
-    pub services: Vec<Service>,
+    pub services: Vec<Rc<Service>>,
     /// The main command; empty: none.
     pub main: Vec<OsString>,
     /// What an image made for s6-overlay expects of the container; `None`: it is not one.
@@ -214,18 +215,18 @@ pub struct Config {
 
 impl Config {
     /// Returns the main command as the service that `[main]` describes; `None` without a main command.
-    pub fn main_service(&self) -> Option<Service> {
+    pub fn main_service(&self) -> Option<Rc<Service>> {
         let MainCommand { at, user, success_codes, stop, ready, health, secrets, .. } = self.container.main.clone();
         let argv = Some(self.main.clone()).filter(|argv| !argv.is_empty())?;
-        Some(Service {
+        Some(Rc::new(Service {
             at: at.unwrap_or(Place::MainCommand),
             user,
             success_codes,
             stop,
             ready,
-            health,
+            health: health.map(Box::new),
             secrets,
             ..Service::plain(ServiceName::main(), Command::Argv(argv))
-        })
+        }))
     }
 }

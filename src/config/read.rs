@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::container::{App, Container, MainCommand};
@@ -124,7 +125,8 @@ fn read_when(sources: &Sources, hook_state: HookState) -> Result<Config, Problem
     let main = main_command(sources, image.as_ref());
     let s6 =
         image.map(|image| S6Overlay { honoured: s6::honoured(&drafts, &sources.env), after_legacy, ..image.overlay });
-    let services = drafts.into_iter().map(|draft| draft.service).collect();
+    let mut services = Vec::with_capacity(drafts.len());
+    services.extend(drafts.into_iter().map(|draft| Rc::new(draft.service)));
     problems.or(Config { container, services, main, s6, notices, passed_over: s6_notices })
 }
 

@@ -68,9 +68,9 @@ pub struct Service {
     /// A oneshot runs again this long after its last start; `None`: once.
     pub every: Option<Duration>,
     /// A oneshot runs at these times, and not at the start.
-    pub calendar: Option<Calendar>,
+    pub calendar: Option<Box<Calendar>>,
     /// Its health check.
-    pub health: Option<Health>,
+    pub health: Option<Box<Health>>,
     /// How it re-reads its configuration; `None`: not supported.
     pub reload: Option<Reload>,
     /// The service that reads its standard output as standard input.

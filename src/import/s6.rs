@@ -3,6 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::image_paths::{ImagePaths, SERVICES};
 use super::native::Omission;
@@ -80,7 +81,8 @@ pub(super) fn import_with(sources: &Sources, defaults: Defaults) -> Result<Impor
     // What the loader passes over is lost in our files too.
     let tree = sources.trees.first().map_or(Place::Machine, |tree| Place::file(&tree.path));
     imported.omissions.extend(passed_over.into_iter().map(|notice| (tree.clone(), Omission::new("the tree", notice))));
-    for mut service in services.into_iter().filter(|service| !is_native(service)) {
+    for service in services.into_iter().filter(|service| !is_native(service)) {
+        let mut service = Rc::unwrap_or_clone(service);
         if defaults == Defaults::Runit && service.user == RunAs::App {
             service.user = RunAs::Root;
         }

@@ -180,7 +180,7 @@ fn supervision(service: &Service, file: &mut File) {
     let is_essential = service.kind == Kind::Oneshot && !comes_again && service.enabled;
     file.flag("essential", service.essential, is_essential);
     file.table("ready", &ready(&service.ready));
-    file.table("health", &service.health.as_ref().map(health).unwrap_or_default());
+    file.table("health", &service.health.as_deref().map(health).unwrap_or_default());
     file.table("stop", &stop(&service.stop));
     if let Some(reload) = &service.reload {
         let entry = match reload {

@@ -74,7 +74,9 @@ impl Logs {
             next_closing_key: CLOSING_KEYS,
             chunk: Box::default(),
         };
-        for (at, route) in routes.into_iter().enumerate() {
+        let routes = routes.into_iter();
+        logs.service_logs.reserve_exact(routes.size_hint().0);
+        for (at, route) in routes.enumerate() {
             logs.replace_route(Id(at), route);
         }
         logs.update_sinks();

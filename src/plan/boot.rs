@@ -1,6 +1,8 @@
 //! Configuration + facts → [`BootPlan`]: combines the parts and decides the mode (DESIGN §2). Must not know how anything is
 //! done.
 
+use std::rc::Rc;
+
 use super::facts::{AccountFile, Facts};
 use super::finding::{Area, Issue};
 use super::fix::Fix;
@@ -70,7 +72,7 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, PlanErrors) {
     // The main command is the last one.
     let runs = config.services.iter().chain(&main).map(|service| resolver.service(service, &mut notes));
     let runs: Vec<RunsAs> = runs.collect();
-    let declared_root = |(service, runs): (&Service, &RunsAs)| service.user != RunAs::App && runs.uid == Uid::ROOT;
+    let declared_root = |(service, runs): (&Rc<Service>, &RunsAs)| service.user != RunAs::App && runs.uid == Uid::ROOT;
     let is_root: Vec<bool> = config.services.iter().zip(&runs).map(declared_root).collect();
     let stage = match switch_ability {
         // s6-overlay starts oneshots and longruns side by side, and its scripts may wait for a longrun that they do not
@@ -103,10 +105,11 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, PlanErrors) {
     let mut removed = RemovedVariables::default();
     for (at, (service, runs)) in config.services.iter().zip(runs.iter().cloned()).enumerate() {
         let when = if stage.has(at) { RunStage::Prepare } else { RunStage::Serve };
-        plans.push(services::plan(&common, service, runs, when, (&mut notes, &mut removed)));
+        plans.push(Rc::new(services::plan(&common, service, runs, when, (&mut notes, &mut removed))));
     }
     let main = main.zip(runs.get(config.services.len()));
-    let main = main.map(|(service, runs)| services::main(&common, &service, runs.clone(), (&mut notes, &mut removed)));
+    let main = main
+        .map(|(service, runs)| Rc::new(services::main(&common, &service, runs.clone(), (&mut notes, &mut removed))));
     removed.add_notices(&mut notes);
     add_machine_notices(config, facts, &mut notes);
 

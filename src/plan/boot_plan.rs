@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,9 +33,9 @@ pub struct BootPlan {
     /// The privilege that PID 1 keeps, and why.
     pub privilege: Privilege,
     /// How each service is run.
-    pub services: Vec<ServicePlan>,
+    pub services: Vec<Rc<ServicePlan>>,
     /// How the main command is run, if there is one.
-    pub main: Option<ServicePlan>,
+    pub main: Option<Rc<ServicePlan>>,
     /// The log format; never `Auto`.
     pub log: LogFormat,
     /// What the user should know and need not fix: PUID ignored, a uid clash, not PID 1.
@@ -256,13 +257,14 @@ pub struct S6DirectoryNames {
 
 impl S6Directory {
     /// Returns the directory of one of these services, if it has one.
-    pub fn of(service: &Service, all: &[Service]) -> Option<Self> {
+    pub fn of(service: &Service, all: &[Rc<Service>]) -> Option<Self> {
         let (kind, definition) = match service.s6.as_ref()? {
             S6Origin::Longrun(definition) => (S6DirectoryKind::Longrun, definition),
             S6Origin::Legacy(definition) => (S6DirectoryKind::Legacy, definition),
             S6Origin::LegacyLog(_) | S6Origin::InitScript | S6Origin::Script => return None,
         };
-        let is_its_log = |other: &&Service| matches!(&other.s6, Some(S6Origin::LegacyLog(of)) if *of == service.name);
+        let is_its_log =
+            |other: &&Rc<Service>| matches!(&other.s6, Some(S6Origin::LegacyLog(of)) if *of == service.name);
         let log = all.iter().find(is_its_log).map(|log| log.name.clone());
         Some(Self { name: service.name.clone(), kind, definition: definition.clone(), log, names: None })
     }

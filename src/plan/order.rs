@@ -2,6 +2,7 @@
 //! Must not know privileges.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::config::service::Service;
 use crate::config::topology;
@@ -9,7 +10,7 @@ use crate::config::values::ServiceName;
 
 /// Returns the services in layers, by index: each one after all that it requires or that are in its `after`. Within
 /// a layer, by name. A cycle (which the configuration refuses) is put in a last layer.
-pub fn layers(services: &[Service]) -> Vec<Vec<usize>> {
+pub fn layers(services: &[Rc<Service>]) -> Vec<Vec<usize>> {
     let needs = needs(services);
     let needed = |at: usize| needs.get(at).into_iter().flatten().copied();
     let sorted = topology::sort(0..services.len(), needed, 0);
@@ -26,7 +27,7 @@ pub fn layers(services: &[Service]) -> Vec<Vec<usize>> {
 
 /// Returns the services in the layers in which they stop, given those in which they start: each one as soon as all that
 /// depend on it are down. Those without dependents are the first. Within a layer, by name.
-pub fn stop_layers(services: &[Service], layers: &[Vec<usize>]) -> Vec<Vec<usize>> {
+pub fn stop_layers(services: &[Rc<Service>], layers: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let needs = needs(services);
     let mut depths = vec![0_usize; services.len()];
     for at in layers.iter().rev().flatten() {
@@ -42,7 +43,7 @@ fn raise(depths: &mut [usize], at: usize, to: usize) {
     }
 }
 
-fn by_depth(services: &[Service], depths: &[usize]) -> Vec<Vec<usize>> {
+fn by_depth(services: &[Rc<Service>], depths: &[usize]) -> Vec<Vec<usize>> {
     let mut by_name: Vec<usize> = (0..services.len()).collect();
     by_name.sort_by_key(|at| services.get(*at).map(|service| &service.name));
     let mut layers = vec![Vec::new(); depths.iter().max().map_or(0, |deepest| deepest + 1)];
@@ -55,7 +56,7 @@ fn by_depth(services: &[Service], depths: &[usize]) -> Vec<Vec<usize>> {
 }
 
 /// Returns for each service the indexes of those that it requires or that are in its `after`, without repeats.
-pub(super) fn needs(services: &[Service]) -> Vec<Vec<usize>> {
+pub(super) fn needs(services: &[Rc<Service>]) -> Vec<Vec<usize>> {
     let places: BTreeMap<&ServiceName, usize> = services.iter().enumerate().map(|(at, it)| (&it.name, at)).collect();
     let mut all = Vec::with_capacity(services.len());
     for service in services {

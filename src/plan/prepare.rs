@@ -7,6 +7,8 @@
 //! root for another reason, so that an image always boots in the same order; `boot` makes one exception, for images made for
 //! s6-overlay.
 
+use std::rc::Rc;
+
 use super::order;
 use crate::config::service::{Command, Kind, Service};
 
@@ -40,7 +42,7 @@ impl PrepareStage {
 }
 
 /// Returns the stage; `is_root`: which services run as uid 0.
-pub(super) fn stage(services: &[Service], is_root: &[bool]) -> PrepareStage {
+pub(super) fn stage(services: &[Rc<Service>], is_root: &[bool]) -> PrepareStage {
     let needs = order::needs(services);
     let sorted: Vec<usize> = order::layers(services).into_iter().flatten().collect();
     // What each of them waits for, directly or not, that runs after the drop.
@@ -87,10 +89,10 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> PrepareStage {
 /// has the definitions read again, by a reload. The stage does more than a reload can, and is why both exist: PID 1 is root
 /// and alone, so that the new plan decides about the drop and about what is kept, finds the accounts that scripts have
 /// created, has its root steps done, and reads what others than root may write, as the first one did.
-pub(super) fn init_scripts(services: &[Service]) -> PrepareStage {
+pub(super) fn init_scripts(services: &[Rc<Service>]) -> PrepareStage {
     let needs = order::needs(services);
     let sorted: Vec<usize> = order::layers(services).into_iter().flatten().collect();
-    let is_member: Vec<bool> = services.iter().map(Service::is_init_script).collect();
+    let is_member: Vec<bool> = services.iter().map(|service| service.is_init_script()).collect();
     let Some(last) = sorted.iter().rfind(|at| is_member.get(**at) == Some(&true)) else {
         return PrepareStage::default();
     };
@@ -103,7 +105,7 @@ pub(super) fn init_scripts(services: &[Service]) -> PrepareStage {
             *slot = is_after;
         }
     }
-    let runs_beside = |(service, waits): (&Service, &bool)| {
+    let runs_beside = |(service, waits): (&Rc<Service>, &bool)| {
         service.enabled && service.command != Command::Nothing && !service.is_init_script() && !waits
     };
     if services.iter().zip(&waits).any(runs_beside) {

@@ -1,6 +1,8 @@
 //! The privilege that PID 1 keeps after the drop, and why (DESIGN §3.4): the least that the services need. Must not know
 //! steps.
 
+use std::rc::Rc;
+
 use super::accounts::group;
 use super::checks::refused_limits;
 use super::exec_rights::without_free_ports;
@@ -30,7 +32,7 @@ pub(super) struct PrivilegeInputs<'a> {
     pub switch_ability: SwitchAbility,
     pub names: &'a PlannedAccounts,
     /// The main command, if there is one.
-    pub main: Option<&'a Service>,
+    pub main: Option<&'a Rc<Service>>,
     /// The user of each service, in the order of the services, then the main command.
     pub runs: &'a [RunsAs],
     pub stage: &'a PrepareStage,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 
 use crate::boot::s6_layout::S6State;
@@ -75,7 +76,7 @@ pub struct BootContext {
 /// Oneshots that run before the drop, and how.
 pub(super) struct EarlyStage<'a> {
     /// The oneshots.
-    pub services: &'a [Service],
+    pub services: &'a [Rc<Service>],
     /// The plan that contains them.
     pub plan: &'a BootPlan,
     /// What PID 1 is.
@@ -109,8 +110,8 @@ impl BootContext {
         let prepare_names: BTreeSet<_> = self.plan.prepare.iter().cloned().collect();
         let services: Vec<_> =
             self.config.services.iter().filter(|service| prepare_names.contains(&service.name)).collect();
-        let services: Vec<Service> = services.into_iter().cloned().collect();
-        let reads_again = services.iter().any(Service::is_init_script);
+        let services: Vec<Rc<Service>> = services.into_iter().cloned().collect();
+        let reads_again = services.iter().any(|service| service.is_init_script());
         let early = EarlyStage {
             services: &services,
             plan: &self.plan,
@@ -316,12 +317,12 @@ impl BootContext {
 }
 
 /// Returns the entries in the order of the engine's ids: the services as they are, then the main command.
-pub fn service_entries(services: &[Service], main: Option<&Service>, plan: &BootPlan) -> Vec<ServiceEntry> {
+pub fn service_entries(services: &[Rc<Service>], main: Option<&Rc<Service>>, plan: &BootPlan) -> Vec<ServiceEntry> {
     let plans: HashMap<_, _> = plan.services.iter().chain(&plan.main).map(|plan| (&plan.name, plan)).collect();
     let all = services.iter().chain(main).filter_map(|service| {
         plans.get(&service.name).map(|plan| ServiceEntry {
-            service: service.clone(),
-            plan: (*plan).clone(),
+            service: Rc::clone(service),
+            plan: Rc::clone(plan),
             notify_variables: Vec::new(),
         })
     });

@@ -305,7 +305,7 @@ impl<'a> EventLoop<'a> {
                     if let Report::CannotStart { id, why } = &report
                         && let Some(record) = self.processes.records.get_mut(*id)
                     {
-                        record.refusal = Some(why.clone());
+                        record.refusal = Some(Box::new(why.clone()));
                     }
                     let processes = self.named_processes(&report);
                     let context = ReportContext {

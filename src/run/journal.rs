@@ -32,7 +32,9 @@ impl Journal {
     /// Begins to record: everything that is wanted is requested now; `earlier` was recorded in an earlier stage.
     pub fn begin(supervisor: &Supervisor, earlier: &[(ServiceName, Moments)], now: EngineTime) -> Self {
         let mut journal = Self::new(now);
-        for (at, status) in supervisor.status().iter().enumerate() {
+        let all = supervisor.status();
+        journal.moments.reserve_exact(all.len());
+        for (at, status) in all.iter().enumerate() {
             // One with a time of day is not started by the boot.
             let scheduled = supervisor.spec(status.id).is_some_and(|spec| spec.scheduled);
             if status.wanted && !scheduled {

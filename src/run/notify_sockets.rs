@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ffi::{OsStr, OsString};
+use std::rc::Rc;
 
 use nix::errno::Errno;
 
@@ -112,7 +113,7 @@ impl NotifySocket {
 
 /// Opens the sockets of the services with `ready.notify`: before the drop, in a directory that is root's.
 pub fn open<'a>(
-    services: impl Iterator<Item = (&'a Service, &'a ServicePlan)>,
+    services: impl Iterator<Item = (&'a Rc<Service>, &'a Rc<ServicePlan>)>,
     directory: Option<&RuntimeDir>,
 ) -> Sockets {
     let mut sockets = Sockets::new();

@@ -17,7 +17,7 @@ use super::calendars::Calendars;
 use super::config_reader::ConfigReader;
 use super::fd_watcher::FdWatcher;
 use super::kill_report;
-use super::notify_sockets::{NotifySocket, Sockets};
+use super::notify_sockets::Sockets;
 use super::oom_tracker::OomTracker;
 use super::probe::{ProbeOwner, Probes};
 use super::process_table::{Leftover, Process, ProcessTable};
@@ -72,7 +72,7 @@ impl ProcessManager {
         let null = Rc::new(dev_null::open_input()?);
         let mut calendars = Calendars::new(context.zone.clone());
         for (at, entry) in entries.iter().enumerate() {
-            calendars.put(Id(at), &entry.plan.name, entry.service.calendar.as_ref(), &mut fd_watcher);
+            calendars.put(Id(at), &entry.plan.name, entry.service.calendar.as_deref(), &mut fd_watcher);
         }
         Ok(Self {
             calendars,
@@ -140,7 +140,7 @@ impl ProcessManager {
         let mut record = self.records.get_mut(id).filter(|_| role == Role::Run);
         if let Some(record) = &mut record {
             record.file = None;
-            record.notify_socket.iter_mut().for_each(NotifySocket::begin);
+            record.notify_socket.iter_mut().for_each(|socket| socket.begin());
         }
         let started = spawn::spawn(&launch)?;
         let pid = started.pid;

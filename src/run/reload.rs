@@ -212,9 +212,10 @@ impl ProcessManager {
         let Some(record) = self.records.get_mut(id) else { return };
         let entry = &mut record.entry;
         self.logs.set_route(id, entry.route(&self.context));
-        record.notify_socket = NotifySocket::changed(record.notify_socket.take(), id, entry, &mut self.fd_watcher);
+        let socket = record.notify_socket.take().map(|socket| *socket);
+        record.notify_socket = NotifySocket::changed(socket, id, entry, &mut self.fd_watcher).map(Box::new);
         let name = entry.plan.name.clone();
-        self.calendars.put(id, &name, entry.service.calendar.as_ref(), &mut self.fd_watcher);
+        self.calendars.put(id, &name, entry.service.calendar.as_deref(), &mut self.fd_watcher);
         if let (Some(s6), Some(directory)) = (&mut self.context.s6, self.s6_directories.remove(&name)) {
             s6.add(&[directory]);
         }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use crate::config::S6Sources;
 use crate::config::s6_overlay::S6Origin;
@@ -46,10 +47,12 @@ impl Reloader for BootContext {
             return Err(untrusted_file(path));
         }
         let sources = self.sources(container, trees, s6);
-        let config = config::read_after_hook(&sources).map_err(|problems| self.with_reader(problems))?;
+        let mut config = config::read_after_hook(&sources).map_err(|problems| self.with_reader(problems))?;
         let facts = named_paths.ok_or_else(truncated)?.with(&config, &self.facts);
         let facts = self.with_facts_of_init_scripts(facts, &config);
-        let plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
+        let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
+        share_equal(&self.config.services, &mut config.services, |service| &service.name);
+        share_equal(&self.plan.services, &mut plan.services, |plan| &plan.name);
         let changed = changed((&self.config, &self.plan), (&config, &plan));
         let mut problems = Problems::default();
         self.check_privilege(&plan, &mut problems);
@@ -81,7 +84,7 @@ impl Reloader for BootContext {
         let (old, new) = (names(&self.config), names(&config));
         let entries = new_or_changed(service_entries(&config.services, None, &plan), &old, &changed);
         // Files of a directory may have changed that are no part of its definition, before its service was started.
-        let is_linked_anew = |service: &&Service| {
+        let is_linked_anew = |service: &&Rc<Service>| {
             let is_legacy = matches!(service.s6, Some(S6Origin::Legacy(_)));
             is_legacy || changed.contains(&service.name) || !old.contains(&service.name)
         };
@@ -201,17 +204,28 @@ fn new_or_changed(
     all.into_iter().filter(|entry| is(&entry.plan.name)).collect()
 }
 
+/// Replaces what is as before by what was before, which the loop has: a definition is kept once.
+fn share_equal<T: Eq>(before: &[Rc<T>], now: &mut [Rc<T>], name: impl Fn(&T) -> &ServiceName) {
+    let before: BTreeMap<&ServiceName, &Rc<T>> = before.iter().map(|it| (name(it), it)).collect();
+    for it in now {
+        if let Some(same) = before.get(name(it)).filter(|before| **before == it) {
+            *it = Rc::clone(same);
+        }
+    }
+}
+
 /// Returns the services that both have and that differ. A script of `cont-init.d` runs once, whatever becomes of it.
 fn changed(old: (&Config, &BootPlan), new: (&Config, &BootPlan)) -> BTreeSet<ServiceName> {
-    fn plans(plan: &BootPlan) -> BTreeMap<&ServiceName, &ServicePlan> {
+    fn plans(plan: &BootPlan) -> BTreeMap<&ServiceName, &Rc<ServicePlan>> {
         plan.services.iter().map(|it| (&it.name, it)).collect()
     }
-    let before: BTreeMap<&ServiceName, &Service> = old.0.services.iter().map(|it| (&it.name, it)).collect();
+    let before: BTreeMap<&ServiceName, &Rc<Service>> = old.0.services.iter().map(|it| (&it.name, it)).collect();
     let (old_plans, new_plans) = (plans(old.1), plans(new.1));
-    let differs = |service: &&Service| {
+    let differs = |service: &&Rc<Service>| {
         before.get(&service.name).is_some_and(|before| {
-            **before != Service { at: before.at.clone(), ..Service::clone(service) }
-                || old_plans.get(&service.name) != new_plans.get(&service.name)
+            let is_same =
+                before == service || ***before == Service { at: before.at.clone(), ..Service::clone(service) };
+            !is_same || old_plans.get(&service.name) != new_plans.get(&service.name)
         })
     };
     new.0

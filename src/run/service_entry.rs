@@ -31,10 +31,10 @@ const SIGNALLED: &str = "256";
 /// One service, or the main command.
 #[derive(Clone, Debug)]
 pub struct ServiceEntry {
-    /// As configured.
-    pub service: Service,
+    /// As configured; shared with the configuration, as the plan is.
+    pub service: Rc<Service>,
     /// As planned.
-    pub plan: ServicePlan,
+    pub plan: Rc<ServicePlan>,
     /// Variables of sd_notify (NOTIFY_SOCKET, WATCHDOG_USEC).
     pub notify_variables: Vec<(&'static str, OsString)>,
 }
@@ -365,7 +365,7 @@ mod tests {
         let service = config.services[0].clone();
         let credentials =
             Credentials { uid: Uid(1), gid: Gid(1), groups: None, ambient: CapSet::EMPTY, no_new_privs: true };
-        let plan = ServicePlan {
+        let plan = Rc::new(ServicePlan {
             name: service.name.clone(),
             credentials,
             program: "/usr/bin/web".into(),
@@ -377,7 +377,7 @@ mod tests {
             file_writers: TrustedWriters::Anybody,
             inherited: Inherited::All,
             secrets: Vec::new(),
-        };
+        });
         ServiceEntry { service, plan, notify_variables: Vec::new() }
     }
 

@@ -26,9 +26,9 @@ pub struct ServiceRecord {
     /// Whether the OOM killer has killed its last process, or one that it had started.
     pub out_of_memory: bool,
     /// Why its latest start failed, if it did.
-    pub refusal: Option<SpawnError>,
+    pub refusal: Option<Box<SpawnError>>,
     /// Its sd_notify socket.
-    pub notify_socket: Option<NotifySocket>,
+    pub notify_socket: Option<Box<NotifySocket>>,
     /// The pipe to its standard input, if others write to it.
     input: Option<ServicePipe>,
     /// The service that reads its standard output.
@@ -75,7 +75,7 @@ impl ServiceRecords {
         for (at, record) in all.records.iter_mut().enumerate() {
             let Some(socket) = sockets.remove(&record.entry.plan.name) else { continue };
             match NotifySocket::watched(Id(at), &mut record.entry, socket, fd_watcher) {
-                Ok(socket) => record.notify_socket = Some(socket),
+                Ok(socket) => record.notify_socket = Some(Box::new(socket)),
                 Err(errno) => {
                     let name = &record.entry.plan.name;
                     tracing::warn!("{name}: cannot watch its notification socket: {}", errno.desc());
@@ -107,7 +107,7 @@ impl ServiceRecords {
 
     /// Returns why the latest start of a service failed, if it did.
     pub fn refusal(&self, id: Id) -> Option<&SpawnError> {
-        self.get(id)?.refusal.as_ref()
+        self.get(id)?.refusal.as_deref()
     }
 
     /// Returns whether the OOM killer has killed the last process of a service, or one that it had started.

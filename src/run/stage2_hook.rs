@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::net::UnixListener;
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::boot_context::{BootContext, EarlyStage};
@@ -27,7 +28,7 @@ const NAME: &str = "stage2-hook";
 
 /// The hook of an image, planned before anything is touched.
 pub struct Stage2Hook {
-    service: Service,
+    service: Rc<Service>,
     plan: BootPlan,
 }
 
@@ -66,10 +67,10 @@ pub fn problems(config: &Config) -> (Vec<Problem>, bool) {
 }
 
 /// Returns the hook of an image, as its only service.
-fn alone(config: &Config) -> Option<(&S6Overlay, Service, Config)> {
+fn alone(config: &Config) -> Option<(&S6Overlay, Rc<Service>, Config)> {
     let s6 = config.s6.as_ref()?;
-    let service = service(s6, config.container.drop.s6_user())?;
-    let alone = Config { services: vec![service.clone()], main: Vec::new(), ..config.clone() };
+    let service = Rc::new(service(s6, config.container.drop.s6_user())?);
+    let alone = Config { services: vec![Rc::clone(&service)], main: Vec::new(), ..config.clone() };
     Some((s6, service, alone))
 }
 

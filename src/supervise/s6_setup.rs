@@ -1,5 +1,7 @@
 //! What an image made for s6-overlay says of its start, applied to a [`Setup`]. Must not know its files.
 
+use std::rc::Rc;
+
 use super::spec::{LateStart, RereadOrder, Setup, Start};
 use super::{StartLimit, StartTimeoutAction};
 use crate::config::s6_overlay::{OnFailure, S6Origin, S6Overlay};
@@ -10,7 +12,7 @@ impl Setup {
     /// `services.d` only until they were started, and that a longrun of s6-rc which is not up within its `timeout-up` has
     /// failed, as a oneshot (FIELD §2.2, §2.3: s6-rc sends it `-d`). `services` are those that this setup was made of.
     #[must_use]
-    pub fn with_overlay(mut self, services: &[Service], overlay: Option<&S6Overlay>) -> Self {
+    pub fn with_overlay(mut self, services: &[Rc<Service>], overlay: Option<&S6Overlay>) -> Self {
         let Some(overlay) = overlay else { return self };
         let then = match overlay.on_failure {
             OnFailure::Stop => StartTimeoutAction::StopContainer,
@@ -34,7 +36,7 @@ impl Setup {
     /// `/etc/services.d`, which s6-overlay copies after them (FIELD §2.2). Its services, those that come after it
     /// (`legacy-services`) and the main command wait for that. `services` are those that this setup was made of.
     #[must_use]
-    pub fn with_rereading(mut self, services: &[Service], overlay: Option<&S6Overlay>) -> Self {
+    pub fn with_rereading(mut self, services: &[Rc<Service>], overlay: Option<&S6Overlay>) -> Self {
         let Some(overlay) = overlay else { return self };
         let mut specs = self.specs.iter().zip(services);
         if !specs.any(|(spec, service)| service.is_init_script() && spec.start == Start::Wanted) {

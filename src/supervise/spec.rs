@@ -1,6 +1,7 @@
 //! [`Setup`]: what the engine is given at its start, names resolved to [`Id`]s. Must not know files or processes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::{Id, StartLimit, StopShares};
@@ -184,7 +185,7 @@ impl Setup {
     /// `done` are oneshots that the *prepare* stage has done; `skipped` are skipped in this mode. What a service
     /// requires, or is after, outside `services` is ignored, so that a stage can be given its own services only.
     pub fn new(
-        services: &[Service],
+        services: &[Rc<Service>],
         done: &BTreeSet<ServiceName>,
         skipped: &BTreeSet<ServiceName>,
         main: Option<&MainCommand>,
@@ -224,7 +225,7 @@ impl Setup {
                 every: service.every,
                 scheduled: service.calendar.is_some() && service.kind == Kind::Oneshot,
                 watchdog: watchdog(&service.ready),
-                health: service.health.as_ref().map(HealthRule::of),
+                health: service.health.as_deref().map(HealthRule::of),
                 stop: service.stop.clone(),
                 is_consumer: consumers.contains(&service.name),
                 has_stop_command: service.stop_command.is_some() && service.kind == Kind::Oneshot,
@@ -320,15 +321,15 @@ mod tests {
         ServiceName::new(text).expect("a service's name")
     }
 
-    fn service(text: &str, kind: Kind, requires: &[&str], after: &[&str]) -> Service {
+    fn service(text: &str, kind: Kind, requires: &[&str], after: &[&str]) -> Rc<Service> {
         let command = Command::Argv(vec![OsString::from("true")]);
-        Service {
+        Rc::new(Service {
             kind,
             requires: requires.iter().map(|text| name(text)).collect(),
             after: after.iter().map(|text| name(text)).collect(),
             finish: Some(Finish { command: command.clone(), timeout: Some(Duration::from_secs(5)) }),
             ..Service::plain(name(text), command)
-        }
+        })
     }
 
     #[test]
@@ -346,7 +347,7 @@ mod tests {
     fn done_goes_before_skipped_and_skipped_before_down() {
         let mut services = ["a", "b", "c", "d"].map(|text| service(text, Kind::Oneshot, &[], &[]));
         for service in &mut services[..3] {
-            service.enabled = false;
+            Rc::make_mut(service).enabled = false;
         }
         let done = BTreeSet::from([name("a")]);
         let skipped = BTreeSet::from([name("a"), name("b")]);

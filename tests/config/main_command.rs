@@ -1,5 +1,6 @@
 //! `[main]`: the main command, described like a service.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use stepdown::config::container::MainCommand;
@@ -55,7 +56,7 @@ fn the_app_users_own_name_asks_for_nothing() {
 #[test]
 fn the_main_command_is_a_service_of_that_description() {
     let config = empty_sources().main("java").container("[main]\nsuccess_codes = [143]").config();
-    let Service { name, success_codes, user, .. } = config.main_service().unwrap();
+    let Service { name, success_codes, user, .. } = Rc::unwrap_or_clone(config.main_service().unwrap());
     assert_eq!((name.as_str(), success_codes, user), ("main", vec![143], RunAs::App));
     assert_eq!(empty_sources().toml("web", PLAIN).config().main_service(), None);
 }

@@ -174,7 +174,9 @@ fn times_that_are_over_at_once_are_refused() {
 
 #[test]
 fn a_health_check_has_the_defaults_of_docker() {
-    let health = |text: &str| web(&format!("health = {{ tcp = 80{text} }}")).service().health.expect("there is one");
+    let health = |text: &str| {
+        web(&format!("health = {{ tcp = 80{text} }}")).service().health.map(|health| *health).expect("there is one")
+    };
     let plain = Health {
         probe: Probe::Tcp(to("127.0.0.1", 80)),
         interval: Duration::from_secs(30),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use stepdown::config::service::{Command, Ready, Service};
@@ -18,7 +19,7 @@ fn read(content: Content) -> Config {
 fn web(content: Content) -> Service {
     let mut services = read(content).services;
     assert_eq!(services.len(), 1);
-    services.remove(0)
+    Rc::unwrap_or_clone(services.remove(0))
 }
 
 #[track_caller]

@@ -2,6 +2,7 @@
 //! services. Line 1 is the command.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use stepdown::config::container::LogFormat;
@@ -15,7 +16,7 @@ fn piped(text: &str) -> SourcesBuilder {
     web(text).toml("db", PLAIN).toml("once", "command = [\"true\"]\ntype = \"oneshot\"")
 }
 
-fn called<'s>(services: &'s [Service], name: &str) -> &'s Service {
+fn called<'s>(services: &'s [Rc<Service>], name: &str) -> &'s Service {
     services.iter().find(|service| service.name.as_str() == name).expect("it is there")
 }
 

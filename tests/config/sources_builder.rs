@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use stepdown::config::service::Service;
 use stepdown::config::{Config, Content, Sources, Tree, read};
@@ -121,7 +122,7 @@ impl SourcesBuilder {
     pub fn service(self) -> Service {
         let mut services = self.config().services;
         assert_eq!(services.len(), 1);
-        services.remove(0)
+        Rc::unwrap_or_clone(services.remove(0))
     }
 
     /// Every problem as it is printed, in order.

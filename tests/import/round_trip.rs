@@ -241,7 +241,7 @@ fn longrun() -> impl Strategy<Value = Service> {
     (common(), ready(), option::of(health()), restart(), option::of(reload), option::of(finish), pipe).prop_map(
         |(service, ready, health, restart, reload, finish, pipe_to)| Service {
             ready,
-            health,
+            health: health.map(Box::new),
             restart,
             reload,
             finish,
@@ -259,7 +259,7 @@ fn oneshot() -> impl Strategy<Value = Service> {
             kind: Kind::Oneshot,
             every: every.filter(|_| calendar.is_none()),
             stop_command: undo.filter(|_| calendar.is_none()).map(Command::Argv),
-            calendar,
+            calendar: calendar.map(Box::new),
             ..service
         },
     )

@@ -93,10 +93,10 @@ fn a_page_is_worth_reading() {
         successes: 1,
         then: UnhealthyAction::Restart,
     };
-    config.services = vec![
-        Service { health: Some(health), ..longrun("web") },
+    config.services = shared([
+        Service { health: Some(Box::new(health)), ..longrun("web") },
         Service { directory: Some("/srv".into()), ..longrun("db") },
-    ];
+    ]);
     let examination = examine(&config, &facts);
     let mut observations = Observations { unprivileged_port_start: None, ..all_allowed(&examination) };
     for (observation, requirement) in observations.paths.iter_mut().zip(&examination.requirements) {
@@ -156,7 +156,7 @@ it does not work: 1 fatal, 2 degraded, 12 ok
 
 #[test]
 fn all_is_well_is_one_line_at_the_end_and_exit_code_0() {
-    let config = Config { services: vec![longrun("web")], ..config() };
+    let config = Config { services: shared([longrun("web")]), ..config() };
     let examination = examine(&config, &docker());
     let observations = all_allowed(&examination);
     let diagnosis = conclude(examination, &observations, true);
@@ -285,7 +285,7 @@ fn a_required_path_is_fatal_and_names_what_is_missing() {
 #[test]
 fn a_program_on_a_noexec_mount_cannot_be_started() {
     let mut config = config();
-    config.services = vec![longrun("web")];
+    config.services = shared([longrun("web")]);
     let mut facts = docker();
     facts.named.programs.insert("web".into(), ProgramFact::Found("/opt/plugins/web".into()));
     let examination = examine(&config, &facts);
@@ -347,12 +347,12 @@ fn ports_are_compared_with_what_the_kernel_asks() {
         timeout: None,
     };
     let caps = CapSet::EMPTY.with(Capability::NET_BIND_SERVICE);
-    config.services = vec![
+    config.services = shared([
         Service { ready: at(80), ..longrun("bare") },
         Service { ready: at(8080), ..longrun("high") },
         Service { ready: at(443), capabilities: caps, ..longrun("able") },
         Service { capabilities: caps, ..longrun("some") },
-    ];
+    ]);
     let ports = |facts: &Facts, from, listening: &[u16]| {
         let examination = examine(&config, facts);
         let mut observations = all_allowed(&examination);
@@ -381,13 +381,13 @@ fn ports_are_compared_with_what_the_kernel_asks() {
 #[test]
 fn limits_niceness_and_capabilities_that_were_not_granted_are_reported_once_each() {
     let mut config = config();
-    config.services = vec![Service {
+    config.services = shared([Service {
         limits: vec![Limit { resource: Resource::Nofile, soft: Some(2_000_000), hard: Some(2_000_000) }],
         nice: Some(-5),
         oom_score_adj: Some(-100),
         capabilities: CapSet::EMPTY.with(Capability::SYS_ADMIN),
         ..longrun("web")
-    }];
+    }]);
     let examination = examine(&config, &docker());
     let observations = all_allowed(&examination);
     let diagnosis = conclude(examination, &observations, false);
@@ -430,7 +430,7 @@ fn a_root_that_cannot_step_down_is_fatal_and_its_view_without_capabilities_is_no
 #[test]
 fn skipped_steps_and_notices_of_the_boot_are_reported() {
     let mut config = config();
-    config.services = vec![Service { user: RunAs::Root, without_root: WithoutRoot::Skip, ..longrun("cron") }];
+    config.services = shared([Service { user: RunAs::Root, without_root: WithoutRoot::Skip, ..longrun("cron") }]);
     config.container.app.env_uid = env_uid(1000);
     let mut facts = as_user(4242, 0);
     facts.pid_one = false;
@@ -453,7 +453,7 @@ fn skipped_steps_and_notices_of_the_boot_are_reported() {
 #[test]
 fn problems_of_the_configuration_are_fatal_one_by_one() {
     let mut config = config();
-    config.services = vec![longrun("web"), longrun("db")];
+    config.services = shared([longrun("web"), longrun("db")]);
     let mut facts = docker();
     facts.named.programs.insert("web".into(), ProgramFact::NotFound);
     facts.named.programs.insert("db".into(), ProgramFact::NotExecutable("/usr/bin/db".into()));
@@ -467,7 +467,7 @@ fn problems_of_the_configuration_are_fatal_one_by_one() {
 #[test]
 fn an_examination_survives_the_way_over_the_control_socket() {
     let (mut config, facts) = owning_config("/data", as_user(4242, 0));
-    config.services = vec![Service { directory: Some("/srv".into()), ..longrun("web") }];
+    config.services = shared([Service { directory: Some("/srv".into()), ..longrun("web") }]);
     let examination = examine(&config, &facts);
     let text = serde_json::to_string(&examination).unwrap();
     assert_eq!(serde_json::from_str::<Examination>(&text).unwrap(), examination);
@@ -519,7 +519,7 @@ fn a_filter_that_is_declined_is_reported_by_the_plan_and_once_by_doctor() {
 
 #[test]
 fn an_account_that_the_boot_creates_is_reported_in_the_right_tense() {
-    let (config, facts) = (Config { services: vec![longrun("web")], ..config() }, docker());
+    let (config, facts) = (Config { services: shared([longrun("web")]), ..config() }, docker());
     let accounts = |examination: &Examination| {
         let check = examination.checks.iter().find(|check| check.area == Area::Accounts).unwrap();
         note(check).to_owned()
@@ -547,7 +547,7 @@ fn a_main_command_that_cannot_be_executed_is_fatal_unless_a_oneshot_may_bring_it
     assert!(problem.contains("the main command: cannot find the program `nosuch` in PATH; "), "{problem}");
     assert!(stepdown::plan::boot(&config, &facts).is_ok(), "the boot itself ends as a shell does");
 
-    config.services = vec![Service { kind: Kind::Oneshot, user: RunAs::Root, ..longrun("install") }];
+    config.services = shared([Service { kind: Kind::Oneshot, user: RunAs::Root, ..longrun("install") }]);
     assert_eq!(of_main(&config).finding.severity(), Severity::Degraded);
     let notices = stepdown::plan::preview(&config, &facts).unwrap().notices;
     let notice = "`main`: cannot find the program `nosuch` in PATH; unless a oneshot before it brings it, the container ends \
@@ -558,7 +558,7 @@ fn a_main_command_that_cannot_be_executed_is_fatal_unless_a_oneshot_may_bring_it
 #[test]
 fn no_fix_gives_away_or_opens_a_system_directory() {
     let mut config = config();
-    config.services = vec![Service { directory: Some("/root".into()), ..longrun("web") }];
+    config.services = shared([Service { directory: Some("/root".into()), ..longrun("web") }]);
     let facts = as_user(999, 998);
     let examination = examine(&config, &facts);
     let mut observations = all_allowed(&examination);
@@ -598,7 +598,7 @@ fn a_file_system_that_is_read_only_itself_is_distinguished_from_a_mount() {
 #[test]
 fn the_mode_agrees_with_the_privilege_that_is_kept() {
     let mode_and_privilege = |services: Vec<Service>| {
-        let examination = examine(&Config { services, ..config() }, &docker());
+        let examination = examine(&Config { services: shared(services), ..config() }, &docker());
         let of = |subject: &str| {
             examination.checks.iter().find(|check| check.subject == subject).map(note).unwrap().to_owned()
         };

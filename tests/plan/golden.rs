@@ -1,5 +1,7 @@
 //! What `stepdown plan` prints, mode by mode.
 
+use std::rc::Rc;
+
 use stepdown::config::Config;
 use stepdown::config::container::*;
 use stepdown::config::probe::*;
@@ -20,11 +22,11 @@ fn image() -> Config {
     config.container.app.groups = vec![GroupRef::Name(group("video"))];
     config.container.own = vec![own("/config")];
     config.container.directories = vec![directory("/run/web")];
-    config.services = vec![
+    config.services = shared([
         longrun("db"),
         Service { user: RunAs::Root, ..oneshot("migrate") },
         Service { requires: names(&["db"]), ..longrun("web") },
-    ];
+    ]);
     config.main = vec!["sh".into(), "-c".into(), "exec top".into()];
     config
 }
@@ -250,7 +252,7 @@ note       gid 0 also belongs to `root`: looking up the number still gives `root
 #[test]
 fn services_that_need_more() {
     let mut config = image();
-    config.services = vec![
+    config.services = shared([
         Service { user: RunAs::Account(user("postgres")), ..longrun("db") },
         Service { no_new_privileges: false, ..longrun("mail") },
         Service {
@@ -259,7 +261,7 @@ fn services_that_need_more() {
             after: names(&["db"]),
             ..longrun("web")
         },
-    ];
+    ]);
     config.main = Vec::new();
     prints(
         &config,
@@ -297,7 +299,7 @@ fn what_is_not_as_usual_is_shown_for_each_service_and_tree() {
     let seconds = |seconds| Some(std::time::Duration::from_secs(seconds));
     let stop = |signal, timeout, group| Stop { signal, timeout, group };
     let nofile = |soft, hard| Limit { resource: Resource::Nofile, soft, hard };
-    config.services = vec![
+    config.services = shared([
         Service { stop: stop(Signal::TERM, None, true), limits: vec![nofile(Some(9), Some(9))], ..longrun("a") },
         Service {
             ready: Ready::Fd { fd: 3, timeout: seconds(30) },
@@ -310,7 +312,7 @@ fn what_is_not_as_usual_is_shown_for_each_service_and_tree() {
             stop: stop(Signal::TERM, seconds(2), false),
             ..longrun("c")
         },
-    ];
+    ]);
     let mut facts = docker();
     path(&mut facts, "/config", dir(0, 0, 0o755));
     let text = printed(&config, &facts);
@@ -328,8 +330,8 @@ fn what_is_not_as_usual_is_shown_for_each_service_and_tree() {
 #[test]
 fn a_service_that_is_root_for_good() {
     let mut config = image();
-    config.services.push(Service { user: RunAs::Root, ..longrun("cron") });
-    config.services.push(Service { user: RunAs::Root, after: names(&["cron"]), ..oneshot("late") });
+    config.services.push(Rc::new(Service { user: RunAs::Root, ..longrun("cron") }));
+    config.services.push(Rc::new(Service { user: RunAs::Root, after: names(&["cron"]), ..oneshot("late") }));
     prints(
         &config,
         &volume(docker()),
@@ -405,11 +407,17 @@ fn what_a_service_is_beside_its_process() {
     let mut config = config();
     let ready = Ready::Probe { probe: path.clone(), interval: READY_INTERVAL, timeout: None };
     let log = Log { format: None, directory: Some(directory) };
-    config.services = vec![
-        Service { ready, health: Some(health), pipe_to: Some(name("b")), after: names(&["b"]), ..longrun("a") },
+    config.services = shared([
+        Service {
+            ready,
+            health: Some(Box::new(health)),
+            pipe_to: Some(name("b")),
+            after: names(&["b"]),
+            ..longrun("a")
+        },
         Service { wait_for: vec![path], ready: Ready::Fd { fd: 3, timeout: None }, log, ..longrun("b") },
         Service { every: Some(HEALTH_INTERVAL), essential: false, ..oneshot("c") },
-    ];
+    ]);
     let printed = printed(&config, &docker());
     let lines: Vec<&str> = printed.lines().skip_while(|line| !line.starts_with("serve")).take(3).collect();
     assert_eq!(

@@ -16,7 +16,7 @@ use stepdown::plan::{self, BootPlan, DropLevel, ServicePlan};
 use crate::support::plan_inputs::*;
 
 fn config_with(services: Vec<Service>) -> Config {
-    Config { services, ..config() }
+    Config { services: shared(services), ..config() }
 }
 
 fn boot(services: Vec<Service>) -> BootPlan {
@@ -244,7 +244,7 @@ fn scripts_of_cont_init_run_before_the_rest_if_all_of_it_waits_for_them() {
     };
     let at_the_end = of(S6Origin::Script, Service { command: Command::Nothing, ..oneshot("bye") });
     let prepared_of = |services: Vec<Service>| {
-        let config = Config { services, s6: Some(S6Overlay::default()), ..config() };
+        let config = Config { services: shared(services), s6: Some(S6Overlay::default()), ..config() };
         prepared(&plan::boot(&config, &docker()).unwrap()).join(" ")
     };
     assert_eq!(prepared_of(vec![web(&["second"]), second(), script("first"), at_the_end]), "first second");
@@ -441,7 +441,7 @@ fn what_is_run_beside_the_command_is_looked_up_too() {
     let ready = Ready::Probe { probe: Probe::Command(words("is-up")), interval: READY_INTERVAL, timeout: None };
     let reload = Some(Reload::Command(words("reread")));
     let config = config_with(vec![
-        Service { finish: finish("cleanup"), ready, health: Some(health), reload, ..longrun("a") },
+        Service { finish: finish("cleanup"), ready, health: Some(Box::new(health)), reload, ..longrun("a") },
         Service { finish: finish("/data/wipe"), ..longrun("b") },
         Service { finish: finish("cleanup"), ..oneshot("c") },
         Service { stop_command: Some(Command::Argv(words("undo"))), ..oneshot("d") },

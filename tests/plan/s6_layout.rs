@@ -1,6 +1,8 @@
 //! The step that creates what scripts of an image made for s6-overlay look for: where, whose, and what is said where it
 //! cannot lie in /run.
 
+use std::rc::Rc;
+
 use stepdown::config::Config;
 use stepdown::config::container::DropPolicy;
 use stepdown::config::s6_overlay::{S6Origin, S6Overlay};
@@ -19,7 +21,7 @@ fn image() -> Config {
         of_s6(longrun("old"), S6Origin::Legacy("/etc/services.d/old".into())),
         of_s6(longrun("svc-web"), S6Origin::Longrun("/etc/s6-overlay/s6-rc.d/svc-web".into())),
     ];
-    Config { services, s6: Some(S6Overlay::default()), ..config() }
+    Config { services: shared(services), s6: Some(S6Overlay::default()), ..config() }
 }
 
 fn places(run: PathFact, access: Access) -> Option<S6Places> {
@@ -68,7 +70,7 @@ fn oneshots_start_beside_longruns_of_root_and_before_the_drop_without_any() {
 
 #[test]
 fn an_image_that_was_not_made_for_s6_overlay_has_no_such_step() {
-    let plan = boot(&Config { services: vec![longrun("web")], ..config() }, &docker());
+    let plan = boot(&Config { services: shared([longrun("web")]), ..config() }, &docker());
     assert!(!plan.steps.iter().any(|planned| matches!(planned.step, Step::S6Layout(_))));
 }
 
@@ -77,7 +79,7 @@ fn scripts_that_run_as_the_app_user_own_it() {
     let mut image = image();
     image.container.drop = DropPolicy::App;
     image.container.app.env_uid = env_uid(1000);
-    image.services.iter_mut().for_each(|service| service.user = RunAs::App);
+    image.services.iter_mut().for_each(|service| Rc::make_mut(service).user = RunAs::App);
     let plan = boot(&image, &in_root(dir(0, 0, 0o755)));
     assert_eq!((step(&plan).0.owner.uid.0, step(&plan).1), (1000, &Decision::Perform));
     let without_chown = without(in_root(dir(0, 0, 0o755)), &[Capability::CHOWN]);
@@ -152,7 +154,7 @@ fn what_it_lacks_without_root_is_said_once_for_all_services_of_such_an_image() {
     assert_eq!(of_s6.len(), 1, "{messages:#?}");
     assert!(of_s6[0].contains("all of it runs as 1000:1000"), "{messages:#?}");
     let mut image = image();
-    image.services.iter_mut().for_each(|service| service.no_new_privileges = false);
+    image.services.iter_mut().for_each(|service| Rc::make_mut(service).no_new_privileges = false);
     let messages = noted(&boot(&image, &Facts { no_new_privs: true, ..in_root(dir(0, 0, 0o755)) }));
     let of_s6: Vec<_> = messages.iter().filter(|line| line.contains("the runtime has set no_new_privs")).collect();
     assert_eq!(of_s6.len(), 1, "{messages:#?}");

@@ -46,7 +46,7 @@ fn problems(service: Service, key: &'static str, fact: ProgramFact, on_failure: 
         "" => drop(facts.named.programs.insert(name, fact)),
         key => drop(facts.named.auxiliary_programs.insert(name, [(key, fact)].into())),
     }
-    let config = Config { services: vec![service], s6, ..config() };
+    let config = Config { services: shared([service]), s6, ..config() };
     let error = plan::boot(&config, &facts).expect_err("it cannot be executed");
     let lines = error.to_string();
     lines.lines().skip(1).map(|line| line.trim().replace(DEFINITIONS, "D")).collect()

@@ -11,7 +11,7 @@ use stepdown::error::Place;
 use stepdown::plan::facts::{Facts, FileOwner, SecretFact};
 use stepdown::plan::{self, BootPlan, Decision, Mode, SecretReader, Step};
 
-use crate::support::plan_inputs::{as_user, config, docker, longrun};
+use crate::support::plan_inputs::{as_user, config, docker, longrun, shared};
 
 fn listed(name: &str) -> Secret {
     let named_by = NamedBy::ContainerFile(Place::line("/etc/stepdown.toml", 2));
@@ -23,7 +23,7 @@ fn of_variable(name: &str) -> Secret {
 }
 
 fn config_with(secrets: Vec<Secret>, services: Vec<Service>) -> Config {
-    let mut config = Config { services, ..config() };
+    let mut config = Config { services: shared(services), ..config() };
     config.container.secrets = secrets;
     config
 }

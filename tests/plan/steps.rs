@@ -1,6 +1,7 @@
 //! Steps and their verdicts, idempotence, and the report.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use stepdown::config::Config;
 use stepdown::config::container::*;
@@ -421,7 +422,7 @@ fn the_report_is_one_line_when_all_is_well() {
 #[test]
 fn the_report_tells_mode_identity_privilege_and_each_skipped_step_with_its_fix() {
     let mut config = everything();
-    config.services = vec![Service { user: RunAs::Root, ..longrun("cron") }];
+    config.services = shared([Service { user: RunAs::Root, ..longrun("cron") }]);
     let mut facts = with_paths_before_boot(without(read_only(), &[Capability::CHOWN]));
     facts.accounts.insert(AccountFile::Gshadow, AccountState::Missing);
     let lines = plan::show::report(&plan::boot(&config, &facts).unwrap());
@@ -442,7 +443,7 @@ fn the_report_tells_mode_identity_privilege_and_each_skipped_step_with_its_fix()
 #[test]
 fn json_says_the_same() {
     let mut config = everything();
-    config.services = vec![longrun("db"), Service { requires: names(&["db"]), ..longrun("web") }];
+    config.services = shared([longrun("db"), Service { requires: names(&["db"]), ..longrun("web") }]);
     let plan = plan::boot(&config, &with_paths_before_boot(read_only())).unwrap();
     let json = plan::show::json(&plan, &config);
     assert_eq!(json["mode"], "root-limited");
@@ -457,16 +458,17 @@ fn json_says_the_same() {
 
 #[test]
 fn a_thousand_services_in_a_chain_are_ordered() {
-    let mut all = vec![longrun("s0")];
+    let mut all = shared([longrun("s0")]);
     all.extend(
         (1..5_000)
-            .map(|index| Service { requires: names(&[&format!("s{}", index - 1)]), ..longrun(&format!("s{index}")) }),
+            .map(|index| Service { requires: names(&[&format!("s{}", index - 1)]), ..longrun(&format!("s{index}")) })
+            .map(Rc::new),
     );
     all.reverse();
     let layers = plan::order::layers(&all);
     assert_eq!(layers.len(), 5_000);
     assert_eq!(layers[0], [4_999]);
-    all[4_999].after = names(&["s4999"]);
+    Rc::make_mut(&mut all[4_999]).after = names(&["s4999"]);
     assert_eq!(plan::order::layers(&all).concat().len(), 5_000, "a cycle loses nobody");
 }
 
@@ -474,7 +476,7 @@ fn logging(user: RunAs, fact: PathFact, mut facts: Facts) -> BootPlan {
     let mut config = config();
     let log_directory = LogDirectory { path: "/log/web".into(), max_size: 1, keep: 1, max_age: None, compress: false };
     let log = Log { format: None, directory: Some(log_directory) };
-    config.services = vec![Service { user, log, without_root: WithoutRoot::Skip, ..longrun("web") }];
+    config.services = shared([Service { user, log, without_root: WithoutRoot::Skip, ..longrun("web") }]);
     path(&mut facts, "/log/web", fact);
     plan::boot(&config, &facts).unwrap()
 }

@@ -48,7 +48,7 @@ fn problems(config: &Config, facts: &Facts) -> Vec<String> {
 }
 
 fn problems_of(service: Service, facts: &Facts) -> Vec<String> {
-    problems(&Config { services: vec![service], ..config() }, facts)
+    problems(&Config { services: shared([service]), ..config() }, facts)
 }
 
 fn root(name: &str) -> Service {
@@ -95,14 +95,14 @@ fn whatever_gives_a_service_more_than_the_app_user_has_counts() {
 fn a_tree_that_many_services_share_is_reported_once() {
     let mut facts = facts_with("/etc/services.d/a.toml", file_owner("/etc/services.d"));
     facts.named.file_owners.insert("/etc/services.d/b.toml".into(), vec![file_owner("/etc/services.d")]);
-    let config = Config { services: vec![root("a"), root("b")], ..config() };
+    let config = Config { services: shared([root("a"), root("b")]), ..config() };
     assert_eq!(problems(&config, &facts).len(), 1);
 }
 
 #[test]
 fn where_nobody_has_more_than_the_app_user_nothing_is_refused() {
     let facts = facts_with("/etc/services.d/a.toml", file_owner("/etc/services.d/a.toml"));
-    let mut as_root = Config { services: vec![root("a")], ..config() };
+    let mut as_root = Config { services: shared([root("a")]), ..config() };
     as_root.container.app.env_uid = env_uid(0);
     as_root.container.app.env_gid = env_gid(0);
     as_root.container.app.allow_root = true;
@@ -186,7 +186,7 @@ fn a_program_that_others_could_have_written_is_refused_wherever_it_lies_unless_t
     );
     assert!(problems_of(longrun("hook"), &facts).is_empty(), "it is the app user");
     let vouched = |place: &str| {
-        let mut config = Config { services: vec![root("hook")], ..config() };
+        let mut config = Config { services: shared([root("hook")]), ..config() };
         config.container.trust = vec![place.into()];
         problems(&config, &facts)
     };
@@ -222,7 +222,7 @@ fn a_program_in_a_place_that_the_boot_gives_to_the_app_is_as_good_as_the_apps() 
     let mut facts = docker();
     path(&mut facts, "/data", dir(0, 0, 0o755));
     facts.named.programs.insert("hook".to_owned(), ProgramFact::Found("/data/bin/hook".into()));
-    let mut config = Config { services: vec![root("hook")], ..config() };
+    let mut config = Config { services: shared([root("hook")]), ..config() };
     assert!(problems(&config, &facts).is_empty());
     config.container.own = vec![own("/data")];
     let messages = problems(&config, &facts);
@@ -261,7 +261,7 @@ fn inherited(config: &Config, facts: &Facts) -> (Inherited, Vec<String>) {
 #[test]
 fn what_has_more_privilege_than_the_app_user_searches_only_directories_of_root_and_that_is_reported() {
     let facts = open_path();
-    let mut config = Config { services: vec![root("hook")], ..config() };
+    let mut config = Config { services: shared([root("hook")]), ..config() };
     let (path, notices) = inherited(&config, &facts);
     assert_eq!(path, Inherited::Safe { path: CLOSED.into() });
     assert_eq!(
@@ -279,9 +279,9 @@ fn what_has_more_privilege_than_the_app_user_searches_only_directories_of_root_a
     assert_eq!(inherited(&config, &facts).0, Inherited::Safe { path: format!("/data/bin:{CLOSED}").into() });
 
     config.container.trust.clear();
-    config.services = vec![longrun("hook")];
+    config.services = shared([longrun("hook")]);
     assert_eq!(inherited(&config, &facts), (Inherited::All, Vec::new()));
-    config.services = vec![Service { environment: [("PATH".into(), "/x".into())].into(), ..root("hook") }];
+    config.services = shared([Service { environment: [("PATH".into(), "/x".into())].into(), ..root("hook") }]);
     assert_eq!(inherited(&config, &facts).1, Vec::<String>::new(), "its own file says where to look");
 }
 
@@ -302,7 +302,7 @@ fn a_directory_of_a_declared_path_is_judged_by_what_may_be_placed_there_later() 
         ]
     );
     assert!(problems_of(service(longrun("hook")), &facts).is_empty());
-    let mut config = Config { services: vec![service(root("hook"))], ..config() };
+    let mut config = Config { services: shared([service(root("hook"))]), ..config() };
     config.container.trust = vec!["/data/bin".into()];
     assert!(problems(&config, &facts).is_empty());
     // A directory that only root can write, and that the boot gives away.
@@ -322,7 +322,7 @@ fn a_program_is_the_one_that_is_found_in_what_is_left_of_path() {
     facts.named.file_owners.insert("/data/bin/mkdir".into(), vec![file_owner("/data/bin/mkdir")]);
     let service = |each: Service| Service { command: Command::Argv(vec!["mkdir".into(), "/run/x".into()]), ..each };
     let program = |each: Service| {
-        let config = Config { services: vec![service(each)], ..config() };
+        let config = Config { services: shared([service(each)]), ..config() };
         plan::boot(&config, &facts).unwrap().services[0].program.clone()
     };
     assert_eq!(program(root("hook")), PathBuf::from("/usr/bin/mkdir"));
@@ -337,7 +337,7 @@ fn a_program_is_the_one_that_is_found_in_what_is_left_of_path() {
 fn variables_that_name_code_are_not_passed_on_and_reported_once_unless_the_file_declares_them() {
     let mut facts = docker();
     facts.variables = vec!["BASH_ENV".to_owned(), "LD_PRELOAD".to_owned()];
-    let config = |services: Vec<Service>| Config { services, ..config() };
+    let config = |services: Vec<Service>| Config { services: shared(services), ..config() };
     let (_, notices) = inherited(&config(vec![root("a"), root("b"), longrun("c")]), &facts);
     assert_eq!(
         notices,
@@ -359,7 +359,7 @@ fn a_service_of_s6_overlay_gets_variables_that_name_code_and_is_named() {
     let of_s6 = |keep_env| {
         let service = Service { s6: Some(S6Origin::Script), ..root("a") };
         let s6 = Some(S6Overlay { keep_env, ..S6Overlay::default() });
-        inherited(&Config { services: vec![service], s6, ..config() }, &facts).1
+        inherited(&Config { services: shared([service]), s6, ..config() }, &facts).1
     };
     let told = "`a` has more rights than the app user, and PYTHONPATH of the container's environment, as under \
                 s6-overlay: the app user must not be able to write what is named there";
@@ -373,7 +373,7 @@ fn who_unpacked_the_root_directory_stands_for_root_unless_something_runs_as_that
     let facts = |app: u32| {
         let mut facts = executed("/usr/bin/hook", found.clone());
         facts.root_owner = Uid(4321);
-        let mut config = Config { services: vec![root("hook")], ..config() };
+        let mut config = Config { services: shared([root("hook")]), ..config() };
         config.container.app.env_uid = env_uid(app);
         problems(&config, &facts)
     };

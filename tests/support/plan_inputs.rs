@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use stepdown::config::Config;
 use stepdown::config::container::*;
@@ -82,6 +83,11 @@ pub fn env_uid(uid: u32) -> Option<VariableValue<Uid>> {
 
 pub fn env_gid(gid: u32) -> Option<VariableValue<Gid>> {
     Some(VariableValue { value: Gid(gid), at: Place::Variable { name: "PGID".into(), value: gid.to_string() } })
+}
+
+/// Services as a configuration holds them.
+pub fn shared(services: impl IntoIterator<Item = Service>) -> Vec<Rc<Service>> {
+    services.into_iter().map(Rc::new).collect()
 }
 
 pub fn longrun(name_: &str) -> Service {

@@ -7,6 +7,7 @@ mod lint;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::rc::Rc;
 
 use super::output::Printed;
 use crate::config::service::Service;
@@ -89,7 +90,7 @@ fn wrong(problems: Problems) -> Printed {
 
 /// Files that a service needs at its start and that a volume may provide.
 fn missing(config: &Config) -> Vec<String> {
-    let of = |service: &Service| {
+    let of = |service: &Rc<Service>| {
         let named =
             [("environment_file", &service.environment_file), ("directory", &service.directory)].map(|(key, path)| {
                 let path = path.as_ref().filter(|path| !path.exists())?;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use crate::config::Config;
 use crate::config::search_path::{DEFAULT_PATH, PathSource, directories};
@@ -71,7 +72,7 @@ pub(super) fn search(config: &Config, path: &OsStr, uid: Uid, check: &mut OwnerC
         }
         false => PathEntry { end: path.clone(), path, file_owners: Vec::new() },
     };
-    let own = config.services.iter().filter_map(|service: &Service| {
+    let own = config.services.iter().filter_map(|service: &Rc<Service>| {
         let path = match service.path_source() {
             PathSource::Declared(path) if trusted_writers::may_have_more(service) => path,
             PathSource::Declared(_) | PathSource::Container | PathSource::Default => return None,
@@ -88,7 +89,8 @@ pub(super) fn search(config: &Config, path: &OsStr, uid: Uid, check: &mut OwnerC
 /// Returns whether any service may have more rights than the app user: then the directories in PATH have to be checked.
 fn is_search_checked(config: &Config, uid: Uid) -> bool {
     // An image made for s6-overlay may get its services from a hook of root.
-    let has_more = || config.services.iter().chain(&config.main_service()).any(trusted_writers::may_have_more);
+    let has_more =
+        || config.services.iter().chain(&config.main_service()).any(|service| trusted_writers::may_have_more(service));
     uid == Uid::ROOT && (config.s6.is_some() || has_more())
 }
 

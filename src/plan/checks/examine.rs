@@ -2,6 +2,7 @@
 //! for a query; before a boot the plan of that boot is examined. Must not observe anything.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -141,7 +142,7 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState
     checks.extend(more);
     checks.extend(config.services.iter().flat_map(|service| limits::granted(service, facts)));
     let live = config.services.iter().zip(&plan.services).filter(|(_, how)| how.skipped.is_none());
-    let of_service = |(service, how): (&Service, &ServicePlan)| {
+    let of_service = |(service, how): (&Rc<Service>, &Rc<ServicePlan>)| {
         ports::privileged_ports(service, &how.credentials, &builder.service(how), plan.privilege.drop)
     };
     let ports = live.flat_map(of_service).collect();
@@ -165,7 +166,7 @@ fn process(config: &Config, facts: &Facts, plan: &BootPlan) -> String {
     if !config.container.pid1_filter {
         return format!("{process}; {}", Restriction::NoFilter);
     }
-    let has_none = |how: &&ServicePlan| {
+    let has_none = |how: &&Rc<ServicePlan>| {
         !how.credentials.no_new_privs && how.skipped.is_none() && how.credentials.uid == plan.identity.uid
     };
     let names: Vec<_> = plan.services.iter().filter(has_none).map(|how| format!("`{}`", how.name)).collect();

@@ -26,7 +26,7 @@ pub(super) fn details(service: &Service) -> [Detail; 8] {
     [
         part("wait_for", "waits for", (!awaited.is_empty()).then(|| awaited.join(", "))),
         part("ready", "ready by", ready(&service.ready)),
-        part("health", "health", service.health.as_ref().map(health)),
+        part("health", "health", service.health.as_deref().map(health)),
         part("timeout", "at most", service.timeout.map(show_duration)),
         part("every", "every", service.every.map(show_duration)),
         part("at", "at", service.calendar.as_ref().map(ToString::to_string)),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::rc::Rc;
 
 use super::inputs::{PlanInputs, as_found, cap_fix, kind_word, lacking, skip};
 use crate::config::container::Directory;
@@ -55,7 +56,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<PlannedSt
 
 /// The services with log files in it.
 fn writers(inputs: &PlanInputs<'_>, path: &Path) -> Vec<String> {
-    let to = |service: &&Service| service.log.directory.as_ref().is_some_and(|log| log.path == path);
+    let to = |service: &&Rc<Service>| service.log.directory.as_ref().is_some_and(|log| log.path == path);
     inputs.config.services.iter().filter(to).map(|service| format!("`{}`", service.name)).collect()
 }
 

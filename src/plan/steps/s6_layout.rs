@@ -2,6 +2,7 @@
 //! is. Best effort: what is missing here is a restriction, never a reason not to start. Must not know its files.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use super::inputs::{PlanInputs, as_found, lacking, skip};
 use crate::config::container::DropPolicy;
@@ -58,7 +59,7 @@ pub(super) fn step(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Option<Planned
 
 /// Returns the secrets that `FILE__NAME` names, if no script of the image reads them, as LinuxServer's have one.
 fn secrets(inputs: &PlanInputs<'_>, keep_env: bool) -> Vec<String> {
-    let reads_them = |service: &Service| SECRET_SCRIPTS.contains(&service.name.as_str());
+    let reads_them = |service: &Rc<Service>| SECRET_SCRIPTS.contains(&service.name.as_str());
     if keep_env || inputs.config.services.iter().any(reads_them) {
         return Vec::new();
     }
