@@ -24,6 +24,8 @@ mod journal;
 mod kill_remaining;
 mod kill_report;
 mod main_blockers;
+#[cfg(test)]
+mod memory_tests;
 pub mod notify;
 pub mod notify_sockets;
 mod oom_scores;
