@@ -1,6 +1,7 @@
 //! `completions`: the script by which a shell asks this program what may follow, and the answer to such a question. The
 //! names of services are those that the running PID 1 knows. Must not fail loudly: a shell asks at each press of a key.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 
@@ -35,14 +36,14 @@ pub(super) fn run(args: &CompletionsArgs) -> u8 {
 }
 
 /// Answers the script of a shell, which calls `stepdown -- stepdown WORD…`; `None`: this is no question.
-pub(super) fn answer(argv: &[OsString]) -> Option<u8> {
+pub(super) fn answer(argv: &[OsString], environment: &BTreeMap<OsString, OsString>) -> Option<u8> {
     let [_, dashes, words @ ..] = argv else { return None };
     if dashes != OsStr::new("--") {
         return None;
     }
-    let asked = env::var_os(QUESTION)?;
+    let asked = environment.get(OsStr::new(QUESTION))?;
     let all: [&dyn EnvCompleter; 3] = [&Bash, &Zsh, &Fish];
-    let shell = all.into_iter().find(|shell| asked == shell.name())?;
+    let shell = all.into_iter().find(|shell| asked.to_str() == Some(shell.name()))?;
     let mut answer = Vec::new();
     let here = env::current_dir().ok();
     if shell.write_complete(&mut args::command(), words.to_vec(), here.as_deref(), &mut answer).is_ok() {

@@ -47,7 +47,8 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         return code;
     }
     signals::ignore_broken_pipes();
-    if let Some(action) = init_emulation::of(&argv, &source::environment()) {
+    let environment = source::environment();
+    if let Some(action) = init_emulation::of(&argv, &environment) {
         return match action {
             ReplacedAction::Run(init, command) => init.run(command),
             ReplacedAction::Print { out, err, code } => {
@@ -60,10 +61,12 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     match invocation::of(&argv) {
         Invocation::Init(main) => crate::run::init::run(main),
         Invocation::UsageError(problem) => output::usage_error(&problem),
-        Invocation::Verb => completions::answer(&argv).unwrap_or_else(|| match Cli::try_parse_from(&argv) {
-            Ok(cli) => verb(cli.verb),
-            Err(error) => usage(&error, argv.get(1)),
-        }),
+        Invocation::Verb => {
+            completions::answer(&argv, &environment).unwrap_or_else(|| match Cli::try_parse_from(&argv) {
+                Ok(cli) => verb(cli.verb),
+                Err(error) => usage(&error, argv.get(1)),
+            })
+        }
     }
 }
 
