@@ -4,6 +4,7 @@
 //! Their network namespace has a loopback alone, and no bridge or overlay is made in it: containers share it, or have none.
 
 mod daemon;
+mod documents;
 mod init;
 mod remap;
 mod swarm;

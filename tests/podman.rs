@@ -3,6 +3,7 @@
 //! tests/README.md.
 
 mod cases;
+mod documents;
 mod init;
 mod notify;
 mod pod;

@@ -21,7 +21,13 @@ use super::{Page, generated, pages};
 /// Why a block is not run.
 pub const NOT_RUN: &[(&str, &str)] = &[
     ("compile", "it compiles in an image of a registry; all Docker tests use this Dockerfile with a finished binary"),
-    ("picture of doctor", "it needs a volume of another owner and a limit of ports; tests/docker/doctor.rs has both"),
+    (
+        "lines of a Dockerfile",
+        "the lines belong into the reader's own Dockerfile; other pages build whole ones with them",
+    ),
+    ("lines of openshift", "the same; tests/docker/environments.rs runs its image as OpenShift does"),
+    ("quadlet", "Podman 4.3 has no quadlets; tests/podman runs the options of this one"),
+    ("rootless podman", "a test has a user of its own for rootless containers; tests/podman/cases.rs starts both"),
 ];
 
 /// What is done with a block.

@@ -22,8 +22,17 @@ sessions! {
     example_postgres: "examples/postgres/README.md",
     example_python: "examples/python/README.md",
     example_redis: "examples/redis/README.md",
+    cron: "docs/src/how-to/cron.md",
+    debug: "docs/src/how-to/debug.md",
+    from_entrypoint: "docs/src/how-to/from-entrypoint.md",
+    from_s6_overlay: "docs/src/how-to/from-s6-overlay.md",
+    from_supervisord: "docs/src/how-to/from-supervisord.md",
+    from_tini_gosu: "docs/src/how-to/from-tini-gosu.md",
+    puid_volumes: "docs/src/how-to/puid-volumes.md",
     readme: "README.md",
+    secrets: "docs/src/how-to/secrets.md",
     tutorial: "docs/src/tutorial.md",
+    user_and_read_only: "docs/src/how-to/user-and-read-only.md",
 }
 
 #[test]
