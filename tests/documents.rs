@@ -3,6 +3,7 @@
 
 pub mod blocks;
 mod checked;
+mod dependencies;
 mod generated;
 mod links;
 mod messages;
