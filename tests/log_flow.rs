@@ -62,6 +62,7 @@ fn oneshot(name: &str, script: &str, route: LogRoute, logs: &Path) -> ServiceEnt
         home: "/".into(),
         user: "app".to_owned(),
         skipped: None,
+        held_back: Vec::new(),
         file_writers: TrustedWriters::Anybody,
         inherited: stepdown::plan::inherited::Inherited::All,
         secrets: Vec::new(),

@@ -59,6 +59,7 @@ mod runtimes;
 mod s6_commands;
 mod s6_container;
 mod s6_control;
+mod s6_held_back;
 mod s6_overlay;
 mod s6_reload;
 mod s6_start;

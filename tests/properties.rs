@@ -121,6 +121,7 @@ properties! {
     a_oneshot_that_takes_too_long_has_failed: AOneshotThatTakesTooLongHasFailed,
     the_start_has_a_limit: TheStartHasALimit,
     the_second_reading_has_its_order: TheSecondReadingHasItsOrder,
+    what_is_held_back_is_failed_and_never_starts: WhatIsHeldBackIsFailedAndNeverStarts,
     forwarded_signals_reach_only_a_living_main: ForwardedSignalsReachOnlyALivingMain,
     every_live_process_at_the_end_is_named: EveryLiveProcessAtTheEndIsNamed,
     a_waiting_main_command_is_reported: AWaitingMainCommandIsReported,

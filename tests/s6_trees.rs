@@ -310,11 +310,11 @@ fn neither_do_they_where_a_longrun_runs_beside_them() {
 }
 
 #[test]
-fn definitions_that_scripts_have_broken_are_named_and_the_services_start_as_they_were() {
+fn a_file_of_ours_that_scripts_have_broken_is_named_and_the_services_start_as_they_were() {
     if !possible() {
         return;
     }
-    let script = "#!/bin/sh\nmkdir /etc/services.d/broken; echo '#!/bin/sh' > /etc/services.d/broken/run\n";
+    let script = "#!/bin/sh\necho 'command = 3' > /etc/services.d/broken.toml\n";
     let run = "#!/bin/sh\ntrap 'exit 0' TERM\necho old runs; while :; do sleep 1; done\n";
     let running = container()
         .image_file("cont-init.d/01-broken", script)
@@ -324,7 +324,7 @@ fn definitions_that_scripts_have_broken_are_named_and_the_services_start_as_they
     running.wait_for_line(|line| line.ends_with("| old runs"), LIMIT);
     let ended = running.stop().expect(0);
     ended.assert_line("after the scripts of cont-init.d: reload refused, nothing is changed: 1 problem:");
-    ended.assert_line("/etc/services.d/broken/run: is not executable");
+    ended.assert_line("/etc/services.d/broken.toml:1");
 }
 
 /// Else a process of root would live beside a PID 1 that has stepped down and may not signal it.

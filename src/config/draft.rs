@@ -24,6 +24,14 @@ pub struct Draft {
     pub source: DraftSource,
 }
 
+impl Draft {
+    /// Returns the draft of a service of a tree that depends on nothing.
+    pub fn of_tree(service: Service) -> Self {
+        let (dependencies, notices, rows) = (Vec::new(), Vec::new(), Vec::new());
+        Self { service, dependencies, stop_timeout_at: None, notices, rows, source: DraftSource::Tree }
+    }
+}
+
 /// Where a draft comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DraftSource {

@@ -59,16 +59,16 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use container::{Container, MainCommand};
-use s6_overlay::S6Overlay;
+use s6_overlay::{S6Origin, S6Overlay};
 use service::{Command, Service};
 use values::ServiceName;
 
-use crate::error::Place;
+use crate::error::{Place, Problem};
 
 pub use keys::reference;
 pub use paths::is_system_directory;
 pub use quote::shown_value;
-pub use read::{read, read_after_hook};
+pub use read::{read, read_after_hook, read_after_scripts};
 pub use s6::is_read_directory;
 pub use s6::table::differences;
 pub use variables::VARIABLES;
@@ -211,9 +211,18 @@ pub struct Config {
     pub notices: Vec<String>,
     /// Those of them that name what the loader of s6's trees passes over.
     pub passed_over: Vec<String>,
+    /// Services whose definitions are wrong, with every problem of theirs: they do not start ([`read_after_scripts`]).
+    pub held_back: BTreeMap<ServiceName, Vec<Problem>>,
 }
 
 impl Config {
+    /// Returns whether a service that cannot be used is held back alone when the definitions are read after the scripts of
+    /// `cont-init.d`: it is of `/etc/services.d` in s6's format, or comes after those, so that it has not started yet.
+    pub fn may_hold_back(&self, service: &Service) -> bool {
+        let is_legacy = matches!(service.s6, Some(S6Origin::Legacy(_) | S6Origin::LegacyLog(_)));
+        is_legacy || self.s6.as_ref().is_some_and(|s6| s6.after_legacy.contains(&service.name))
+    }
+
     /// Returns the main command as the service that `[main]` describes; `None` without a main command.
     pub fn main_service(&self) -> Option<Rc<Service>> {
         let MainCommand { at, user, success_codes, stop, ready, health, secrets, .. } = self.container.main.clone();

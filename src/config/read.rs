@@ -26,11 +26,15 @@ const CONTAINER_FILE: &str = "/etc/stepdown.toml";
 /// The path of services, for messages if there are none.
 const SERVICES: &str = "/etc/services.d";
 
-/// Whether the hook of an image made for s6-overlay (`S6_STAGE2_HOOK`), which may write services, has run.
+/// Which programs of an image made for s6-overlay, which may write services, have run.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum HookState {
-    Pending,
-    Done,
+enum Progress {
+    /// None: there may be a hook (`S6_STAGE2_HOOK`).
+    HookPending,
+    /// The hook, if there is one.
+    HookDone,
+    /// The scripts of `cont-init.d`, too.
+    ScriptsDone,
 }
 
 /// Parses all sources. There may be no service, where a hook is to write them.
@@ -38,7 +42,7 @@ enum HookState {
 /// # Errors
 /// Every problem of every file and variable, not the first.
 pub fn read(sources: &Sources) -> Result<Config, Problems> {
-    read_when(sources, HookState::Pending)
+    read_when(sources, Progress::HookPending)
 }
 
 /// The same where no hook runs any more.
@@ -46,10 +50,19 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
 /// # Errors
 /// As [`read`], and if there is nothing to run.
 pub fn read_after_hook(sources: &Sources) -> Result<Config, Problems> {
-    read_when(sources, HookState::Done)
+    read_when(sources, Progress::HookDone)
 }
 
-fn read_when(sources: &Sources, hook_state: HookState) -> Result<Config, Problems> {
+/// The same after the scripts of `cont-init.d`. A service of `/etc/services.d` in s6's format that they have broken is held
+/// back alone, as s6-overlay starts the rest.
+///
+/// # Errors
+/// As [`read_after_hook`], but for problems of such a service.
+pub fn read_after_scripts(sources: &Sources) -> Result<Config, Problems> {
+    read_when(sources, Progress::ScriptsDone)
+}
+
+fn read_when(sources: &Sources, progress: Progress) -> Result<Config, Problems> {
     let mut problems = Problems::default();
     let mut notices = Vec::new();
 
@@ -62,6 +75,7 @@ fn read_when(sources: &Sources, hook_state: HookState) -> Result<Config, Problem
         image.set_defaults(sources, says, &mut container);
     }
     let mut found = TreeContents::default();
+    found.holds_back = progress == Progress::ScriptsDone;
     for tree in &sources.trees {
         tree::read(tree, env::of_tree(&sources.env, &tree.path), image.as_ref(), &mut found, &mut problems);
     }
@@ -72,7 +86,7 @@ fn read_when(sources: &Sources, hook_state: HookState) -> Result<Config, Problem
         let (verb, path) = (if names.len() == 1 { "is not a service" } else { "are not services" }, shown(path));
         notices.push(format!("{path}: {} {verb}, by name: ignored", names.join(", ")));
     }
-    let TreeContents { mut drafts, declared, anything, mut bundles, s6_notices, s6_bundle_rows, .. } = found;
+    let TreeContents { mut drafts, declared, anything, mut bundles, s6_notices, s6_bundle_rows, held_back, .. } = found;
     drafts.sort_by(|one, other| one.service.name.cmp(&other.service.name));
     let declared = declared.into_keys().collect::<BTreeSet<_>>();
     notices.extend(s6_notices.iter().cloned());
@@ -117,7 +131,7 @@ fn read_when(sources: &Sources, hook_state: HookState) -> Result<Config, Problem
         Some(_) => drafts.is_empty() && problems.is_empty(),
         None => !anything,
     };
-    match hook.filter(|_| hook_state == HookState::Pending && is_empty && sources.main.is_empty()) {
+    match hook.filter(|_| progress == Progress::HookPending && is_empty && sources.main.is_empty()) {
         Some(hook) => notices
             .push(format!("there is no service yet: {HOOK}={} may write some", shown(&hook.join(OsStr::new(" "))))),
         None => check_main(sources, &container, (is_empty, hook.is_some()), &mut problems),
@@ -127,7 +141,7 @@ fn read_when(sources: &Sources, hook_state: HookState) -> Result<Config, Problem
         image.map(|image| S6Overlay { honoured: s6::honoured(&drafts, &sources.env), after_legacy, ..image.overlay });
     let mut services = Vec::with_capacity(drafts.len());
     services.extend(drafts.into_iter().map(|draft| Rc::new(draft.service)));
-    problems.or(Config { container, services, main, s6, notices, passed_over: s6_notices })
+    problems.or(Config { container, services, main, s6, notices, passed_over: s6_notices, held_back })
 }
 
 /// Returns the main command, with what an image made for s6-overlay puts before it.

@@ -1,7 +1,7 @@
 //! A services tree → drafts: which entry is a service, in which format, and which is a mistake. Must not know how a format
 //! is parsed, nor how services depend on each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::quote::{quoted, quoted_os};
 use super::s6::table::Row;
 use super::s6::{self, Bundles, DirectoryFormat, Image, ServiceDir};
 use super::s6_overlay::S6Origin;
-use super::service::Kind;
+use super::service::{Command, Kind, Service};
 use super::values::ServiceName;
 use super::{Content, Tree, bytes, service_toml};
 use crate::error::{Place, Problem, Problems};
@@ -43,6 +43,10 @@ pub struct TreeContents {
     pub s6_bundle_rows: Vec<(String, &'static Row)>,
     /// The names of pipelines, each with its last consumer.
     pub s6_pipelines: Vec<(ServiceName, String, Place)>,
+    /// Whether a service directory of such an image that is wrong is held back alone.
+    pub holds_back: bool,
+    /// The services that are, each with every problem of its directory.
+    pub held_back: BTreeMap<ServiceName, Vec<Problem>>,
 }
 
 /// Reads one tree into `found`; `named_by`: the variable that names it, if any; `image`: the image, if it was made for
@@ -93,8 +97,45 @@ pub fn read(
             problems.push(Problem::new(Place::file(&tree.path), what, "fix those first"));
             return;
         }
-        entry((tree, image), name, content, found, problems);
+        match image.filter(|_| found.holds_back && s6::is_of_s6(content)) {
+            Some(image) => entry_or_hold_back((tree, image), name, content, found, problems),
+            None => entry((tree, image), name, content, found, problems),
+        }
     }
+}
+
+/// Reads an entry of an image made for s6-overlay; with any problem of its own it is held back, with its logger.
+fn entry_or_hold_back(
+    (tree, image): (&Tree, &Image),
+    name: &OsString,
+    content: &Content,
+    found: &mut TreeContents,
+    problems: &mut Problems,
+) {
+    let (mut own, first) = (Problems::default(), found.drafts.len());
+    entry((tree, Some(image)), name, content, found, &mut own);
+    if own.is_empty() {
+        return;
+    }
+    let path = tree.path.join(name);
+    let Some(service) = name.to_str().and_then(ServiceName::new) else {
+        // There is no service that could be held back.
+        return found.s6_notices.extend(own.into_sorted().iter().map(|problem| format!("not started: {problem}")));
+    };
+    if found.declared.entry(service.clone()).or_insert_with(|| path.clone()) != &path {
+        // It is the name of another one.
+        return problems.extend(own);
+    }
+    let of_entry = found.drafts.iter().skip(first).map(|draft| draft.service.name.clone());
+    let names: BTreeSet<ServiceName> = of_entry.chain([service.clone()]).collect();
+    if !found.drafts.iter().any(|draft| draft.service.name == service) {
+        let at = Place::file(&path);
+        let mut nothing = Service { at, ..Service::plain(service, Command::Nothing) };
+        image.adopt(&mut nothing, S6Origin::Legacy(path));
+        found.drafts.push(Draft::of_tree(nothing));
+    }
+    let own = own.into_sorted();
+    found.held_back.extend(names.into_iter().map(|name| (name, own.clone())));
 }
 
 /// Returns whether it is a usual name of other files: of a NAS, a file system, editors, package managers, documentation.

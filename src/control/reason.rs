@@ -51,6 +51,8 @@ pub enum Reason {
     Skipped,
     /// It failed before the step down.
     FailedBefore,
+    /// Its definition may not be used, for this.
+    HeldBack(String),
     /// It was stopped manually.
     #[serde(rename = "stopped_by_hand")]
     StoppedManually {
@@ -161,6 +163,7 @@ impl fmt::Display for Reason {
             Self::CannotStart(why) => out.write_str(&spawn_message::message(why)),
             Self::Skipped => out.write_str("skipped in this mode"),
             Self::FailedBefore => out.write_str("failed before the step down"),
+            Self::HeldBack(why) => write!(out, "held back: {why}"),
             Self::StoppedManually { unscheduled: false } => out.write_str("stopped manually"),
             Self::StoppedManually { unscheduled: true } => {
                 out.write_str("stopped manually, not scheduled until it is started again")

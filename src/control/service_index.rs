@@ -192,7 +192,11 @@ impl IndexEntry {
             (Start::Failed, ManualChange::Start | ManualChange::Restart) => Some(format!(
                 "`{name}` failed before the step down, and PID 1 is no longer root; restart the container to run it again"
             )),
-            (Start::Wanted | Start::Down, _) | (Start::Skipped | Start::Failed, ManualChange::Stop) => None,
+            (Start::HeldBack, ManualChange::Start | ManualChange::Restart) => Some(format!(
+                "`{name}` is held back because of its definition: correct what `stepdown status {name}` says, and reload"
+            )),
+            (Start::Wanted | Start::Down, _)
+            | (Start::Skipped | Start::Failed | Start::HeldBack, ManualChange::Stop) => None,
         }
     }
 }
@@ -255,6 +259,20 @@ pub(super) mod tests {
             service_index().resolve_changeable(&names(&["gpu", "web"]), ManualChange::Stop),
             Ok(vec![Id(3), Id(1)])
         );
+    }
+
+    #[test]
+    fn what_is_held_back_is_started_by_a_reload_alone() {
+        let service_index = ServiceIndex::new(&[spec("late", &[], Start::HeldBack)]);
+        let change = |change| service_index.resolve_changeable(&names(&["late"]), change);
+        for manual in [ManualChange::Start, ManualChange::Restart] {
+            let refused = change(manual);
+            assert!(
+                matches!(&refused, Err(RequestRefused::Refused(why)) if why.ends_with("and reload")),
+                "{refused:?}"
+            );
+        }
+        assert_eq!(change(ManualChange::Stop), Ok(vec![Id(0)]));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Configuration + facts → [`BootPlan`]: combines the parts and decides the mode (DESIGN §2). Must not know how anything is
 //! done.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::facts::{AccountFile, Facts};
 use super::finding::{Area, Issue};
 use super::fix::Fix;
 use super::inherited::RemovedVariables;
-use super::notes::{Notes, PlanErrors};
+use super::notes::{Notes, OnFault, PlanErrors};
 use super::notice::Restriction;
 use super::prepare::PrepareStage;
 use super::privilege::PrivilegeInputs;
@@ -17,14 +18,14 @@ use super::steps::{PlanInputs, accounts::AccountFiles};
 use super::switch::{self, PlannedAccounts, RunsAs, SwitchAbility};
 use super::trust_check::TrustCheck;
 use super::{
-    BootPlan, Decision, DropLevel, Identity, Mode, PlannedStep, accounts, groups, host_ids, identity, machine_notices,
-    prepare, privilege, services, steps,
+    BootPlan, Decision, DropLevel, Identity, Mode, PlannedStep, ServicePlan, accounts, groups, host_ids, identity,
+    machine_notices, prepare, privilege, services, steps,
 };
 use crate::config::container::{LogFormat, OnMissingPrivilege};
 use crate::config::service::{Kind, RunAs, Service};
-use crate::config::values::{CapSet, Capability, Uid};
+use crate::config::values::{CapSet, Capability, ServiceName, Uid};
 use crate::config::{Config, shown_value};
-use crate::error::Error;
+use crate::error::{Error, Problem};
 
 /// Returns the plan of a boot.
 ///
@@ -33,8 +34,36 @@ use crate::error::Error;
 /// does not allow what is required (exit 111): the drop, root itself, a `required` path, a service that must not be
 /// skipped.
 pub fn boot(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
-    let (plan, plan_errors) = whole(config, facts);
+    let (plan, plan_errors) = whole(config, facts, OnFault::Refuse);
     plan_errors.or(plan)
+}
+
+/// Returns the plan after the scripts of `cont-init.d`, which may have changed definitions: a problem of a service that
+/// [may be held back](Config::may_hold_back) holds that one back ([`ServicePlan::held_back`](super::ServicePlan)).
+///
+/// # Errors
+/// As [`boot`], but for problems of such a service.
+pub fn boot_after_scripts(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
+    let (plan, plan_errors) = whole(config, facts, OnFault::HoldBack);
+    plan_errors.or(plan)
+}
+
+/// Returns the problems for which that plan would hold services back, whatever else prevents it.
+pub fn held_back(config: &Config, facts: &Facts) -> BTreeMap<ServiceName, Vec<Problem>> {
+    let (plan, _) = whole(config, facts, OnFault::HoldBack);
+    let all = plan.services.into_iter().filter(|service| !service.held_back.is_empty());
+    all.map(|service| (service.name.clone(), service.held_back.clone())).collect()
+}
+
+impl BootPlan {
+    /// Returns the services that are held back.
+    pub fn held_back(&self) -> BTreeSet<ServiceName> {
+        self.services
+            .iter()
+            .filter(|service| !service.held_back.is_empty())
+            .map(|service| service.name.clone())
+            .collect()
+    }
 }
 
 /// Returns the plan before a boot: a main command that cannot be executed, with which the boot would end like a shell, is a
@@ -43,7 +72,7 @@ pub fn boot(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
 /// # Errors
 /// As [`boot`].
 pub fn preview(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
-    let (mut plan, mut plan_errors) = whole(config, facts);
+    let (mut plan, mut plan_errors) = whole(config, facts, OnFault::Refuse);
     match plan_errors.main.take() {
         Some(fault) if plan.prepare.is_empty() => plan_errors.problems.push(fault.problem()),
         Some(fault) => plan.notices.push(fault.notice()),
@@ -53,8 +82,8 @@ pub fn preview(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
 }
 
 /// Returns the plan and everything that prevents it.
-pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, PlanErrors) {
-    let mut notes = Notes::default();
+pub(super) fn whole(config: &Config, facts: &Facts, on_fault: OnFault) -> (BootPlan, PlanErrors) {
+    let mut notes = Notes::new(on_fault);
     let app = &config.container.app;
     let (switch_ability, identity, files) = resolve_identity(config, facts, &mut notes);
     let mut names = match &files {
@@ -105,8 +134,14 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, PlanErrors) {
     let mut removed = RemovedVariables::default();
     for (at, (service, runs)) in config.services.iter().zip(runs.iter().cloned()).enumerate() {
         let when = if stage.has(at) { RunStage::Prepare } else { RunStage::Serve };
-        plans.push(Rc::new(services::plan(&common, service, runs, when, (&mut notes, &mut removed))));
+        notes.about(service, config);
+        let plan = services::plan(&common, service, runs, when, (&mut notes, &mut removed));
+        let of_plan = notes.take_held_back(&service.name);
+        // What the definition is made of is not known if that is wrong.
+        let held_back = config.held_back.get(&service.name).cloned().unwrap_or(of_plan);
+        plans.push(Rc::new(ServicePlan { held_back, ..plan }));
     }
+    notes.about_all();
     let main = main.zip(runs.get(config.services.len()));
     let main = main
         .map(|(service, runs)| Rc::new(services::main(&common, &service, runs.clone(), (&mut notes, &mut removed))));

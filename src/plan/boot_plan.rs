@@ -16,6 +16,7 @@ use crate::config::container::{LogFormat, OwnOptions};
 use crate::config::s6_overlay::S6Origin;
 use crate::config::service::Service;
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
+use crate::error::Problem;
 
 /// Everything that a boot does, in order.
 #[derive(Clone, Debug)]
@@ -358,6 +359,8 @@ pub struct ServicePlan {
     pub user: String,
     /// Why it is not run in this mode (`without_root = "skip"`).
     pub skipped: Option<Issue>,
+    /// Why its definition may not be used ([`super::boot_after_scripts`]): it is failed then, and does not start.
+    pub held_back: Vec<Problem>,
     /// Who may own its `environment_file`.
     pub file_writers: TrustedWriters,
     /// The variables that it inherits from the container.

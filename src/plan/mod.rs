@@ -46,7 +46,7 @@ mod switch;
 mod trust_check;
 pub mod trusted_writers;
 
-pub use boot::{boot, preview};
+pub use boot::{boot, boot_after_scripts, held_back, preview};
 pub use boot_parts::boot_parts;
 pub use boot_plan::{
     AccountWrite, BootPlan, Credentials, Decision, DeclaredBy, DropLevel, Identity, MakeDirectory, Mode, OwnTree,

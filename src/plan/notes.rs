@@ -1,18 +1,37 @@
 //! [`Notes`]: problems, refusals and notices of planning, collected so that every problem is reported at once. Must not know
 //! what is planned.
 
+use std::collections::BTreeMap;
+
 use super::finding::{Area, CauseKind, Check, Issue};
 use super::fix::Fix;
 use super::notice::{Notice, Restriction};
+use crate::config::Config;
+use crate::config::service::Service;
+use crate::config::values::ServiceName;
 use crate::error::{Error, Place, Problem, ProblemFix, Problems, Refused};
 
 /// The subject of what holds for all services of an image made for s6-overlay.
 pub(super) const S6_OVERLAY: &str = "what was made for s6-overlay";
 
+/// What follows from a problem of a service that [may be held back](Config::may_hold_back).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum OnFault {
+    /// There is no plan.
+    #[default]
+    Refuse,
+    /// That service does not start, and all others do.
+    HoldBack,
+}
+
 /// Problems, refusals and notices of one planning.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     problems: Problems,
+    on_fault: OnFault,
+    /// The service that problems are about and that they hold back.
+    subject: Option<ServiceName>,
+    held_back: BTreeMap<ServiceName, Vec<Problem>>,
     refusals: Vec<Refusal>,
     notices: Vec<Notice>,
     main: Option<MainFault>,
@@ -66,9 +85,38 @@ pub(super) struct PlanErrors {
 }
 
 impl Notes {
+    /// Returns none.
+    pub(super) fn new(on_fault: OnFault) -> Self {
+        Self { on_fault, ..Self::default() }
+    }
+
+    /// Problems are about this service from now on. Returns whether they hold it back.
+    pub(super) fn about(&mut self, service: &Service, config: &Config) -> bool {
+        let is_held_back = self.on_fault == OnFault::HoldBack && config.may_hold_back(service);
+        self.subject = is_held_back.then(|| service.name.clone());
+        is_held_back
+    }
+
+    /// Problems are about no service from now on.
+    pub(super) fn about_all(&mut self) {
+        self.subject = None;
+    }
+
+    /// Returns what holds a service back, once.
+    pub(super) fn take_held_back(&mut self, service: &ServiceName) -> Vec<Problem> {
+        self.held_back.remove(service).unwrap_or_default()
+    }
+
+    fn push(&mut self, problem: Problem) {
+        match &self.subject {
+            Some(service) => self.held_back.entry(service.clone()).or_default().push(problem),
+            None => self.problems.push(problem),
+        }
+    }
+
     /// Adds an error of the user's input: exit 100.
     pub(super) fn problem(&mut self, at: &Place, what: impl Into<String>, fix: impl Into<ProblemFix>) {
-        self.problems.push(Problem::new(at.clone(), what, fix));
+        self.push(Problem::new(at.clone(), what, fix));
     }
 
     /// Notes something that the user wrote wrong in one of these keys of the file.
@@ -79,7 +127,7 @@ impl Notes {
         what: impl Into<String>,
         fix: impl Into<ProblemFix>,
     ) {
-        self.problems.push(Problem::new(at.clone(), what, fix).about(keys));
+        self.push(Problem::new(at.clone(), what, fix).about(keys));
     }
 
     /// Adds a requirement that the machine does not allow: exit 111. The first one is reported.
@@ -122,7 +170,7 @@ impl Notes {
 
     /// Returns the notices, and what prevents the boot.
     pub(super) fn finish(self) -> (Vec<Notice>, PlanErrors) {
-        let Self { problems, refusals, notices, main } = self;
+        let Self { problems, refusals, notices, main, .. } = self;
         (notices, PlanErrors { problems, refusals, main })
     }
 }

@@ -134,6 +134,7 @@ fn service_plan(
         home: runs.home,
         user: runs.user,
         skipped: runs.skipped,
+        held_back: Vec::new(),
     }
 }
 

@@ -9,11 +9,11 @@ use super::facts::{Facts, FileOwner, ProgramFact};
 use super::finding::{Area, Issue};
 use super::notes::Notes;
 use super::switch::{RunsAs, SwitchAbility};
-use super::trusted_writers::{TrustedWriters, entry, of_root, path_of};
+use super::trusted_writers::{self, TrustedWriters, entry, of_root, path_of};
 use super::{BootPlan, Identity, arguments, printable};
 use crate::config::Config;
 use crate::config::container::UserRef;
-use crate::config::service::Service;
+use crate::config::service::{RunAs, Service};
 use crate::config::values::{Gid, ServiceName, Uid};
 use crate::error::Place;
 use crate::text::shown;
@@ -30,7 +30,7 @@ pub(super) struct TrustCheck<'a> {
 /// Why a service has more rights than the app user, and how to remove them.
 pub(super) struct ExtraRights {
     why: String,
-    without: &'static str,
+    instead: String,
 }
 
 /// A user other than root who controls a file.
@@ -67,24 +67,32 @@ impl<'a> TrustCheck<'a> {
         let (mut reported, mut warned) = (BTreeSet::new(), BTreeSet::new());
         let main = self.config.main_service();
         for (service, runs) in self.config.services.iter().chain(&main).zip(self.runs) {
-            let Some(ExtraRights { why, without }) = self.extra_rights(service, runs) else { continue };
+            let Some(ExtraRights { why, instead }) = self.extra_rights(service, runs) else { continue };
             let name = &service.name;
+            let mut own = BTreeSet::new();
+            let is_held_back = notes.about(service, self.config);
+            if is_held_back && !adds_more_than_no_new_privs(service, runs, self.identity) {
+                continue;
+            }
+            // Each service is held back for all that is its own.
+            let reported = if is_held_back { &mut own } else { &mut reported };
+            let anyway = if is_held_back { ", which s6-overlay runs all the same" } else { "" };
             if let Some(path) = entry(service)
                 && let Some(writer) = self.untrusted_writer(path, self.only_root_writes())
                 && reported.insert(writer.path.clone())
             {
-                let what = format!("`{name}` {why}, and users other than root could have written it: {writer}");
+                let what = format!("`{name}` {why}, and users other than root could have written it{anyway}: {writer}");
                 let tree = path.parent().unwrap_or(path);
                 let fix = owner_fix(writer, tree, "/etc/services.d");
-                notes.problem(&service.at, what, format!("{fix}, or remove {without}"));
+                notes.problem(&service.at, what, format!("{fix}, or {instead}"));
             }
             for executed in self.executed(service, runs) {
                 let Some(writer) = self.untrusted_writer_of(&executed.path, service, runs) else { continue };
-                let fix = fix(writer, &executed.path, name, without);
+                let fix = fix(writer, &executed.path, name, &instead);
                 match executed.is_argument {
                     false if reported.insert(writer.path().to_owned()) => {
                         let what = format!(
-                            "`{name}` {why}, and users other than root could have written {executed}: {writer}"
+                            "`{name}` {why}, and users other than root could have written {executed}{anyway}: {writer}"
                         );
                         notes.problem(&service.at, what, fix);
                     }
@@ -113,7 +121,7 @@ impl<'a> TrustCheck<'a> {
                     let (directory, fix) = unsafe_directory.cause_and_fix(entry);
                     let what =
                         format!("`{name}` {why}, and programs are searched in the PATH of its file: {directory}");
-                    let fix = format!("take it out of PATH, or remove {without}; {fix}");
+                    let fix = format!("take it out of PATH, or {instead}; {fix}");
                     notes.problem_of(&["environment"], &service.at, what, fix);
                 }
             }
@@ -126,9 +134,10 @@ impl<'a> TrustCheck<'a> {
                     printable::path(file)
                 );
                 let fix = owner_fix(writer, file, "/etc");
-                notes.problem_of(&["environment_file"], &service.at, what, format!("{fix}, or remove {without}"));
+                notes.problem_of(&["environment_file"], &service.at, what, format!("{fix}, or {instead}"));
             }
         }
+        notes.about_all();
         self.check_container(notes);
     }
 
@@ -253,7 +262,14 @@ impl<'a> TrustCheck<'a> {
         if self.app_is_root() || runs.skipped.is_some() {
             return None;
         }
-        let more = |why: String, without| Some(ExtraRights { why, without });
+        let more = |why: String, keys: &str| {
+            // Without root the scripts of such an image have no more than the app user.
+            let instead = match &service.s6 {
+                Some(_) => "write `drop = \"app\"` into /etc/stepdown.toml".to_owned(),
+                None => format!("remove {keys}"),
+            };
+            Some(ExtraRights { why, instead })
+        };
         let mut groups = runs.groups.iter().flatten().chain([&runs.gid]);
         if runs.uid == Uid::ROOT {
             more("runs as root".to_owned(), "`user = \"root\"`")
@@ -275,6 +291,13 @@ impl<'a> TrustCheck<'a> {
             None
         }
     }
+}
+
+/// Whether a service has more than the app user besides setuid programs, which no script of an image made for s6-overlay is
+/// kept from: with `drop = "app"` all of them are the app user's.
+fn adds_more_than_no_new_privs(service: &Service, runs: &RunsAs, app: &Identity) -> bool {
+    runs.uid != app.uid
+        || trusted_writers::may_have_more(&Service { no_new_privileges: true, user: RunAs::App, ..service.clone() })
 }
 
 impl BootPlan {
@@ -329,14 +352,14 @@ impl fmt::Display for Executed {
 }
 
 /// Returns the fix if another user could have written what a service executes.
-fn fix(writer: UntrustedWriter<'_>, executed: &Path, name: &ServiceName, without: &str) -> String {
+fn fix(writer: UntrustedWriter<'_>, executed: &Path, name: &ServiceName, instead: &str) -> String {
     let fix = match writer {
         UntrustedWriter::Found(found) => owner_fix(found, executed, "/usr/local/bin"),
         UntrustedWriter::Given { .. } => "move it to where only root can write, such as /usr/local/bin".to_owned(),
     };
     let place = printable::path(writer.path());
     format!(
-        "{fix}, or remove {without}; if everyone who can write {place} may have what `{name}` has, write \
+        "{fix}, or {instead}; if everyone who can write {place} may have what `{name}` has, write \
          `trust = [\"{place}\"]` into /etc/stepdown.toml"
     )
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -11,7 +12,7 @@ use std::time::Instant;
 use crate::boot::s6_layout::S6State;
 use crate::boot::steps::{self, BootEnded, StepContext};
 use crate::config::container::LogFormat;
-use crate::config::s6_overlay::S6Overlay;
+use crate::config::s6_overlay::{HOOK, S6Overlay};
 use crate::config::service::{Limit, Service};
 use crate::config::values::{Capability, Gid, ServiceName};
 use crate::config::zone::Zone;
@@ -73,6 +74,24 @@ pub struct BootContext {
     pub prepare_moments: Vec<(ServiceName, Moments)>,
 }
 
+/// The programs of an image made for s6-overlay after which its configuration is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Author {
+    /// The hook: s6-overlay has read no definition before.
+    Hook,
+    /// The scripts of `cont-init.d`: it copies `services.d` alone after them.
+    Scripts,
+}
+
+impl fmt::Display for Author {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Hook => HOOK,
+            Self::Scripts => "the scripts of cont-init.d",
+        })
+    }
+}
+
 /// Oneshots that run before the drop, and how.
 pub(super) struct EarlyStage<'a> {
     /// The oneshots.
@@ -132,7 +151,7 @@ impl BootContext {
         self.open_pipes = result.open_pipes;
         let previous_plan = match reads_again {
             true => {
-                let previous = self.read_again("after the scripts of cont-init.d")?;
+                let previous = self.read_again(Author::Scripts)?;
                 if self.plan.privilege.drop != DropLevel::StayRoot {
                     // As under s6-overlay a daemon of such a script goes on, unless it would be the only process of root.
                     self.open_pipes.clear();
@@ -225,7 +244,9 @@ impl BootContext {
         for spec in setup.specs.iter_mut().filter(|spec| self.prepare_failed.contains(&spec.name)) {
             spec.start = Start::Failed;
         }
-        let setup = setup.with_rereading(services, self.config.s6.as_ref());
+        let setup = setup
+            .with_held_back(&self.plan.held_back(), self.config.s6.as_ref())
+            .with_rereading(services, self.config.s6.as_ref());
         let mut launch_context = self.launch_context(self.parent(), self.groups());
         if !services.is_empty() {
             // Read now, so that the loop never waits for a disk: a reload may bring what runs at times of the day.

@@ -162,6 +162,7 @@ mod tests {
             home: "/root".into(),
             user: "root".into(),
             skipped: None,
+            held_back: Vec::new(),
             file_writers: TrustedWriters::Anybody,
             inherited: Inherited::All,
             secrets: Vec::new(),

@@ -37,6 +37,7 @@ fn plan(service: &Service) -> ServicePlan {
         home: "/".into(),
         user: "app".into(),
         skipped: None,
+        held_back: Vec::new(),
         file_writers: TrustedWriters::Anybody,
         inherited: Inherited::All,
         secrets: Vec::new(),

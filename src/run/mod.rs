@@ -57,7 +57,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 pub use environment::Environment;
-pub use reloader::{ReloadPlan, Reloader};
+pub use reloader::{Occasion, ReloadPlan, Reloader};
 pub use service_entry::{LaunchContext, ServiceEntry};
 pub use stage::{HostReporting, LeftoverPolicy, OpenPipe, Stage, StageResult};
 

@@ -4,18 +4,28 @@
 use std::time::Duration;
 
 use crate::control::reason::{Declared, EndedByUs, LastRun, Reason};
+use crate::error::Problem;
 use crate::supervise::{self, Exit, FailureReason, Id, LastFailure, Phase, SpawnError, StatusReason, Supervisor};
 use crate::sys::process::spawn_message;
 
+/// What the loop knows of a service's failure besides the engine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recorded<'a> {
+    /// Why its program could not be executed.
+    pub refusal: Option<&'a SpawnError>,
+    /// Why its definition may not be used.
+    pub held_back: &'a [Problem],
+}
+
 /// Returns why a service is failed.
-pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> Reason {
+pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, recorded: Recorded<'_>) -> Reason {
     match why {
         FailureReason::Ended(exit) => match supervisor.ended_by_us(id) {
             Some(why) => Reason::EndedByUs(ended_by_us(id, why, supervisor)),
             None => ended(id, *exit, supervisor),
         },
         FailureReason::Limit(failures) => {
-            let last = match (supervisor.ended_by_us(id), supervisor.last_exit(id), refusal) {
+            let last = match (supervisor.ended_by_us(id), supervisor.last_exit(id), recorded.refusal) {
                 (Some(why), ..) => LastRun::EndedByUs(ended_by_us(id, why, supervisor)),
                 (None, Some(exit), _) => LastRun::Ended(exit.into()),
                 (None, None, Some(why)) => LastRun::CannotStart(why.clone()),
@@ -31,13 +41,17 @@ pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refu
         FailureReason::CannotStart(why) => Reason::CannotStart(why.clone()),
         FailureReason::Skipped => Reason::Skipped,
         FailureReason::FailedBefore => Reason::FailedBefore,
+        FailureReason::HeldBack => {
+            let all: Vec<_> = recorded.held_back.iter().map(ToString::to_string).collect();
+            Reason::HeldBack(all.join("; and "))
+        }
     }
 }
 
 /// Returns why a service is as it is.
-pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> Reason {
+pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, recorded: Recorded<'_>) -> Reason {
     match why {
-        StatusReason::Failed(why) => failure_reason(id, why, supervisor, refusal),
+        StatusReason::Failed(why) => failure_reason(id, why, supervisor, recorded),
         StatusReason::StoppedManually(None) => Reason::StoppedManually { unscheduled: supervisor.runs_again(id) },
         StatusReason::StoppedManually(Some(with)) => Reason::StoppedWith(supervisor.name(*with).to_string()),
         StatusReason::EndedByUs(why) => Reason::EndedByUs(ended_by_us(id, why, supervisor)),
@@ -70,13 +84,13 @@ pub fn watchdog(after: Option<Duration>) -> EndedByUs {
 }
 
 /// Returns how the run that ended the container ended, as what is said of a service.
-pub fn how_it_ended(id: Id, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
+pub fn how_it_ended(id: Id, supervisor: &Supervisor, recorded: Recorded<'_>) -> String {
     match (supervisor.failed(id), supervisor.ended_by_us(id)) {
         (Some(why), _) if !matches!(why, FailureReason::Ended(_)) => {
-            format!("failed: {}", failure_reason(id, why, supervisor, refusal))
+            format!("failed: {}", failure_reason(id, why, supervisor, recorded))
         }
         (_, Some(why)) => was_ended_by_us(&ended_by_us(id, why, supervisor)),
-        (_, None) => match (supervisor.last_exit(id), refusal) {
+        (_, None) => match (supervisor.last_exit(id), recorded.refusal) {
             (Some(exit), _) => ended(id, exit, supervisor).to_string(),
             (None, Some(why)) => not_started(why),
             (None, None) => LastRun::NotStarted.to_string(),
@@ -154,7 +168,10 @@ mod tests {
             Supervisor::new(Setup { specs: vec![spec], stop_timeout: Duration::from_secs(8), start_limit: None });
         let (id, now) = (Id(0), EngineTime::default());
         let why = SpawnError { object: Some("/x".into()), ..SpawnError::new(SpawnStep::Exec, Errno::EACCES as i32) };
-        let said = |engine: &Supervisor| failure_reason(id, &FailureReason::Limit(1), engine, Some(&why)).to_string();
+        let said = |engine: &Supervisor| {
+            let recorded = Recorded { refusal: Some(&why), held_back: &[] };
+            failure_reason(id, &FailureReason::Limit(1), engine, recorded).to_string()
+        };
         assert_eq!(said(&engine), "1 consecutive failure, last: cannot execute `/x`: Permission denied");
         engine.step(now, Event::Begin);
         engine.step(now, Event::Spawned { id, pid: Pid(7) });

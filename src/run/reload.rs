@@ -1,14 +1,13 @@
 //! A reload in the loop: what was read again goes to the engine and to the process manager; one line logs the result.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 
 use super::event_loop::EventLoop;
 use super::notify_sockets::NotifySocket;
 use super::probe::ProbeOwner;
 use super::process_manager::ProcessManager;
 use super::reload_error::ReloadError;
-use super::reloader::{ReloadPlan, ReloadRequest};
+use super::reloader::{Occasion, ReloadPlan, ReloadRequest};
 use super::service_entry::ServiceEntry;
 use crate::control::responses::{Reloaded, Response};
 use crate::plan::S6Directory;
@@ -17,35 +16,12 @@ use crate::supervise::{Action, Event, Id, ProbeResult};
 /// What is reported of a reload without an effect.
 const UNCHANGED: &str = "nothing has changed";
 
-/// What a reload follows, as the log has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Occasion {
-    /// A request, or HUP.
-    Request,
-    /// The end of the scripts of `cont-init.d`.
-    Scripts,
-}
-
 impl Occasion {
-    fn of(requests: &[ReloadRequest]) -> Self {
-        let of_engine = |request: &ReloadRequest| matches!(request, ReloadRequest::Engine);
-        if requests.iter().any(of_engine) { Self::Scripts } else { Self::Request }
-    }
-
     fn log_error(self, why: &ReloadError) {
         match self {
             Self::Request => tracing::error!("{why}"),
             Self::Scripts => tracing::error!("{self}: {why}"),
         }
-    }
-}
-
-impl fmt::Display for Occasion {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Request => "reload",
-            Self::Scripts => "after the scripts of cont-init.d",
-        })
     }
 }
 
@@ -60,38 +36,69 @@ impl EventLoop<'_> {
         if let Some(read) = self.processes.config_reader.take_result() {
             let requests = std::mem::take(&mut self.current_reload_requests);
             let occasion = Occasion::of(&requests);
-            let applied = match read {
-                Ok(_) if stops => Err(ReloadError::Stopping),
-                Ok(bytes) => self.apply_reload_plan(&bytes, occasion),
-                Err(why) => Err(why),
-            };
-            let (response, actions) = match applied {
-                Ok((response, actions)) => (Ok(response), actions),
-                Err(why) => {
-                    if !stops {
-                        occasion.log_error(&why);
-                    }
-                    (Err(why), Vec::new())
-                }
-            };
-            self.respond_to_reload(requests, &response);
-            return Some(actions);
+            let read = if stops { Err(ReloadError::Stopping) } else { read };
+            return Some(self.end_reload(requests, read, occasion));
         }
         if self.processes.config_reader.is_running() {
             return None;
         }
         let requests = self.next_reload_requests.take()?;
-        match self.start_reading() {
+        match self.start_reading(Occasion::of(&requests)) {
             Ok(()) => {
                 self.current_reload_requests = requests;
                 None
             }
-            Err(why) => {
-                if Occasion::of(&requests) == Occasion::Scripts && !stops {
-                    Occasion::Scripts.log_error(&why);
+            Err(why) => match Occasion::of(&requests) {
+                Occasion::Request => {
+                    self.respond_to_reload(requests, &Err(why));
+                    Some(Vec::new())
                 }
-                self.respond_to_reload(requests, &Err(why));
-                Some(Vec::new())
+                Occasion::Scripts => Some(self.end_reload(requests, Err(why), Occasion::Scripts)),
+            },
+        }
+    }
+
+    /// Applies what was read, and answers. Returns what the engine does.
+    fn end_reload(
+        &mut self,
+        requests: Vec<ReloadRequest>,
+        read: Result<Vec<u8>, ReloadError>,
+        occasion: Occasion,
+    ) -> Vec<Action> {
+        let (plan, error) = self.reload_plan(read, occasion);
+        if let Some(why) = error.as_ref().filter(|_| self.supervisor.stop_reason().is_none()) {
+            occasion.log_error(why);
+        }
+        let (response, actions) = plan.map(|plan| self.apply_reload_plan(plan, occasion)).unzip();
+        let response = match (error, response) {
+            (None, Some(response)) => Ok(response),
+            (None, None) => Err(ReloadError::NotServing),
+            (Some(why), _) => Err(why),
+        };
+        self.respond_to_reload(requests, &response);
+        actions.unwrap_or_default()
+    }
+
+    /// Returns what is to be applied, and why what was read is not.
+    fn reload_plan(
+        &mut self,
+        read: Result<Vec<u8>, ReloadError>,
+        occasion: Occasion,
+    ) -> (Option<ReloadPlan>, Option<ReloadError>) {
+        let stops = self.supervisor.stop_reason().is_some();
+        let Some(reloader) = self.reloader.as_mut().filter(|_| !stops) else {
+            return (None, read.err());
+        };
+        match (occasion, read) {
+            (Occasion::Request, Err(why)) => (None, Some(why)),
+            (Occasion::Request, Ok(bytes)) => match reloader.plan_reload(&bytes) {
+                Ok(plan) => (Some(plan), None),
+                Err(error) => (None, Some(ReloadError::Rejected(error))),
+            },
+            (Occasion::Scripts, read) => {
+                let (bytes, unread) = read.map_or_else(|why| (None, Some(why)), |bytes| (Some(bytes), None));
+                let (plan, error) = reloader.plan_rereading(bytes.as_deref());
+                (Some(plan), unread.or(error.map(ReloadError::Rejected)))
             }
         }
     }
@@ -112,22 +119,16 @@ impl EventLoop<'_> {
         }
     }
 
-    fn start_reading(&mut self) -> Result<(), ReloadError> {
+    fn start_reading(&mut self, occasion: Occasion) -> Result<(), ReloadError> {
         let reloader = self.reloader.as_ref().ok_or(ReloadError::NotServing)?;
         if self.supervisor.stop_reason().is_some() {
             return Err(ReloadError::Stopping);
         }
-        self.processes.config_reader.start(&mut self.processes.fd_watcher, || reloader.read_sources())
+        self.processes.config_reader.start(&mut self.processes.fd_watcher, || reloader.read_sources(occasion))
     }
 
-    /// Plans the reload with what was read, and applies the plan. Returns the response to the callers, and what the engine does.
-    fn apply_reload_plan(
-        &mut self,
-        read: &[u8],
-        occasion: Occasion,
-    ) -> Result<(ReloadResponse, Vec<Action>), ReloadError> {
-        let reloader = self.reloader.as_mut().ok_or(ReloadError::NotServing)?;
-        let plan = reloader.plan_reload(read).map_err(ReloadError::Rejected)?;
+    /// Applies the plan. Returns the response to the callers, and what the engine does.
+    fn apply_reload_plan(&mut self, plan: ReloadPlan, occasion: Occasion) -> (ReloadResponse, Vec<Action>) {
         let summary = plan.summary();
         match &summary {
             Some(summary) => tracing::info!("{occasion}: {summary}"),
@@ -157,7 +158,7 @@ impl EventLoop<'_> {
             }
         }
         self.allowed_users.set(self.find_allowed_users());
-        Ok((ReloadResponse { summary, notices }, actions))
+        (ReloadResponse { summary, notices }, actions)
     }
 }
 

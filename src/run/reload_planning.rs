@@ -2,22 +2,21 @@
 //! A reload never needs more privilege than PID 1 has kept (DESIGN §3.4). Must not know what runs, or how it is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::rc::Rc;
 
-use crate::config::S6Sources;
 use crate::config::s6_overlay::S6Origin;
 use crate::config::service::Service;
 use crate::config::values::ServiceName;
-use crate::config::{self, Config, Content, Sources, Tree, key_lines};
+use crate::config::{self, Config, Sources, key_lines};
 use crate::error::{Error, Place, Problem, Problems};
 use crate::inspect::facts::NamedPaths;
-use crate::inspect::source::{self, ConfigPaths};
+use crate::inspect::source::{self, CheckedSources, ConfigPaths};
 use crate::inspect::wire;
 use crate::plan::checks::{self, BootState, Examination};
+use crate::plan::facts::FileOwner;
 use crate::plan::{self, BootPlan, DropLevel, S6Directory, S6DirectoryNames, ServicePlan};
 use crate::run::boot_context::{BootContext, service_entries};
-use crate::run::{ReloadPlan, Reloader, ServiceEntry};
+use crate::run::{Occasion, ReloadPlan, Reloader, ServiceEntry};
 use crate::supervise::{Setup, Start};
 use crate::text::shown;
 
@@ -25,32 +24,85 @@ use crate::text::shown;
 const RESTART: &str = "restart the container";
 
 impl Reloader for BootContext {
-    fn read_sources(&self) -> Vec<u8> {
+    fn read_sources(&self, occasion: Occasion) -> Vec<u8> {
         let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == DropLevel::StayRoot;
-        let trust = keeps.then(|| self.plan.only_root_writes(&self.facts));
-        let read = source::ReloadSources::read(&ConfigPaths::installed(), &self.given, trust);
+        let checked = match occasion {
+            Occasion::Request => CheckedSources::All,
+            Occasion::Scripts => CheckedSources::AllButTrees,
+        };
+        let writers = keeps.then(|| (self.plan.only_root_writes(&self.facts), checked));
+        let sources = source::ReloadSources::read(&ConfigPaths::installed(), &self.given, writers);
         // The paths that the new configuration names are read here only, because any of them may hang. What is wrong with the
         // configuration is reported by PID 1.
-        let source::ReloadSources { container, trees, s6, .. } = read.clone();
-        let config = config::read(&self.sources(container, trees, s6)).ok();
+        let config = self.configured(&self.sources(sources.clone()), occasion).ok();
         let named_paths = config.map(|config| NamedPaths::read(&config, &self.facts));
-        wire::encode_message(&(read, named_paths))
+        let present_paths = match occasion {
+            Occasion::Request => None,
+            Occasion::Scripts => Some(NamedPaths::read(&self.config, &self.facts)),
+        };
+        wire::encode_message(&wire::Message { sources, named_paths, present_paths })
     }
 
     fn plan_reload(&mut self, read: &[u8]) -> Result<ReloadPlan, Error> {
-        let place = ConfigPaths::installed();
-        let early = "the process that reads the configuration has ended early";
-        let truncated = || wrong(Problem::new(Place::Machine, early, "reload again"));
-        let (source::ReloadSources { untrusted, container, trees, s6 }, named_paths) =
-            wire::decode_message(read).ok_or_else(truncated)?;
-        if let Some(path) = untrusted {
-            return Err(untrusted_file(path));
+        let wire::Message { sources, named_paths, .. } = wire::decode_message(read).ok_or_else(truncated)?;
+        self.replanned(sources, named_paths, Occasion::Request)
+    }
+
+    fn plan_rereading(&mut self, read: Option<&[u8]>) -> (ReloadPlan, Option<Error>) {
+        let Some(read) = read else { return (self.unread(), None) };
+        let Some(wire::Message { sources, named_paths, present_paths }) = wire::decode_message(read) else {
+            return (self.unread(), Some(truncated()));
+        };
+        match (self.replanned(sources, named_paths, Occasion::Scripts), present_paths) {
+            (Ok(plan), _) => (plan, None),
+            (Err(error), Some(paths)) => {
+                let facts = self.with_facts_of_init_scripts(paths.with(&self.config, &self.facts), &self.config);
+                let held_back = plan::held_back(&self.config, &facts);
+                (self.as_it_is(held_back), Some(error))
+            }
+            (Err(error), None) => (self.unread(), Some(error)),
         }
-        let sources = self.sources(container, trees, s6);
-        let mut config = config::read_after_hook(&sources).map_err(|problems| self.with_reader(problems))?;
+    }
+
+    fn examine(&self) -> Examination {
+        checks::of_plan(&self.config, &self.facts, &self.plan, BootState::Done).after_boot()
+    }
+}
+
+impl BootContext {
+    fn sources(&self, read: source::ReloadSources) -> Sources {
+        let (env, main) = (self.given.clone(), self.given_main.clone());
+        let source::ReloadSources { container, trees, s6, .. } = read;
+        self.with_init_scripts(Sources { env, container, trees, s6, main })
+    }
+
+    fn configured(&self, sources: &Sources, occasion: Occasion) -> Result<Config, Problems> {
+        match occasion {
+            Occasion::Request => config::read_after_hook(sources),
+            Occasion::Scripts => config::read_after_scripts(sources),
+        }
+    }
+
+    /// Plans with what was read, which is the configuration from now on.
+    fn replanned(
+        &mut self,
+        read: source::ReloadSources,
+        named_paths: Option<NamedPaths>,
+        occasion: Occasion,
+    ) -> Result<ReloadPlan, Error> {
+        if !read.untrusted.is_empty() {
+            let problems: Vec<_> = read.untrusted.into_iter().map(untrusted_file).collect();
+            return Err(Error::Wrong(problems.into()));
+        }
+        let sources = self.sources(read);
+        let mut config = self.configured(&sources, occasion).map_err(|problems| self.with_reader(problems))?;
         let facts = named_paths.ok_or_else(truncated)?.with(&config, &self.facts);
         let facts = self.with_facts_of_init_scripts(facts, &config);
-        let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
+        let plan = match occasion {
+            Occasion::Request => plan::boot(&config, &facts),
+            Occasion::Scripts => plan::boot_after_scripts(&config, &facts),
+        };
+        let mut plan = plan.map_err(|error| key_lines::placed(error, &sources))?;
         share_equal(&self.config.services, &mut config.services, |service| &service.name);
         share_equal(&self.plan.services, &mut plan.services, |plan| &plan.name);
         let changed = changed((&self.config, &self.plan), (&config, &plan));
@@ -60,46 +112,70 @@ impl Reloader for BootContext {
         if !problems.is_empty() {
             return Err(Error::Wrong(problems));
         }
+        Ok(self.reload_plan(config, plan, Some(&sources)))
+    }
+
+    /// Plans with the present configuration, of which these services are held back.
+    fn as_it_is(&mut self, mut held_back: BTreeMap<ServiceName, Vec<Problem>>) -> ReloadPlan {
+        let (config, mut plan) = (self.config.clone(), self.plan.clone());
+        for service in &mut plan.services {
+            let problems = held_back.remove(&service.name).unwrap_or_default();
+            if service.held_back != problems {
+                Rc::make_mut(service).held_back = problems;
+            }
+        }
+        self.reload_plan(config, plan, None)
+    }
+
+    /// Plans with the present configuration where it is not known who could have written it by now.
+    fn unread(&mut self) -> ReloadPlan {
+        let may_be = |service: &&Rc<Service>| {
+            let user =
+                self.plan.services.iter().find(|plan| plan.name == service.name).map(|plan| plan.credentials.uid);
+            self.config.may_hold_back(service) && user.is_some_and(|user| user != self.plan.identity.uid)
+        };
+        let held_back = self.config.services.iter().filter(may_be).map(|service| {
+            let what = "its definition could not be read again after the scripts of cont-init.d, which may have let others \
+                        write what runs with more rights than theirs";
+            (service.name.clone(), vec![Problem::new(service.at.clone(), what, "reload once it can be read")])
+        });
+        let held_back = held_back.collect();
+        self.as_it_is(held_back)
+    }
+
+    /// Returns what is different with this configuration and plan, which are the present ones from now on. `sources`: what the
+    /// configuration was read from, if it was read again.
+    fn reload_plan(&mut self, config: Config, plan: BootPlan, sources: Option<&Sources>) -> ReloadPlan {
+        let changed = changed((&self.config, &self.plan), (&config, &plan));
         let mut notices = self.new_notices(&plan);
         if config.container != self.config.container {
             notices.push(format!(
                 "what changed in {} and in variables holds from the next start on: {RESTART}",
-                shown(&place.container_file)
+                shown(&ConfigPaths::installed().container_file)
             ));
         }
-        let skipped =
-            plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone()).collect();
-        let stop_timeout = self.config.container.stop_timeout;
-        // A oneshot of *prepare* that has changed has not been done in its new form.
-        let done = self.done.difference(&changed).cloned().collect();
-        let mut setup = Setup::new(&config.services, &done, &skipped, None, stop_timeout)
-            .with_overlay(&config.services, config.s6.as_ref());
-        let prepare_failed = |name: &ServiceName| self.prepare_failed.contains(name) && !changed.contains(name);
-        for spec in setup.specs.iter_mut().filter(|spec| prepare_failed(&spec.name)) {
-            spec.start = Start::Failed;
-        }
-        let setup = setup.with_rereading(&config.services, config.s6.as_ref());
         let names =
             |config: &Config| config.services.iter().map(|it| it.name.clone()).collect::<BTreeSet<ServiceName>>();
         let (old, new) = (names(&self.config), names(&config));
-        let entries = new_or_changed(service_entries(&config.services, None, &plan), &old, &changed);
         // Files of a directory may have changed that are no part of its definition, before its service was started.
         let is_linked_anew = |service: &&Rc<Service>| {
             let is_legacy = matches!(service.s6, Some(S6Origin::Legacy(_)));
             is_legacy || changed.contains(&service.name) || !old.contains(&service.name)
         };
-        let s6_directories = config.services.iter().filter(is_linked_anew).filter_map(|service| {
-            let directory = S6Directory::of(service, &config.services)?;
-            let names = sources.names_in(&directory.definition).map(|own| S6DirectoryNames {
-                own,
-                log: sources.names_in(&directory.definition.join("log")).unwrap_or_default(),
-            });
-            Some(S6Directory { names, ..directory })
+        let s6_directories = sources.into_iter().flat_map(|sources| {
+            config.services.iter().filter(is_linked_anew).filter_map(|service| {
+                let directory = S6Directory::of(service, &config.services)?;
+                let names = sources.names_in(&directory.definition).map(|own| S6DirectoryNames {
+                    own,
+                    log: sources.names_in(&directory.definition.join("log")).unwrap_or_default(),
+                });
+                Some(S6Directory { names, ..directory })
+            })
         });
         let reload_plan = ReloadPlan {
-            setup,
+            setup: self.setup(&config, &plan, &changed),
             s6_directories: s6_directories.collect(),
-            entries,
+            entries: new_or_changed(service_entries(&config.services, None, &plan), &old, &changed),
             new: new.difference(&old).cloned().collect(),
             gone: old.difference(&new).cloned().collect(),
             changed,
@@ -109,18 +185,22 @@ impl Reloader for BootContext {
         self.config.container = container;
         self.plan.services = plan.services;
         self.plan.notices = plan.notices;
-        Ok(reload_plan)
+        reload_plan
     }
 
-    fn examine(&self) -> Examination {
-        checks::of_plan(&self.config, &self.facts, &self.plan, BootState::Done).after_boot()
-    }
-}
-
-impl BootContext {
-    fn sources(&self, container: Option<(PathBuf, Content)>, trees: Vec<Tree>, s6: S6Sources) -> Sources {
-        let (env, main) = (self.given.clone(), self.given_main.clone());
-        self.with_init_scripts(Sources { env, container, trees, s6, main })
+    fn setup(&self, config: &Config, plan: &BootPlan, changed: &BTreeSet<ServiceName>) -> Setup {
+        let skipped = plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone());
+        let skipped = skipped.collect();
+        let stop_timeout = self.config.container.stop_timeout;
+        // A oneshot of *prepare* that has changed has not been done in its new form.
+        let done = self.done.difference(changed).cloned().collect();
+        let mut setup = Setup::new(&config.services, &done, &skipped, None, stop_timeout)
+            .with_overlay(&config.services, config.s6.as_ref());
+        let prepare_failed = |name: &ServiceName| self.prepare_failed.contains(name) && !changed.contains(name);
+        for spec in setup.specs.iter_mut().filter(|spec| prepare_failed(&spec.name)) {
+            spec.start = Start::Failed;
+        }
+        setup.with_held_back(&plan.held_back(), config.s6.as_ref()).with_rereading(&config.services, config.s6.as_ref())
     }
 
     /// Adds to problems of reading which user reads now: root could read at the boot.
@@ -180,12 +260,16 @@ impl BootContext {
     }
 }
 
-fn untrusted_file(path: PathBuf) -> Error {
-    wrong(Problem::new(
-        Place::file(path),
+fn untrusted_file(found: FileOwner) -> Problem {
+    Problem::new(
+        Place::file(found.path),
         "users other than root can write it, and PID 1 keeps privilege: it is not read again",
         format!("make it root's alone (chown root, chmod go-w), or {RESTART}"),
-    ))
+    )
+}
+
+fn truncated() -> Error {
+    wrong(Problem::new(Place::Machine, "the process that reads the configuration has ended early", "reload again"))
 }
 
 fn wrong(problem: Problem) -> Error {

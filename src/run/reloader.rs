@@ -1,6 +1,7 @@
 //! [`Reloader`]: reads the configuration again and makes a [`ReloadPlan`] of it. Must not know the loop.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::service_entry::ServiceEntry;
 use crate::config::values::ServiceName;
@@ -16,6 +17,32 @@ pub enum ReloadRequest {
     Caller(PendingRequest),
     /// The engine ([`crate::supervise::Action::Reread`]): the scripts of `cont-init.d` have ended.
     Engine,
+}
+
+/// What a reload follows, as the log has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// A request, or HUP.
+    Request,
+    /// The end of the scripts of `cont-init.d`: the second reading.
+    Scripts,
+}
+
+impl Occasion {
+    /// Returns what a reload follows that these have requested.
+    pub(super) fn of(requests: &[ReloadRequest]) -> Self {
+        let of_engine = |request: &ReloadRequest| matches!(request, ReloadRequest::Engine);
+        if requests.iter().any(of_engine) { Self::Scripts } else { Self::Request }
+    }
+}
+
+impl fmt::Display for Occasion {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Request => "reload",
+            Self::Scripts => "after the scripts of cont-init.d",
+        })
+    }
 }
 
 /// What a reload changes.
@@ -40,13 +67,18 @@ pub struct ReloadPlan {
 /// The configuration and the plan that the loop was made from.
 pub trait Reloader {
     /// Reads the configuration's files, in a process of its own: what it changes in memory is not seen here.
-    fn read_sources(&self) -> Vec<u8>;
+    fn read_sources(&self, occasion: Occasion) -> Vec<u8>;
 
     /// Plans the reload with what [`Self::read_sources`] has returned, which is the configuration from now on.
     ///
     /// # Errors
     /// Everything that is wrong with it, or which privilege it needs that was dropped.
     fn plan_reload(&mut self, read: &[u8]) -> Result<ReloadPlan, Error>;
+
+    /// Plans the second reading with what [`Self::read_sources`] has returned; `None`: nothing. Whatever is wrong, services are
+    /// held back whose definitions others than root can write by now, and the rest starts: as it was, where an error is returned
+    /// or nothing was read.
+    fn plan_rereading(&mut self, read: Option<&[u8]>) -> (ReloadPlan, Option<Error>);
 
     /// Returns the result of the boot, for `doctor`.
     fn examine(&self) -> Examination;

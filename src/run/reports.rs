@@ -92,7 +92,7 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             );
         }
         Report::Failed { id, why } => {
-            let why = failure_reason(*id, why, supervisor, records.refusal(*id));
+            let why = failure_reason(*id, why, supervisor, records.recorded(*id));
             tracing::error!("{}: failed: {why}{}", name(*id), memory(*id))
         }
         Report::Killing { id, who, after } => {
@@ -195,7 +195,7 @@ fn log_stopping(stop_reason: &StopReason, supervisor: &Supervisor, context: &Rep
             let name = supervisor.name(*id);
             tracing::error!(
                 "{name} is essential and has ended for good ({}{}): stopping",
-                failure_reason(*id, why, supervisor, records.refusal(*id)),
+                failure_reason(*id, why, supervisor, records.recorded(*id)),
                 if records.is_out_of_memory(*id) { ", out of memory" } else { "" },
             );
         }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::boot_context::{BootContext, format_own_messages};
+use super::boot_context::{Author, BootContext, format_own_messages};
 use super::kill_remaining;
 use super::notify_sockets::Sockets;
 use super::process_manager::ProcessManager;
@@ -25,12 +25,16 @@ impl BootContext {
     ///
     /// # Errors
     /// When it has become wrong.
-    pub(super) fn read_again(&mut self, when: &str) -> Result<BootPlan, Error> {
+    pub(super) fn read_again(&mut self, author: Author) -> Result<BootPlan, Error> {
         let read = source::read(&source::ConfigPaths::installed(), self.given.clone(), self.given_main.clone());
         let sources = self.with_init_scripts(read);
         let on_host = |path: &Path| self.origin.as_ref().and_then(|tree| tree.on_host(path));
-        self.config = config::read_after_hook(&sources).map_err(|problems| problems.files_at(on_host))?;
-        let previous = self.replan(Some(&sources), when)?;
+        let config = match author {
+            Author::Hook => config::read_after_hook(&sources),
+            Author::Scripts => config::read_after_scripts(&sources),
+        };
+        self.config = config.map_err(|problems| problems.files_at(on_host))?;
+        let previous = self.replan(Some((&sources, author)), &format!("after {author}"))?;
         self.init_scripts.get_or_insert_with(|| sources.s6.fixed_by_start());
         format_own_messages(&self.plan);
         let programs = |plan: &BootPlan| plan.services.len() + usize::from(plan.main.is_some());
@@ -70,15 +74,19 @@ impl BootContext {
     }
 
     /// Reads the facts again and plans with them, and says what is different from the plan before, which it returns.
-    /// `sources`: what the configuration was read from again, whose lines errors then name.
+    /// `read_again`: what the configuration was read from again, whose lines errors then name, and after which programs.
     ///
     /// # Errors
     /// When there is no plan any more with what has become of the machine.
-    pub(super) fn replan(&mut self, sources: Option<&Sources>, when: &str) -> Result<BootPlan, Error> {
+    pub(super) fn replan(&mut self, read_again: Option<(&Sources, Author)>, when: &str) -> Result<BootPlan, Error> {
         self.facts = self.with_facts_of_init_scripts(facts::read(&self.config), &self.config);
         let on_host = |path: &Path| self.origin.as_ref().and_then(|tree| tree.on_host(path));
-        let mut plan = plan::boot(&self.config, &self.facts).map_err(|error| match sources {
-            Some(sources) => key_lines::placed(error, sources).files_at(on_host),
+        let plan = match read_again {
+            Some((_, Author::Scripts)) => plan::boot_after_scripts(&self.config, &self.facts),
+            Some((_, Author::Hook)) | None => plan::boot(&self.config, &self.facts),
+        };
+        let mut plan = plan.map_err(|error| match read_again {
+            Some((sources, _)) => key_lines::placed(error, sources).files_at(on_host),
             None => error,
         })?;
         locate_all(&mut plan, doctor::host_context);

@@ -374,6 +374,7 @@ mod tests {
             home: "/".into(),
             user: "app".into(),
             skipped: None,
+            held_back: Vec::new(),
             file_writers: TrustedWriters::Anybody,
             inherited: Inherited::All,
             secrets: Vec::new(),

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use super::fd_watcher::FdWatcher;
 use super::notify_sockets::{NotifySocket, Sockets};
+use super::reasons::Recorded;
 use super::service_entry::ServiceEntry;
 use super::service_pipe::ServicePipe;
 use crate::supervise::{Id, Pid, SpawnError};
@@ -103,6 +104,12 @@ impl ServiceRecords {
     /// Returns the process of a service's last run.
     pub fn last_pid(&self, id: Id) -> Option<Pid> {
         self.get(id)?.last_pid
+    }
+
+    /// Returns what else is known of a failure of a service.
+    pub fn recorded(&self, id: Id) -> Recorded<'_> {
+        let held_back = self.entry(id).map_or(&[][..], |entry| &entry.plan.held_back);
+        Recorded { refusal: self.refusal(id), held_back }
     }
 
     /// Returns why the latest start of a service failed, if it did.

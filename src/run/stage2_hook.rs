@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::boot_context::{BootContext, EarlyStage};
+use super::boot_context::{Author, BootContext, EarlyStage};
 use super::stage::LeftoverPolicy;
 use crate::config::Config;
 use crate::config::s6_overlay::{HOOK, OnFailure, S6Origin, S6Overlay};
@@ -132,7 +132,7 @@ impl BootContext {
             }
             (code, false) => tracing::warn!("S6_STAGE2_HOOK exited with code {code}"),
         }
-        let first = self.read_again("after S6_STAGE2_HOOK")?;
+        let first = self.read_again(Author::Hook)?;
         if let Some((why, code)) = plan::main_is_missing(&self.plan, &self.facts) {
             tracing::error!("main command: {why}; nothing was started after S6_STAGE2_HOOK");
             return Ok(Some((code, result.output_deadline)));

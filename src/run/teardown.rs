@@ -89,7 +89,7 @@ impl EventLoop<'_> {
         }
         let responsible = self.supervisor.responsible().and_then(|id| {
             let status = self.supervisor.status().into_iter().find(|status| status.id == id)?;
-            let how = reasons::how_it_ended(id, &self.supervisor, self.processes.records.refusal(id));
+            let how = reasons::how_it_ended(id, &self.supervisor, self.processes.records.recorded(id));
             let last = self.processes.logs.last_lines(id, exit_report::LAST);
             Some(ResponsibleService { status, out_of_memory: self.processes.records.is_out_of_memory(id), how, last })
         });

@@ -15,13 +15,14 @@
 //! A failed service has its last end's code; where that is 0 although it failed (it exited with 0 too often) it has 1, and
 //! so it has where we stopped it (it was not ready in time, is unhealthy, or sent no watchdog notification in time): a 143
 //! would look like a requested stop. One whose requirement is failed has that one's code; one
-//! that was skipped in this mode stands for a step that the system refused, 111. One that ended for good without a
+//! that was skipped in this mode stands for a step that the system refused, 111; one that is held back because of its definition
+//! for a configuration that is wrong, 100. One that ended for good without a
 //! failure, or that its finish script stopped with 125, keeps its own code, 0 included.
 
 use super::container::{ContainerState, ExitCodeInputs};
 use super::supervisor::Supervisor;
 use super::{Exit, FailureReason, Id, StopReason};
-use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED};
+use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, EXIT_WRONG};
 
 /// A failure that has no code of its own.
 pub(super) const FAILURE: u8 = 1;
@@ -68,6 +69,7 @@ impl Supervisor {
             FailureReason::FinishPermanentFailure => self.services[id].code.unwrap_or(FAILURE),
             FailureReason::Requirement(requirement) => failed(self.services[*requirement].code),
             FailureReason::Skipped => EXIT_REFUSED,
+            FailureReason::HeldBack => EXIT_WRONG,
         }
     }
 

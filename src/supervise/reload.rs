@@ -198,6 +198,8 @@ impl Supervisor {
         let service = &mut self.services[id];
         let Some(spec) = service.pending_spec.take() else { return false };
         service.spec = *spec;
+        // Although it was requested in the meantime.
+        service.wanted &= service.spec.start != Start::HeldBack;
         service.history = RestartHistory::default();
         (service.failing, service.was_up) = (None, false);
         service.watchdog = service.spec.watchdog;
@@ -236,9 +238,15 @@ impl Supervisor {
                 self.begin_to_wait(id);
             }
         }
+        for id in &affected {
+            self.count_dependencies(*id);
+            self.to_evaluate.push_back(*id);
+        }
         for id in affected {
-            self.count_dependencies(id);
-            self.to_evaluate.push_back(id);
+            let service = &self.services[id];
+            if service.spec.start == Start::HeldBack && matches!(service.state, State::Down) && !service.removed {
+                self.fail(id, FailureReason::HeldBack);
+            }
         }
     }
 

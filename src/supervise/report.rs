@@ -242,6 +242,8 @@ pub enum FailureReason {
     Skipped,
     /// It failed in an earlier stage.
     FailedBefore,
+    /// Its definition may not be used ([`super::Start::HeldBack`]).
+    HeldBack,
 }
 
 /// Why the engine ended a run without a request: how the process ended then is a result of that, and its code says nothing.

@@ -16,9 +16,10 @@ impl Supervisor {
         while let Some(id) = to_start.pop() {
             let service = &mut self.services[id];
             let idle = matches!(service.state, State::Down | State::Failed { .. });
-            // A skipped one cannot run here; one of *prepare* was done as root; a removed one is none any more.
+            // A skipped one cannot run here; one that is held back may not; one of *prepare* was done as root; a removed one is
+            // none any more.
             if service.removed
-                || service.spec.start == Start::Skipped
+                || matches!(service.spec.start, Start::Skipped | Start::HeldBack)
                 || (idle && service.spec.start == Start::AlreadyDone)
             {
                 continue;

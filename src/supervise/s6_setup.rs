@@ -1,11 +1,13 @@
 //! What an image made for s6-overlay says of its start, applied to a [`Setup`]. Must not know its files.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::spec::{LateStart, RereadOrder, Setup, Start};
 use super::{StartLimit, StartTimeoutAction};
 use crate::config::s6_overlay::{OnFailure, S6Origin, S6Overlay};
 use crate::config::service::Service;
+use crate::config::values::ServiceName;
 
 impl Setup {
     /// Applies what an image made for s6-overlay says of the start: its limit, that the main command waits for services of
@@ -28,6 +30,17 @@ impl Setup {
                 spec.late_start = late_start;
             }
             spec.holds_main = overlay.awaits_legacy || !matches!(service.s6, Some(S6Origin::Legacy(_)));
+        }
+        self
+    }
+
+    /// Holds services back whose definitions may not be used. Where a failure of the start ends the container
+    /// (`S6_BEHAVIOUR_IF_STAGE2_FAILS` 2), each of them does.
+    #[must_use]
+    pub fn with_held_back(mut self, held_back: &BTreeSet<ServiceName>, overlay: Option<&S6Overlay>) -> Self {
+        let is_fatal = overlay.is_some_and(|overlay| overlay.on_failure == OnFailure::Stop);
+        for spec in self.specs.iter_mut().filter(|spec| held_back.contains(&spec.name)) {
+            (spec.start, spec.essential) = (Start::HeldBack, spec.essential || is_fatal);
         }
         self
     }

@@ -177,6 +177,8 @@ pub enum Start {
     /// It failed in an earlier stage (a oneshot of *prepare* that is not essential): failed from the beginning, as a skipped
     /// one.
     Failed,
+    /// Its definition may not be used: failed from the beginning, and not started until a reload brings another one.
+    HeldBack,
 }
 
 impl Setup {

@@ -195,6 +195,7 @@ impl Supervisor {
         }
         self.begin_start();
         self.begin_rereading();
+        let mut held_back = Vec::new();
         for id in self.services.ids() {
             match (self.services[id].spec.start, self.services[id].wanted) {
                 (Start::AlreadyDone, _) => {
@@ -203,9 +204,14 @@ impl Supervisor {
                 }
                 (Start::Skipped, _) => self.fail(id, FailureReason::Skipped),
                 (Start::Failed, _) => self.fail(id, FailureReason::FailedBefore),
+                (Start::HeldBack, _) => held_back.push(id),
                 (Start::Wanted, _) | (Start::Down, true) => self.begin_to_wait(id),
                 (Start::Down, false) => {}
             }
+        }
+        // An essential one ends the container, when all others have begun.
+        for id in held_back {
+            self.fail(id, FailureReason::HeldBack);
         }
     }
 

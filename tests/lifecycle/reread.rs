@@ -1,6 +1,6 @@
 //! The second reading of the definitions: what comes before it, and what waits for it.
 
-use stepdown::supervise::{Action, Event, Report, Start, StartTimeoutAction, StopReason};
+use stepdown::supervise::{Action, Event, FailureReason, Report, Start, StartTimeoutAction, StatusReason, StopReason};
 
 use super::seconds;
 use crate::support::engine::scenario::Scenario;
@@ -88,4 +88,77 @@ fn the_main_command_is_reported_as_waiting_for_it_and_starts_when_the_limit_of_t
     assert!(scenario.reports().contains(&Report::MainStillWaits { id, since: seconds(5), on: Vec::new() }));
     scenario.wait(2.0);
     assert_eq!(scenario.started(), ["main"]);
+}
+
+fn why(name: &str, scenario: &Scenario) -> FailureReason {
+    match scenario.status(name).why {
+        Some(StatusReason::Failed(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_it_holds_back_fails_by_itself_and_with_what_requires_it_and_the_rest_starts() {
+    let script = oneshot("script").before_rereading();
+    let service = |name| longrun(name).after("script").after_rereading();
+    let above = longrun("above").requires("web").after_rereading();
+    let services = [script.clone(), service("web"), service("old"), above.clone()];
+    let mut scenario = Scenario::begun(&services);
+    scenario.exits("script", 0);
+    scenario.take_actions();
+    let held_back = service("web").start(Start::HeldBack);
+    scenario.reload(&[script.clone(), held_back, service("old"), above.clone()], &["web"]);
+    assert_eq!(why("web", &scenario), FailureReason::HeldBack);
+    assert_eq!(why("above", &scenario), FailureReason::Requirement(scenario.id("web")));
+    scenario.send(Event::RereadEnded);
+    assert_eq!(scenario.started(), ["old"]);
+    // Neither by hand nor for another one that is started by hand.
+    scenario.request_start("web");
+    scenario.request_start("above");
+    assert_eq!(scenario.started(), [""; 0]);
+    // Another definition may be used.
+    scenario.reload(&services, &["web"]);
+    assert_eq!(scenario.started(), ["web"]);
+    scenario.executed("web");
+    assert_eq!(scenario.started(), ["above"]);
+}
+
+#[test]
+fn what_is_held_back_from_the_beginning_has_the_code_of_a_wrong_configuration() {
+    let held_back = || longrun("web").start(Start::HeldBack);
+    let mut scenario = Scenario::begun(&[held_back(), longrun("old")]);
+    assert_eq!((why("web", &scenario), scenario.exit()), (FailureReason::HeldBack, None));
+    assert_eq!(scenario.started(), ["old"]);
+    assert_eq!(Scenario::begun(&[held_back()]).exit(), Some(100));
+    let essential = Scenario::begun(&[held_back().essential(), longrun("old")]);
+    assert_eq!(essential.exit(), Some(100));
+}
+
+#[test]
+fn what_is_held_back_while_it_runs_is_not_started_again_by_a_request_before_its_end() {
+    let mut scenario = Scenario::begun(&[longrun("web"), longrun("old")]);
+    scenario.executed("web");
+    scenario.executed("old");
+    scenario.take_actions();
+    scenario.reload(&[longrun("web").start(Start::HeldBack), longrun("old")], &["web"]);
+    assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
+    scenario.request_start("web");
+    scenario.exits("web", 0);
+    assert_eq!((why("web", &scenario), scenario.started()), (FailureReason::HeldBack, vec![]));
+}
+
+/// Its own stop signals are those of a reload, whatever fails by it: no end of input, for which what writes it would end first.
+#[test]
+fn what_a_reload_stops_is_stopped_before_what_it_holds_back_ends_the_container() {
+    let reader = || longrun("reader").consumer();
+    let down = |name| longrun(name).start(Start::Down);
+    let mut scenario = Scenario::begun(&[down("late"), reader(), down("web")]);
+    scenario.take_actions();
+    let late = longrun("late").after("reader");
+    let web = longrun("web").start(Start::HeldBack);
+    let above = longrun("above").requires("web").essential();
+    scenario.reload(&[late, reader().start(Start::HeldBack), web, above], &["late", "reader", "web"]);
+    assert_eq!(scenario.signals(), ["reader group: SIGTERM", "reader group: SIGCONT"]);
+    scenario.exits("reader", 0);
+    assert_eq!(scenario.exit(), Some(100));
 }

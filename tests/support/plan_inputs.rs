@@ -74,7 +74,15 @@ pub fn config() -> Config {
         signals: Vec::new(),
         main: MainCommand::default(),
     };
-    Config { container, services: Vec::new(), main: Vec::new(), s6: None, notices: Vec::new(), passed_over: Vec::new() }
+    Config {
+        container,
+        services: Vec::new(),
+        main: Vec::new(),
+        s6: None,
+        notices: Vec::new(),
+        passed_over: Vec::new(),
+        held_back: BTreeMap::new(),
+    }
 }
 
 pub fn env_uid(uid: u32) -> Option<VariableValue<Uid>> {

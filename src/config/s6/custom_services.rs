@@ -3,7 +3,7 @@
 use super::format::START_INTERVAL;
 use super::image::Image;
 use super::scripts;
-use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
+use crate::config::draft::{Dependency, Draft, Relation};
 use crate::config::quote::quoted_os;
 use crate::config::restart::{Restart, RestartPause, RestartPolicy};
 use crate::config::s6_overlay::S6Origin;
@@ -63,6 +63,5 @@ fn add(image: &Image, mut service: Service, origin: S6Origin, found: &mut TreeCo
     let dependencies =
         vec![Dependency { relation: Relation::Requires, to: to.to_owned(), at, written: "order".to_owned() }];
     found.anything = true;
-    let (notices, rows) = (Vec::new(), Vec::new());
-    found.drafts.push(Draft { service, dependencies, stop_timeout_at: None, notices, rows, source: DraftSource::Tree });
+    found.drafts.push(Draft { dependencies, ..Draft::of_tree(service) });
 }

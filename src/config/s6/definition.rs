@@ -29,6 +29,15 @@ pub fn is_service_directory(entries: &BTreeMap<OsString, Content>) -> bool {
     ["run", "up", "type"].iter().any(|name| entries.contains_key(OsStr::new(name)))
 }
 
+/// Returns whether an entry of a services tree is meant as such a directory, whatever is wrong with it.
+pub fn is_of_s6(entry: &Content) -> bool {
+    match entry {
+        Content::Dir(entries) => !entries.contains_key(OsStr::new("service.toml")),
+        Content::Unreadable(_) => true,
+        Content::File { .. } | Content::TooLarge(_) | Content::Other(_) => false,
+    }
+}
+
 /// Reads one directory.
 pub fn read(name: &ServiceName, dir: ServiceDir<'_>, format: DirectoryFormat) -> (Draft, Problems) {
     let mut reader = Reader { name, dir, format, notices: Vec::new(), rows: Vec::new() };

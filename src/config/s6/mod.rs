@@ -22,7 +22,7 @@ mod table_notices;
 
 pub use bundles::Bundles;
 pub use command_paths::{is_installed_by_links, is_unmistakable, is_word_of_execline};
-pub use definition::{is_service_directory, read as read_directory};
+pub use definition::{is_of_s6, is_service_directory, read as read_directory};
 pub use files::{ServiceDir, is_read_directory};
 pub use format::DirectoryFormat;
 pub use image::Image;

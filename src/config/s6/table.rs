@@ -251,7 +251,7 @@ pub const TABLE: &[Row] = &[
     differs(
         ItemScope::Variable,
         "S6_BEHAVIOUR_IF_STAGE2_FAILS",
-        "with 2 the container ends with the code of the script that failed, where s6-overlay has 1: it says which failure it was",
+        "with 2 the container ends with the code of the script that failed, where s6-overlay has 1: it says which failure it was; and with 100 for a service of services.d that is held back",
     ),
     honoured(ItemScope::Variable, "S6_CMD_ARG0"),
     honoured(ItemScope::Variable, "S6_CMD_RECEIVE_SIGNALS"),

@@ -15,6 +15,7 @@ use crate::config::env::MORE_TREES;
 use crate::config::{Content, S6Sources, Sources, Tree};
 use crate::error::{Place, Problem};
 use crate::plan::TrustedWriters;
+use crate::plan::facts::FileOwner;
 use crate::sys::files::owners;
 use crate::text::shown;
 
@@ -129,8 +130,8 @@ pub fn read(config_paths: &ConfigPaths, env: BTreeMap<OsString, OsString>, main:
 /// The sources that a worker process reads for a reload ([`super::wire`]).
 #[derive(Clone, Debug, Default)]
 pub struct ReloadSources {
-    /// A path that others than root can write: nothing was read then.
-    pub untrusted: Option<PathBuf>,
+    /// Paths that others than root can write: of any of them nothing was read.
+    pub untrusted: Vec<FileOwner>,
     /// As in [`Sources`].
     pub container: Option<(PathBuf, Content)>,
     /// As in [`Sources`].
@@ -139,21 +140,37 @@ pub struct ReloadSources {
     pub s6: S6Sources,
 }
 
+/// What is read again only if nobody but root could have written it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckedSources {
+    /// Everything.
+    All,
+    /// Everything but the services trees, where whoever plans judges each service by itself.
+    AllButTrees,
+}
+
 impl ReloadSources {
-    /// Reads the same as [`read`]; with `writers`, only if nobody else could have written any of it, but for the scripts of
-    /// `cont-init.d`, which stay those of the boot.
+    /// Reads the same as [`read`]; with `writers`, only if nobody else could have written what is checked, of which the scripts
+    /// of `cont-init.d` are no part: they stay those of the boot.
     pub fn read(
         config_paths: &ConfigPaths,
         env: &BTreeMap<OsString, OsString>,
-        writers: Option<TrustedWriters>,
+        writers: Option<(TrustedWriters, CheckedSources)>,
     ) -> Self {
         let scripts = image_paths(config_paths, env).init_scripts();
-        let paths: Vec<_> = paths(config_paths, env).into_iter().filter(|path| *path != scripts).collect();
-        if let Some(untrusted) = writers.and_then(|writers| owners::first_untrusted(&paths, writers)) {
-            return Self { untrusted: Some(untrusted), ..Self::default() };
+        let trees = trees_of(config_paths, env);
+        let untrusted = writers.map(|(writers, checked)| {
+            let is_checked =
+                |path: &PathBuf| *path != scripts && (checked == CheckedSources::All || !trees.contains(path));
+            let paths: Vec<_> = paths(config_paths, env).into_iter().filter(is_checked).collect();
+            owners::untrusted(&paths, writers)
+        });
+        let untrusted = untrusted.unwrap_or_default();
+        if !untrusted.is_empty() {
+            return Self { untrusted, ..Self::default() };
         }
         let (container, trees, s6) = read_files(config_paths, env);
-        Self { untrusted: None, container, trees, s6 }
+        Self { untrusted, container, trees, s6 }
     }
 }
 

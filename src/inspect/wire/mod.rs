@@ -11,8 +11,16 @@ use std::path::PathBuf;
 use super::facts::NamedPaths;
 use super::source::ReloadSources;
 
-/// The sources; and the facts about the paths in them, if they are a valid configuration.
-pub type Message = (ReloadSources, Option<NamedPaths>);
+/// What a worker process has read for a reload.
+#[derive(Clone, Debug, Default)]
+pub struct Message {
+    /// The sources.
+    pub sources: ReloadSources,
+    /// The facts about the paths in them, if they are a valid configuration.
+    pub named_paths: Option<NamedPaths>,
+    /// Those about the paths in the present configuration, where it is judged again.
+    pub present_paths: Option<NamedPaths>,
+}
 
 /// Returns a message as bytes.
 pub fn encode_message(message: &Message) -> Vec<u8> {

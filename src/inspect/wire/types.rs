@@ -1,6 +1,6 @@
 //! The types that are sent, field by field: a missing field does not compile.
 
-use super::{Decoder, Wire, encode_bytes};
+use super::{Decoder, Message, Wire, encode_bytes};
 use crate::config::S6Sources;
 use crate::config::service::AUXILIARY_KEYS;
 use crate::config::values::{CapSet, Gid, Uid};
@@ -79,6 +79,7 @@ structs! {
     Uid { 0 }
     Gid { 0 }
     CapSet { 0 }
+    Message { sources, named_paths, present_paths }
     ReloadSources { untrusted, container, trees, s6 }
     S6Sources {
         identifying_directories, definitions, user_bundles, init_scripts, finish_scripts, fix_attrs, has_linuxserver_account,
@@ -136,7 +137,7 @@ mod tests {
         let inner = BTreeMap::from([(bytes(b"\xff\x01"), file), ("big".into(), Content::TooLarge(7))]);
         let more = [("dir".into(), Content::Dir(inner)), ("no".into(), Content::Unreadable("denied".to_owned()))];
         ReloadSources {
-            untrusted: Some(PathBuf::from("/a")),
+            untrusted: named_paths().files.file_owners.into_values().flatten().collect(),
             container: Some((PathBuf::from("/etc/stepdown.toml"), Content::Unreadable(String::new()))),
             trees: vec![
                 Tree { path: "/t".into(), entries: all.chain(more).collect(), unreadable: None },
@@ -202,9 +203,13 @@ mod tests {
         NamedPaths { files, paths }
     }
 
+    fn message() -> Message {
+        Message { sources: read(), named_paths: Some(named_paths()), present_paths: Some(named_paths()) }
+    }
+
     #[test]
     fn what_was_read_and_looked_up_arrives_as_it_is_and_never_in_part() {
-        let message = (read(), Some(named_paths()));
+        let message = message();
         let sent = encode_message(&message);
         assert_eq!(format!("{:?}", decode_message(&sent).unwrap()), format!("{message:?}"));
         for cut in 0..sent.len() {
@@ -215,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_broken_message_is_none() {
-        let sent = encode_message(&(read(), Some(named_paths())));
+        let sent = encode_message(&message());
         // Whatever is changed, it is either another message or none: no panic, no request for memory that is not there.
         for at in 0..sent.len() {
             let mut broken = sent.clone();
@@ -228,6 +233,6 @@ mod tests {
             deep = Content::Dir(BTreeMap::from([("d".into(), deep)]));
         }
         let deep = ReloadSources { container: Some(("/a".into(), deep)), ..ReloadSources::default() };
-        assert!(decode_message(&encode_message(&(deep, None))).is_none());
+        assert!(decode_message(&encode_message(&Message { sources: deep, ..Message::default() })).is_none());
     }
 }

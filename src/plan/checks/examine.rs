@@ -17,7 +17,7 @@ use crate::error::Problems;
 use crate::plan::accounts::passwd;
 use crate::plan::facts::{AccountFile, Facts};
 use crate::plan::finding::{Area, Check, Issue};
-use crate::plan::notes::Refusal;
+use crate::plan::notes::{OnFault, Refusal};
 use crate::plan::notice::{Notice, Restriction};
 use crate::plan::show::labels;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, PlannedStep, ServicePlan, Step, boot, groups};
@@ -83,7 +83,7 @@ impl Examination {
 
 /// Returns the examination of a boot here, also if it would fail.
 pub fn examine(config: &Config, facts: &Facts) -> Examination {
-    let (mut plan, plan_errors) = boot::whole(config, facts);
+    let (mut plan, plan_errors) = boot::whole(config, facts, OnFault::Refuse);
     let mut examination = of_problems(plan_errors.problems);
     for Refusal { area, what, why, cause, fix } in plan_errors.refusals {
         let cause = format!("{what}: {cause}");

@@ -92,7 +92,7 @@ impl EventLoop<'_> {
             next_run: self.next_run(id).filter(|_| status.wanted),
             status_text: record.and_then(|record| record.notify_socket.as_ref()?.status()).map(str::to_owned),
             why: status.why.as_ref().map(|why| {
-                let why = reasons::status_reason(id, why, &self.supervisor, self.processes.records.refusal(id));
+                let why = reasons::status_reason(id, why, &self.supervisor, self.processes.records.recorded(id));
                 let out_of_memory = status.state == StatusState::Failed && self.processes.records.is_out_of_memory(id);
                 if out_of_memory { Reason::OutOfMemory(Box::new(why)) } else { why }
             }),

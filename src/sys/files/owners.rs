@@ -2,7 +2,7 @@
 //! that users other than root own or could write; `plan::trusted_writers` decides whether that matters. Must not read the
 //! contents of files.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType};
 use std::os::unix::fs::MetadataExt;
@@ -37,11 +37,12 @@ enum TreeLevel {
     Innermost,
 }
 
-/// Returns the first path that is not to be trusted: of these, of their parent directories, and of files read below them.
-pub fn first_untrusted(paths: &[PathBuf], writers: TrustedWriters) -> Option<PathBuf> {
+/// Returns the paths that are not to be trusted: of these, of their parent directories, and of files read below them.
+pub fn untrusted(paths: &[PathBuf], writers: TrustedWriters) -> Vec<FileOwner> {
     let mut check = OwnerCheck::default();
-    let mut found = paths.iter().flat_map(|path| check.tree(path, TreeLevel::Tree));
-    found.find(|found| !writers.allows(found)).map(|found| found.path)
+    let found = paths.iter().flat_map(|path| check.tree(path, TreeLevel::Tree)).filter(|found| !writers.allows(found));
+    let mut known = BTreeSet::new();
+    found.filter(|found| known.insert(found.path.clone())).collect()
 }
 
 /// Files that were examined already: paths have their directories in common. For one reading of the facts.
@@ -84,7 +85,7 @@ impl OwnerCheck {
         resolved
     }
 
-    /// Returns what [`first_untrusted`] examines, for one entry of a services tree, with everything in it.
+    /// Returns who owns one entry of a services tree, and everything in it.
     pub fn entry(&mut self, entry: &Path) -> Vec<FileOwner> {
         self.tree(entry, TreeLevel::Entry)
     }
@@ -214,7 +215,8 @@ mod tests {
         fs::write(&run, "").unwrap();
         let all = [place.path().join("services.d"), place.path().join("missing")];
         let first_untrusted = |all: &[PathBuf]| {
-            super::first_untrusted(all, TrustedWriters::Root { or: None, unpacked: None, shared_group: false })
+            let writers = TrustedWriters::Root { or: None, unpacked: None, shared_group: false };
+            untrusted(all, writers).into_iter().map(|found| found.path).next()
         };
         assert_eq!(first_untrusted(&all), None);
         fs::set_permissions(&run, fs::Permissions::from_mode(0o775)).unwrap();

@@ -164,6 +164,9 @@ pub fn random_rereading(rng: &mut Rng, specs: &mut [Spec]) -> Option<u64> {
             (false, false) if rng.percent(60) => RereadOrder::After,
             (false, _) => RereadOrder::Independent,
         };
+        if spec.reread == RereadOrder::After && !spec.is_main && rng.percent(10) {
+            spec.start = Start::HeldBack;
+        }
     }
     Some(first_after)
 }

@@ -70,8 +70,12 @@ impl Tree {
         let changed = self.nodes.iter().filter(|(name, node)| before.get(name).is_some_and(|old| old != *node));
         let changed: BTreeSet<ServiceName> = changed.map(|(name, _)| name.clone()).collect();
         for node in self.nodes.iter_mut().filter(|(name, _)| changed.contains(*name)).map(|(_, node)| node) {
-            // What changed has not been done before, and is not skipped.
-            node.spec.start = if node.spec.start == Start::Down { Start::Down } else { Start::Wanted };
+            // What changed has not been done before, and is not skipped; it may be held back.
+            node.spec.start = match node.spec.start {
+                _ if self.programs.percent(10) => Start::HeldBack,
+                Start::Down => Start::Down,
+                _ => Start::Wanted,
+            };
         }
         changed
     }

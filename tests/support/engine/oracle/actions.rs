@@ -1,7 +1,7 @@
 //! Whether an action is right.
 
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Exit, Id, Pid, Role, Target};
+use stepdown::supervise::{Action, Exit, FailureReason, Id, Pid, Report, Role, Start, Target};
 
 use super::constants::{END_OF_INPUT_TIMEOUT, REAP_GRACE, is_for_pid_one, is_stopping};
 use super::{Oracle, ProcessModel, Property, Reason, ServiceModel, ServiceState};
@@ -31,6 +31,13 @@ impl Oracle {
             Action::ApplyReload { .. } | Action::Remove { .. } | Action::CancelProbe { .. } | Action::Signal { .. } => {
             }
             Action::Spawn { role: Role::StopCommand, .. } => {}
+            // What fails is not known by that.
+            Action::Report(Report::WaitsForServices { .. }) => {}
+            // What follows from it for others comes later.
+            Action::Report(Report::Failed { why: FailureReason::HeldBack, .. }) => self.hold_back(),
+            Action::Report(Report::Failed { id, .. }) if !self.services[id.0].spec.essential => {
+                self.settle_failures();
+            }
             _ => self.settle_definitions(),
         }
         match action {
@@ -82,6 +89,8 @@ impl Oracle {
                 self.violate(Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy, format!("{id:?} is {state:?}"));
             }
         }
+        let is_held_back = spec.start == Start::HeldBack;
+        self.check(!is_held_back, Property::WhatIsHeldBackIsFailedAndNeverStarts, || format!("{id:?} starts"));
         let held = self.waits_for_rereading(id);
         self.check(!held, Property::TheSecondReadingHasItsOrder, || format!("{id:?} starts before its end"));
         let removed = self.services[id.0].removed;

@@ -14,6 +14,9 @@ pub const LAYER_RESERVE: Duration = Duration::from_millis(500);
 /// How long a service that reads another one's output may take to end by itself, after the end of its input.
 pub const END_OF_INPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The code of a service that is held back because of its definition: the configuration is wrong (DESIGN §8).
+pub const EXIT_WRONG: u8 = 100;
+
 /// Between two probes of a `wait_for` target (DESIGN §4).
 pub const WAIT_FOR_PAUSE: Duration = Duration::from_secs(1);
 

@@ -113,6 +113,8 @@ impl Oracle {
                     ServiceState::Done
                 }
                 (Start::Skipped | Start::Failed, _) => ServiceState::Failed,
+                // As [`Self::hold_back`] has it, once all others have begun.
+                (Start::HeldBack, _) => ServiceState::Down,
                 (Start::Down, false) => ServiceState::Down,
                 (Start::Down, true) | (Start::Wanted, _) if service.spec.scheduled => ServiceState::Resting(NEVER),
                 (Start::Down, true) | (Start::Wanted, _) => ServiceState::Pending(self.now),
@@ -128,6 +130,7 @@ impl Oracle {
             self.obligations.failed.insert(id);
             self.obligations.unpropagated_failures.push_back(id);
         }
+        self.hold_back();
     }
 
     fn spawned(&mut self, id: Id, pid: Pid) {

@@ -37,6 +37,7 @@ pub enum Property {
     AOneshotThatTakesTooLongHasFailed,
     TheStartHasALimit,
     TheSecondReadingHasItsOrder,
+    WhatIsHeldBackIsFailedAndNeverStarts,
     ForwardedSignalsReachOnlyALivingMain,
     EveryLiveProcessAtTheEndIsNamed,
     AWaitingMainCommandIsReported,

@@ -91,7 +91,7 @@ impl Oracle {
             return self.violate(Property::AChangedServiceIsRestartedOnce, format!("{id:?} has not changed"));
         };
         *service = ServiceModel {
-            wanted: service.wanted,
+            wanted: service.wanted && spec.start != Start::HeldBack,
             code: service.code,
             stopped_manually: service.stopped_manually,
             probe: ProbeModel { open: service.probe.open, ..ProbeModel::default() },
@@ -190,8 +190,18 @@ impl Oracle {
         }
     }
 
-    /// All definitions that can be applied are: now the dependents of failed requirements are known.
+    /// All definitions that can be applied are: now the dependents of failed requirements are known, and whether the container
+    /// stops.
     pub fn settle_definitions(&mut self) {
+        if self.settle_failures() {
+            self.obligations.definitions_changed = false;
+            self.propagate();
+        }
+    }
+
+    /// The same, but for the stop: it begins with the failure of an essential service, and until that is reported others fail,
+    /// and what a reload stops is stopped. Returns whether anything is to be settled.
+    pub fn settle_failures(&mut self) -> bool {
         let left = |service: &mut ServiceModel| {
             let ended = service.removed && matches!(service.state, ServiceState::Down | ServiceState::Failed);
             let edges = !service.spec.requires.is_empty() || !service.spec.after.is_empty();
@@ -206,12 +216,14 @@ impl Oracle {
             self.begin_to_wait();
         }
         if !definitions_changed {
-            return;
+            return false;
         }
-        for id in self.ids() {
-            self.fail_if_requirement_failed(id);
+        if self.running() {
+            self.hold_back();
         }
-        self.propagate();
+        self.propagate_failures();
+        self.obligations.definitions_changed = true;
+        true
     }
 
     /// Checks that a new definition is applied as soon as possible.

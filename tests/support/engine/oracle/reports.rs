@@ -35,6 +35,7 @@ impl Oracle {
                 let property = match why {
                     FailureReason::Requirement(_) => Property::AFailedRequirementFailsItsWaitingDependents,
                     FailureReason::FinishPermanentFailure => Property::APermanentFailureOfFinishIsObeyed,
+                    FailureReason::HeldBack => Property::WhatIsHeldBackIsFailedAndNeverStarts,
                     FailureReason::Ended(_)
                     | FailureReason::Limit(_)
                     | FailureReason::CannotStart(_)

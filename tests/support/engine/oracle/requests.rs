@@ -15,7 +15,8 @@ impl Oracle {
             let service = &mut self.services[id.0];
             let idle = matches!(service.state, ServiceState::Down | ServiceState::Failed);
             let start = service.spec.start;
-            if service.removed || start == Start::Skipped || (idle && start == Start::AlreadyDone) {
+            let never = matches!(start, Start::Skipped | Start::HeldBack);
+            if service.removed || never || (idle && start == Start::AlreadyDone) {
                 continue;
             }
             let news = idle || !service.wanted;

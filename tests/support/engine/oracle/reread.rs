@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use stepdown::supervise::{Id, RereadOrder};
+use stepdown::supervise::{Id, RereadOrder, Start};
 
-use super::{Oracle, Property};
+use super::constants::EXIT_WRONG;
+use super::{Oracle, Property, ServiceState};
 
 /// How far the second reading is.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +56,24 @@ impl Oracle {
     pub fn check_rereading(&mut self) {
         let is_due = self.begun && self.running() && self.is_rereading_due();
         self.check(!is_due, Property::TheSecondReadingHasItsOrder, || "it was not requested".to_owned());
+    }
+
+    /// Services whose definitions may not be used fail, as soon as these are theirs.
+    pub fn hold_back(&mut self) {
+        for id in self.ids() {
+            let service = &mut self.services[id.0];
+            let is_due = service.spec.start == Start::HeldBack
+                && matches!(service.state, ServiceState::Down)
+                && service.pending_spec.is_none()
+                && !service.removed;
+            if is_due {
+                (service.state, service.wanted, service.code) = (ServiceState::Failed, false, Some(EXIT_WRONG));
+                self.last_failure = Some(EXIT_WRONG);
+                self.obligations.failed.insert(id);
+                self.obligations.essentials.extend(self.services[id.0].spec.essential.then_some(id));
+                self.obligations.unpropagated_failures.push_back(id);
+            }
+        }
     }
 
     pub fn reread_ended(&mut self) {

@@ -140,6 +140,14 @@ impl Oracle {
     /// If several of them are essential, each may be the one that is named; the rest need not be failed any more when
     /// the stop begins.
     pub fn fail_dependents(&mut self) {
+        self.propagate_failures();
+        if let Some(first) = self.obligations.essentials.first() {
+            self.begin_stop(Reason::Essential(*first));
+        }
+    }
+
+    /// The same without the stop that the failure of an essential one begins.
+    pub fn propagate_failures(&mut self) {
         for id in self.ids() {
             self.fail_if_requirement_failed(id);
         }
@@ -149,9 +157,6 @@ impl Oracle {
                     self.fail_if_requirement_failed(other);
                 }
             }
-        }
-        if let Some(first) = self.obligations.essentials.first() {
-            self.begin_stop(Reason::Essential(*first));
         }
     }
 
