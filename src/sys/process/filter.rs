@@ -134,12 +134,24 @@ impl Filter {
     /// Returns the program.
     pub fn new(of: ProtectedProcess) -> Self {
         let mut program = vec![load(ARCH)];
+        let mut jumps = Vec::new();
         for numbers in &ARCHITECTURES {
-            let block = calls(numbers, of);
+            let block = calls(numbers);
             program.push(unless(numbers.arch, block.len()));
-            program.extend(block);
+            for (at, (instruction, rule)) in (program.len()..).zip(block) {
+                program.push(instruction);
+                jumps.extend(rule.map(|rule| (at, rule)));
+            }
         }
         program.push(allow());
+        for rule in [Rule::FirstIsPid, Rule::Limit, Rule::Priority, Rule::IoPriority] {
+            let start = program.len();
+            for at in jumps.iter().filter(|(_, to)| *to == rule).map(|(at, _)| *at) {
+                let distance = u8::try_from(start - at - 1).unwrap_or(u8::MAX);
+                program.get_mut(at).into_iter().for_each(|instruction| instruction.jt = distance);
+            }
+            program.extend(rule.body(of));
+        }
         Self(program)
     }
 
@@ -164,28 +176,54 @@ impl Filter {
     }
 }
 
-/// The program for one architecture.
-fn calls(numbers: &SyscallNumbers, of: ProtectedProcess) -> Vec<libc::sock_filter> {
-    let mut all = vec![load(NR)];
+/// What is checked of a call: the same for all architectures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    FirstIsPid,
+    Limit,
+    Priority,
+    IoPriority,
+}
+
+impl Rule {
+    fn body(self, of: ProtectedProcess) -> Vec<libc::sock_filter> {
+        match self {
+            Self::FirstIsPid => vec![load(argument(0)), unless(of.pid, 1), refuse(), allow()],
+            Self::Limit => {
+                let of_it = [load(argument(0)), when(of.pid, 1), allow()];
+                // Reading is allowed: refuse only if the pointer to the new limit is not null, in either half.
+                let pointer = [load(argument(2)), unless(0, 3), load(argument(2) + 4), unless(0, 1), allow(), refuse()];
+                [&of_it[..], &pointer[..]].concat()
+            }
+            Self::Priority => match_target(PRIORITY, of),
+            Self::IoPriority => match_target(IO_PRIORITY, of),
+        }
+    }
+}
+
+/// The program for one architecture, with the rules to which it jumps. All calls below and above those that have one are
+/// allowed at once: when a filter is installed the kernel runs it for every call that there is, twice, to find those.
+fn calls(numbers: &SyscallNumbers) -> Vec<(libc::sock_filter, Option<Rule>)> {
+    let first = numbers.first_is_pid.iter().map(|number| (*number, Rule::FirstIsPid));
+    let others = [
+        (numbers.prlimit64, Rule::Limit),
+        (numbers.setpriority, Rule::Priority),
+        (numbers.ioprio_set, Rule::IoPriority),
+    ];
+    let all: Vec<_> = first.chain(others).collect();
+    let least = all.iter().map(|(number, _)| *number).min().unwrap_or_default();
+    let most = all.iter().map(|(number, _)| *number).max().unwrap_or_default();
+    let count = u8::try_from(all.len()).unwrap_or(u8::MAX);
+    let mut block = vec![(load(NR), None)];
     if numbers.convention != 0 {
-        all.push(statement(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, !numbers.convention));
+        block.push((statement(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, !numbers.convention), None));
     }
-    let mut call = |number: u32, body: Vec<libc::sock_filter>| {
-        all.push(unless(number, body.len()));
-        all.extend(body);
-    };
-    let first = [load(argument(0)), unless(of.pid, 1), refuse(), allow()];
-    for number in numbers.first_is_pid {
-        call(*number, first.to_vec());
-    }
-    // Reading is allowed: refuse only if the pointer to the new limit is not null, in either half.
-    let pointer = [load(argument(2)), unless(0, 3), load(argument(2) + 4), unless(0, 1), allow(), refuse()];
-    let of_it = [load(argument(0)), when(of.pid, 1), allow()];
-    call(numbers.prlimit64, [&of_it[..], &pointer[..]].concat());
-    call(numbers.setpriority, match_target(PRIORITY, of));
-    call(numbers.ioprio_set, match_target(IO_PRIORITY, of));
-    all.push(allow());
-    all
+    // To the last instruction.
+    block.push((jump(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, least, 0, count + 1), None));
+    block.push((jump(libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K, most, count, 0), None));
+    block.extend(all.into_iter().map(|(number, rule)| (when(number, 0), Some(rule))));
+    block.push((allow(), None));
+    block
 }
 
 /// A process, a group or a user, as the first argument says; 0 as the second one means the caller's own, which for a user
@@ -257,7 +295,15 @@ mod tests {
                     loaded = u32::from_le_bytes(data[from..from + 4].try_into().unwrap());
                 }
                 libc::BPF_ALU => loaded &= it.k,
-                libc::BPF_JMP => at += usize::from(if loaded == it.k { it.jt } else { it.jf }),
+                libc::BPF_JMP => {
+                    let holds = match u32::from(it.code) & 0xf0 {
+                        libc::BPF_JEQ => loaded == it.k,
+                        libc::BPF_JGE => loaded >= it.k,
+                        libc::BPF_JGT => loaded > it.k,
+                        other => panic!("no comparison of ours: {other}"),
+                    };
+                    at += usize::from(if holds { it.jt } else { it.jf });
+                }
                 libc::BPF_RET if it.k == libc::SECCOMP_RET_ALLOW => return "allowed",
                 libc::BPF_RET => return "refused",
                 other => panic!("no instruction of ours: {other}"),
@@ -286,7 +332,9 @@ mod tests {
                 assert_eq!([of(process, 0), of(process, 9), of(group, 0), of(group, 1), of(user, 1)], ["allowed"; 5]);
                 assert_eq!(of(7, 1), "allowed");
             }
-            assert_eq!(decide(0, [1, 1, 1]), "allowed");
+            let checked = [numbers.prlimit64, numbers.setpriority, numbers.ioprio_set];
+            let others = (0..1000).filter(|nr| !numbers.first_is_pid.contains(nr) && !checked.contains(nr));
+            others.for_each(|nr| assert_eq!(decide(nr, [1, 1, 1]), "allowed", "{nr}"));
         }
         assert_eq!(run(&filter, 0x1234, 302, [1, 7, 5]), "allowed", "an architecture that there is not");
     }
@@ -297,6 +345,13 @@ mod tests {
         let numbers = &ARCHITECTURES[0];
         let nr = numbers.prlimit64 | numbers.convention;
         assert_eq!(run(&Filter::new(OF), numbers.arch, nr, [1, 7, 5]), "refused");
+    }
+
+    #[test]
+    fn the_program_is_short() {
+        // The kernel translates it to machine code at each start of a service.
+        let filter = Filter::new(OF);
+        assert!(filter.0.len() <= 80, "{}", filter.0.len());
     }
 
     #[test]
