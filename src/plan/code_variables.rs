@@ -175,9 +175,11 @@ pub const NAME_CODE: [(&str, &[&str]); 20] = [
 /// Returns whether a variable names code, or contains code (bash's exported functions).
 pub fn names_code(name: &OsStr, value: &OsStr) -> bool {
     let name = name.as_bytes();
-    let is = |known: &&str| match known.strip_suffix('*') {
-        Some(beginning) => name.starts_with(beginning.as_bytes()),
-        None => name == known.as_bytes(),
+    // Compared as bytes: each variable of the container with each of the table, at every boot.
+    let is = |known: &&str| match known.as_bytes() {
+        [first, ..] if Some(first) != name.first() => false,
+        [beginning @ .., b'*'] => name.starts_with(beginning),
+        known => name == known,
     };
     value.as_bytes().starts_with(b"()") || NAME_CODE.iter().flat_map(|(_, names)| *names).any(is)
 }
