@@ -1,7 +1,6 @@
 //! The end of logging: what services have written is read and passed on within a time limit, log writers end, and lost lines
 //! are reported.
 
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -60,7 +59,7 @@ impl Logs {
 
     fn wait_for_writers(&self, until: Instant) {
         let left = until.saturating_duration_since(Now::read().at).min(STEP);
-        let mut wanted = [PollFd::new(self.files.as_fd(), PollFlags::POLLIN)];
+        let mut wanted: Vec<_> = self.files.fd().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).into_iter().collect();
         let _time_over = poll(&mut wanted, PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO));
     }
 

@@ -2,7 +2,7 @@
 //! as JSON, or files. The last lines are kept ([`super::tail`]). Called by the event loop; nothing in here blocks.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -60,14 +60,11 @@ pub struct Logs {
 
 impl Logs {
     /// Returns the logs of these services, in the order of the engine's ids.
-    ///
-    /// # Errors
-    /// When no epoll descriptor can be created.
-    pub fn new(routes: impl IntoIterator<Item = LogRoute>) -> Result<Self, Errno> {
+    pub fn new(routes: impl IntoIterator<Item = LogRoute>) -> Self {
         let mut logs = Self {
-            stdout: PipeGroup::new()?,
-            stderr: PipeGroup::new()?,
-            files: PipeGroup::new()?,
+            stdout: PipeGroup::default(),
+            stderr: PipeGroup::default(),
+            files: PipeGroup::default(),
             service_logs: Vec::new(),
             stores: Vec::new(),
             closing_files: HashMap::new(),
@@ -80,7 +77,7 @@ impl Logs {
             logs.replace_route(Id(at), route);
         }
         logs.update_sinks();
-        Ok(logs)
+        logs
     }
 
     /// Sets the route of a service, new or known. Its last lines are kept; pipes that are open stay in their group.
@@ -257,12 +254,12 @@ impl Logs {
         self.files_of(id)?.write_error()
     }
 
-    /// Returns the descriptor that is readable when one of the output's pipes is.
-    pub fn pipe_group(&self, output: OutputKind) -> BorrowedFd<'_> {
+    /// Returns the descriptor that is readable when one of the output's pipes is, or an error when none is available.
+    pub fn pipe_group(&self, output: OutputKind) -> Result<BorrowedFd<'_>, Errno> {
         match output {
-            OutputKind::Stdout => self.stdout.as_fd(),
-            OutputKind::Stderr => self.stderr.as_fd(),
-            OutputKind::Files => self.files.as_fd(),
+            OutputKind::Stdout => self.stdout.fd(),
+            OutputKind::Stderr => self.stderr.fd(),
+            OutputKind::Files => self.files.fd(),
         }
     }
 

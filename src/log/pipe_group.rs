@@ -8,11 +8,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use super::own_messages::Stream;
 use super::split::Splitter;
 use crate::supervise::Id;
+use crate::sys::lazy_epoll::LazyEpoll;
 
 /// Events taken from epoll at a time.
 const EVENTS: usize = 64;
@@ -20,9 +21,9 @@ const EVENTS: usize = 64;
 const PIPE_SIZE: usize = 64 * 1024;
 
 /// Pipes in one epoll set.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PipeGroup {
-    epoll: Epoll,
+    epoll: LazyEpoll,
     pipes: HashMap<u64, Pipe>,
     /// The keys of each service's pipes, so that an exit costs nothing for the pipes of others.
     by_service: HashMap<Id, Vec<u64>>,
@@ -58,20 +59,6 @@ pub enum ReadResult {
 }
 
 impl PipeGroup {
-    /// Returns an empty group.
-    ///
-    /// # Errors
-    /// When no epoll descriptor can be created.
-    pub fn new() -> Result<Self, Errno> {
-        Ok(Self {
-            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
-            pipes: HashMap::new(),
-            by_service: HashMap::new(),
-            next: 0,
-            queue: VecDeque::new(),
-        })
-    }
-
     /// Takes the read end (O_NONBLOCK) of a pipe.
     ///
     /// # Errors
@@ -89,12 +76,20 @@ impl PipeGroup {
         Ok(())
     }
 
+    /// Returns the epoll descriptor: readable when one of the pipes is.
+    ///
+    /// # Errors
+    /// When no epoll descriptor is available.
+    pub fn fd(&self) -> Result<BorrowedFd<'_>, Errno> {
+        self.epoll.fd()
+    }
+
     /// Returns the next pipe to read, each in its turn: epoll alone would begin with the same one each time, and a
     /// caller that stops early because its output is full would starve the others. `None`: nothing can be read now.
     pub fn next_ready(&mut self) -> Option<u64> {
         if self.queue.is_empty() {
             let mut events = [EpollEvent::empty(); EVENTS];
-            let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
+            let count = self.epoll.poll(&mut events).unwrap_or(0);
             self.queue.extend(events.iter().take(count).map(EpollEvent::data));
         }
         self.queue.pop_front()
@@ -208,13 +203,6 @@ impl Pipe {
     }
 }
 
-impl AsFd for PipeGroup {
-    /// Returns the epoll descriptor: readable when one of the pipes is.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.epoll.0.as_fd()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,7 +210,7 @@ mod tests {
 
     #[test]
     fn each_readable_pipe_is_read_in_turn() {
-        let mut pipe_group = PipeGroup::new().unwrap();
+        let mut pipe_group = PipeGroup::default();
         let _writers: Vec<_> = (0..3)
             .map(|id| {
                 let (read, write_end) = pipe().unwrap();
@@ -240,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_service_has_its_own_pipes_and_none_once_they_are_closed() {
-        let mut pipe_group = PipeGroup::new().unwrap();
+        let mut pipe_group = PipeGroup::default();
         for id in [0, 1, 0] {
             let (read, _write) = pipe().unwrap();
             pipe_group.add(read, Id(id), Stream::Stdout, 100).unwrap();

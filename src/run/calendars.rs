@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn without_a_calendar_there_is_no_timer_and_with_one_it_is_on_the_clock() {
-        let mut fd_watcher = FdWatcher::new().unwrap();
+        let mut fd_watcher = FdWatcher::default();
         let mut all = Calendars::new(Zone::default());
         let name = ServiceName::new("backup").unwrap();
         all.put(Id(1), &name, None, &mut fd_watcher);

@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn more_than_a_configuration_can_have_is_refused() {
-        let mut fd_watcher = FdWatcher::new().unwrap();
+        let mut fd_watcher = FdWatcher::default();
         let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
         let (pipe, mut write_end) = (File::from(read_end), File::from(write_end));
         let key = fd_watcher.config_reader(&pipe).unwrap();

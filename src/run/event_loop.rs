@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)] // the engine's clock
 
 use std::collections::{BTreeSet, VecDeque};
+use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -45,6 +46,8 @@ pub(super) struct EventLoop<'a> {
     pub(super) supervisor: Supervisor,
     pub(super) processes: ProcessManager,
     pub(super) signals: &'a mut Signals,
+    /// The control socket, until connections to it are accepted.
+    pub(super) control: Option<UnixListener>,
     /// `None`: there is no control socket.
     pub(super) requests: Option<mpsc::Receiver<PendingRequest>>,
     pub(super) control_handler: ControlHandler,
@@ -79,7 +82,6 @@ pub(super) struct EventLoop<'a> {
 impl<'a> EventLoop<'a> {
     pub(super) fn new(stage: Stage<'a>) -> std::io::Result<Self> {
         let allowed_users = AllowedUsers::new(stage.control_context.app);
-        let requests = stage.control.map(|listener| server::open(listener, allowed_users.clone())).transpose()?;
         let service_index = ServiceIndex::new(&stage.setup.specs);
         let stop_timeout = stage.stop_timeout;
         let run_kind = match stage.setup.specs.as_slice() {
@@ -109,7 +111,8 @@ impl<'a> EventLoop<'a> {
             supervisor,
             processes,
             signals: stage.signals,
-            requests,
+            control: stage.control,
+            requests: None,
             queue: VecDeque::new(),
             stop_reason: StopReason::NothingLeft,
             started_at: stage.started_at,
@@ -144,29 +147,34 @@ impl<'a> EventLoop<'a> {
         })
     }
 
-    /// Registers all that it waits for.
+    /// Registers all that it waits for. Must be called inside the runtime.
     ///
     /// # Errors
     /// An epoll registration that the kernel refuses.
-    pub(super) fn sources(&self) -> std::io::Result<EventSources> {
+    pub(super) fn sources(&mut self) -> std::io::Result<EventSources> {
+        if let Some(listener) = self.control.take() {
+            self.requests = Some(server::open(listener, self.allowed_users.clone())?);
+        }
         EventSources::new(self.signals, &self.processes)
     }
 
-    /// Runs until the engine says exit, and returns its code. Without `sources` they are registered after the first processes
-    /// are started, which need none of them.
+    /// Starts the first processes. Returns the exit code if the engine says so already.
+    pub(super) fn begin(&mut self) -> Option<u8> {
+        self.queue.push_back(Event::Begin);
+        // A signal that came during the boot was seen by its flag; it is read here like any other.
+        self.read_signals();
+        // What an earlier stage has left may have exited before there was a loop: its signal is one of those just read.
+        self.processes.reap_children(EXITS_AT_ONCE, &mut self.queue);
+        self.process_events()
+    }
+
+    /// Runs until the engine says exit, and returns its code. Without `sources` they are registered now: the first processes
+    /// need none of them.
     ///
     /// # Errors
     /// As [`Self::sources`]; processes may be running then.
     pub(super) async fn run(&mut self, sources: Option<EventSources>) -> std::io::Result<u8> {
-        self.queue.push_back(Event::Begin);
-        // A signal that came during the boot was seen by its flag; it is read here like any other.
-        self.read_signals();
         let mut ready = ReadySources::default();
-        // What an earlier stage has left may have exited before there was a loop: its signal is one of those just read.
-        self.processes.reap_children(EXITS_AT_ONCE, &mut self.queue);
-        if let Some(code) = self.process_events() {
-            return Ok(code);
-        }
         self.processes.oom_tracker.begin();
         let sources = sources.map_or_else(|| self.sources(), Ok)?;
         loop {

@@ -56,11 +56,11 @@ impl EventSources {
     pub fn new(signals: &Signals, processes: &ProcessManager) -> io::Result<Self> {
         let readable = Interest::READABLE;
         let pipe_group =
-            |output| Ok::<_, io::Error>((output, registered(&processes.logs.pipe_group(output), readable)?));
+            |output| Ok::<_, io::Error>((output, registered(&processes.logs.pipe_group(output)?, readable)?));
         Ok(Self {
             signals: registered(signals, readable)?,
-            fd_watcher: registered(&processes.fd_watcher, readable)?,
-            probes: registered(&processes.probes, readable)?,
+            fd_watcher: registered(&processes.fd_watcher.fd()?, readable)?,
+            probes: registered(&processes.probes.fd()?, readable)?,
             logs: [pipe_group(OutputKind::Stdout)?, pipe_group(OutputKind::Stderr)?, pipe_group(OutputKind::Files)?],
             outputs: with_outputs(|outputs| {
                 outputs.sinks().filter_map(|sink| registered(&sink.watch()?, Interest::WRITABLE).ok()).collect()

@@ -6,9 +6,10 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use crate::supervise::{Id, Pid};
+use crate::sys::lazy_epoll::LazyEpoll;
 
 /// Events taken in one iteration.
 const EVENTS: usize = 64;
@@ -18,8 +19,9 @@ const READS: usize = 16;
 const CHUNK: usize = 4096;
 
 /// The set.
+#[derive(Default)]
 pub struct FdWatcher {
-    epoll: Epoll,
+    epoll: LazyEpoll,
     watched: HashMap<u64, Watched>,
     next: u64,
 }
@@ -59,14 +61,6 @@ pub enum ReadyFd {
 pub struct Key(u64);
 
 impl FdWatcher {
-    /// Returns an empty set.
-    ///
-    /// # Errors
-    /// When no epoll descriptor is available.
-    pub fn new() -> Result<Self, Errno> {
-        Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, watched: HashMap::new(), next: 0 })
-    }
-
     /// Watches an exec pipe, which stays with its owner.
     ///
     /// # Errors
@@ -147,10 +141,18 @@ impl FdWatcher {
         }
     }
 
+    /// Returns the set itself: readable when one of its descriptors is.
+    ///
+    /// # Errors
+    /// When no epoll descriptor is available.
+    pub fn fd(&self) -> Result<BorrowedFd<'_>, Errno> {
+        self.epoll.fd()
+    }
+
     /// Returns what is readable now, at most [`EVENTS`] of it; empty when nothing is.
     pub fn ready(&mut self) -> Vec<ReadyFd> {
         let mut events = [EpollEvent::empty(); EVENTS];
-        let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
+        let count = self.epoll.poll(&mut events).unwrap_or(0);
         let keys = events.iter().take(count).map(|event| event.data());
         keys.filter_map(|key| match self.watched.get(&key)? {
             Watched::ExecPipe(pid) => Some(ReadyFd::ExecPipe(*pid)),
@@ -186,11 +188,4 @@ fn read_newline(pipe: &mut File) -> Option<bool> {
         }
     }
     None
-}
-
-impl AsFd for FdWatcher {
-    /// Returns the set itself: readable when one of its descriptors is.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.epoll.0.as_fd()
-    }
 }

@@ -59,7 +59,7 @@ fn in_use_of(count: usize) -> usize {
         plan: Rc::clone(plan),
         notify_variables: Vec::new(),
     });
-    let mut watcher = FdWatcher::new().unwrap();
+    let mut watcher = FdWatcher::default();
     let records = ServiceRecords::new(entries.collect(), Sockets::new(), &mut watcher).unwrap();
     let none = BTreeSet::new();
     let setup = Setup::new(&config.services, &none, &none, None, Duration::from_secs(8));
@@ -68,7 +68,7 @@ fn in_use_of(count: usize) -> usize {
     let journal = Journal::begin(&supervisor, &[], EngineTime::default());
     let started = supervisor.step(EngineTime::default(), Event::Begin);
     let routes = config.services.iter().map(|service| LogRoute::Tagged(format!("{:20}", service.name)));
-    let logs = Logs::new(routes.collect::<Vec<_>>()).unwrap();
+    let logs = Logs::new(routes.collect::<Vec<_>>());
     drop(started);
     let kept = heap::in_use() - before;
     drop((config, plans, records, index, supervisor, journal, logs));

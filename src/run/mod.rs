@@ -71,21 +71,31 @@ pub const LAST_LINES: Duration = Duration::from_millis(400);
 /// Runs a stage to its end and leaves no process of it behind.
 ///
 /// # Errors
-/// Only before the first process is started: no runtime, no epoll set. What is refused after that stops the services in order.
+/// Only before the first process is started: too few open files are allowed. What is refused after that stops the services in
+/// order.
 pub fn run(stage: Stage<'_>) -> Result<StageResult, Refused> {
     let refused = |cause: std::io::Error| descriptors::refused_at_limit("cannot set up the event loop", cause);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
-    let guard = runtime.enter();
+    let new_runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
     let mut event_loop = EventLoop::new(stage).map_err(refused)?;
     event_loop.begin_signals().map_err(refused)?;
-    let mut sources = None;
+    let (mut runtime, mut sources) = (None, None);
     if let Some(limit) = descriptors::low_limit() {
         // Programs must not take what the loop needs.
+        let _inside = runtime.insert(new_runtime().map_err(refused)?).enter();
         sources = Some(event_loop.sources().map_err(refused)?);
         descriptors::check_limit(limit, &event_loop.processes.descriptor_needs())?;
     }
-    drop(guard);
-    let result = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(event_loop.run(sources))));
+    let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        if let Some(code) = event_loop.begin() {
+            return Ok(code);
+        }
+        // Not earlier: the first programs need none.
+        let made = match runtime.take() {
+            Some(made) => made,
+            None => new_runtime()?,
+        };
+        runtime.insert(made).block_on(event_loop.run(sources))
+    }));
     let code = match result {
         Ok(Ok(code)) => code,
         Ok(Err(cause)) => {

@@ -68,7 +68,7 @@ impl ProcessManager {
     /// # Errors
     /// When no descriptor is available.
     pub fn new(entries: Vec<ServiceEntry>, context: LaunchContext, sockets: Sockets) -> io::Result<Self> {
-        let mut fd_watcher = FdWatcher::new()?;
+        let mut fd_watcher = FdWatcher::default();
         let null = Rc::new(dev_null::open_input()?);
         let mut calendars = Calendars::new(context.zone.clone());
         for (at, entry) in entries.iter().enumerate() {
@@ -76,9 +76,9 @@ impl ProcessManager {
         }
         Ok(Self {
             calendars,
-            probes: Probes::new(Rc::clone(&null))?,
+            probes: Probes::new(Rc::clone(&null)),
             reload_results: Vec::new(),
-            logs: Logs::new(entries.iter().map(|entry| entry.route(&context)))?,
+            logs: Logs::new(entries.iter().map(|entry| entry.route(&context))),
             records: ServiceRecords::new(entries, sockets, &mut fd_watcher)?,
             context,
             process_table: ProcessTable::new(),

@@ -17,6 +17,7 @@ pub mod host;
 pub mod id_map;
 pub mod instance;
 pub mod interpreter;
+pub mod lazy_epoll;
 pub mod own_status;
 pub mod plain_init;
 pub mod privilege;

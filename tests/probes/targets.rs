@@ -47,12 +47,7 @@ impl ProbeLoop {
         mask.add(Signal::SIGCHLD);
         mask.thread_block().unwrap();
         let children = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).unwrap();
-        Self {
-            probes: Probes::new(Rc::new(dev_null::open_input().unwrap())).unwrap(),
-            wakeups: 0,
-            as_user: None,
-            children,
-        }
+        Self { probes: Probes::new(Rc::new(dev_null::open_input().unwrap())), wakeups: 0, as_user: None, children }
     }
 
     pub fn start(&mut self, key: usize, probe: &Probe, timeout: Duration) -> Result<Pid, ProbeStartError> {
@@ -89,7 +84,7 @@ impl ProbeLoop {
             }
             let until = self.probes.deadline().unwrap_or(limit).min(limit);
             assert!(Instant::now() < limit, "no process has ended");
-            wait(&[self.children.as_fd(), self.probes.as_fd()], until);
+            wait(&[self.children.as_fd(), self.probes.fd().unwrap()], until);
             while let Ok(Some(_)) = self.children.read_signal() {}
             self.probes.read_ready();
             self.wakeups += 1;

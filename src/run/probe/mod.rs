@@ -21,13 +21,14 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{EpollEvent, EpollFlags};
 use nix::unistd::pipe2;
 
 use crate::config::probe::Probe;
 use crate::config::units::show_duration;
 use crate::config::values::Signal;
 use crate::supervise::{Exit, Id, Pid, ProbeResult, SpawnError, SpawnStep, Target};
+use crate::sys::lazy_epoll::LazyEpoll;
 use crate::sys::process::child::ExecPointers;
 use crate::sys::process::launch::{Launch, Program, Session, c_strings};
 use crate::sys::process::session::{self, ProcessSnapshotCache};
@@ -57,7 +58,7 @@ pub enum ProbeOwner {
 #[derive(Debug)]
 pub struct Probes<K> {
     running: HashMap<Pid, RunningProbe<K>>,
-    epoll: Epoll,
+    epoll: LazyEpoll,
     /// An empty standard input.
     null: Rc<File>,
     /// What is known of all processes.
@@ -106,12 +107,8 @@ struct RunningProbe<K> {
 
 impl<K: Copy + Eq + Hash> Probes<K> {
     /// Returns an empty set; `null` is an empty standard input.
-    ///
-    /// # Errors
-    /// When no descriptor is available.
-    pub fn new(null: Rc<File>) -> std::io::Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self { running: HashMap::new(), epoll, null, snapshots: ProcessSnapshotCache::default() })
+    pub fn new(null: Rc<File>) -> Self {
+        Self { running: HashMap::new(), epoll: LazyEpoll::default(), null, snapshots: ProcessSnapshotCache::default() }
     }
 
     /// Starts a probe. `launch` is how the service's own command would be started: its identity, limits, environment and
@@ -170,7 +167,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// Returns whether there may be more.
     pub fn read_ready(&mut self) -> bool {
         let mut events = [EpollEvent::empty(); PROBES_AT_ONCE];
-        let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
+        let count = self.epoll.poll(&mut events).unwrap_or(0);
         for event in events.iter().take(count) {
             let pid = i32::try_from(event.data()).map(Pid);
             if let Some(probe) = pid.ok().and_then(|pid| self.running.get_mut(&pid)) {
@@ -237,17 +234,18 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         }
         results
     }
-}
 
-impl<K> AsFd for Probes<K> {
     /// Returns the set: readable when a probe has written. [`Probes::read_ready`] empties it.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.epoll.0.as_fd()
+    ///
+    /// # Errors
+    /// When no epoll descriptor is available.
+    pub fn fd(&self) -> Result<BorrowedFd<'_>, Errno> {
+        self.epoll.fd()
     }
 }
 
 impl<K> RunningProbe<K> {
-    fn read(&mut self, epoll: &Epoll) {
+    fn read(&mut self, epoll: &LazyEpoll) {
         let mut chunk = [0; 4096];
         let mut taken = 0;
         while taken < READ_AT_ONCE {
@@ -266,14 +264,14 @@ impl<K> RunningProbe<K> {
         }
     }
 
-    fn close(&mut self, epoll: &Epoll) {
+    fn close(&mut self, epoll: &LazyEpoll) {
         if let Some(pipe) = self.pipe.take() {
             // A copy in a child that has not executed yet would keep it in the set.
             let _gone = epoll.delete(&pipe);
         }
     }
 
-    fn end(&mut self, pid: Pid, epoll: &Epoll, snapshots: &mut ProcessSnapshotCache) {
+    fn end(&mut self, pid: Pid, epoll: &LazyEpoll, snapshots: &mut ProcessSnapshotCache) {
         self.is_over = true;
         self.close(epoll);
         kill(pid, snapshots);
