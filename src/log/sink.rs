@@ -14,7 +14,7 @@ use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::unistd::{isatty, pipe2, write};
 
-use crate::sys::descriptors;
+use crate::sys::{descriptors, dev_null};
 
 /// Back-pressure: services' pipes are not read while more than this waits to be written.
 pub const HIGH_WATER: usize = 256 * 1024;
@@ -214,7 +214,7 @@ fn whole_lines(bytes: &[u8], space: usize) -> &[u8] {
 fn write_method(fd: BorrowedFd<'_>) -> WriteMethod {
     let Ok(stat) = fstat(fd) else { return WriteMethod::Direct };
     let kind = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits());
-    let terminal = isatty(fd) == Ok(true);
+    let terminal = kind == SFlag::S_IFCHR && stat.st_rdev != dev_null::NUMBER && isatty(fd) == Ok(true);
     if kind == SFlag::S_IFSOCK {
         return WriteMethod::Socket;
     }

@@ -35,8 +35,8 @@ pub(super) fn read() -> ProcessFacts {
     // The file says "allow" if everything is mapped: only another user namespace can have denied it.
     let may_be_denied = gid_map != IdMap::whole();
     ProcessFacts {
-        uid: Uid(geteuid().as_raw()),
-        gid: Gid(getegid().as_raw()),
+        uid: status.uid.unwrap_or_else(|| Uid(geteuid().as_raw())),
+        gid: status.gid.unwrap_or_else(|| Gid(getegid().as_raw())),
         groups: status.groups.unwrap_or_else(groups_by_syscall),
         effective: status.effective.unwrap_or_else(|| set(caps::CapSet::Effective)),
         permitted: status.permitted.unwrap_or_else(|| set(caps::CapSet::Permitted)),
@@ -55,6 +55,8 @@ pub(super) fn read() -> ProcessFacts {
 /// The fields of `/proc/self/status` that are needed (proc_pid_status(5)).
 #[derive(Debug, Default, PartialEq, Eq)]
 struct ProcStatus {
+    uid: Option<Uid>,
+    gid: Option<Gid>,
     groups: Option<Vec<Gid>>,
     effective: Option<CapSet>,
     permitted: Option<CapSet>,
@@ -71,7 +73,11 @@ impl ProcStatus {
             let (key, value) = line.split_at(colon);
             let value = || std::str::from_utf8(value.get(1..)?).ok().map(str::trim);
             let set = || value().and_then(|text| u64::from_str_radix(text, 16).ok()).map(CapSet);
+            // Real, effective, saved, and for files.
+            let effective_id = || value()?.split_ascii_whitespace().nth(1)?.parse().ok();
             match key {
+                b"Uid" => status.uid = effective_id().map(Uid),
+                b"Gid" => status.gid = effective_id().map(Gid),
                 b"Groups" => status.groups = value().and_then(numbers),
                 b"CapEff" => status.effective = set(),
                 b"CapPrm" => status.permitted = set(),
@@ -119,10 +125,11 @@ mod tests {
     #[test]
     fn status_is_read_by_its_lines_and_what_is_not_there_stays_open() {
         let text =
-            b"Name:\tx\nUmask:\t0027\nGroups:\t4 44 1000 \nCapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\n\
+            b"Name:\tx\nUmask:\t0027\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t4 44 1000 \nCapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\n\
             CapEff:\t0000000000000400\nCapBnd:\t000001ffffffffff\nNoNewPrivs:\t1\nSeccomp:\t2\n";
         let status = ProcStatus::parse(text);
         assert_eq!(status.umask, Some(0o027));
+        assert_eq!((status.uid, status.gid), (Some(Uid(2)), Some(Gid(6))));
         assert_eq!(status.groups, Some(vec![Gid(4), Gid(44), Gid(1000)]));
         assert_eq!(ProcStatus::parse(b"Groups:\t \n").groups, Some(vec![]));
         assert_eq!(status.permitted, Some(CapSet(0xa804_25fb)));

@@ -40,7 +40,10 @@ pub(super) fn read(config: &Config, path: &OsStr) -> NamedFiles {
         }
     }
     if let Some(program) = config.main.first() {
-        let fact = lookup.program(program, path, &std::env::current_dir().unwrap_or_default());
+        // Only a path with a slash starts there, and not every one.
+        let is_relative = program.as_bytes().contains(&b'/') && !program.as_bytes().starts_with(b"/");
+        let directory = if is_relative { std::env::current_dir().unwrap_or_default() } else { PathBuf::new() };
+        let fact = lookup.program(program, path, &directory);
         // The main command starts in the image's working directory.
         found.programs.insert(ServiceName::MAIN.to_owned(), fact);
     }

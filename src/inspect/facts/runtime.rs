@@ -40,10 +40,13 @@ pub fn alternatives(candidate: &Path) -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// Returns each candidate with its access.
+/// Returns each candidate with its access. Those after the first one that can be used are not looked at: they count as usable,
+/// and are tried if that one is in use by the time it is created.
 pub(super) fn read(xdg_runtime_dir: Option<OsString>) -> Vec<(PathBuf, Access)> {
+    let mut is_found = false;
     let verdict = |path: PathBuf| {
-        let access = access_of(&path);
+        let access = if is_found { Access::Yes } else { access_of(&path) };
+        is_found |= access == Access::Yes;
         (path, access)
     };
     candidates(xdg_runtime_dir).into_iter().map(verdict).collect()

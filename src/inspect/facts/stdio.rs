@@ -5,7 +5,7 @@ use nix::sys::stat::SFlag;
 
 use crate::config::values::Uid;
 use crate::plan::facts::{StdioFact, StdioKind};
-use crate::sys::{descriptors, stdio_at_start};
+use crate::sys::{descriptors, dev_null, stdio_at_start};
 
 /// Reads all three.
 pub(super) fn read() -> [StdioFact; 3] {
@@ -22,7 +22,7 @@ pub(super) fn read() -> [StdioFact; 3] {
 fn kind(stat: &stat, is_terminal: impl FnOnce() -> bool) -> StdioKind {
     match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
         SFlag::S_IFIFO => StdioKind::Fifo,
-        SFlag::S_IFCHR if is_terminal() => StdioKind::Terminal,
+        SFlag::S_IFCHR if stat.st_rdev != dev_null::NUMBER && is_terminal() => StdioKind::Terminal,
         SFlag::S_IFCHR | SFlag::S_IFBLK => StdioKind::Device,
         SFlag::S_IFSOCK => StdioKind::Socket,
         // A directory as standard input is not changed either, like a file.

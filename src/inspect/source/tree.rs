@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, lstat};
 
 use super::entry::{self, OpenedEntry, READ};
 use crate::config::{Content, Tree, is_read_directory};
@@ -73,6 +73,10 @@ fn read_within(path: &Path, mut budget: ReadBudget) -> Result<BTreeMap<OsString,
 
 /// Reads a single file; `None` if it does not exist.
 pub(super) fn read_file(path: &Path) -> Option<Content> {
+    // Most containers have none.
+    if matches!(lstat(path), Err(Errno::ENOENT | Errno::ENOTDIR)) {
+        return None;
+    }
     let name = CString::new(path.file_name()?.as_bytes()).ok()?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let dir = match open(parent, READ | OFlag::O_DIRECTORY, Mode::empty()) {
