@@ -8,7 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
-use super::{completions, help, help_text, rehearse};
+use super::{help, help_text, rehearse, service_names};
 use crate::config::units::{self, DurationError};
 use crate::config::values::Signal;
 
@@ -166,7 +166,7 @@ pub(super) enum SourceKind {
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// The services to show [default: all]
-    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(service_names::complete))]
     pub(super) services: Vec<String>,
     /// Print it as JSON
     #[arg(long)]
@@ -180,7 +180,7 @@ pub(super) struct StatusArgs {
 #[derive(Debug, Args)]
 pub(super) struct ChangeArgs {
     /// Names of services
-    #[arg(value_name = "SERVICE", required = true, add = ArgValueCompleter::new(completions::services))]
+    #[arg(value_name = "SERVICE", required = true, add = ArgValueCompleter::new(service_names::complete))]
     pub(super) services: Vec<String>,
     /// Do not wait for the result
     #[arg(long)]
@@ -194,7 +194,7 @@ pub(super) struct ChangeArgs {
 #[derive(Debug, Args)]
 pub(super) struct ReloadArgs {
     /// Names of services [default: re-read the whole tree]
-    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(service_names::complete))]
     pub(super) services: Vec<String>,
 }
 
@@ -202,7 +202,7 @@ pub(super) struct ReloadArgs {
 #[derive(Debug, Args)]
 pub(super) struct SignalArgs {
     /// The service; `main` is the main command
-    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(service_names::complete))]
     pub(super) service: String,
     /// The signal, such as TERM, SIGHUP, 10, RTMIN+3
     #[arg(value_name = "SIGNAL", value_parser = signal)]
@@ -216,7 +216,7 @@ pub(super) struct SignalArgs {
 #[derive(Debug, Args)]
 pub(super) struct WaitArgs {
     /// Names of services
-    #[arg(value_name = "SERVICE", required = true, add = ArgValueCompleter::new(completions::services))]
+    #[arg(value_name = "SERVICE", required = true, add = ArgValueCompleter::new(service_names::complete))]
     pub(super) services: Vec<String>,
     /// Until all are ready, and oneshots done (the default)
     #[arg(long)]
@@ -237,7 +237,7 @@ pub(super) struct WaitArgs {
 #[derive(Debug, Args)]
 pub(super) struct EnvArgs {
     /// The service; `main` is the main command
-    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(service_names::complete))]
     pub(super) service: String,
     /// Also show values that look like secrets by their names, or that contain a password in a URL
     #[arg(long)]
@@ -248,7 +248,7 @@ pub(super) struct EnvArgs {
 #[derive(Debug, Args)]
 pub(super) struct LogsArgs {
     /// The service; `main` is the main command
-    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(service_names::complete))]
     pub(super) service: String,
     /// Follow: print new lines as they come
     #[arg(long, short)]

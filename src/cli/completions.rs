@@ -1,18 +1,13 @@
-//! `completions`: the script by which a shell asks this program what may follow, and the answer to such a question. The
-//! names of services are those that the running PID 1 knows. Must not fail loudly: a shell asks at each press of a key.
+//! `completions`: the script by which a shell asks this program what may follow, and the answer to such a question. Must not fail loudly: a shell asks at each press of a key.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 
-use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use super::args::{self, CompletionsArgs, Shell};
 use super::output;
-use crate::control::client::send_request;
-use crate::control::protocol::ControlRequest;
-use crate::control::responses::Snapshot;
 
 /// The variable with which the script of a shell asks. PID 1 does not look at it.
 const QUESTION: &str = "STEPDOWN_COMPLETE";
@@ -50,15 +45,4 @@ pub(super) fn answer(argv: &[OsString], environment: &BTreeMap<OsString, OsStrin
         output::out(&String::from_utf8_lossy(&answer));
     }
     Some(0)
-}
-
-/// Returns the services that begin with what was typed. Without a running PID 1 there are none.
-pub(super) fn services(typed: &OsStr) -> Vec<CompletionCandidate> {
-    let everything = ControlRequest::Status { services: Vec::new(), after: None };
-    let Ok(snapshot) = send_request::<Snapshot>(&everything) else { return Vec::new() };
-    let names = snapshot.services.into_iter().map(|service| service.name);
-    names
-        .filter(|name| typed.to_str().is_some_and(|typed| name.starts_with(typed)))
-        .map(CompletionCandidate::new)
-        .collect()
 }

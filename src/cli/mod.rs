@@ -19,6 +19,7 @@ mod output;
 mod plan;
 pub mod rehearse;
 mod run_as;
+mod service_names;
 mod source;
 mod units;
 mod usage;

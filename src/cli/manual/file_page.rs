@@ -2,8 +2,8 @@
 
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::ManPage;
 use super::markup::{inline, literal, paragraphs, section, term};
+use super::page::ManPage;
 use crate::config::keys::{ConfigFile, KeyDoc, KeyStatus, reference};
 
 /// What differs between the two pages.

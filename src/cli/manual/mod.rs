@@ -3,6 +3,7 @@
 
 mod file_page;
 mod markup;
+mod page;
 mod verb_page;
 
 use std::fs;
@@ -14,20 +15,10 @@ use super::output;
 use crate::config::keys::ConfigFile;
 use crate::error::{EXIT_REFUSED, EXIT_WRONG};
 use crate::text::shown;
-
-/// One page.
-#[derive(Debug)]
-pub(super) struct ManPage {
-    /// `stepdown-status`, `stepdown.toml`.
-    name: String,
-    /// The section of the manual: 1 for commands, 5 for files (man-pages(7)).
-    section: u8,
-    /// Its source, for roff.
-    source: String,
-}
+use page::ManPage;
 
 /// Returns every page.
-pub(super) fn pages() -> Vec<ManPage> {
+fn pages() -> Vec<ManPage> {
     let command = args::command();
     let mut pages = vec![verb_page::overview(&command)];
     pages.extend(command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(verb_page::of));

@@ -6,8 +6,8 @@ use clap_mangen::roff::{Roff, roman};
 
 use super::super::help;
 use super::super::help_text::HelpText;
-use super::ManPage;
 use super::markup::{paragraphs, section, term};
+use super::page::ManPage;
 
 /// Returns stepdown(1), which names all others.
 pub(super) fn overview(command: &Command) -> ManPage {
