@@ -74,8 +74,7 @@ fn read_when(sources: &Sources, progress: Progress) -> Result<Config, Problems> 
     if let Some(image) = &image {
         image.set_defaults(sources, says, &mut container);
     }
-    let mut found = TreeContents::default();
-    found.holds_back = progress == Progress::ScriptsDone;
+    let mut found = TreeContents { holds_back: progress == Progress::ScriptsDone, ..TreeContents::default() };
     for tree in &sources.trees {
         tree::read(tree, env::of_tree(&sources.env, &tree.path), image.as_ref(), &mut found, &mut problems);
     }

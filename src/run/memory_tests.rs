@@ -81,7 +81,6 @@ fn one_service_more_takes_few_bytes() {
     in_use_of(1);
     let (few, many) = (in_use_of(50), in_use_of(250));
     let each = (many - few) / 200;
-    println!("{each} bytes for each service");
     assert!(each <= BUDGET, "{each} bytes");
     assert!(each > BUDGET / 2, "{each} bytes: lower the budget");
 }
