@@ -8,6 +8,8 @@ use crate::support::bare_container::BareContainer;
 use crate::support::try_container;
 use crate::support::try_container::{LIMIT, Origin, Running, TryContainer, possible};
 
+mod health;
+
 const BINARY: &str = try_container::INSIDE;
 
 fn app() -> TryContainer {

@@ -48,9 +48,9 @@ pub(super) enum Verb {
     /// Show the state of the services
     #[command(after_help = help::status())]
     Status(StatusArgs),
-    /// Report whether all services are well, for HEALTHCHECK and exec probes
+    /// Report whether services are well, for HEALTHCHECK and exec probes
     #[command(after_help = help::health())]
-    Health,
+    Health(HealthArgs),
     /// Start services and those that they require
     #[command(after_help = help::start())]
     Start(ChangeArgs),
@@ -174,6 +174,23 @@ pub(super) struct StatusArgs {
     /// Redraw it every second; without a terminal, print it again after each change
     #[arg(long, short)]
     pub(super) watch: bool,
+}
+
+/// `health`
+#[derive(Debug, Args)]
+pub(super) struct HealthArgs {
+    /// The services to ask for; each of them has to be there [default: all that should be running]
+    #[arg(value_name = "SERVICE")]
+    pub(super) services: Vec<String>,
+    /// Whether none has failed and none is unhealthy, for a livenessProbe
+    #[arg(long)]
+    pub(super) live: bool,
+    /// Whether all are up, oneshots done, and none is unhealthy, for a readinessProbe
+    #[arg(long, conflicts_with = "live")]
+    pub(super) ready: bool,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `start`, `stop`, `restart`

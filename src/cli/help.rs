@@ -202,15 +202,21 @@ pub(super) fn doctor() -> HelpText {
 }
 
 pub(super) fn health() -> HelpText {
+    let about = "Without --live and --ready it asks whether anything is wrong: a service that should be running is not up, is \
+                 unhealthy, or its log cannot be written, or the container is stopping.\n\n--ready: all of them are up, \
+                 oneshots done, none is unhealthy, and the container is not stopping. --live: none has failed for good, and \
+                 none is unhealthy. A service that starts, waits or pauses before its next start is live and not ready. Both \
+                 answer in one line. Before the boot is over nobody answers: have a startupProbe ask for --live.";
     let examples = [
         ("HEALTHCHECK --interval=30s CMD [\"/usr/bin/stepdown\", \"health\"]", "in a Dockerfile"),
-        ("exec: { command: [/usr/bin/stepdown, health] }", "in a Kubernetes probe"),
+        ("livenessProbe: { exec: { command: [/usr/bin/stepdown, health, --live] } }", "in a Kubernetes manifest"),
+        ("readinessProbe: { exec: { command: [/usr/bin/stepdown, health, --ready, web] } }", "for one service"),
     ];
     let codes = [
-        ("0", "every service that should be running is up, oneshots are done, and no health check fails"),
-        ("1", "something is not well: a line for each service says what; or PID 1 did not respond"),
+        ("0", "it is so"),
+        ("1", "it is not, and what is printed says why; or PID 1 did not respond, or there is no such service"),
     ];
-    HelpText::new("").examples(&examples).environment(OTHERS.get(1..2).unwrap_or_default()).codes(&codes)
+    HelpText::new(about).examples(&examples).environment(OTHERS.get(1..2).unwrap_or_default()).codes(&codes)
 }
 
 const NOT_ALL: Row = ("1", "not all of them: a line for each says why");

@@ -85,7 +85,7 @@ fn verb(verb: Verb) -> u8 {
         Verb::Import(args) => return import::run(&args),
         Verb::Try(args) => return rehearse::run(&args).unwrap_or_else(|error| output::failed(&error)),
         Verb::Status(args) => return control::status(&args),
-        Verb::Health => return control::health(),
+        Verb::Health(args) => return control::health(&args),
         Verb::Start(args) => return control::start(&args),
         Verb::Stop(args) => return control::stop(&args),
         Verb::Restart(args) => return control::restart(&args),

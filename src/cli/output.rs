@@ -49,6 +49,22 @@ pub(super) fn json(value: &impl Serialize) -> String {
     text::json(&serde_json::to_string_pretty(value).unwrap_or_default()) + "\n"
 }
 
+/// The version of what `--json` prints: another one where a field that was there has changed or is gone.
+pub(super) const JSON_VERSION: u32 = 1;
+
+/// A value with the version of its format.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    version: u32,
+    #[serde(flatten)]
+    value: &'a T,
+}
+
+/// Returns a value as [`json`] does, with `version` as its first field.
+pub(super) fn json_document(value: &impl Serialize) -> String {
+    json(&Document { version: JSON_VERSION, value })
+}
+
 /// Returns a value as one line of JSON, with the newline after it.
 pub(super) fn json_line(value: &impl Serialize) -> String {
     text::json(&serde_json::to_string(value).unwrap_or_default()) + "\n"

@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn responses_are_read_one_by_one_until_the_end() {
         let (dir, _request) = responding("{\"ok\":{}}\n{\"ok\":{}}\n");
-        let mut connection = open_connection_at(&[dir.path().into()], &ControlRequest::Health {}).unwrap();
+        let mut connection = open_connection_at(&[dir.path().into()], &ControlRequest::Doctor {}).unwrap();
         let mut next = || connection.next::<Accepted>(TIMEOUT).unwrap();
         assert!(matches!(
             (next(), next(), next()),

@@ -1,9 +1,10 @@
-//! [`HealthReport`]: the response to `health`, as values, and the line for each problem. Must not know how states come about.
+//! [`HealthReport`]: the response to `health`, as values, and the text for each problem. Must not know how states come about.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::protocol::HealthCriterion;
 use super::reason::Reason;
 use super::responses::ServiceStatus;
 use super::{snapshot, state_name};
@@ -12,18 +13,18 @@ use crate::supervise::StatusState;
 /// The response to `health`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthReport {
-    /// Every problem; none: all is well.
+    /// Every problem; none: the services are as asked for.
     pub problems: Vec<HealthProblem>,
 }
 
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum HealthProblem {
     /// The container is stopping.
     ContainerStopping,
-    /// A service that should be running is not up, or has failed.
-    NotAsWanted {
+    /// A service that should be running, or that was named, is not up, or has failed.
+    NotUp {
         /// Its name.
         service: String,
         /// Its state.
@@ -46,32 +47,65 @@ pub enum HealthProblem {
     },
 }
 
+/// Which services are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// All: those that should not run now are no problem.
+    All,
+    /// By name: each of them has to be there.
+    Named,
+}
+
 impl HealthReport {
     /// Returns the problems of these services.
-    pub fn new(services: &[ServiceStatus], is_stopping: bool) -> Self {
-        let stopping = is_stopping.then_some(HealthProblem::ContainerStopping);
-        Self { problems: stopping.into_iter().chain(services.iter().filter_map(problem_of)).collect() }
+    pub fn new(criterion: HealthCriterion, asked: Asked, services: &[ServiceStatus], is_stopping: bool) -> Self {
+        // A stop is in order: what judges life would end the container before it is over.
+        let stopping = is_stopping && criterion != HealthCriterion::Live;
+        let stopping = stopping.then_some(HealthProblem::ContainerStopping);
+        let problems = services.iter().filter_map(|status| match criterion {
+            HealthCriterion::Well => {
+                not_up(status, asked).or_else(|| unhealthy(status)).or_else(|| log_problem(status))
+            }
+            HealthCriterion::Ready => not_up(status, asked).or_else(|| unhealthy(status)),
+            HealthCriterion::Live => failed(status).or_else(|| unhealthy(status)),
+        });
+        Self { problems: stopping.into_iter().chain(problems).collect() }
     }
 }
 
-fn problem_of(status: &ServiceStatus) -> Option<HealthProblem> {
-    let service = status.name.clone();
-    if !status.is_as_wanted() {
-        let why = snapshot::service_result(status, false).why;
-        return Some(HealthProblem::NotAsWanted { service, state: status.state, why });
-    }
-    if status.healthy == Some(false) {
-        return Some(HealthProblem::Unhealthy { service });
-    }
-    status.log_error.clone().map(|error| HealthProblem::LogNotWritten { service, error })
+fn not_up(status: &ServiceStatus, asked: Asked) -> Option<HealthProblem> {
+    let is_up = match asked {
+        Asked::All => status.is_as_wanted(),
+        Asked::Named => matches!(status.state, StatusState::Up | StatusState::Scheduled | StatusState::Done),
+    };
+    (!is_up).then(|| state_problem(status))
+}
+
+/// A service that pauses before its next start is alive: PID 1 is about to start it.
+fn failed(status: &ServiceStatus) -> Option<HealthProblem> {
+    (status.state == StatusState::Failed && !status.skipped).then(|| state_problem(status))
+}
+
+fn state_problem(status: &ServiceStatus) -> HealthProblem {
+    let why = snapshot::service_result(status, false).why;
+    HealthProblem::NotUp { service: status.name.clone(), state: status.state, why }
+}
+
+fn unhealthy(status: &ServiceStatus) -> Option<HealthProblem> {
+    (status.healthy == Some(false)).then(|| HealthProblem::Unhealthy { service: status.name.clone() })
+}
+
+fn log_problem(status: &ServiceStatus) -> Option<HealthProblem> {
+    let error = status.log_error.clone()?;
+    Some(HealthProblem::LogNotWritten { service: status.name.clone(), error })
 }
 
 impl fmt::Display for HealthProblem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ContainerStopping => out.write_str("the container is stopping"),
-            Self::NotAsWanted { service, state, why: None } => write!(out, "{service}: {state}"),
-            Self::NotAsWanted { service, state, why: Some(why) } => write!(out, "{service}: {state} ({why})"),
+            Self::NotUp { service, state, why: None } => write!(out, "{service}: {state}"),
+            Self::NotUp { service, state, why: Some(why) } => write!(out, "{service}: {state} ({why})"),
             Self::Unhealthy { service } => write!(out, "{service}: unhealthy"),
             Self::LogNotWritten { service, error } => write!(out, "{service}: its log cannot be written: {error}"),
         }
@@ -83,17 +117,23 @@ mod tests {
     use super::*;
     use crate::control::reason::LastExit;
 
+    const CRITERIA: [HealthCriterion; 3] = [HealthCriterion::Well, HealthCriterion::Live, HealthCriterion::Ready];
+
     fn status(state: StatusState) -> ServiceStatus {
         ServiceStatus { name: "web".into(), state, wanted: true, ..ServiceStatus::default() }
     }
 
-    /// The lines that the client prints, from what was sent.
-    fn lines(status: ServiceStatus, is_stopping: bool) -> Vec<String> {
-        let report = HealthReport::new(&[status], is_stopping);
+    /// The texts that the client prints, from what was sent.
+    fn texts(criterion: HealthCriterion, asked: Asked, status: ServiceStatus, is_stopping: bool) -> Vec<String> {
+        let report = HealthReport::new(criterion, asked, &[status], is_stopping);
         let sent = serde_json::to_string(&report).unwrap();
         let received: HealthReport = serde_json::from_str(&sent).unwrap();
         assert_eq!(received, report, "{sent}");
         received.problems.iter().map(ToString::to_string).collect()
+    }
+
+    fn lines(status: ServiceStatus, is_stopping: bool) -> Vec<String> {
+        texts(HealthCriterion::Well, Asked::All, status, is_stopping)
     }
 
     #[test]
@@ -110,5 +150,46 @@ mod tests {
         assert_eq!(lines(backoff, false), ["web: backoff (last exited with code 3)"]);
         let waiting = ServiceStatus { waits_for: vec!["db".into()], ..status(StatusState::Waiting) };
         assert_eq!(lines(waiting, false), ["web: waiting (waits for db)"]);
+    }
+
+    #[test]
+    fn only_what_has_failed_or_is_unhealthy_is_not_live() {
+        let live = |status: ServiceStatus| texts(HealthCriterion::Live, Asked::All, status, true).is_empty();
+        for state in StatusState::ALL {
+            assert_eq!(live(status(state)), state != StatusState::Failed, "{state}");
+        }
+        assert!(live(ServiceStatus { skipped: true, ..status(StatusState::Failed) }));
+        assert!(live(ServiceStatus { log_error: Some("no".into()), ..status(StatusState::Up) }));
+        assert!(!live(ServiceStatus { healthy: Some(false), ..status(StatusState::Up) }));
+    }
+
+    #[test]
+    fn only_what_is_up_or_done_and_healthy_is_ready() {
+        let ready = |status: ServiceStatus| texts(HealthCriterion::Ready, Asked::All, status, false).is_empty();
+        let there = [StatusState::Up, StatusState::Scheduled, StatusState::Done];
+        for state in StatusState::ALL {
+            assert_eq!(ready(status(state)), there.contains(&state), "{state}");
+        }
+        assert!(!ready(ServiceStatus { healthy: Some(false), ..status(StatusState::Up) }));
+        assert!(ready(ServiceStatus { log_error: Some("no".into()), ..status(StatusState::Up) }));
+        let stopping = texts(HealthCriterion::Ready, Asked::All, status(StatusState::Up), true);
+        assert_eq!(stopping, ["the container is stopping"]);
+    }
+
+    #[test]
+    fn a_service_that_should_not_run_is_a_problem_only_where_it_is_named() {
+        let down = || ServiceStatus { wanted: false, ..status(StatusState::Down) };
+        let skipped = || ServiceStatus { wanted: false, skipped: true, ..status(StatusState::Failed) };
+        for criterion in CRITERIA {
+            for status in [down(), skipped()] {
+                assert_eq!(texts(criterion, Asked::All, status.clone(), false).len(), 0, "{criterion:?} {status:?}");
+                let named = usize::from(criterion != HealthCriterion::Live);
+                assert_eq!(
+                    texts(criterion, Asked::Named, status.clone(), false).len(),
+                    named,
+                    "{criterion:?} {status:?}"
+                );
+            }
+        }
     }
 }

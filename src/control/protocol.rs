@@ -25,8 +25,15 @@ pub enum ControlRequest {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<u64>,
     },
-    /// Whether all services are as wanted and healthy.
-    Health {},
+    /// Whether services are well, by this criterion.
+    Health {
+        /// Their names; all that the caller sees if none is named.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        services: Vec<String>,
+        /// What they are asked for.
+        #[serde(default, skip_serializing_if = "HealthCriterion::is_default")]
+        criterion: HealthCriterion,
+    },
     /// End the container.
     Shutdown {
         /// Its exit code; absent: as DESIGN §8 has it.
@@ -127,6 +134,26 @@ pub enum Until {
     Done,
 }
 
+/// What `health` asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthCriterion {
+    /// Nothing is wrong: services are as wanted and healthy, and their logs can be written.
+    #[default]
+    Well,
+    /// None has failed and none is unhealthy: a restart of the container would not help.
+    Live,
+    /// All are up (oneshots: done) and healthy: work can be given to them.
+    Ready,
+}
+
+impl HealthCriterion {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde calls it so
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl ControlRequest {
     /// Returns whether the response may have to wait for services: such requests have connection slots of their own.
     pub fn is_long(&self) -> bool {
@@ -138,7 +165,7 @@ impl ControlRequest {
             Self::Wait { .. } => true,
             Self::Reload { services } => !services.is_empty(),
             Self::Logs { follow, .. } => *follow,
-            Self::Health {}
+            Self::Health { .. }
             | Self::Shutdown { .. }
             | Self::Signal { .. }
             | Self::Once { .. }
@@ -171,11 +198,19 @@ mod tests {
         assert_eq!(read(r#"{"request":"shutdown"}"#), Some(ControlRequest::Shutdown { code: None }));
         let wait = ControlRequest::Wait { services: vec!["db".into()], until: Until::Ready, timeout_ms: None };
         assert_eq!(read(r#"{"request":"wait","services":["db"],"until":"ready"}"#), Some(wait));
+        let health = |criterion| ControlRequest::Health { services: vec!["db".into()], criterion };
+        assert_eq!(read(r#"{"request":"health","services":["db"]}"#), Some(health(HealthCriterion::Well)));
+        let live = r#"{"request":"health","services":["db"],"criterion":"live"}"#;
+        assert_eq!(
+            (write(&health(HealthCriterion::Live)).as_str(), read(live)),
+            (live, Some(health(HealthCriterion::Live)))
+        );
         for wrong in [
             r#"{"request":"shutdown","code":256}"#,
             r#"{"request":"status","code":1}"#,
             r#"{"request":"Status"}"#,
             r#"{"request":"start"}"#,
+            r#"{"request":"health","criterion":"alive"}"#,
             r#"{"request":"wait","services":["db"],"until":"up"}"#,
             "{}",
         ] {

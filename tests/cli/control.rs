@@ -112,9 +112,21 @@ fn health_is_silent_or_names_who_is_not_well() {
     assert_eq!(request, "{\"request\":\"health\"}\n");
     assert_eq!(output, CommandOutput { code: 0, out: String::new(), err: String::new() });
     let problems =
-        r#"[{"unhealthy":{"service":"web"}},{"not_as_wanted":{"service":"db","state":"backoff","why":null}}]"#;
+        r#"[{"kind":"unhealthy","service":"web"},{"kind":"not_up","service":"db","state":"backoff","why":null}]"#;
     let (output, _) = FakeServer::new(format!("{{\"ok\":{{\"problems\":{problems}}}}}\n")).run(&["health"]);
     assert_eq!(output, CommandOutput { code: 1, out: "web: unhealthy\ndb: backoff\n".into(), err: String::new() });
+}
+
+#[test]
+fn health_asks_for_what_a_probe_wants_to_know() {
+    let (output, request) = FakeServer::new("{\"ok\":{\"problems\":[]}}\n").run(&["health", "--live"]);
+    assert_eq!(request, "{\"request\":\"health\",\"criterion\":\"live\"}\n");
+    assert_eq!((output.code, output.out.as_str()), (0, "live\n"));
+    let problems = r#"[{"kind":"unhealthy","service":"web"},{"kind":"container_stopping"}]"#;
+    let server = FakeServer::new(format!("{{\"ok\":{{\"problems\":{problems}}}}}\n"));
+    let (output, request) = server.run(&["health", "web", "--ready"]);
+    assert_eq!(request, "{\"request\":\"health\",\"services\":[\"web\"],\"criterion\":\"ready\"}\n");
+    assert_eq!((output.code, output.out.as_str()), (1, "not ready: web: unhealthy; the container is stopping\n"));
 }
 
 #[test]

@@ -97,6 +97,7 @@ fn mistakes_in_the_arguments_end_with_100_and_say_what_to_write() {
 
     for wrong in [
         &["status", "--jsno"][..],
+        &["health", "--live", "--ready"],
         &["shutdown", "--code", "256"],
         &["shutdown", "--code", "-1"],
         &["start"],

@@ -1,4 +1,4 @@
-//! `podman kube play` of a pod as Kubernetes' "restricted" profile wants it.
+//! `podman kube play` of a pod as Kubernetes' "restricted" profile wants it, and of the one in `examples/kubernetes`.
 //!
 //! What Podman 4.3 ignores of it: `fsGroup` (an emptyDir stays root's), `terminationMessagePath`, and probes where no systemd
 //! runs its timers, so they are run manually.
@@ -77,4 +77,48 @@ fn a_restricted_pod_boots_answers_its_probes_and_leaves_its_neighbour_alone() {
         rootless.wait_for_log("restricted-app", "")
     );
     assert_eq!(state("restricted-neighbour").trim(), "running 0");
+}
+
+#[test]
+fn the_probes_of_the_example_tell_starting_stuck_and_well_apart() {
+    let Some(rootless) = Rootless::available() else { return };
+    let example = include_str!("../../examples/kubernetes/pod.yaml");
+    assert!(example.contains("image: registry.example/app:1\n"));
+    // The image of these tests has a shell, and neither sleep(1) nor test(1).
+    let text = example.replace("registry.example/app:1", IMAGE).replace("IfNotPresent", "Never");
+    let text = text.replace("exec sleep infinity", "exec recorder --stay").replace("sleep 1; ", "");
+    let text = text.replace("[\"sleep\", \"infinity\"]", "[\"recorder\", \"--stay\"]");
+    let text = text.replace("[\"test\", \"!\", \"-e\", \"/tmp/stuck\"]", "[\"sh\", \"-c\", \"test ! -e /tmp/stuck\"]");
+    let file = rootless.files().join("pod.yaml");
+    std::fs::write(&file, text).unwrap();
+    rootless.must(&["kube", "play", "--network=none", &file.display().to_string()]);
+    rootless.wait_for_log("probed-app", "web: up");
+    let probe = |words: &[&str]| {
+        let output =
+            rootless.podman(&[&["exec", "probed-app", "/usr/bin/stepdown", "health"], words].concat()).output();
+        let output = output.unwrap();
+        (output.status.success(), stdout_and_stderr(&output))
+    };
+    // What the manifest says, in its words.
+    let said = |probe: &str| {
+        let (_, rest) = example.split_once(&format!("{probe}:\n      exec: {{ command: [")).expect(probe);
+        let (words, _) = rest.split_once(']').expect(probe);
+        words.split(", ").skip(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let ask = |name: &str| probe(&said(name).iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(ask("startupProbe"), (true, "live\n".into()));
+    assert_eq!(ask("livenessProbe"), (true, "live\n".into()));
+    assert_eq!(ask("readinessProbe"), (true, "ready\n".into()));
+    // The livenessProbe is what Podman makes a health check of.
+    let check = rootless.podman(&["healthcheck", "run", "probed-app"]).output().unwrap();
+    assert!(check.status.success(), "{}", stdout_and_stderr(&check));
+
+    rootless.must(&["exec", "probed-app", "sh", "-c", ": > /tmp/stuck"]);
+    rootless.wait_for_log("probed-app", "web: unhealthy");
+    assert_eq!(ask("livenessProbe"), (false, "not live: web: unhealthy\n".into()));
+    assert_eq!(ask("readinessProbe"), (false, "not ready: web: unhealthy\n".into()));
+    let check = rootless.podman(&["healthcheck", "run", "probed-app"]).output().unwrap();
+    assert!(!check.status.success(), "{}", stdout_and_stderr(&check));
+    rootless.must(&["exec", "probed-app", "/usr/bin/stepdown", "restart", "cache"]);
+    rootless.must(&["stop", "--time=9", "probed-app"]);
 }

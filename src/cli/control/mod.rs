@@ -2,6 +2,7 @@
 
 mod change;
 mod client_error;
+mod health;
 mod logs;
 mod table;
 mod timings;
@@ -10,7 +11,6 @@ mod watch;
 use super::args::{EnvArgs, ShutdownArgs, SignalArgs, StatusArgs, TimingsArgs};
 use super::output;
 use crate::control::client::send_request;
-use crate::control::health::HealthReport;
 use crate::control::protocol::ControlRequest;
 use crate::control::responses::{Accepted, EnvResponse, Snapshot, Timings};
 use crate::text::shown;
@@ -18,6 +18,7 @@ use crate::text::shown;
 pub(super) use change::{reload, restart, start, stop, wait};
 use client_error::EXIT_NOT_REACHED;
 pub(super) use client_error::{message, report_client_error};
+pub(super) use health::health;
 pub(super) use logs::logs;
 
 /// Prints the services; 0 if all are as wanted, 1 if not, 111 if PID 1 does not respond.
@@ -36,22 +37,6 @@ pub(super) fn status(args: &StatusArgs) -> u8 {
 
 fn printed(snapshot: &Snapshot, as_json: bool) -> String {
     if as_json { output::json(snapshot) } else { table::status(snapshot, output::is_colourful()) }
-}
-
-/// Prints the services with problems; 0 if there are none, 1 if there are any, or if PID 1 does not respond.
-pub(super) fn health() -> u8 {
-    match send_request::<HealthReport>(&ControlRequest::Health {}) {
-        Ok(HealthReport { problems }) => {
-            let lines: String = problems.iter().map(|problem| shown(&problem.to_string()) + "\n").collect();
-            output::out(&lines);
-            if problems.is_empty() { 0 } else { EXIT_NOT_REACHED }
-        }
-        Err(why) => {
-            report_client_error(&why);
-            // Docker defines only 0 and 1.
-            EXIT_NOT_REACHED
-        }
-    }
 }
 
 /// Begins the stop in dependency order; 0 if it began.

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use super::event_loop::EventLoop;
 use crate::config::service::{Kind, Ready};
 use crate::config::values::Uid;
-use crate::control::health::HealthReport;
-use crate::control::protocol::{ControlRequest, Until};
+use crate::control::health::{Asked, HealthReport};
+use crate::control::protocol::{ControlRequest, HealthCriterion, Until};
 use crate::control::reason::Reason;
 use crate::control::responses::{Accepted, Reloaded, Response, ServiceResult, Waited};
 use crate::control::server::PendingRequest;
@@ -40,9 +40,9 @@ impl EventLoop<'_> {
         }
         match pending.request.clone() {
             ControlRequest::Status { services, after } => self.respond_status(pending, &services, after),
-            ControlRequest::Health {} => {
-                let health = self.health(pending.caller);
-                pending.respond(Response::Ok(health));
+            ControlRequest::Health { services, criterion } => {
+                let health = self.health(pending.caller, &services, criterion);
+                pending.respond(response(health));
             }
             ControlRequest::Shutdown { code } => {
                 self.queue.push_back(Event::Request(Request::Shutdown { code }));
@@ -173,9 +173,17 @@ impl EventLoop<'_> {
         }
     }
 
-    fn health(&self, caller: Uid) -> HealthReport {
-        let services = self.describe(&self.visible(caller));
-        HealthReport::new(&services, self.is_stopping())
+    fn health(
+        &self,
+        caller: Uid,
+        names: &[String],
+        criterion: HealthCriterion,
+    ) -> Result<HealthReport, RequestRefused> {
+        let (ids, asked) = match names {
+            [] => (self.visible(caller), Asked::All),
+            names => (self.control_handler.service_index.resolve(names)?, Asked::Named),
+        };
+        Ok(HealthReport::new(criterion, asked, &self.describe(&ids), self.is_stopping()))
     }
 
     fn change(&mut self, pending: PendingRequest, change: ManualChange, names: &[String], wait_ms: Option<u64>) {

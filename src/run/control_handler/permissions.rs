@@ -36,10 +36,10 @@ impl EventLoop<'_> {
         match request {
             // The response is limited to its own services.
             ControlRequest::Status { services, .. } if services.is_empty() => Ok(()),
-            ControlRequest::Health {} => Ok(()),
-            ControlRequest::Status { services, .. } | ControlRequest::Wait { services, .. } => {
-                self.permit_own(caller, services)
-            }
+            ControlRequest::Health { services, .. } if services.is_empty() => Ok(()),
+            ControlRequest::Status { services, .. }
+            | ControlRequest::Health { services, .. }
+            | ControlRequest::Wait { services, .. } => self.permit_own(caller, services),
             ControlRequest::Start { services, .. } | ControlRequest::Restart { services, .. } => {
                 self.permit_own(caller, services)
             }
