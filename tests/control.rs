@@ -8,6 +8,7 @@ use crate::support::bare_container::BareContainer;
 use crate::support::try_container;
 use crate::support::try_container::{LIMIT, Origin, Running, TryContainer, possible};
 
+mod events;
 mod health;
 
 const BINARY: &str = try_container::INSIDE;

@@ -8,7 +8,8 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
-use super::{help, help_text, rehearse, service_names};
+use super::query_args::EventsArgs;
+use super::{help, help_text, query_help, rehearse, service_names};
 use crate::config::units::{self, DurationError};
 use crate::config::values::Signal;
 
@@ -75,6 +76,9 @@ pub(super) enum Verb {
     /// Show the last lines that a service wrote
     #[command(after_help = help::logs())]
     Logs(LogsArgs),
+    /// Show what has happened to the services, and who requested it
+    #[command(after_help = query_help::events())]
+    Events(EventsArgs),
     /// Find problems with this container, running or fresh, and print the fix
     #[command(after_help = help::doctor())]
     Doctor(DoctorArgs),

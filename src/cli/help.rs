@@ -163,12 +163,12 @@ pub(super) fn import() -> HelpText {
 }
 
 /// The help of commands that query the running PID 1.
-fn control_help(about: &'static str, examples: &[Row], codes: &[Row]) -> HelpText {
+pub(super) fn control_help(about: &'static str, examples: &[Row], codes: &[Row]) -> HelpText {
     let environment = OTHERS.get(1..2).unwrap_or_default();
     HelpText::new(about).examples(examples).environment(environment).codes(&[codes, &[NO_RESPONSE]].concat())
 }
 
-const UNKNOWN: Row = ("100", "there is no such service; the nearest name is suggested");
+pub(super) const UNKNOWN: Row = ("100", "there is no such service; the nearest name is suggested");
 const NO_RESPONSE: Row = ("111", "PID 1 did not respond, or refused; the message says why");
 
 pub(super) fn status() -> HelpText {

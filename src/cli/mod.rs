@@ -17,6 +17,8 @@ mod invocation;
 mod manual;
 mod output;
 mod plan;
+mod query_args;
+mod query_help;
 pub mod rehearse;
 mod run_as;
 mod service_names;
@@ -94,6 +96,7 @@ fn verb(verb: Verb) -> u8 {
         Verb::Wait(args) => return control::wait(&args),
         Verb::Env(args) => return control::env(&args),
         Verb::Logs(args) => return control::logs(&args),
+        Verb::Events(args) => return control::events(&args),
         Verb::Doctor(args) => return doctor::run(args),
         Verb::Timings(args) => return control::timings(&args),
         Verb::Shutdown(args) => return control::shutdown(&args),

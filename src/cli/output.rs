@@ -65,6 +65,11 @@ pub(super) fn json_document(value: &impl Serialize) -> String {
     json(&Document { version: JSON_VERSION, value })
 }
 
+/// Returns a value as [`json_line`] does, with `version` as its first field.
+pub(super) fn json_document_line(value: &impl Serialize) -> String {
+    json_line(&Document { version: JSON_VERSION, value })
+}
+
 /// Returns a value as one line of JSON, with the newline after it.
 pub(super) fn json_line(value: &impl Serialize) -> String {
     text::json(&serde_json::to_string(value).unwrap_or_default()) + "\n"

@@ -109,6 +109,15 @@ pub enum ControlRequest {
     Timings {},
     /// The findings of the boot, and what must be examined now to update them.
     Doctor {},
+    /// The last events; each is a response.
+    Events {
+        /// Of these services; of all that the caller sees, and of the container, if none is named.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        services: Vec<String>,
+        /// Whether to send new events too, until the client closes the connection.
+        #[serde(default)]
+        follow: bool,
+    },
     /// The last lines of a service; each is a response.
     Logs {
         /// The service's name.
@@ -164,7 +173,7 @@ impl ControlRequest {
             }
             Self::Wait { .. } => true,
             Self::Reload { services } => !services.is_empty(),
-            Self::Logs { follow, .. } => *follow,
+            Self::Logs { follow, .. } | Self::Events { follow, .. } => *follow,
             Self::Health { .. }
             | Self::Shutdown { .. }
             | Self::Signal { .. }
@@ -227,6 +236,7 @@ mod tests {
             r#"{"request":"wait","services":["a"],"until":"done"}"#,
             r#"{"request":"reload","services":["a"]}"#,
             r#"{"request":"logs","service":"a","follow":true}"#,
+            r#"{"request":"events","follow":true}"#,
         ] {
             assert!(read(long), "{long}");
         }

@@ -20,14 +20,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use super::event_history::EarlierEvents;
+use super::events::{EventResponse, PastEvent};
 use super::protocol::{ControlRequest, MAX_REQUEST, SOCKET};
 use super::responses::{LogEvent, LogLine, Response, Snapshot, StepTime};
 use super::timings::Moments;
 use crate::config::values::{ServiceName, Uid};
 use crate::control::runtime_dir::RuntimeDir;
 use crate::error::{Refused, cause_text};
+use crate::log::followers::Followed;
 use crate::log::lines::escape;
-use crate::log::tail::{FollowEvent, TailLine};
+use crate::log::tail::TailLine;
 use crate::sys::files::socket;
 use crate::text::shown;
 
@@ -54,6 +57,8 @@ pub struct ControlContext {
     pub steps: Vec<StepTime>,
     /// The times of services in an earlier stage.
     pub earlier_moments: Vec<(ServiceName, Moments)>,
+    /// The events of an earlier stage.
+    pub earlier_events: EarlierEvents,
 }
 
 /// What is sent to the client.
@@ -61,7 +66,9 @@ enum Outgoing {
     /// One line, complete.
     Line(Vec<u8>),
     /// The last lines of a service, and new ones.
-    Log(Vec<TailLine>, Option<mpsc::Receiver<FollowEvent>>),
+    Log(Vec<TailLine>, Option<mpsc::Receiver<Followed<TailLine>>>),
+    /// The last events, and new ones.
+    Events(Vec<PastEvent>, Option<mpsc::Receiver<Followed<PastEvent>>>),
 }
 
 /// A request that waits for its response.
@@ -80,8 +87,13 @@ impl PendingRequest {
     }
 
     /// Sends these lines, and then new ones.
-    pub fn respond_lines(self, last: Vec<TailLine>, events: Option<mpsc::Receiver<FollowEvent>>) {
+    pub fn respond_lines(self, last: Vec<TailLine>, events: Option<mpsc::Receiver<Followed<TailLine>>>) {
         let _sent = self.sender.send(Outgoing::Log(last, events));
+    }
+
+    /// Sends these events, and then new ones.
+    pub fn respond_events(self, last: Vec<PastEvent>, events: Option<mpsc::Receiver<Followed<PastEvent>>>) {
+        let _sent = self.sender.send(Outgoing::Events(last, events));
     }
 
     /// Returns whether the client has disconnected.
@@ -270,12 +282,9 @@ impl ClientConnection {
         match response {
             Outgoing::Line(line) => write_line(&mut stream, &line, IO_TIMEOUT).await?,
             Outgoing::Log(last, events) => {
-                for kept in last {
-                    write_line(&mut stream, &line(&Response::Ok(log_event(FollowEvent::Line(kept)))), IO_TIMEOUT)
-                        .await?;
-                }
-                stream_events(&mut stream, events).await?;
+                stream_items(&mut stream, last, events, log_event).await?;
             }
+            Outgoing::Events(last, events) => stream_items(&mut stream, last, events, past_event).await?,
         }
         drop(slot);
         Ok(())
@@ -286,23 +295,38 @@ async fn write_line(stream: &mut UnixStream, line: &[u8], limit: Duration) -> io
     timeout(limit, stream.write_all(line)).await?
 }
 
-/// Writes events until they end, or the client disconnects.
-async fn stream_events(stream: &mut UnixStream, events: Option<mpsc::Receiver<FollowEvent>>) -> io::Result<()> {
-    let Some(mut events) = events else { return Ok(()) };
+/// Writes the last items, and new ones until they end, or the client disconnects.
+async fn stream_items<T, R: Serialize>(
+    stream: &mut UnixStream,
+    last: Vec<T>,
+    items: Option<mpsc::Receiver<Followed<T>>>,
+    response: impl Fn(Followed<T>) -> R,
+) -> io::Result<()> {
+    for kept in last {
+        write_line(stream, &line(&Response::Ok(response(Followed::Item(kept)))), IO_TIMEOUT).await?;
+    }
+    let Some(mut items) = items else { return Ok(()) };
     loop {
-        let event = tokio::select! {
-            event = events.recv() => event,
+        let item = tokio::select! {
+            item = items.recv() => item,
             () = closed_by_peer(stream) => None,
         };
-        let Some(event) = event else { return Ok(()) };
-        write_line(stream, &line(&Response::Ok(log_event(event))), FOLLOWER_TIMEOUT).await?;
+        let Some(item) = item else { return Ok(()) };
+        write_line(stream, &line(&Response::Ok(response(item))), FOLLOWER_TIMEOUT).await?;
     }
 }
 
-fn log_event(followed: FollowEvent) -> LogEvent {
+fn past_event(followed: Followed<PastEvent>) -> EventResponse {
+    match followed {
+        Followed::Item(event) => EventResponse::Event(event),
+        Followed::Lost(count) => EventResponse::Lost(count),
+    }
+}
+
+fn log_event(followed: Followed<TailLine>) -> LogEvent {
     let TailLine { time, stream, bytes, more, cut, .. } = match followed {
-        FollowEvent::Line(line) => line,
-        FollowEvent::Lost(count) => return LogEvent::Lost(count),
+        Followed::Item(line) => line,
+        Followed::Lost(count) => return LogEvent::Lost(count),
     };
     let mut text = Vec::with_capacity(bytes.len());
     escape(bytes.strip_suffix(b"\r").unwrap_or(&bytes), &mut text);

@@ -66,8 +66,8 @@ pub fn append_object(
     out.extend_from_slice(b"}\n");
 }
 
-/// Appends one of our own messages as an object.
-pub fn append_own(time: Timestamp, service: &str, level: &str, line: &str, out: &mut Vec<u8>) {
+/// Appends one of our own messages as an object; `members` are further ones, each after a comma.
+pub fn append_own(time: Timestamp, service: &str, level: &str, line: &str, members: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"time\":\"");
     out.extend_from_slice(&time.rfc3339());
     for (key, value) in [("service", service), ("level", level), ("line", line)] {
@@ -76,7 +76,9 @@ pub fn append_own(time: Timestamp, service: &str, level: &str, line: &str, out: 
         out.extend_from_slice(b"\":\"");
         escape(value, out);
     }
-    out.extend_from_slice(b"\"}\n");
+    out.push(b'"');
+    out.extend_from_slice(members);
+    out.extend_from_slice(b"}\n");
 }
 
 /// Appends the inside of a JSON string. Terminal control characters are escaped too, although JSON does not require it.
@@ -229,11 +231,12 @@ mod tests {
     #[test]
     fn our_own_messages_are_objects_too() {
         let mut out = Vec::new();
-        append_own(Timestamp(0), "stepdown", "warn", "cannot \"x\"\nfix: y", &mut out);
+        append_own(Timestamp(0), "stepdown", "warn", "cannot \"x\"\nfix: y", b",\"pid\":7", &mut out);
         let value: Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(value["level"], "warn");
         assert_eq!(value["line"], "cannot \"x\"\nfix: y");
         assert_eq!(value["time"], "1970-01-01T00:00:00.000000Z");
+        assert_eq!(value["pid"], 7);
     }
 
     proptest! {

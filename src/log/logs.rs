@@ -10,11 +10,12 @@ use tokio::sync::mpsc::Receiver;
 
 use super::clock::Now;
 use super::files::{FileLog, WriterEvent};
+use super::followers::Followed;
 use super::own_messages::{Stream, with_outputs};
 use super::pipe_group::{PipeGroup, ReadResult};
 use super::service_log::{ActiveRoute, LogRoute, ServiceLog};
 use super::split::{MAX_FILE_LINE, MAX_LINE};
-use super::tail::{FollowEvent, TailLine};
+use super::tail::TailLine;
 use crate::supervise::Id;
 use crate::text::shown;
 
@@ -316,7 +317,7 @@ impl Logs {
 
     /// Returns a service's lines from now on, of which at most `space` wait: see [`super::tail::Tail::follow`]. `None` as
     /// above.
-    pub fn follow(&mut self, id: Id, space: usize) -> Option<Receiver<FollowEvent>> {
+    pub fn follow(&mut self, id: Id, space: usize) -> Option<Receiver<Followed<TailLine>>> {
         let taken = self.captures(id);
         self.service_logs.get_mut(id.0).filter(|_| taken).map(|log| log.tail.follow(space))
     }

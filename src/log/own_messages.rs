@@ -27,6 +27,17 @@ pub struct Outputs {
     /// `None`: the same object as stderr.
     stdout: Option<Sink>,
     format: MessageFormat,
+    /// What the messages are about that are logged now.
+    event: Option<EventMembers>,
+}
+
+/// What a JSON line has besides its message.
+#[derive(Clone, Debug)]
+struct EventMembers {
+    /// The service that it is about.
+    service: Option<String>,
+    /// Further members of the object, each after a comma.
+    members: Vec<u8>,
 }
 
 /// How our own messages are written.
@@ -41,7 +52,7 @@ enum MessageFormat {
 impl Outputs {
     fn open() -> Self {
         let stdout = (!Sink::same_object(1, 2)).then(|| Sink::of(1));
-        Self { stderr: Sink::of(2), stdout, format: MessageFormat::Lines("stepdown: ".to_owned()) }
+        Self { stderr: Sink::of(2), stdout, format: MessageFormat::Lines("stepdown: ".to_owned()), event: None }
     }
 
     /// Returns the sink of a service's descriptor.
@@ -69,11 +80,12 @@ impl Outputs {
 
     fn say(&mut self, level: &str, text: &str) {
         let mut line = Vec::new();
-        self.format.append(level, text, &mut line);
+        self.format.append(level, text, self.event.as_ref(), &mut line);
         let Self { stderr, format, .. } = self;
         stderr.push_own_message(&line, |lost| {
             let mut line = Vec::new();
-            format.append("warn", &format!("{lost} messages of stepdown were lost: nobody read the output"), &mut line);
+            let text = format!("{lost} messages of stepdown were lost: nobody read the output");
+            format.append("warn", &text, None, &mut line);
             line
         });
         stderr.flush();
@@ -81,9 +93,13 @@ impl Outputs {
 }
 
 impl MessageFormat {
-    fn append(&self, level: &str, text: &str, out: &mut Vec<u8>) {
+    fn append(&self, level: &str, text: &str, event: Option<&EventMembers>, out: &mut Vec<u8>) {
         match self {
-            Self::Json => json::append_own(Timestamp::now(), ServiceName::OWN, level, text, out),
+            Self::Json => {
+                let service = event.and_then(|event| event.service.as_deref()).unwrap_or(ServiceName::OWN);
+                let members = event.map(|event| event.members.as_slice()).unwrap_or_default();
+                json::append_own(Timestamp::now(), service, level, text, members, out);
+            }
             Self::Lines(prefix) => {
                 let mut first = match level {
                     "error" => "error: ",
@@ -129,6 +145,20 @@ pub fn install(level: Level) {
     };
     // A second boot in one process happens in tests only; the first one's level stands.
     drop(tracing::subscriber::set_global_default(OwnMessages { level }));
+}
+
+/// Does `work`, which logs an event: where lines are JSON they have the service that the event is about, and its fields.
+/// `members` are further members of the object, each after a comma.
+pub fn about_event(service: Option<&str>, members: impl FnOnce() -> Vec<u8>, work: impl FnOnce()) {
+    let is_json = with_outputs(|outputs| outputs.format == MessageFormat::Json);
+    if is_json {
+        let event = EventMembers { service: service.map(str::to_owned), members: members() };
+        with_outputs(|outputs| outputs.event = Some(event));
+    }
+    work();
+    if is_json {
+        with_outputs(|outputs| outputs.event = None);
+    }
 }
 
 /// Logs a message whose level is only known at run time.
@@ -208,7 +238,7 @@ mod tests {
 
     fn worded(format: &MessageFormat, level: &str, text: &str) -> String {
         let mut out = Vec::new();
-        format.append(level, text, &mut out);
+        format.append(level, text, None, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -226,5 +256,10 @@ mod tests {
             (value["service"].as_str(), value["level"].as_str(), value["line"].as_str()),
             (Some("stepdown"), Some("warn"), Some("cannot\n  fix: \x1b"))
         );
+        let event = EventMembers { service: Some("web".into()), members: br#","event":"exited","code":1"#.to_vec() };
+        let mut out = Vec::new();
+        MessageFormat::Json.append("warn", "web: exited with code 1", Some(&event), &mut out);
+        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!((&value["service"], &value["event"], &value["code"]), (&"web".into(), &"exited".into(), &1.into()));
     }
 }

@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::Receiver;
 
 use super::clock::Timestamp;
+use super::followers::{Followed, Followers};
 use super::own_messages::Stream;
 use super::split::Piece;
 
@@ -39,26 +39,11 @@ pub struct TailLine {
     pub cut: bool,
 }
 
-/// What a follower gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FollowEvent {
-    /// The next line.
-    Line(TailLine),
-    /// The number of lines that were lost because the follower was too slow.
-    Lost(u64),
-}
-
 /// The last lines of one service.
 #[derive(Debug, Default)]
 pub struct Tail {
     records: Vec<u8>,
-    followers: Vec<Follower>,
-}
-
-#[derive(Debug)]
-struct Follower {
-    to: Sender<FollowEvent>,
-    lost: u64,
+    followers: Followers<TailLine>,
 }
 
 impl Tail {
@@ -80,7 +65,7 @@ impl Tail {
         self.records.extend_from_slice(&header);
         self.records.extend_from_slice(kept);
         if !self.followers.is_empty() {
-            self.pass_on(&line(time, flags, kept.to_vec()));
+            self.followers.pass_on(&line(time, flags, kept.to_vec()));
         }
     }
 
@@ -102,36 +87,9 @@ impl Tail {
         lines.into_iter().map(|(time, flags, bytes)| line(time, flags, bytes.to_vec())).collect()
     }
 
-    /// Returns the lines from now on. If more than `space` of them wait for the follower, the rest is lost, and their number
-    /// is sent. It ends when the receiver is dropped.
-    pub fn follow(&mut self, space: usize) -> Receiver<FollowEvent> {
-        let (to, lines) = mpsc::channel(space.max(1));
-        // Else closed followers of a quiet service would be kept until its next line.
-        self.followers.retain(|follower| !follower.to.is_closed());
-        self.followers.push(Follower { to, lost: 0 });
-        lines
-    }
-
-    fn pass_on(&mut self, line: &TailLine) {
-        self.followers.retain_mut(|follower| {
-            if follower.lost > 0 {
-                match follower.to.try_send(FollowEvent::Lost(follower.lost)) {
-                    Ok(()) => follower.lost = 0,
-                    Err(TrySendError::Full(_)) => {}
-                    Err(TrySendError::Closed(_)) => return false,
-                }
-            }
-            if follower.lost > 0 {
-                follower.lost += 1;
-                return true;
-            }
-            match follower.to.try_send(FollowEvent::Line(line.clone())) {
-                Ok(()) => {}
-                Err(TrySendError::Full(_)) => follower.lost = 1,
-                Err(TrySendError::Closed(_)) => return false,
-            }
-            true
-        });
+    /// Returns the lines from now on, of which at most `space` wait: see [`Followers::add`].
+    pub fn follow(&mut self, space: usize) -> Receiver<Followed<TailLine>> {
+        self.followers.add(space)
     }
 
     /// Drops the older half at once: one move of memory for many lines.
@@ -172,16 +130,6 @@ mod tests {
     }
 
     #[test]
-    fn followers_that_are_gone_are_dropped_even_without_new_lines() {
-        let mut tail = Tail::default();
-        for _ in 0..100 {
-            drop(tail.follow(4));
-        }
-        let _stays = tail.follow(4);
-        assert_eq!(tail.followers.len(), 1);
-    }
-
-    #[test]
     fn the_last_lines_are_kept_and_the_memory_is_bounded() {
         let mut tail = Tail::default();
         assert_eq!(tail.records.capacity(), 0, "a silent service costs nothing");
@@ -214,9 +162,9 @@ mod tests {
         for text in [b"1", b"2", b"3", b"4"] {
             push(&mut tail, text);
         }
-        let text = |got: FollowEvent| match got {
-            FollowEvent::Line(line) => String::from_utf8(line.bytes).unwrap(),
-            FollowEvent::Lost(count) => format!("lost {count}"),
+        let text = |got: Followed<TailLine>| match got {
+            Followed::Item(line) => String::from_utf8(line.bytes).unwrap(),
+            Followed::Lost(count) => format!("lost {count}"),
         };
         let mut got = vec![text(lines.try_recv().unwrap()), text(lines.try_recv().unwrap())];
         push(&mut tail, b"5");

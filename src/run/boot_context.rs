@@ -17,6 +17,7 @@ use crate::config::service::{Limit, Service};
 use crate::config::values::{Capability, Gid, ServiceName};
 use crate::config::zone::Zone;
 use crate::config::{Config, S6Sources};
+use crate::control::event_history::EarlierEvents;
 use crate::control::runtime_dir::RuntimeDir;
 use crate::control::server::ControlContext;
 use crate::control::snapshot;
@@ -72,6 +73,8 @@ pub struct BootContext {
     pub open_pipes: Vec<OpenPipe>,
     /// The times of *prepare*.
     pub prepare_moments: Vec<(ServiceName, Moments)>,
+    /// The events of *prepare*.
+    pub prepare_events: EarlierEvents,
 }
 
 /// The programs of an image made for s6-overlay after which its configuration is read again.
@@ -148,6 +151,7 @@ impl BootContext {
         self.prepare_failed = prepare_names.difference(&result.done).cloned().collect();
         self.done = result.done;
         self.prepare_moments = result.moments;
+        self.prepare_events = result.events;
         self.open_pipes = result.open_pipes;
         let previous_plan = match reads_again {
             true => {
@@ -296,6 +300,7 @@ impl BootContext {
             plan_status: snapshot::from_plan(&self.plan),
             steps: self.step_timer.steps(),
             earlier_moments: self.prepare_moments.clone(),
+            earlier_events: self.prepare_events.clone(),
         }
     }
 

@@ -23,11 +23,12 @@ use super::{event_fields, kill_report, reports};
 use crate::boot::s6_layout::S6State;
 use crate::config::container::SignalRule;
 use crate::config::values::{ServiceName, Signal};
+use crate::control::event_history::{EventHistory, Occurrence};
 use crate::control::server::{self, AllowedUsers, PendingRequest};
 use crate::control::service_index::ServiceIndex;
 use crate::error::EXIT_REFUSED;
 use crate::log::logs::OutputKind;
-use crate::log::own_messages::with_outputs;
+use crate::log::own_messages::{self, with_outputs};
 use crate::log::sink::Sink;
 use crate::run::host_notify::HostNotify;
 use crate::run::termination_log::TerminationLog;
@@ -95,6 +96,7 @@ impl<'a> EventLoop<'a> {
         let supervisor = Supervisor::new(stage.setup);
         let journal =
             Journal::begin(&supervisor, &stage.control_context.earlier_moments, EngineTime(stage.started_at.elapsed()));
+        let history = EventHistory::resume(&stage.control_context.earlier_events, |name| supervisor.id(name));
         let s6 = stage.launch_context.s6.clone();
         let mut processes = ProcessManager::new(stage.entries, stage.launch_context, stage.sockets)?;
         open_pipes.into_iter().for_each(|(id, pipe)| processes.logs.adopt(id, pipe));
@@ -107,6 +109,7 @@ impl<'a> EventLoop<'a> {
                 stage.control_context.steps,
                 service_index,
                 journal,
+                history,
             ),
             supervisor,
             processes,
@@ -323,7 +326,17 @@ impl<'a> EventLoop<'a> {
                         run_kind: self.run_kind,
                         records: &self.processes.records,
                     };
-                    reports::log(&report, &self.supervisor, &context);
+                    match Occurrence::of_report(&report) {
+                        Some((id, occurrence)) => {
+                            let service = id.map(|id| self.supervisor.name(id).as_str().to_owned());
+                            let fields = || occurrence.fields(None).members();
+                            own_messages::about_event(service.as_deref(), fields, || {
+                                reports::log(&report, &self.supervisor, &context)
+                            });
+                            self.control_handler.record_event(id, occurrence);
+                        }
+                        None => reports::log(&report, &self.supervisor, &context),
+                    }
                     self.notify_host(&report);
                 }
                 Action::Spawn { id, role, after } => {

@@ -11,6 +11,7 @@ use std::time::Instant;
 use crate::boot::steps::{self, BootEnded, Created, StepContext};
 use crate::config::container::Level;
 use crate::config::{self, Config, key_lines};
+use crate::control::event_history::EarlierEvents;
 use crate::error::{EXIT_REFUSED, Error};
 use crate::inspect::source::readable;
 use crate::inspect::{doctor, facts, source};
@@ -133,6 +134,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         prepare_failed,
         open_pipes: Vec::new(),
         prepare_moments,
+        prepare_events: EarlierEvents::default(),
     };
     // The bytes of every file: nothing asks for them again.
     drop(sources);

@@ -9,6 +9,8 @@ use super::process_manager::ProcessManager;
 use super::reload_error::ReloadError;
 use super::reloader::{Occasion, ReloadPlan, ReloadRequest};
 use super::service_entry::ServiceEntry;
+use crate::control::event_history::Occurrence;
+use crate::control::events::EventName;
 use crate::control::responses::{Reloaded, Response};
 use crate::plan::S6Directory;
 use crate::supervise::{Action, Event, Id, ProbeResult};
@@ -75,6 +77,10 @@ impl EventLoop<'_> {
             (None, None) => Err(ReloadError::NotServing),
             (Some(why), _) => Err(why),
         };
+        if self.supervisor.stop_reason().is_none() {
+            let name = if response.is_ok() { EventName::Reloaded } else { EventName::ReloadRefused };
+            self.control_handler.record_event(None, Occurrence::Plain(name, None, None));
+        }
         self.respond_to_reload(requests, &response);
         actions.unwrap_or_default()
     }
@@ -166,6 +172,7 @@ impl EventLoop<'_> {
     /// Removes a service that has ended.
     pub(super) fn remove_service(&mut self, id: Id) {
         self.processes.remove_service(id);
+        self.control_handler.history.remove(id, self.supervisor.name(id));
         self.control_handler.service_index.remove(id);
         self.control_handler.journal.forget(id);
         self.allowed_users.set(self.find_allowed_users());

@@ -11,6 +11,7 @@ use super::service_entry::{LaunchContext, ServiceEntry};
 use super::termination_log::TerminationLog;
 use crate::config::container::SignalRule;
 use crate::config::values::ServiceName;
+use crate::control::event_history::EarlierEvents;
 use crate::control::server::ControlContext;
 use crate::control::timings::Moments;
 use crate::log::pipe_group::Pipe;
@@ -89,6 +90,8 @@ pub struct StageResult {
     pub done: BTreeSet<ServiceName>,
     /// The times of its services.
     pub moments: Vec<(ServiceName, Moments)>,
+    /// Its last events.
+    pub events: EarlierEvents,
     /// The deadline for writing the last lines.
     pub output_deadline: Instant,
     /// What processes that it has left still write to.

@@ -56,7 +56,8 @@ impl EventLoop<'_> {
         let moments = moments.collect();
         let name_of = |pipe: &Pipe| names.get(pipe.service.0).cloned();
         let open_pipes = pipes.into_iter().filter_map(|pipe| Some((name_of(&pipe)?, pipe))).collect();
-        StageResult { code, stop_reason: self.stop_reason, done, moments, output_deadline, open_pipes }
+        let events = self.control_handler.history.earlier_events(|id| self.supervisor.name(id).clone());
+        StageResult { code, stop_reason: self.stop_reason, done, moments, events, output_deadline, open_pipes }
     }
 
     /// Returns the exit code after a requested stop of an image made for s6-overlay: the one that its scripts have written,

@@ -3,8 +3,10 @@
 use super::*;
 
 /// The verbs that talk to the running PID 1.
-const TALKING: [&str; 12] =
-    ["status", "health", "start", "stop", "restart", "reload", "signal", "wait", "env", "logs", "timings", "shutdown"];
+const TALKING: [&str; 13] = [
+    "status", "health", "start", "stop", "restart", "reload", "signal", "wait", "env", "logs", "events", "timings",
+    "shutdown",
+];
 
 #[test]
 fn help_goes_to_standard_output_and_is_no_error() {

@@ -2,6 +2,7 @@
 
 mod change;
 mod client_error;
+mod events;
 mod health;
 mod logs;
 mod table;
@@ -18,6 +19,7 @@ use crate::text::shown;
 pub(super) use change::{reload, restart, start, stop, wait};
 use client_error::EXIT_NOT_REACHED;
 pub(super) use client_error::{message, report_client_error};
+pub(super) use events::events;
 pub(super) use health::health;
 pub(super) use logs::logs;
 

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use super::event_loop::EventLoop;
 use crate::config::service::{Kind, Ready};
 use crate::config::values::Uid;
+use crate::control::event_history::Occurrence;
+use crate::control::events::RequestVerb;
 use crate::control::health::{Asked, HealthReport};
 use crate::control::protocol::{ControlRequest, HealthCriterion, Until};
 use crate::control::reason::Reason;
@@ -45,6 +47,8 @@ impl EventLoop<'_> {
                 pending.respond(response(health));
             }
             ControlRequest::Shutdown { code } => {
+                let requested = Occurrence::Requested(RequestVerb::Shutdown, pending.caller, None);
+                self.control_handler.record_event(None, requested);
                 self.queue.push_back(Event::Request(Request::Shutdown { code }));
                 pending.respond(Response::Ok(Accepted {}));
             }
@@ -56,13 +60,13 @@ impl EventLoop<'_> {
                 self.change(pending, ManualChange::Restart, &services, wait_ms)
             }
             ControlRequest::Once { service, start } => {
-                let accepted = self.run_once(service, start);
+                let accepted = self.run_once(pending.caller, service, start);
                 pending.respond(response(accepted.map(|()| Accepted {})));
             }
             ControlRequest::Reload { services } if services.is_empty() => self.reload_tree(pending),
             ControlRequest::Reload { services } => self.reload_services(pending, &services),
             ControlRequest::Signal { service, signal, group } => {
-                let sent = self.send_signal(&service, &signal, group);
+                let sent = self.send_signal(pending.caller, &service, &signal, group);
                 pending.respond(response(sent.map(|()| Accepted {})));
             }
             ControlRequest::Wait { services, until, timeout_ms } => match self.awaitable(&services, until) {
@@ -92,6 +96,7 @@ impl EventLoop<'_> {
                 Some(report) => pending.respond(Response::Ok(report)),
                 None => pending.respond(Response::<()>::Error("the boot is not over yet; try again".to_owned())),
             },
+            ControlRequest::Events { services, follow } => self.respond_events(pending, &services, follow),
             ControlRequest::Logs { service, lines, follow } => self.respond_logs(pending, service, lines, follow),
         }
     }
@@ -199,11 +204,12 @@ impl EventLoop<'_> {
         let now = self.now();
         let with = if change == ManualChange::Stop { self.supervisor.stops_with(&ids) } else { Vec::new() };
         for id in ids.iter().copied() {
-            let request = match change {
-                ManualChange::Start => Request::Start(id),
-                ManualChange::Stop => Request::Stop(id),
-                ManualChange::Restart => Request::Restart(id),
+            let (request, verb) = match change {
+                ManualChange::Start => (Request::Start(id), RequestVerb::Start),
+                ManualChange::Stop => (Request::Stop(id), RequestVerb::Stop),
+                ManualChange::Restart => (Request::Restart(id), RequestVerb::Restart),
             };
+            self.control_handler.record_event(Some(id), Occurrence::Requested(verb, pending.caller, None));
             if change != ManualChange::Stop {
                 self.control_handler.journal.record_request(id, now);
             }
@@ -218,10 +224,11 @@ impl EventLoop<'_> {
         );
     }
 
-    fn run_once(&mut self, service: String, start: bool) -> Result<(), RequestRefused> {
+    fn run_once(&mut self, caller: Uid, service: String, start: bool) -> Result<(), RequestRefused> {
         let change = if start { ManualChange::Start } else { ManualChange::Stop };
         let ids = self.control_handler.service_index.resolve_changeable(&[service], change);
         for id in ids.and_then(|ids| self.unless_stopping(ids))? {
+            self.control_handler.record_event(Some(id), Occurrence::Requested(RequestVerb::Once, caller, None));
             self.queue.push_back(Event::Request(Request::Once { id, start }));
         }
         Ok(())

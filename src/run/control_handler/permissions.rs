@@ -36,9 +36,14 @@ impl EventLoop<'_> {
         match request {
             // The response is limited to its own services.
             ControlRequest::Status { services, .. } if services.is_empty() => Ok(()),
-            ControlRequest::Health { services, .. } if services.is_empty() => Ok(()),
+            ControlRequest::Health { services, .. } | ControlRequest::Events { services, .. }
+                if services.is_empty() =>
+            {
+                Ok(())
+            }
             ControlRequest::Status { services, .. }
             | ControlRequest::Health { services, .. }
+            | ControlRequest::Events { services, .. }
             | ControlRequest::Wait { services, .. } => self.permit_own(caller, services),
             ControlRequest::Start { services, .. } | ControlRequest::Restart { services, .. } => {
                 self.permit_own(caller, services)

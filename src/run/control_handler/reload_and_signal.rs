@@ -10,7 +10,9 @@ use super::super::reloader::ReloadRequest;
 use super::waiters::{WaitFor, response};
 use crate::config::service::Reload;
 use crate::config::units::duration_text;
-use crate::config::values::Signal;
+use crate::config::values::{Signal, Uid};
+use crate::control::event_history::Occurrence;
+use crate::control::events::RequestVerb;
 use crate::control::responses::ReloadedService;
 use crate::control::server::PendingRequest;
 use crate::control::service_index::RequestRefused;
@@ -22,6 +24,8 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 impl EventLoop<'_> {
     /// Requests a reload of the tree, as HUP does.
     pub(super) fn reload_tree(&mut self, pending: PendingRequest) {
+        let requested = Occurrence::Requested(RequestVerb::Reload, pending.caller, None);
+        self.control_handler.record_event(None, requested);
         self.next_reload_requests.get_or_insert_default().push(ReloadRequest::Caller(pending));
     }
 
@@ -40,6 +44,8 @@ impl EventLoop<'_> {
         };
         let mut results = HashMap::new();
         for (id, method) in &methods {
+            let requested = Occurrence::Requested(RequestVerb::Reload, pending.caller, None);
+            self.control_handler.record_event(Some(*id), requested);
             let name = self.control_handler.service_index.name(*id).to_owned();
             match self.begin_reload(*id, method) {
                 Ok(Some(how)) => drop(results.insert(*id, ReloadedService { name, done: true, how })),
@@ -88,7 +94,13 @@ impl EventLoop<'_> {
         }
     }
 
-    pub(super) fn send_signal(&mut self, name: &str, signal: &str, group: bool) -> Result<(), RequestRefused> {
+    pub(super) fn send_signal(
+        &mut self,
+        caller: Uid,
+        name: &str,
+        signal: &str,
+        group: bool,
+    ) -> Result<(), RequestRefused> {
         let id = self.resolve_one(name)?;
         let no_signal = || RequestRefused::Unknown(format!("there is no signal `{signal}`; write one as TERM or 15"));
         let signal = Signal::parse(signal).ok_or_else(no_signal)?;
@@ -111,6 +123,9 @@ impl EventLoop<'_> {
             let why = kill_report::refusal(errno);
             RequestRefused::Refused(format!("cannot send {signal} to `{name}`: {why}"))
         };
-        self.processes.deliver(pid, to, signal).map_err(refused)
+        self.processes.deliver(pid, to, signal).map_err(refused)?;
+        let requested = Occurrence::Requested(RequestVerb::Signal, caller, Some(signal));
+        self.control_handler.record_event(Some(id), requested);
+        Ok(())
     }
 }

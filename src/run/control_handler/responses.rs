@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use super::super::event_loop::EventLoop;
 use super::super::reasons;
 use super::super::service_entry::EnvironmentFileState;
-use super::waiters::response;
+use super::waiters::{ControlHandler, response};
 use crate::config::values::Uid;
+use crate::control::event_history::Audience;
 use crate::control::protocol::milliseconds;
 use crate::control::reason::Reason;
 use crate::control::responses::{
@@ -26,7 +27,7 @@ use crate::text::shown;
 
 /// How long measured resource usage is used again: measuring visits every process.
 const USAGE_AGE: Duration = Duration::from_millis(500);
-/// How many lines may wait for one follower.
+/// How many lines or events may wait for one follower.
 const FOLLOWER_ROOM: usize = 64;
 
 impl EventLoop<'_> {
@@ -133,6 +134,21 @@ impl EventLoop<'_> {
             value: (!is_hidden(name, value)).then(|| shown(value)),
         });
         Ok(EnvResponse { variables: variables.collect() })
+    }
+
+    pub(super) fn respond_events(&mut self, pending: PendingRequest, names: &[String], follow: bool) {
+        let audience = match names {
+            [] if self.sees_all(pending.caller) => Audience::All,
+            [] => Audience::Services(self.visible(pending.caller).into_iter().collect()),
+            names => match self.control_handler.service_index.resolve(names) {
+                Ok(ids) => Audience::Services(ids.into_iter().collect()),
+                Err(refused) => return pending.respond(response::<()>(Err(refused))),
+            },
+        };
+        let ControlHandler { history, service_index, .. } = &mut self.control_handler;
+        let last = history.last(&audience, |id| service_index.name(id));
+        let coming = follow.then(|| history.follow(audience, FOLLOWER_ROOM));
+        pending.respond_events(last, coming);
     }
 
     pub(super) fn respond_logs(&mut self, pending: PendingRequest, name: String, lines: Option<usize>, follow: bool) {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::journal::Journal;
 use crate::config::values::Uid;
+use crate::control::event_history::{EventHistory, Occurrence};
 use crate::control::protocol::Until;
 use crate::control::responses::{ReloadedService, Response, Snapshot, StepTime};
 use crate::control::server::PendingRequest;
@@ -24,6 +25,8 @@ pub struct ControlHandler {
     pub service_index: ServiceIndex,
     /// What happened when.
     pub journal: Journal,
+    /// The last events.
+    pub history: EventHistory,
     /// Whether something has changed since the waiting callers were checked.
     pub changed: bool,
     pub waiters: Vec<Waiter>,
@@ -59,8 +62,21 @@ pub enum WaitFor {
 
 impl ControlHandler {
     /// Returns a handler without waiting callers.
-    pub fn new(app: Uid, fixed: Snapshot, steps: Vec<StepTime>, service_index: ServiceIndex, journal: Journal) -> Self {
-        Self { app, fixed, steps, service_index, journal, changed: false, waiters: Vec::new(), usage: None }
+    pub fn new(
+        app: Uid,
+        fixed: Snapshot,
+        steps: Vec<StepTime>,
+        service_index: ServiceIndex,
+        journal: Journal,
+        history: EventHistory,
+    ) -> Self {
+        Self { app, fixed, steps, service_index, journal, history, changed: false, waiters: Vec::new(), usage: None }
+    }
+
+    /// Adds an event to the history; `None`: it is about the container.
+    pub fn record_event(&mut self, id: Option<Id>, occurrence: Occurrence) {
+        let Self { history, service_index, .. } = self;
+        history.record(id, occurrence, |id| service_index.name(id));
     }
 
     /// Returns when waiting callers must be checked, whether or not anything has changed.

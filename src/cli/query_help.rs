@@ -1,0 +1,15 @@
+//! The help texts of the verbs that show what has happened. Must not know how arguments are parsed.
+
+use super::help::{UNKNOWN, control_help};
+use super::help_text::HelpText;
+
+pub(super) fn events() -> HelpText {
+    let about = "PID 1 keeps the last 256 events. With --json each is an object with `time`, `event`, `service` (absent: the \
+                 container) and what is known of `pid`, `code`, `signal`, `took_ms`, `pause_ms`, `failures`, `error`, `verb`, \
+                 `uid` and `cause`. Where the log is JSON, the message about an event has the same fields.";
+    let examples = [
+        ("stepdown events web", "what has happened to one service"),
+        ("stepdown events --follow --json", "for programs"),
+    ];
+    control_help(about, &examples, &[("0", "they were printed"), UNKNOWN])
+}
