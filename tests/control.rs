@@ -10,6 +10,7 @@ use crate::support::try_container::{LIMIT, Origin, Running, TryContainer, possib
 
 mod events;
 mod health;
+mod metrics;
 
 const BINARY: &str = try_container::INSIDE;
 

@@ -79,6 +79,9 @@ pub(super) enum Verb {
     /// Show what has happened to the services, and who requested it
     #[command(after_help = query_help::events())]
     Events(EventsArgs),
+    /// Print numbers for Prometheus: states, restarts, exits, memory, CPU, log lines
+    #[command(after_help = query_help::metrics())]
+    Metrics,
     /// Find problems with this container, running or fresh, and print the fix
     #[command(after_help = help::doctor())]
     Doctor(DoctorArgs),

@@ -97,6 +97,7 @@ fn verb(verb: Verb) -> u8 {
         Verb::Env(args) => return control::env(&args),
         Verb::Logs(args) => return control::logs(&args),
         Verb::Events(args) => return control::events(&args),
+        Verb::Metrics => return control::metrics(),
         Verb::Doctor(args) => return doctor::run(args),
         Verb::Timings(args) => return control::timings(&args),
         Verb::Shutdown(args) => return control::shutdown(&args),

@@ -13,3 +13,14 @@ pub(super) fn events() -> HelpText {
     ];
     control_help(about, &examples, &[("0", "they were printed"), UNKNOWN])
 }
+
+pub(super) fn metrics() -> String {
+    let about = "The format is OpenMetrics, and as text of Prometheus it reads the same. Nothing listens for a scrape: a sidecar \
+                 calls this command, or a job that writes a file for node_exporter's textfile collector. Counters begin with \
+                 the container. Log bytes and lines are those that PID 1 reads.";
+    let examples = [
+        ("stepdown metrics > stepdown.prom.new && mv stepdown.prom.new stepdown.prom", "for the textfile collector"),
+        ("docker exec CONTAINER stepdown metrics", "from the host"),
+    ];
+    control_help(about, &examples, &[("0", "they were printed")])
+}

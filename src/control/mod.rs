@@ -1,7 +1,8 @@
 //! The control socket (DESIGN §6): requests ([`protocol`]), responses ([`responses`]), the client ([`client`]), where it looks
 //! ([`locate`]), and the
 //! parts of the server: connections and credentials ([`server`]), services by name ([`service_index`]), when a waiting
-//! request is answered ([`wait_condition`]), and the contents of responses ([`snapshot`], [`timings`], [`event_history`], [`secret`]).
+//! request is answered ([`wait_condition`]), and the contents of responses ([`snapshot`], [`timings`], [`event_history`],
+//! [`metrics`], [`secret`]).
 
 pub mod client;
 pub mod doctor;
@@ -9,6 +10,7 @@ pub mod event_history;
 pub mod events;
 pub mod health;
 pub mod locate;
+pub mod metrics;
 pub mod protocol;
 pub mod reason;
 pub mod responses;

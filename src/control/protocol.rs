@@ -107,6 +107,8 @@ pub enum ControlRequest {
     },
     /// How long the boot took, and its critical chain.
     Timings {},
+    /// Numbers for a monitoring system.
+    Metrics {},
     /// The findings of the boot, and what must be examined now to update them.
     Doctor {},
     /// The last events; each is a response.
@@ -180,6 +182,7 @@ impl ControlRequest {
             | Self::Once { .. }
             | Self::Env { .. }
             | Self::Timings {}
+            | Self::Metrics {}
             | Self::Doctor {} => false,
         }
     }

@@ -315,6 +315,12 @@ impl Logs {
         self.captures(id).then(|| self.service_logs.get(id.0).map(|log| log.tail.last(most)).unwrap_or_default())
     }
 
+    /// Returns how many bytes and lines a service has written; `None` as above.
+    pub fn written(&self, id: Id) -> Option<(u64, u64)> {
+        let log = self.service_logs.get(id.0).filter(|_| self.captures(id))?;
+        Some((log.bytes, log.tail.lines()))
+    }
+
     /// Returns a service's lines from now on, of which at most `space` wait: see [`super::tail::Tail::follow`]. `None` as
     /// above.
     pub fn follow(&mut self, id: Id, space: usize) -> Option<Receiver<Followed<TailLine>>> {

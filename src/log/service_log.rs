@@ -49,6 +49,8 @@ pub struct ServiceLog {
     pub active: ActiveRoute,
     /// The last lines.
     pub tail: Tail,
+    /// How many bytes were read of it.
+    pub bytes: u64,
     /// Whether the switch to the fallback was reported.
     pub fallback_reported: bool,
 }
@@ -123,6 +125,7 @@ impl ServiceLog {
 
     /// Passes bytes of a pipe with that key, or its end of file (`None`), on to the active route.
     pub fn pass(&mut self, key: u64, pipe: &mut Pipe, bytes: Option<&[u8]>, now: Now) {
+        self.bytes += bytes.map_or(0, <[u8]>::len) as u64;
         let Self { active, tail, .. } = self;
         let stream = pipe.stream;
         // Checking all bytes at once is faster than line by line; the start of an unfinished line counts too.

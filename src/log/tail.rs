@@ -43,12 +43,14 @@ pub struct TailLine {
 #[derive(Debug, Default)]
 pub struct Tail {
     records: Vec<u8>,
+    lines: u64,
     followers: Followers<TailLine>,
 }
 
 impl Tail {
     /// Keeps a piece, and passes it on to followers.
     pub fn push(&mut self, time: Timestamp, stream: Stream, piece: Piece<'_>) {
+        self.lines += u64::from(!piece.more);
         let kept = piece.bytes.get(..MAX_KEPT_LINE).unwrap_or(piece.bytes);
         let mut flags = if stream == Stream::Stderr { STDERR } else { 0 };
         flags |= if piece.continued { CONTINUED } else { 0 };
@@ -67,6 +69,11 @@ impl Tail {
         if !self.followers.is_empty() {
             self.followers.pass_on(&line(time, flags, kept.to_vec()));
         }
+    }
+
+    /// Returns how many lines there were, kept or not.
+    pub fn lines(&self) -> u64 {
+        self.lines
     }
 
     /// Returns the last `most` lines, the oldest first.

@@ -309,6 +309,7 @@ impl<'a> EventLoop<'a> {
                 Action::Exit(code) => return Some(code),
                 Action::Report(report) => {
                     self.control_handler.journal.record(&report, self.now());
+                    self.control_handler.exit_counts.record(&report, &self.supervisor);
                     if let Report::Stopping { reason } = &report {
                         self.stop_reason = reason.clone();
                         self.arm_stop_deadline();

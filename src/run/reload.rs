@@ -175,6 +175,7 @@ impl EventLoop<'_> {
         self.control_handler.history.remove(id, self.supervisor.name(id));
         self.control_handler.service_index.remove(id);
         self.control_handler.journal.forget(id);
+        self.control_handler.exit_counts.forget(id);
         self.allowed_users.set(self.find_allowed_users());
     }
 

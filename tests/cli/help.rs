@@ -3,9 +3,9 @@
 use super::*;
 
 /// The verbs that talk to the running PID 1.
-const TALKING: [&str; 13] = [
-    "status", "health", "start", "stop", "restart", "reload", "signal", "wait", "env", "logs", "events", "timings",
-    "shutdown",
+const TALKING: [&str; 14] = [
+    "status", "health", "start", "stop", "restart", "reload", "signal", "wait", "env", "logs", "events", "metrics",
+    "timings", "shutdown",
 ];
 
 #[test]

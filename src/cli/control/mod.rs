@@ -5,6 +5,7 @@ mod client_error;
 mod events;
 mod health;
 mod logs;
+mod metrics;
 mod table;
 mod timings;
 mod watch;
@@ -22,6 +23,7 @@ pub(super) use client_error::{message, report_client_error};
 pub(super) use events::events;
 pub(super) use health::health;
 pub(super) use logs::logs;
+pub(super) use metrics::metrics;
 
 /// Prints the services; 0 if all are as wanted, 1 if not, 111 if PID 1 does not respond.
 pub(super) fn status(args: &StatusArgs) -> u8 {

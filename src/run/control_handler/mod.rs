@@ -92,6 +92,10 @@ impl EventLoop<'_> {
                 all.steps.clone_from(&self.control_handler.steps);
                 pending.respond(Response::Ok(all));
             }
+            ControlRequest::Metrics {} => {
+                let metrics = self.metrics(pending.caller);
+                pending.respond(Response::Ok(metrics));
+            }
             ControlRequest::Doctor {} => match self.doctor_report() {
                 Some(report) => pending.respond(Response::Ok(report)),
                 None => pending.respond(Response::<()>::Error("the boot is not over yet; try again".to_owned())),

@@ -35,6 +35,7 @@ impl EventLoop<'_> {
         }
         match request {
             // The response is limited to its own services.
+            ControlRequest::Metrics {} => Ok(()),
             ControlRequest::Status { services, .. } if services.is_empty() => Ok(()),
             ControlRequest::Health { services, .. } | ControlRequest::Events { services, .. }
                 if services.is_empty() =>

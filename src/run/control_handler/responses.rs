@@ -11,6 +11,7 @@ use super::super::service_entry::EnvironmentFileState;
 use super::waiters::{ControlHandler, response};
 use crate::config::values::Uid;
 use crate::control::event_history::Audience;
+use crate::control::metrics::{Metrics, ServiceCounts};
 use crate::control::protocol::milliseconds;
 use crate::control::reason::Reason;
 use crate::control::responses::{
@@ -52,6 +53,24 @@ impl EventLoop<'_> {
             fixed.reasons.clear();
         }
         Snapshot { uptime_ms: milliseconds(self.now().0), stopping, revision, services, ..fixed }
+    }
+
+    pub(super) fn metrics(&mut self, caller: Uid) -> Metrics {
+        let ids = self.visible(caller);
+        let services = self.describe(&ids);
+        let counts = ids.iter().map(|id| {
+            let written = self.processes.logs.written(*id);
+            let (log_bytes, log_lines) = written.unzip();
+            ServiceCounts { log_bytes, log_lines, ..self.control_handler.exit_counts.of(*id) }
+        });
+        let counts = counts.collect();
+        let steps = if self.sees_all(caller) { self.control_handler.steps.clone() } else { Vec::new() };
+        Metrics {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            status: self.snapshot(services, caller),
+            counts,
+            steps,
+        }
     }
 
     fn refresh_usage(&mut self) {

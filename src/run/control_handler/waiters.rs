@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::super::journal::Journal;
 use crate::config::values::Uid;
 use crate::control::event_history::{EventHistory, Occurrence};
+use crate::control::metrics::ExitCounts;
 use crate::control::protocol::Until;
 use crate::control::responses::{ReloadedService, Response, Snapshot, StepTime};
 use crate::control::server::PendingRequest;
@@ -27,6 +28,8 @@ pub struct ControlHandler {
     pub journal: Journal,
     /// The last events.
     pub history: EventHistory,
+    /// How often each service was started, and ended.
+    pub exit_counts: ExitCounts,
     /// Whether something has changed since the waiting callers were checked.
     pub changed: bool,
     pub waiters: Vec<Waiter>,
@@ -70,7 +73,18 @@ impl ControlHandler {
         journal: Journal,
         history: EventHistory,
     ) -> Self {
-        Self { app, fixed, steps, service_index, journal, history, changed: false, waiters: Vec::new(), usage: None }
+        Self {
+            app,
+            fixed,
+            steps,
+            service_index,
+            journal,
+            history,
+            exit_counts: ExitCounts::default(),
+            changed: false,
+            waiters: Vec::new(),
+            usage: None,
+        }
     }
 
     /// Adds an event to the history; `None`: it is about the container.
