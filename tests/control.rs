@@ -10,6 +10,7 @@ use crate::support::try_container::{LIMIT, Origin, Running, TryContainer, possib
 
 mod events;
 mod health;
+mod logs;
 mod metrics;
 
 const BINARY: &str = try_container::INSIDE;
@@ -510,7 +511,7 @@ fn a_follower_that_reads_nothing_holds_nobody_up() {
         assert!(std::time::Instant::now() < until, "nobody answers: {:#?}", running.lines());
     }
     let deaf = "$| = 1; for (1..50) { socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un('/run/stepdown/control')) \
-        or die $!; syswrite($s, qq({\"request\":\"logs\",\"service\":\"floods\",\"follow\":true}\\n)); push @s, $s } \
+        or die $!; syswrite($s, qq({\"request\":\"logs\",\"services\":[\"floods\"],\"follow\":true}\\n)); push @s, $s } \
         print qq(deaf\\n); sleep 600";
     let mut deaf = wrapped(&running, 1234, &["perl", "-MSocket", "-e", deaf]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(deaf.stdout.take().unwrap()).lines();

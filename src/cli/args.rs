@@ -8,7 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
-use super::query_args::EventsArgs;
+use super::query_args::{EventsArgs, LogsArgs};
 use super::{help, help_text, query_help, rehearse, service_names};
 use crate::config::units::{self, DurationError};
 use crate::config::values::Signal;
@@ -73,8 +73,8 @@ pub(super) enum Verb {
     /// Show the environment of a service
     #[command(after_help = help::env())]
     Env(EnvArgs),
-    /// Show the last lines that a service wrote
-    #[command(after_help = help::logs())]
+    /// Show the last lines that services wrote
+    #[command(after_help = query_help::logs())]
     Logs(LogsArgs),
     /// Show what has happened to the services, and who requested it
     #[command(after_help = query_help::events())]
@@ -268,23 +268,6 @@ pub(super) struct EnvArgs {
     pub(super) show_secrets: bool,
 }
 
-/// `logs`
-#[derive(Debug, Args)]
-pub(super) struct LogsArgs {
-    /// The service; `main` is the main command
-    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(service_names::complete))]
-    pub(super) service: String,
-    /// Follow: print new lines as they come
-    #[arg(long, short)]
-    pub(super) follow: bool,
-    /// Print at most N lines [default: all that are kept, about 8 to 16 KiB]
-    #[arg(long, short = 'n', value_name = "N", value_parser = number)]
-    pub(super) lines: Option<usize>,
-    /// Print the time when each line was read
-    #[arg(long, short)]
-    pub(super) timestamps: bool,
-}
-
 /// `timings`
 #[derive(Debug, Args)]
 pub(super) struct TimingsArgs {
@@ -312,10 +295,6 @@ fn span(text: &str) -> Result<Duration, String> {
         }
         DurationError::Unreadable => "it is not a duration; write for example 500ms, 30s or 5m".to_owned(),
     })
-}
-
-fn number(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| "it is not a number; write for example `-n 20`".to_owned())
 }
 
 fn code(text: &str) -> Result<u8, String> {

@@ -8,7 +8,7 @@ use crate::config::VARIABLES;
 pub const OTHERS: &[(&str, &str)] = &[
     ("PATH", "where programs without a `/` are looked for"),
     ("XDG_RUNTIME_DIR", "where the control socket is if /run cannot be written"),
-    ("NO_COLOR", "if it is set and not empty, `status` and `doctor` print no colours"),
+    ("NO_COLOR", "if it is set and not empty, `status`, `logs` and `doctor` print no colours"),
 ];
 
 /// The exit codes of all commands, each with its meaning.
@@ -274,16 +274,6 @@ pub(super) fn env() -> HelpText {
     let about = "It is the environment with which the service was started, or would be. Control characters are spelled out. \
                  Only root and the user of the service may see it.";
     control_help(about, &[], &[("0", "it was printed"), UNKNOWN])
-}
-
-pub(super) fn logs() -> HelpText {
-    let about = "What the service wrote to its standard error is printed to standard error. Control characters are spelled \
-                 out. Lines that go directly to the container's output (`log.format` is `inherit`) are not kept.";
-    let examples = [
-        ("stepdown logs -f web", "the lines that are kept, and new ones"),
-        ("stepdown logs -n 5 web", "the last five lines"),
-    ];
-    control_help(about, &examples, &[("0", "they were printed"), UNKNOWN])
 }
 
 pub(super) fn timings() -> HelpText {

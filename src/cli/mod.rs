@@ -22,6 +22,7 @@ mod query_help;
 pub mod rehearse;
 mod run_as;
 mod service_names;
+mod since;
 mod source;
 mod units;
 mod usage;

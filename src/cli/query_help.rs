@@ -14,7 +14,7 @@ pub(super) fn events() -> HelpText {
     control_help(about, &examples, &[("0", "they were printed"), UNKNOWN])
 }
 
-pub(super) fn metrics() -> String {
+pub(super) fn metrics() -> HelpText {
     let about = "The format is OpenMetrics, and as text of Prometheus it reads the same. Nothing listens for a scrape: a sidecar \
                  calls this command, or a job that writes a file for node_exporter's textfile collector. Counters begin with \
                  the container. Log bytes and lines are those that PID 1 reads.";
@@ -23,4 +23,16 @@ pub(super) fn metrics() -> String {
         ("docker exec CONTAINER stepdown metrics", "from the host"),
     ];
     control_help(about, &examples, &[("0", "they were printed")])
+}
+
+pub(super) fn logs() -> HelpText {
+    let about = "What a service wrote to its standard error is printed to standard error. Control characters are spelled out. \
+                 Where there is more than one service each line begins with its name, coloured on a terminal. Lines that go \
+                 directly to the container's output (`log.format` is `inherit`) are not kept.";
+    let examples = [
+        ("stepdown logs -f", "the lines of all services, and new ones"),
+        ("stepdown logs -n 5 web", "the last five lines of one"),
+        ("stepdown logs --since 10m --json web db", "for programs"),
+    ];
+    control_help(about, &examples, &[("0", "they were printed"), UNKNOWN])
 }

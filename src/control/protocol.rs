@@ -12,6 +12,9 @@ pub const MAX_REQUEST: usize = 16 * 1024;
 /// A longer response is not read: 10,000 services fit well.
 pub const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 
+/// Most lines of all services that `logs` prints where no number is given.
+pub const MAX_LINES_OF_ALL: usize = 1000;
+
 /// A request: `{"request":"status"}`, `{"request":"shutdown","code":3}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "lowercase", deny_unknown_fields)]
@@ -120,13 +123,17 @@ pub enum ControlRequest {
         #[serde(default)]
         follow: bool,
     },
-    /// The last lines of a service; each is a response.
+    /// The last lines of services, in the order of their times; each is a response.
     Logs {
-        /// The service's name.
-        service: String,
-        /// Most lines; absent: all that are kept.
+        /// Their names; all that the caller sees if none is named.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        services: Vec<String>,
+        /// Most lines, in all; absent: all that are kept of the named services, [`MAX_LINES_OF_ALL`] if none is named.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lines: Option<usize>,
+        /// Only those since then: microseconds since 1970.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since_us: Option<u64>,
         /// Whether to send new lines too, until the client closes the connection.
         #[serde(default)]
         follow: bool,
@@ -238,14 +245,16 @@ mod tests {
             r#"{"request":"start","services":["a"],"wait_ms":1}"#,
             r#"{"request":"wait","services":["a"],"until":"done"}"#,
             r#"{"request":"reload","services":["a"]}"#,
-            r#"{"request":"logs","service":"a","follow":true}"#,
+            r#"{"request":"logs","services":["a"],"follow":true}"#,
             r#"{"request":"events","follow":true}"#,
         ] {
             assert!(read(long), "{long}");
         }
-        for short in
-            [r#"{"request":"status"}"#, r#"{"request":"stop","services":["a"]}"#, r#"{"request":"logs","service":"a"}"#]
-        {
+        for short in [
+            r#"{"request":"status"}"#,
+            r#"{"request":"stop","services":["a"]}"#,
+            r#"{"request":"logs","services":["a"]}"#,
+        ] {
             assert!(!read(short), "{short}");
         }
     }

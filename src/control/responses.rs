@@ -299,6 +299,8 @@ pub enum LogEvent {
 /// A line of a service, its control characters escaped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
+    /// The service.
+    pub service: String,
     /// When it was read: RFC 3339, UTC.
     pub time: String,
     /// Where it was written.

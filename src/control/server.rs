@@ -30,7 +30,7 @@ use crate::control::runtime_dir::RuntimeDir;
 use crate::error::{Refused, cause_text};
 use crate::log::followers::Followed;
 use crate::log::lines::escape;
-use crate::log::tail::TailLine;
+use crate::log::tail::{NamedLine, TailLine};
 use crate::sys::files::socket;
 use crate::text::shown;
 
@@ -65,8 +65,8 @@ pub struct ControlContext {
 enum Outgoing {
     /// One line, complete.
     Line(Vec<u8>),
-    /// The last lines of a service, and new ones.
-    Log(Vec<TailLine>, Option<mpsc::Receiver<Followed<TailLine>>>),
+    /// The last lines of services, and new ones.
+    Log(Vec<NamedLine>, Option<mpsc::Receiver<Followed<NamedLine>>>),
     /// The last events, and new ones.
     Events(Vec<PastEvent>, Option<mpsc::Receiver<Followed<PastEvent>>>),
 }
@@ -87,7 +87,7 @@ impl PendingRequest {
     }
 
     /// Sends these lines, and then new ones.
-    pub fn respond_lines(self, last: Vec<TailLine>, events: Option<mpsc::Receiver<Followed<TailLine>>>) {
+    pub fn respond_lines(self, last: Vec<NamedLine>, events: Option<mpsc::Receiver<Followed<NamedLine>>>) {
         let _sent = self.sender.send(Outgoing::Log(last, events));
     }
 
@@ -323,14 +323,16 @@ fn past_event(followed: Followed<PastEvent>) -> EventResponse {
     }
 }
 
-fn log_event(followed: Followed<TailLine>) -> LogEvent {
-    let TailLine { time, stream, bytes, more, cut, .. } = match followed {
-        Followed::Item(line) => line,
+fn log_event(followed: Followed<NamedLine>) -> LogEvent {
+    let NamedLine { service, line } = match followed {
+        Followed::Item(named) => named,
         Followed::Lost(count) => return LogEvent::Lost(count),
     };
+    let TailLine { time, stream, bytes, more, cut, .. } = line;
     let mut text = Vec::with_capacity(bytes.len());
     escape(bytes.strip_suffix(b"\r").unwrap_or(&bytes), &mut text);
     LogEvent::Line(LogLine {
+        service: service.to_string(),
         time: String::from_utf8_lossy(&time.rfc3339()).into_owned(),
         stream,
         text: String::from_utf8_lossy(&text).into_owned(),

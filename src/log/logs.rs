@@ -6,7 +6,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::Sender;
 
 use super::clock::Now;
 use super::files::{FileLog, WriterEvent};
@@ -15,7 +15,7 @@ use super::own_messages::{Stream, with_outputs};
 use super::pipe_group::{PipeGroup, ReadResult};
 use super::service_log::{ActiveRoute, LogRoute, ServiceLog};
 use super::split::{MAX_FILE_LINE, MAX_LINE};
-use super::tail::TailLine;
+use super::tail::NamedLine;
 use crate::supervise::Id;
 use crate::text::shown;
 
@@ -50,7 +50,9 @@ pub struct Logs {
     stdout: PipeGroup,
     stderr: PipeGroup,
     pub(super) files: PipeGroup,
-    service_logs: Vec<ServiceLog>,
+    pub(super) service_logs: Vec<ServiceLog>,
+    /// Who follows all services, those too that a reload adds.
+    pub(super) followers_of_all: Vec<Sender<Followed<NamedLine>>>,
     /// Services with log files.
     pub(super) stores: Vec<Id>,
     /// Files that are no longer used, until their writers have exited.
@@ -67,6 +69,7 @@ impl Logs {
             stderr: PipeGroup::default(),
             files: PipeGroup::default(),
             service_logs: Vec::new(),
+            followers_of_all: Vec::new(),
             stores: Vec::new(),
             closing_files: HashMap::new(),
             next_closing_key: CLOSING_KEYS,
@@ -307,25 +310,6 @@ impl Logs {
             }
         }
         all
-    }
-
-    /// Returns the last `most` lines of a service, the oldest first; `None` if it inherits the container's outputs, so
-    /// that its lines were not read.
-    pub fn last_lines(&self, id: Id, most: usize) -> Option<Vec<TailLine>> {
-        self.captures(id).then(|| self.service_logs.get(id.0).map(|log| log.tail.last(most)).unwrap_or_default())
-    }
-
-    /// Returns how many bytes and lines a service has written; `None` as above.
-    pub fn written(&self, id: Id) -> Option<(u64, u64)> {
-        let log = self.service_logs.get(id.0).filter(|_| self.captures(id))?;
-        Some((log.bytes, log.tail.lines()))
-    }
-
-    /// Returns a service's lines from now on, of which at most `space` wait: see [`super::tail::Tail::follow`]. `None` as
-    /// above.
-    pub fn follow(&mut self, id: Id, space: usize) -> Option<Receiver<Followed<TailLine>>> {
-        let taken = self.captures(id);
-        self.service_logs.get_mut(id.0).filter(|_| taken).map(|log| log.tail.follow(space))
     }
 
     /// Returns when [`Self::on_deadline`] has something to do.

@@ -5,7 +5,7 @@
 //! - [`service_log`]: the log of one service. [`split`]: bytes → lines. [`lines`], [`json`]: lines → formats. [`store`]: lines →
 //!   files that rotate.
 //! - [`files`]: lines waiting for [`writer`], the process that writes the files of a service.
-//! - [`tail`]: the last lines of a service. [`followers`]: clients that get each new item.
+//! - [`tail`]: the last lines of a service. `kept_lines`: those of several, merged. [`followers`]: clients that get each new item.
 //! - [`sink`]: the container's outputs, written without ever waiting. [`own_messages`]: our own messages.
 //! - `finish`: draining at the end. [`clock`]: wall-clock time.
 
@@ -14,6 +14,7 @@ pub mod files;
 mod finish;
 pub mod followers;
 pub mod json;
+mod kept_lines;
 pub mod lines;
 pub mod logs;
 pub mod own_messages;

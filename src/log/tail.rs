@@ -2,8 +2,9 @@
 //! not know formats.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::Sender;
 
 use super::clock::Timestamp;
 use super::followers::{Followed, Followers};
@@ -39,12 +40,23 @@ pub struct TailLine {
     pub cut: bool,
 }
 
+/// A line with the service that wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedLine {
+    /// The service.
+    pub service: Arc<str>,
+    /// What it wrote.
+    pub line: TailLine,
+}
+
 /// The last lines of one service.
 #[derive(Debug, Default)]
 pub struct Tail {
     records: Vec<u8>,
     lines: u64,
-    followers: Followers<TailLine>,
+    followers: Followers<NamedLine>,
+    /// The service's name, once somebody follows.
+    name: Option<Arc<str>>,
 }
 
 impl Tail {
@@ -66,8 +78,9 @@ impl Tail {
         header[10] = flags;
         self.records.extend_from_slice(&header);
         self.records.extend_from_slice(kept);
-        if !self.followers.is_empty() {
-            self.followers.pass_on(&line(time, flags, kept.to_vec()));
+        if let Some(service) = self.name.as_ref().filter(|_| !self.followers.is_empty()) {
+            let line = line(time, flags, kept.to_vec());
+            self.followers.pass_on(&NamedLine { service: Arc::clone(service), line });
         }
     }
 
@@ -94,9 +107,10 @@ impl Tail {
         lines.into_iter().map(|(time, flags, bytes)| line(time, flags, bytes.to_vec())).collect()
     }
 
-    /// Returns the lines from now on, of which at most `space` wait: see [`Followers::add`].
-    pub fn follow(&mut self, space: usize) -> Receiver<Followed<TailLine>> {
-        self.followers.add(space)
+    /// Sends the lines from now on: see [`Followers::join`].
+    pub fn follow(&mut self, name: Arc<str>, to: Sender<Followed<NamedLine>>) {
+        self.name = Some(name);
+        self.followers.join(to);
     }
 
     /// Drops the older half at once: one move of memory for many lines.
@@ -165,12 +179,13 @@ mod tests {
     #[test]
     fn a_slow_follower_learns_what_it_lost_and_blocks_nothing() {
         let mut tail = Tail::default();
-        let mut lines = tail.follow(2);
+        let (to, mut lines) = tokio::sync::mpsc::channel(2);
+        tail.follow("web".into(), to);
         for text in [b"1", b"2", b"3", b"4"] {
             push(&mut tail, text);
         }
-        let text = |got: Followed<TailLine>| match got {
-            Followed::Item(line) => String::from_utf8(line.bytes).unwrap(),
+        let text = |got: Followed<NamedLine>| match got {
+            Followed::Item(named) => String::from_utf8(named.line.bytes).unwrap(),
             Followed::Lost(count) => format!("lost {count}"),
         };
         let mut got = vec![text(lines.try_recv().unwrap()), text(lines.try_recv().unwrap())];

@@ -202,7 +202,12 @@ impl ProcessManager {
     pub(super) fn add_entries(&mut self, entries: BTreeMap<Id, ServiceEntry>) -> Vec<Id> {
         let new: Vec<Id> =
             entries.into_iter().filter_map(|(id, entry)| self.records.put(id, entry).then_some(id)).collect();
-        new.iter().for_each(|id| self.apply_entry(*id));
+        for id in &new {
+            self.apply_entry(*id);
+            if let Some(entry) = self.records.entry(*id) {
+                self.logs.follow_added(*id, entry.plan.name.as_str());
+            }
+        }
         new
     }
 

@@ -186,10 +186,10 @@ fn an_unknown_service_name_is_a_wrong_argument() {
 
 #[test]
 fn lines_go_where_the_service_wrote_them() {
-    let answer = "{\"ok\":{\"line\":{\"time\":\"T\",\"stream\":\"stdout\",\"text\":\"a\",\"more\":false}}}\n\
-                  {\"ok\":{\"line\":{\"time\":\"T\",\"stream\":\"stderr\",\"text\":\"b\",\"more\":false}}}\n";
+    let answer = "{\"ok\":{\"line\":{\"service\":\"web\",\"time\":\"T\",\"stream\":\"stdout\",\"text\":\"a\",\"more\":false}}}\n\
+                  {\"ok\":{\"line\":{\"service\":\"web\",\"time\":\"T\",\"stream\":\"stderr\",\"text\":\"b\",\"more\":false}}}\n";
     let (output, request) = FakeServer::new(answer).run(&["logs", "-n", "2", "web"]);
-    assert_eq!(request, "{\"request\":\"logs\",\"service\":\"web\",\"lines\":2,\"follow\":false}\n");
+    assert_eq!(request, "{\"request\":\"logs\",\"services\":[\"web\"],\"lines\":2,\"follow\":false}\n");
     assert_eq!(output, CommandOutput { code: 0, out: "a\n".into(), err: "b\n".into() });
 }
 

@@ -45,7 +45,7 @@ fn what_has_failed_or_is_unhealthy_is_neither_live_nor_ready() {
     let health = "health = { command = [\"false\"], interval = \"100ms\", failures = 1, then = \"report\" }\n";
     let running = app()
         .service("sick.toml", &format!("{SLEEP}{health}"))
-        .service("bad.toml", "type = \"oneshot\"\ncommand = [\"false\"]\nrestart = { policy = \"never\" }\n")
+        .service("bad.toml", "command = [\"false\"]\nrestart = { limit = 1 }\n")
         .service("db.toml", SLEEP)
         .start();
     running.wait_for_line(|line| line.contains("sick: unhealthy"), LIMIT);

@@ -23,6 +23,7 @@ use crate::control::service_index::{ManualChange, RequestRefused};
 use crate::control::snapshot;
 use crate::control::timings::{self, BootProgress};
 use crate::control::wait_condition::{WaitState, wait_state};
+use crate::log::clock::Timestamp;
 use crate::supervise::{Event, Id, Phase, Request};
 pub use waiters::ControlHandler;
 use waiters::{WaitFor, reloaded, response};
@@ -101,7 +102,10 @@ impl EventLoop<'_> {
                 None => pending.respond(Response::<()>::Error("the boot is not over yet; try again".to_owned())),
             },
             ControlRequest::Events { services, follow } => self.respond_events(pending, &services, follow),
-            ControlRequest::Logs { service, lines, follow } => self.respond_logs(pending, service, lines, follow),
+            ControlRequest::Logs { services, lines, since_us, follow } => {
+                let since = Timestamp(since_us.unwrap_or_default());
+                self.respond_logs(pending, &services, lines, since, follow);
+            }
         }
     }
 

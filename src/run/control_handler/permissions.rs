@@ -36,6 +36,7 @@ impl EventLoop<'_> {
         match request {
             // The response is limited to its own services.
             ControlRequest::Metrics {} => Ok(()),
+            ControlRequest::Logs { services, .. } if services.is_empty() => Ok(()),
             ControlRequest::Status { services, .. } if services.is_empty() => Ok(()),
             ControlRequest::Health { services, .. } | ControlRequest::Events { services, .. }
                 if services.is_empty() =>
@@ -45,6 +46,7 @@ impl EventLoop<'_> {
             ControlRequest::Status { services, .. }
             | ControlRequest::Health { services, .. }
             | ControlRequest::Events { services, .. }
+            | ControlRequest::Logs { services, .. }
             | ControlRequest::Wait { services, .. } => self.permit_own(caller, services),
             ControlRequest::Start { services, .. } | ControlRequest::Restart { services, .. } => {
                 self.permit_own(caller, services)
@@ -68,9 +70,9 @@ impl EventLoop<'_> {
                     }
                 }
             }
-            ControlRequest::Env { service, .. }
-            | ControlRequest::Logs { service, .. }
-            | ControlRequest::Once { service, .. } => self.permit_own(caller, std::slice::from_ref(service)),
+            ControlRequest::Env { service, .. } | ControlRequest::Once { service, .. } => {
+                self.permit_own(caller, std::slice::from_ref(service))
+            }
             ControlRequest::Signal { .. } => Ok(()),
             ControlRequest::Shutdown { .. }
             | ControlRequest::Reload { .. }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::event_loop::EventLoop;
@@ -12,7 +13,7 @@ use super::waiters::{ControlHandler, response};
 use crate::config::values::Uid;
 use crate::control::event_history::Audience;
 use crate::control::metrics::{Metrics, ServiceCounts};
-use crate::control::protocol::milliseconds;
+use crate::control::protocol::{MAX_LINES_OF_ALL, milliseconds};
 use crate::control::reason::Reason;
 use crate::control::responses::{
     EnvResponse, EnvVariable, ProcessUser, Response, ServiceKind, ServiceStatus, Snapshot,
@@ -22,6 +23,7 @@ use crate::control::server::PendingRequest;
 use crate::control::service_index::RequestRefused;
 use crate::control::snapshot;
 use crate::inspect::usage;
+use crate::log::clock::Timestamp;
 use crate::supervise::{Id, Phase, Pid, Status, StatusState};
 use crate::sys::process::stat::ProcessStat;
 use crate::text::shown;
@@ -170,20 +172,37 @@ impl EventLoop<'_> {
         pending.respond_events(last, coming);
     }
 
-    pub(super) fn respond_logs(&mut self, pending: PendingRequest, name: String, lines: Option<usize>, follow: bool) {
-        let id = match self.resolve_one(&name) {
-            Ok(id) => id,
+    pub(super) fn respond_logs(
+        &mut self,
+        pending: PendingRequest,
+        names: &[String],
+        lines: Option<usize>,
+        since: Timestamp,
+        follow: bool,
+    ) {
+        let ids = match names {
+            [] => Ok(self.visible(pending.caller)),
+            names => self.control_handler.service_index.resolve(names),
+        };
+        let ids = match ids {
+            Ok(ids) => ids,
             Err(refused) => return pending.respond(response::<()>(Err(refused))),
         };
-        match self.processes.logs.last_lines(id, lines.unwrap_or(usize::MAX)) {
-            Some(last) => {
-                let coming = follow.then(|| self.processes.logs.follow(id, FOLLOWER_ROOM)).flatten();
-                pending.respond_lines(last, coming);
-            }
-            None => pending.respond(Response::<()>::Error(format!(
+        let service_index = &self.control_handler.service_index;
+        let (read, unread): (Vec<Id>, Vec<Id>) = ids.into_iter().partition(|id| self.processes.logs.captures(*id));
+        // Of those that are named all are wanted.
+        if let Some(id) = unread.first().filter(|_| !names.is_empty() || read.is_empty()) {
+            let name = service_index.name(*id);
+            return pending.respond(Response::<()>::Error(format!(
                 "`{name}` writes to the container's own output, past us; from outside: docker logs CONTAINER, or have \
                  `log.format` be `tagged` or `json`"
-            ))),
+            )));
         }
+        let services: Vec<_> = read.into_iter().map(|id| (id, Arc::from(service_index.name(id)))).collect();
+        let most = lines.unwrap_or(if names.is_empty() { MAX_LINES_OF_ALL } else { usize::MAX });
+        let last = self.processes.logs.last_lines_of(&services, most, since);
+        let later = names.is_empty() && self.sees_all(pending.caller);
+        let coming = follow.then(|| self.processes.logs.follow(&services, later, FOLLOWER_ROOM));
+        pending.respond_lines(last, coming);
     }
 }
