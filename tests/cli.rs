@@ -6,6 +6,7 @@ mod completions;
 mod control;
 mod doctor;
 mod foreign;
+mod graph;
 mod help;
 mod import;
 mod install_links;

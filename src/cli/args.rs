@@ -8,7 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
-use super::query_args::{EventsArgs, LogsArgs};
+use super::query_args::{EventsArgs, GraphArgs, LogsArgs, TimingsArgs};
 use super::{help, help_text, query_help, rehearse, service_names};
 use crate::config::units::{self, DurationError};
 use crate::config::values::Signal;
@@ -40,6 +40,9 @@ pub(super) enum Verb {
     /// Print what a boot would do here, without doing any of it
     #[command(after_help = help::plan())]
     Plan(PlanArgs),
+    /// Draw which service of a tree waits for which
+    #[command(after_help = query_help::graph())]
+    Graph(GraphArgs),
     /// Translate the services of another supervisor into TOML files
     #[command(after_help = help::import())]
     Import(ImportArgs),
@@ -86,7 +89,7 @@ pub(super) enum Verb {
     #[command(after_help = help::doctor())]
     Doctor(DoctorArgs),
     /// Show how long the boot took and which services it waited for
-    #[command(after_help = help::timings())]
+    #[command(after_help = query_help::timings())]
     Timings(TimingsArgs),
     /// Stop the services in order and end the container
     #[command(after_help = help::shutdown())]
@@ -266,14 +269,6 @@ pub(super) struct EnvArgs {
     /// Also show values that look like secrets by their names, or that contain a password in a URL
     #[arg(long)]
     pub(super) show_secrets: bool,
-}
-
-/// `timings`
-#[derive(Debug, Args)]
-pub(super) struct TimingsArgs {
-    /// Print it as JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// `doctor`

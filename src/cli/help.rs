@@ -276,12 +276,6 @@ pub(super) fn env() -> HelpText {
     control_help(about, &[], &[("0", "it was printed"), UNKNOWN])
 }
 
-pub(super) fn timings() -> HelpText {
-    let about = "Times count from the start of PID 1; those of a service are of its first start. The last line is the chain \
-                 of services that the boot waited for, each with its own part.";
-    control_help(about, &[], &[("0", "they were printed")])
-}
-
 pub(super) fn shutdown() -> HelpText {
     control_help("", &[], &[("0", "the stop has begun")])
 }

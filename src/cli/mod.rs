@@ -6,6 +6,8 @@ mod check;
 mod completions;
 mod control;
 mod doctor;
+mod graph;
+mod graph_layout;
 mod grid;
 mod help;
 mod help_text;
@@ -24,6 +26,7 @@ mod run_as;
 mod service_names;
 mod since;
 mod source;
+mod svg;
 mod units;
 mod usage;
 
@@ -32,11 +35,12 @@ use std::ffi::OsString;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::error::EXIT_WRONG;
+use crate::error::{EXIT_WRONG, Error};
 use crate::s6_commands;
 use crate::sys::signals;
 pub use args::command;
 use args::{Cli, Verb};
+use graph::GraphFormat;
 pub use help::{CODES as EXIT_CODES, OTHERS as OTHER_VARIABLES};
 use init_emulation::ReplacedAction;
 use invocation::Invocation;
@@ -83,6 +87,13 @@ fn verb(verb: Verb) -> u8 {
         },
         Verb::Plan(args) => match source::config_paths(args.path) {
             Ok(place) => plan::run(&place, args.command, args.json),
+            Err(problem) => return output::usage_error(&problem),
+        },
+        Verb::Graph(args) => match source::config_paths(args.path) {
+            Ok(place) => {
+                let format = if args.svg { GraphFormat::Svg } else { GraphFormat::Dot };
+                graph::run(&place, format).map_err(Error::Wrong)
+            }
             Err(problem) => return output::usage_error(&problem),
         },
         Verb::Import(args) => return import::run(&args),

@@ -1,6 +1,8 @@
 //! The arguments of the verbs that show what has happened, as values. Doc comments here are the help texts. Must not do
 //! anything.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::since;
@@ -45,4 +47,31 @@ pub(super) struct LogsArgs {
 
 fn number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "it is not a number; write for example `-n 20`".to_owned())
+}
+
+/// `timings`
+#[derive(Debug, Args)]
+pub(super) struct TimingsArgs {
+    /// Print it as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Draw it as SVG
+    #[arg(long, conflicts_with = "json")]
+    pub(super) svg: bool,
+}
+
+/// `graph`
+#[derive(Debug, Args)]
+pub(super) struct GraphArgs {
+    /// A directory that holds `services.d` (and `stepdown.toml`), or a services tree itself [default: the current directory
+    /// if it has a `services.d`, else /etc]
+    #[arg(value_name = "PATH")]
+    pub(super) path: Option<PathBuf>,
+    /// Print it for Graphviz (the default)
+    #[arg(long)]
+    #[allow(dead_code)] // what is printed if nothing else is said
+    pub(super) dot: bool,
+    /// Draw it as SVG
+    #[arg(long, conflicts_with = "dot")]
+    pub(super) svg: bool,
 }

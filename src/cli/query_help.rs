@@ -36,3 +36,22 @@ pub(super) fn logs() -> HelpText {
     ];
     control_help(about, &examples, &[("0", "they were printed"), UNKNOWN])
 }
+
+pub(super) fn timings() -> HelpText {
+    let about = "Times count from the start of PID 1; those of a service are of its first start. The last line is the chain \
+                 of services that the boot waited for, each with its own part. --svg draws them: a row for each step and each \
+                 service, that chain in its own colour.";
+    let examples = [("docker exec CONTAINER stepdown timings --svg > boot.svg", "for a browser, light and dark")];
+    control_help(about, &examples, &[("0", "they were printed")])
+}
+
+pub(super) fn graph() -> HelpText {
+    let about = "An arrow goes from a service to those that wait for it: solid where they require it, dashed where only the \
+                 order is declared (`after`). The tree is read as by `check`; nothing has to run.";
+    let examples = [
+        ("stepdown graph | dot -Tpng > services.png", "with Graphviz"),
+        ("stepdown graph --svg image/ > services.svg", "for a browser, without it"),
+    ];
+    let codes = [("0", "it was printed"), ("100", "there are problems in the tree; each is printed")];
+    HelpText::new(about).examples(&examples).codes(&codes)
+}

@@ -273,6 +273,12 @@ pub struct ServiceTime {
     pub ready_us: Option<u64>,
     /// When it failed, if it did before it was ever ready.
     pub failed_us: Option<u64>,
+    /// When it began to wait for `wait_for` addresses outside the container.
+    #[serde(default)]
+    pub wait_for_us: Option<u64>,
+    /// The services that it requires or is after; not those of the main command, which is after all.
+    #[serde(default)]
+    pub after: Vec<String>,
 }
 
 /// A link of the critical chain.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::responses::{ChainLink, ServiceTime, Timings, UnfinishedService};
+use super::responses::{ChainLink, ServiceKind, ServiceTime, Timings, UnfinishedService};
 use super::service_index::ServiceIndex;
 use crate::supervise::{EngineTime, Id};
 
@@ -59,10 +59,7 @@ pub fn timings(
     wanted.sort_by_key(|(id, moments, wanted)| (moments.started.unwrap_or(*wanted), *id));
     Timings {
         steps: Vec::new(),
-        services: wanted
-            .iter()
-            .map(|(id, moments, wanted)| service(service_index.name(*id), moments, *wanted))
-            .collect(),
+        services: wanted.iter().map(|(id, moments, wanted)| service(service_index, *id, moments, *wanted)).collect(),
         path: critical_chain.unwrap_or_default(),
         unfinished: unfinished(service_index, moments_of, (boot, now), progress),
     }
@@ -93,14 +90,20 @@ fn unfinished(
     found.into_iter().map(unfinished).collect()
 }
 
-fn service(name: &str, moments: &Moments, wanted: EngineTime) -> ServiceTime {
+fn service(service_index: &ServiceIndex, id: Id, moments: &Moments, wanted: EngineTime) -> ServiceTime {
     let since = |moment: Option<EngineTime>| moment.map(|EngineTime(after)| microseconds(after));
+    let entry = service_index.get(id).filter(|entry| entry.kind != ServiceKind::Main);
+    let mut after: Vec<Id> = entry.map(|entry| [&entry.requires[..], &entry.after].concat()).unwrap_or_default();
+    after.sort_unstable();
+    after.dedup();
     ServiceTime {
-        name: name.to_owned(),
+        name: service_index.name(id).to_owned(),
         wanted_us: microseconds(wanted.0),
         started_us: since(moments.started),
         ready_us: since(moments.ready),
         failed_us: since(moments.failed.filter(|_| moments.ready.is_none())),
+        wait_for_us: since(moments.wait_for),
+        after: after.into_iter().map(|id| service_index.name(id).to_owned()).collect(),
     }
 }
 

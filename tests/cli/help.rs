@@ -16,7 +16,7 @@ fn help_goes_to_standard_output_and_is_no_error() {
         assert!(output.out.contains("Usage: stepdown"), "{arguments:?}");
     }
     for verb in [
-        &["init", "check", "plan", "import", "try", "doctor", "run-as", "install-links", "man", "completions"][..],
+        &["init", "check", "plan", "graph", "import", "try", "doctor", "run-as", "install-links", "man", "completions"][..],
         &TALKING,
     ]
     .concat()
@@ -68,7 +68,7 @@ fn each_verb_names_its_own_codes_and_variables_only() {
 
 #[test]
 fn no_line_of_help_is_wider_than_a_page() {
-    let others = ["init", "check", "plan", "import", "try", "doctor", "run-as", "install-links", "man", "completions"]
+    let others = ["init", "check", "plan", "graph", "import", "try", "doctor", "run-as", "install-links", "man", "completions"]
         .into_iter()
         .chain(TALKING)
         .map(Some);

@@ -1,5 +1,6 @@
 //! The commands that send a request to PID 1: the request, and the exit code for its response.
 
+mod boot_chart;
 mod change;
 mod client_error;
 mod events;
@@ -10,8 +11,9 @@ mod table;
 mod timings;
 mod watch;
 
-use super::args::{EnvArgs, ShutdownArgs, SignalArgs, StatusArgs, TimingsArgs};
+use super::args::{EnvArgs, ShutdownArgs, SignalArgs, StatusArgs};
 use super::output;
+use super::query_args::TimingsArgs;
 use crate::control::client::send_request;
 use crate::control::protocol::ControlRequest;
 use crate::control::responses::{Accepted, EnvResponse, Snapshot, Timings};
@@ -86,7 +88,11 @@ pub(super) fn env(args: &EnvArgs) -> u8 {
 pub(super) fn timings(args: &TimingsArgs) -> u8 {
     match send_request::<Timings>(&ControlRequest::Timings {}) {
         Ok(all) => {
-            output::out(&if args.json { output::json(&all) } else { timings::text(&all) });
+            output::out(&match (args.json, args.svg) {
+                (true, _) => output::json(&all),
+                (false, true) => boot_chart::svg(&all),
+                (false, false) => timings::text(&all),
+            });
             0
         }
         Err(why) => report_client_error(&why),

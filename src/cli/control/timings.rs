@@ -67,6 +67,7 @@ mod tests {
             started_us,
             ready_us,
             failed_us,
+            ..ServiceTime::default()
         };
         let link = |name: &str, took_us, wait_for_us| ChainLink { name: name.into(), took_us, wait_for_us };
         let all = Timings {
