@@ -123,6 +123,9 @@ pub(super) struct CheckArgs {
     /// if it has a `services.d`, else /etc]
     #[arg(value_name = "PATH")]
     pub(super) path: Option<PathBuf>,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(super) json: bool,
     /// The main command that the image will be run with
     #[arg(last = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,

@@ -100,6 +100,7 @@ pub(super) fn check() -> HelpText {
         ("stepdown check", "the tree in this directory, or in this image"),
         ("RUN stepdown check", "in a Dockerfile: a mistake fails the build"),
         ("stepdown check image/", "image/services.d and image/stepdown.toml"),
+        ("stepdown check --json image/", "for programs: `ok`, `problems`, `notes`"),
     ];
     let codes = [("0", "no problems"), ("100", "there are problems; each is printed")];
     let about = "The tree of this image (in /etc) is also checked against the image: its programs, accounts and paths. For any \

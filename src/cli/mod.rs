@@ -40,6 +40,7 @@ use crate::s6_commands;
 use crate::sys::signals;
 pub use args::command;
 use args::{Cli, Verb};
+use check::CheckFormat;
 use graph::GraphFormat;
 pub use help::{CODES as EXIT_CODES, OTHERS as OTHER_VARIABLES};
 use init_emulation::ReplacedAction;
@@ -82,7 +83,10 @@ fn verb(verb: Verb) -> u8 {
     let done = match verb {
         Verb::Init(args) => return crate::run::init::run(args.command),
         Verb::Check(args) => match source::config_paths(args.path) {
-            Ok(place) => check::run(&place, args.command),
+            Ok(place) => {
+                let format = if args.json { CheckFormat::Json } else { CheckFormat::Text };
+                check::run(&place, args.command, format)
+            }
             Err(problem) => return output::usage_error(&problem),
         },
         Verb::Plan(args) => match source::config_paths(args.path) {

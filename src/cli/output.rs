@@ -42,13 +42,6 @@ pub(super) fn is_colourful() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Returns a value as indented JSON, with the newline after it. Characters that could mislead at a terminal are escaped; a
-/// program reads the same.
-pub(super) fn json(value: &impl Serialize) -> String {
-    // Serialising only fails for map keys that are not strings, which none of ours are.
-    text::json(&serde_json::to_string_pretty(value).unwrap_or_default()) + "\n"
-}
-
 /// The version of what `--json` prints: another one where a field that was there has changed or is gone.
 pub(super) const JSON_VERSION: u32 = 1;
 
@@ -60,19 +53,16 @@ struct Document<'a, T> {
     value: &'a T,
 }
 
-/// Returns a value as [`json`] does, with `version` as its first field.
-pub(super) fn json_document(value: &impl Serialize) -> String {
-    json(&Document { version: JSON_VERSION, value })
+/// Returns a value, which becomes an object, as indented JSON with `version` as its first field and the newline after it.
+/// Characters that could mislead at a terminal are escaped; a program reads the same.
+pub(super) fn json(value: &impl Serialize) -> String {
+    // Serialising only fails for map keys that are not strings, which none of ours are.
+    text::json(&serde_json::to_string_pretty(&Document { version: JSON_VERSION, value }).unwrap_or_default()) + "\n"
 }
 
-/// Returns a value as [`json_line`] does, with `version` as its first field.
-pub(super) fn json_document_line(value: &impl Serialize) -> String {
-    json_line(&Document { version: JSON_VERSION, value })
-}
-
-/// Returns a value as one line of JSON, with the newline after it.
+/// Returns the same as one line.
 pub(super) fn json_line(value: &impl Serialize) -> String {
-    text::json(&serde_json::to_string(value).unwrap_or_default()) + "\n"
+    text::json(&serde_json::to_string(&Document { version: JSON_VERSION, value }).unwrap_or_default()) + "\n"
 }
 
 #[cfg(test)]
@@ -83,10 +73,12 @@ mod tests {
     fn json_is_read_back_as_it_was_and_misleads_nobody() {
         let text: String =
             ('\0'..=char::MAX).filter(|letter| text::is_deceptive(*letter)).chain("é→\"\\".chars()).collect();
-        for written in [json(&[&text]), json_line(&[&text])] {
+        let value = |text: &str| serde_json::json!({ "it": text });
+        for written in [json(&value(&text)), json_line(&value(&text))] {
             assert!(!written.chars().any(|letter| letter != '\n' && text::is_deceptive(letter)));
-            assert_eq!(serde_json::from_str::<[String; 1]>(&written).unwrap()[0], text);
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap()["it"], text);
         }
-        assert_eq!(json_line(&["\u{202e}\n\u{e0001}"]), "[\"\\u202e\\n\\udb40\\udc01\"]\n");
+        let line = json_line(&value("\u{202e}\n\u{e0001}"));
+        assert_eq!(line, "{\"version\":1,\"it\":\"\\u202e\\n\\udb40\\udc01\"}\n");
     }
 }

@@ -98,6 +98,9 @@ pub struct ServiceStatus {
     pub next_run: Option<String>,
     /// The result of its health check, if it has one.
     pub healthy: Option<bool>,
+    /// What its health check found, while it is unhealthy.
+    #[serde(default)]
+    pub health_result: Option<String>,
     /// The last `STATUS=` that it sent (sd_notify(3)).
     pub status_text: Option<String>,
     /// Which of its log files cannot be written and why, while that is so: it blocks when our buffer is full.
@@ -327,10 +330,10 @@ mod tests {
             "kept":["NET_BIND_SERVICE"],"reasons":["web binds port 80"],"uptime_ms":123,"stopping":false,"revision":7,
             "services":[
             {"name":"web","kind":"longrun","state":"up","wanted":true,"skipped":false,"pid":42,"user":{"uid":1000,"gid":1001},"paused":true,"since_ms":1200,"uptime_ms":1300,
-             "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"next_run":null,"healthy":true,"status_text":"serving","log_trouble":null,
+             "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"next_run":null,"healthy":true,"health_result":null,"status_text":"serving","log_trouble":null,
              "usage":{"memory":4096,"proportional":true,"cpu_ms":10,"processes":2}},
             {"name":"db","kind":"longrun","state":"failed","wanted":false,"skipped":false,"pid":null,"user":null,"paused":false,"since_ms":1,"uptime_ms":null,
-             "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"finish_permanent_failure","waits_for":[],"next_run":null,"healthy":null,
+             "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"finish_permanent_failure","waits_for":[],"next_run":null,"healthy":null,"health_result":null,
              "status_text":null,"log_trouble":"/l/current: no","usage":null}]}}"#;
         let Ok(Response::<Snapshot>::Ok(snapshot)) = serde_json::from_str(text) else { panic!("it is a response") };
         assert_eq!(snapshot.services[0].last_exit, Some(LastExit::Code(0)));

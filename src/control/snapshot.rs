@@ -51,7 +51,8 @@ pub fn revision(stopping: bool, services: &[ServiceStatus]) -> u64 {
     stopping.hash(&mut hasher);
     for it in services {
         (&it.name, it.state, it.wanted, it.pid, it.restarts, &it.last_exit).hash(&mut hasher);
-        (&it.why, &it.waits_for, it.healthy, &it.status_text, &it.log_error, &it.next_run).hash(&mut hasher);
+        (&it.why, &it.waits_for, it.healthy, &it.health_result, &it.status_text, &it.log_error, &it.next_run)
+            .hash(&mut hasher);
     }
     // 53 bits: exact also where JSON numbers are read as floating point.
     (hasher.finish() >> 11).max(1)

@@ -3,6 +3,7 @@
 
 mod assumed;
 mod lint;
+mod report;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,21 +13,23 @@ use std::rc::Rc;
 use super::output::Printed;
 use crate::config::service::Service;
 use crate::config::{self, Config, key_lines};
-use crate::error::{EXIT_WRONG, Error, Problem, Problems};
+use crate::error::{Error, Problem};
 use crate::inspect::facts;
 use crate::inspect::source::{self, ConfigPaths, readable};
 use crate::plan::facts::Facts;
 use crate::plan::{self, BootPlan, DropLevel};
 use crate::run::stage2_hook::{self, NOT_RUN};
 use crate::text::shown;
+pub(super) use report::CheckFormat;
+use report::{CheckReport, wrong};
 
 /// Reads and plans, and prints what is wrong, or the privilege that will be kept. Problems are the output, not an error:
 /// they go to standard output, with exit code 100.
-pub(super) fn run(config_paths: &ConfigPaths, command: Vec<OsString>) -> Result<Printed, Error> {
+pub(super) fn run(config_paths: &ConfigPaths, command: Vec<OsString>, format: CheckFormat) -> Result<Printed, Error> {
     let sources = super::source::sources(config_paths, command);
     let config = match config::read(&sources) {
         Ok(config) => config,
-        Err(problems) => return Ok(wrong(problems)),
+        Err(problems) => return Ok(wrong(problems, format, str::to_owned)),
     };
     let installed = config_paths.is_installed();
     let facts = match installed {
@@ -35,8 +38,9 @@ pub(super) fn run(config_paths: &ConfigPaths, command: Vec<OsString>) -> Result<
         true => Facts { pid_one: true, secrets: BTreeMap::new(), ..facts::read(&config) },
         false => assumed::facts(&config),
     };
-    let mut text = headline(config_paths, &config);
-    honoured(&mut text, &config);
+    let as_printed = |text: &str| if installed { text.to_owned() } else { assumed::without_ids(text, &config) };
+    let mut report = CheckReport { text: headline(config_paths, &config), notes: Vec::new() };
+    honoured(&mut report.text, &config);
     let (mut drops, mut identity) = (false, None);
     let (hook, hook_stops) = if installed { stage2_hook::problems(&config) } else { (Vec::new(), false) };
     let planned = match plan::preview(&config, &facts).map_err(|error| key_lines::placed(error, &sources)) {
@@ -52,40 +56,29 @@ pub(super) fn run(config_paths: &ConfigPaths, command: Vec<OsString>) -> Result<
             drops = plan.privilege.drop == DropLevel::ToApp;
             // The account's ids are only known in the image.
             identity = installed.then(|| plan.identity.clone());
-            let mut about = String::new();
+            let mut about = CheckReport::default();
             describe(&mut about, &plan, installed);
-            text.push_str(&if installed { about } else { assumed::without_ids(&about, &config) });
+            report.append(&about, as_printed);
         }
         Err(Error::Wrong(problems)) => {
-            let said = wrong(problems);
-            return Ok(match installed {
-                true => said,
-                false => Printed { text: assumed::without_ids(&said.text, &config), ..said },
-            });
+            return Ok(wrong(problems, format, as_printed));
         }
         // A problem of this machine, not of the tree: an image may be checked where it could not run.
-        Err(Error::Refused(refused)) => note(&mut text, &format!("a boot here would fail: {refused}")),
+        Err(Error::Refused(refused)) => report.note(&format!("a boot here would fail: {refused}")),
     }
     if drops {
         let closed = readable::unreadable_by(&source::paths(config_paths, &sources.env), identity.as_ref());
-        closed.iter().for_each(|path| note(&mut text, &readable::message(path)));
+        closed.iter().for_each(|path| report.note(&readable::message(path)));
     }
     if installed {
-        missing(&config).iter().for_each(|notice| note(&mut text, notice));
+        missing(&config).iter().for_each(|notice| report.note(notice));
     }
-    hook.iter().for_each(|Problem { what, fix, .. }| note(&mut text, &format!("{NOT_RUN}: {what}; {fix}")));
+    hook.iter().for_each(|Problem { what, fix, .. }| report.note(&format!("{NOT_RUN}: {what}; {fix}")));
     if installed {
-        lint::of_crontabs().iter().for_each(|notice| note(&mut text, notice));
+        lint::of_crontabs().iter().for_each(|notice| report.note(notice));
     }
-    lint::notices(&sources).iter().for_each(|notice| note(&mut text, notice));
-    Ok(Printed { text, code: 0 })
-}
-
-fn wrong(problems: Problems) -> Printed {
-    let all = problems.into_sorted();
-    let mut text = all.iter().map(|problem| format!("{problem}\n")).collect::<String>();
-    let _ = writeln!(text, "{}", count(all.len(), "problem"));
-    Printed { text, code: EXIT_WRONG }
+    lint::notices(&sources).iter().for_each(|notice| report.note(notice));
+    Ok(report.print(format))
 }
 
 /// Files that a service needs at its start and that a volume may provide.
@@ -128,7 +121,7 @@ fn honoured(text: &mut String, config: &Config) {
     }
 }
 
-fn describe(text: &mut String, plan: &BootPlan, installed: bool) {
+fn describe(report: &mut CheckReport, plan: &BootPlan, installed: bool) {
     let app = &plan.identity;
     // The account's ids are only known in the image.
     let who = if installed { format!("{} ({}:{})", app.name, app.uid, app.gid) } else { app.name.clone() };
@@ -141,30 +134,23 @@ fn describe(text: &mut String, plan: &BootPlan, installed: bool) {
         DropLevel::AlreadyUser => format!("there is no root, everything runs as {who}"),
         DropLevel::LimitedRoot => format!("root cannot step down, everything runs as {who}"),
     };
-    let _ = writeln!(text, "privilege: {stage}, {kept}");
+    let _ = writeln!(report.text, "privilege: {stage}, {kept}");
     for reason in &privilege.reasons {
-        let _ = writeln!(text, "  because {reason}");
+        let _ = writeln!(report.text, "  because {reason}");
     }
     if !installed {
         let whose = if plan.main.is_some() { " (the main command's too)" } else { "" };
-        note(
-            text,
-            &format!(
-                "the image's programs{whose}, accounts and paths were not checked; `RUN stepdown check` in the Dockerfile \
-                 checks them"
-            ),
-        );
+        report.note(&format!(
+            "the image's programs{whose}, accounts and paths were not checked; `RUN stepdown check` in the Dockerfile \
+             checks them"
+        ));
     }
     for service in &plan.services {
         if let Some(why) = &service.skipped {
-            note(text, &format!("`{}` does not run here: {}; {}", service.name, why.cause, why.fix));
+            report.note(&format!("`{}` does not run here: {}; {}", service.name, why.cause, why.fix));
         }
     }
-    plan.notices.iter().for_each(|notice| note(text, &notice.to_string()));
-}
-
-fn note(text: &mut String, notice: &str) {
-    let _ = writeln!(text, "note: {notice}");
+    plan.notices.iter().for_each(|notice| report.note(&notice.to_string()));
 }
 
 fn count(number: usize, noun: &str) -> String {

@@ -39,7 +39,7 @@ pub(in crate::cli) fn events(args: &EventsArgs) -> u8 {
 /// Returns whether our output is open.
 fn print(event: &EventResponse, as_json: bool) -> bool {
     match event {
-        EventResponse::Event(event) if as_json => output::out(&output::json_document_line(event)),
+        EventResponse::Event(event) if as_json => output::out(&output::json_line(event)),
         EventResponse::Event(event) => output::out(&line(event)),
         EventResponse::Lost(count) => {
             output::err(&format!("stepdown: {count} events were lost: they came too fast\n"));

@@ -28,7 +28,7 @@ pub(in crate::cli) fn health(args: &HealthArgs) -> u8 {
     match send_request::<HealthReport>(&ControlRequest::Health { services: args.services.clone(), criterion }) {
         Ok(HealthReport { problems }) => {
             output::out(&if args.json {
-                output::json_document(&Answer { criterion, ok: problems.is_empty(), problems: &problems })
+                output::json(&Answer { criterion, ok: problems.is_empty(), problems: &problems })
             } else {
                 text(criterion, &problems)
             });

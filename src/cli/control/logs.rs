@@ -91,13 +91,7 @@ impl Printer {
     fn text(&mut self, line: &LogLine) -> String {
         if self.is_json {
             let LogLine { time, service, stream, text, more } = line;
-            return output::json_document_line(&JsonLine {
-                time,
-                service,
-                stream: *stream,
-                line: text,
-                partial: *more,
-            });
+            return output::json_line(&JsonLine { time, service, stream: *stream, line: text, partial: *more });
         }
         // Tabs are printed unchanged.
         let words: Vec<String> = line.text.split('\t').map(shown).collect();

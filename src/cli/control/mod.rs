@@ -89,7 +89,7 @@ pub(super) fn timings(args: &TimingsArgs) -> u8 {
     match send_request::<Timings>(&ControlRequest::Timings {}) {
         Ok(all) => {
             output::out(&match (args.json, args.svg) {
-                (true, _) => output::json(&all),
+                (true, _) => output::json(&timings::in_milliseconds(&all)),
                 (false, true) => boot_chart::svg(&all),
                 (false, false) => timings::text(&all),
             });

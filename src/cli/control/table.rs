@@ -100,11 +100,13 @@ fn note(service: &ServiceStatus) -> String {
         StatusState::Scheduled | StatusState::Done => false,
     };
     let unwanted = (!service.wanted && !speaks).then(|| "not wanted".to_owned());
+    let health = service.health_result.as_deref().map(|found| format!("its health check: {}", shown(found)));
     let log = service.log_error.as_deref().map(|what| format!("its log cannot be written: {}", shown(what)));
     let next = service.next_run.as_deref().map(|next| format!("next run {}", shown(next)));
     let says = service.status_text.as_deref().map(|text| format!("\"{}\"", shown(text)));
     let why = service.why.as_ref().map(|why| shown(&why.to_string()));
-    let parts: Vec<String> = why.into_iter().chain(waits).chain(unwanted).chain(next).chain(log).chain(says).collect();
+    let parts: Vec<String> =
+        why.into_iter().chain(waits).chain(unwanted).chain(health).chain(next).chain(log).chain(says).collect();
     parts.join("; ")
 }
 

@@ -3,10 +3,38 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::super::grid;
 use crate::config::units::duration_text;
 use crate::control::responses::{ChainLink, ServiceTime, Timings, UnfinishedService};
 use crate::text::shown;
+
+/// Returns the response with its times in milliseconds, as everything else that `--json` prints has them.
+pub(super) fn in_milliseconds(all: &Timings) -> Value {
+    // It was made of such a value.
+    let mut value = serde_json::to_value(all).unwrap_or_default();
+    convert(&mut value);
+    value
+}
+
+fn convert(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, mut value) in std::mem::take(fields) {
+                convert(&mut value);
+                let (name, value) = match (name.strip_suffix("_us"), value.as_f64()) {
+                    (Some(what), Some(micros)) => (format!("{what}_ms"), Value::from(micros / 1000.0)),
+                    (Some(what), None) => (format!("{what}_ms"), value),
+                    (None, _) => (name, value),
+                };
+                fields.insert(name, value);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(convert),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
 
 /// Returns the whole text.
 pub(super) fn text(all: &Timings) -> String {

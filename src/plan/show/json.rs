@@ -130,7 +130,7 @@ fn service_json(service: &Service, how: &ServicePlan) -> Value {
     };
     let names = |names: &[_]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let more = json!({
-        "type": kind,
+        "kind": kind,
         "requires": names(&service.requires),
         "after": names(&service.after),
         "enabled": service.enabled,

@@ -112,6 +112,7 @@ impl EventLoop<'_> {
             uptime_ms: started.map(|started| milliseconds(now.since(started))),
             waits_for,
             next_run: self.next_run(id).filter(|_| status.wanted),
+            health_result: (status.healthy == Some(false)).then(|| self.supervisor.unhealthy_reason(id).to_owned()),
             status_text: record.and_then(|record| record.notify_socket.as_ref()?.status()).map(str::to_owned),
             why: status.why.as_ref().map(|why| {
                 let why = reasons::status_reason(id, why, &self.supervisor, self.processes.records.recorded(id));
