@@ -13,6 +13,7 @@ mod health;
 mod json;
 mod logs;
 mod metrics;
+mod watch;
 
 const BINARY: &str = try_container::INSIDE;
 

@@ -184,7 +184,7 @@ pub(super) struct StatusArgs {
     /// Print it as JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// Redraw it every second; without a terminal, print it again after each change
+    /// Redraw it every second, fitted to the window; without a terminal, print it again after each change
     #[arg(long, short)]
     pub(super) watch: bool,
 }

@@ -174,7 +174,8 @@ const NO_RESPONSE: Row = ("111", "PID 1 did not respond, or refused; the message
 
 pub(super) fn status() -> HelpText {
     let about = "FOR is the time in this state. MEMORY and CPU are for all processes of the service; shared memory counts in \
-                 shares where the kernel reports them.";
+                 shares where the kernel reports them. With --watch on a terminal `q` ends it, and arrows, page keys, \
+                 Home and End scroll.";
     let codes = [
         ("0", "every service that should be running is up, and oneshots are done"),
         ("1", "a service is not up or has failed, or the container is stopping"),

@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods)] // deadlines outside the engine
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -186,6 +186,11 @@ impl Connection {
             Ok(Response::Wrong(why)) => Err(ClientError::BadRequest(why)),
             Err(_) => Err(self.protocol_error("not a response of stepdown")),
         }
+    }
+
+    /// Returns the descriptor that is readable when a response has come.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 
     /// Returns the error for a response that does not belong to the request.

@@ -46,6 +46,7 @@ pub use mount_options::{Tmpfs, Volume};
 pub use namespace_support::NamespaceSupport;
 pub use rehearsal::{DOCKER_DEFAULT, Network, Rehearsal, STOP_TIMEOUT, Stdio};
 pub use services_tree::{ServicesTree, TREE_ORIGIN};
+pub use terminal::{RawMode, window};
 
 use crate::error::Error;
 use crate::text::shown;

@@ -14,11 +14,14 @@ nix::ioctl_write_int_bad!(take_control, libc::TIOCSCTTY);
 
 /// Standard input in raw mode; dropping this restores its settings, also while unwinding.
 #[derive(Debug)]
-pub(super) struct RawMode(Termios);
+pub struct RawMode(Termios);
 
 impl RawMode {
     /// Enters raw mode.
-    pub(super) fn enter() -> Result<Self, Errno> {
+    ///
+    /// # Errors
+    /// When it is no terminal.
+    pub fn enter() -> Result<Self, Errno> {
         let before = tcgetattr(std::io::stdin())?;
         let mut raw = before.clone();
         cfmakeraw(&mut raw);
@@ -31,6 +34,14 @@ impl Drop for RawMode {
     fn drop(&mut self) {
         let _gone = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &self.0);
     }
+}
+
+/// Returns how many lines and columns the terminal of standard output has; `None` if it is none, or has no size.
+pub fn window() -> Option<(usize, usize)> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCGWINSZ writes a `winsize`, which outlives the call.
+    unsafe { get_size(std::io::stdout().as_raw_fd(), &raw mut size) }.ok()?;
+    (size.ws_row > 0 && size.ws_col > 0).then(|| (usize::from(size.ws_row), usize::from(size.ws_col)))
 }
 
 /// Gives the terminal inside the size of the one outside; the kernel signals its foreground process group (WINCH).

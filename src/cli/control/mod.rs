@@ -7,6 +7,7 @@ mod events;
 mod health;
 mod logs;
 mod metrics;
+mod screen;
 mod table;
 mod timings;
 mod watch;
