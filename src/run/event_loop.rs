@@ -327,7 +327,10 @@ impl<'a> EventLoop<'a> {
                         run_kind: self.run_kind,
                         records: &self.processes.records,
                     };
-                    match Occurrence::of_report(&report) {
+                    // When all of *prepare* is done the container goes on.
+                    let is_prepared = self.run_kind == RunKind::Preparing
+                        && matches!(&report, Report::Stopping { reason: StopReason::NothingLeft });
+                    match Occurrence::of_report(&report).filter(|_| !is_prepared) {
                         Some((id, occurrence)) => {
                             let service = id.map(|id| self.supervisor.name(id).as_str().to_owned());
                             let fields = || occurrence.fields(None).members();

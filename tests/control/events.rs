@@ -29,7 +29,7 @@ fn every_change_is_an_event_with_its_fields_and_its_requester() {
     }
     let running = app()
         .service("prepare.toml", "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"true\"]\n")
-        .service("bad.toml", "command = [\"sh\", \"-c\", \"exit 3\"]\nrestart = { limit = 2, delay = \"10ms\" }\n")
+        .service("bad.toml", "command = [\"sh\", \"-c\", \"exit 3\"]\nrestart = { limit = 2, delay = \"100ms\" }\n")
         .service("web.toml", SLEEP)
         .start();
     running.wait_for_line(|line| line.contains("bad: failed"), LIMIT);
@@ -45,7 +45,7 @@ fn every_change_is_an_event_with_its_fields_and_its_requester() {
             fields!({"version": 1, "event": "started", "service": "prepare"}),
             fields!({"event": "done", "service": "prepare"}),
             fields!({"event": "exited", "service": "bad", "code": 3}),
-            fields!({"event": "backoff", "service": "bad", "failures": 1, "pause_ms": 10}),
+            fields!({"event": "backoff", "service": "bad", "failures": 1, "pause_ms": 100}),
             fields!({"event": "exited", "service": "bad", "code": 3}),
             fields!({"event": "failed", "service": "bad"}),
         ],
@@ -63,6 +63,7 @@ fn every_change_is_an_event_with_its_fields_and_its_requester() {
             fields!({"event": "reloaded"}),
         ],
     );
+    assert!(all.iter().all(|event| event["event"] != "container_stopping"), "the container goes on: {all:#?}");
     assert!(all.iter().all(|event| event["time"].as_str().is_some_and(|time| time.ends_with('Z'))), "{all:#?}");
     let of_web = events(&running, 1234, &["web"]);
     assert!(!of_web.is_empty() && of_web.iter().all(|event| event["service"] == "web"), "{of_web:#?}");

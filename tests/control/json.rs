@@ -1,10 +1,10 @@
-//! The fields that `--json` prints are those of `docs/json.md`.
+//! The fields that `--json` prints are those of `docs/src/reference/json.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
-const PAGE: &str = include_str!("../../docs/json.md");
+const PAGE: &str = include_str!("../../docs/src/reference/json.md");
 
 /// What has keys of many kinds below it, which the page does not list.
 const OPAQUE: [&str; 10] = [
@@ -70,7 +70,7 @@ fn assert_documented(verb: &str, printed: &[serde_json::Value]) {
         .iter()
         .filter(|path| !page.contains_key(*path) && !page.keys().any(|known| known.starts_with(&format!("{path}."))))
         .collect();
-    assert!(unknown.is_empty(), "{verb}: docs/json.md does not have {unknown:?}");
+    assert!(unknown.is_empty(), "{verb}: docs/src/reference/json.md does not have {unknown:?}");
     let shown = |name: &str| found.contains(name) || found.iter().any(|path| path.starts_with(&format!("{name}.")));
     let may_be_absent =
         |meaning: &str| meaning.contains("absent") || meaning.contains("empty") || meaning.contains("`null`");
@@ -87,7 +87,7 @@ fn every_field_that_a_verb_prints_as_json_is_on_the_page() {
     let running = app()
         .service("prepare.toml", "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"true\"]\n")
         .service("web.toml", &format!("script = \"echo hello; exec sleep 600\"\nrequires = [\"prepare\"]\n{health}"))
-        .service("bad.toml", "command = [\"sh\", \"-c\", \"exit 3\"]\nrestart = { limit = 2, delay = \"10ms\" }\n")
+        .service("bad.toml", "command = [\"sh\", \"-c\", \"exit 3\"]\nrestart = { limit = 2, delay = \"100ms\" }\n")
         .service("slow.toml", &format!("{SLEEP}ready = {{ fd = 3 }}\n"))
         .service("killed.toml", "command = [\"sh\", \"-c\", \"kill -9 $$\"]\nrestart = { limit = 1 }\n")
         .start();

@@ -39,7 +39,7 @@ fn the_numbers_are_read_by_a_parser_of_prometheus_and_are_those_of_the_services(
         return;
     }
     let running = app()
-        .service("bad.toml", "command = [\"sh\", \"-c\", \"exit 3\"]\nrestart = { limit = 3, delay = \"10ms\" }\n")
+        .service("bad.toml", "command = [\"sh\", \"-c\", \"exit 3\"]\nrestart = { limit = 3, delay = \"100ms\" }\n")
         .service("web.toml", "script = \"echo one; echo two; exec sleep 600\"\n")
         .service("task.toml", "type = \"oneshot\"\ncommand = [\"true\"]\n")
         .service(
