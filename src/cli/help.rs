@@ -2,6 +2,7 @@
 //! environment is read. Must not know how arguments are parsed.
 
 use super::help_text::{HelpText, Row};
+use super::query_help;
 use crate::config::VARIABLES;
 
 /// Variables that are defined elsewhere, and that we read too.
@@ -54,9 +55,12 @@ pub(super) fn of(verb: &str) -> HelpText {
         "signal" => signal(),
         "wait" => wait(),
         "env" => env(),
-        "logs" => logs(),
+        "logs" => query_help::logs(),
+        "events" => query_help::events(),
+        "metrics" => query_help::metrics(),
+        "graph" => query_help::graph(),
         "doctor" => doctor(),
-        "timings" => timings(),
+        "timings" => query_help::timings(),
         "shutdown" => shutdown(),
         "run-as" => run_as(),
         "install-links" => install_links(),

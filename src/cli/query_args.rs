@@ -4,15 +4,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
-use super::since;
+use super::{completions, since};
 use crate::log::clock::Timestamp;
 
 /// `events`
 #[derive(Debug, Args)]
 pub(super) struct EventsArgs {
     /// The services [default: all, and the container]
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
     pub(super) services: Vec<String>,
     /// Follow: print new events as they come
     #[arg(long, short)]
@@ -26,7 +27,7 @@ pub(super) struct EventsArgs {
 #[derive(Debug, Args)]
 pub(super) struct LogsArgs {
     /// The services; `main` is the main command [default: all, in the order of their times]
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
     pub(super) services: Vec<String>,
     /// Follow: print new lines as they come
     #[arg(long, short)]

@@ -90,7 +90,9 @@ fn a_follower_gets_what_happens_until_the_container_ends() {
     if !possible() {
         return;
     }
-    let running = app().service("web.toml", SLEEP).start();
+    // The stop takes a while: what is not sent by the end of PID 1 is lost.
+    let slow = "script = \"trap 'sleep 0.3; exit 0' TERM; while :; do sleep 0.05; done\"\n";
+    let running = app().service("web.toml", SLEEP).service("slow.toml", slow).start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     let mut follower =
         inside(&running, 1234, &["events", "--follow", "--json"]).stdout(Stdio::piped()).spawn().unwrap();

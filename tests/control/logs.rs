@@ -57,7 +57,9 @@ fn a_follower_of_all_gets_the_lines_of_a_service_that_a_reload_adds() {
     if !possible() {
         return;
     }
-    let running = app().service("web.toml", "script = \"echo up; exec sleep 600\"\n").start();
+    let running =
+        app().env("STEPDOWN_LOG_FORMAT", "tagged").service("web.toml", "script = \"echo up; exec sleep 600\"\n");
+    let running = running.start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     let mut follower = inside(&running, 1234, &["logs", "--follow"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
