@@ -49,7 +49,7 @@ impl Graph {
         };
         let mut edges = Vec::new();
         for (to, service) in config.services.iter().enumerate() {
-            let Service { requires, after, .. } = service;
+            let Service { requires, after, .. } = &**service;
             let required = requires.iter().filter_map(place).map(|from| Edge { from, to, is_required: true });
             edges.extend(required);
             let ordered = after.iter().filter(|name| !requires.contains(name)).filter_map(place);
