@@ -1,16 +1,10 @@
 //! The help texts after the arguments: variables, exit codes, examples. The variables come from the table with which the
 //! environment is read. Must not know how arguments are parsed.
 
+use super::control_help::{NO_RESPONSE, OTHERS, UNKNOWN, control_help};
 use super::help_text::{HelpText, Row};
 use super::query_help;
 use crate::config::VARIABLES;
-
-/// Variables that are defined elsewhere, and that we read too.
-pub const OTHERS: &[(&str, &str)] = &[
-    ("PATH", "where programs without a `/` are looked for"),
-    ("XDG_RUNTIME_DIR", "where the control socket is if /run cannot be written"),
-    ("NO_COLOR", "if it is set and not empty, `status`, `logs` and `doctor` print no colours"),
-];
 
 /// The exit codes of all commands, each with its meaning.
 pub const CODES: &[(&str, &str)] = &[
@@ -166,15 +160,6 @@ pub(super) fn import() -> HelpText {
     ];
     HelpText::new(about).examples(&examples).codes(&codes)
 }
-
-/// The help of commands that query the running PID 1.
-pub(super) fn control_help(about: &'static str, examples: &[Row], codes: &[Row]) -> HelpText {
-    let environment = OTHERS.get(1..2).unwrap_or_default();
-    HelpText::new(about).examples(examples).environment(environment).codes(&[codes, &[NO_RESPONSE]].concat())
-}
-
-pub(super) const UNKNOWN: Row = ("100", "there is no such service; the nearest name is suggested");
-const NO_RESPONSE: Row = ("111", "PID 1 did not respond, or refused; the message says why");
 
 pub(super) fn status() -> HelpText {
     let about = "FOR is the time in this state. MEMORY and CPU are for all processes of the service; shared memory counts in \

@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod completions;
 mod control;
+mod control_help;
 mod doctor;
 mod graph;
 mod graph_layout;
@@ -41,8 +42,9 @@ use crate::sys::signals;
 pub use args::command;
 use args::{Cli, Verb};
 use check::CheckFormat;
+pub use control_help::OTHERS as OTHER_VARIABLES;
 use graph::GraphFormat;
-pub use help::{CODES as EXIT_CODES, OTHERS as OTHER_VARIABLES};
+pub use help::CODES as EXIT_CODES;
 use init_emulation::ReplacedAction;
 use invocation::Invocation;
 

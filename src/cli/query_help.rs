@@ -1,6 +1,6 @@
 //! The help texts of the verbs that show what has happened. Must not know how arguments are parsed.
 
-use super::help::{UNKNOWN, control_help};
+use super::control_help::{UNKNOWN, control_help};
 use super::help_text::HelpText;
 
 pub(super) fn events() -> HelpText {

@@ -21,7 +21,7 @@ use crate::plan::{self, BootPlan, DropLevel};
 use crate::run::stage2_hook::{self, NOT_RUN};
 use crate::text::shown;
 pub(super) use report::CheckFormat;
-use report::{CheckReport, wrong};
+use report::{CheckReport, count, wrong};
 
 /// Reads and plans, and prints what is wrong, or the privilege that will be kept. Problems are the output, not an error:
 /// they go to standard output, with exit code 100.
@@ -151,11 +151,4 @@ fn describe(report: &mut CheckReport, plan: &BootPlan, installed: bool) {
         }
     }
     plan.notices.iter().for_each(|notice| report.note(&notice.to_string()));
-}
-
-fn count(number: usize, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        many => format!("{many} {noun}s"),
-    }
 }

@@ -71,7 +71,7 @@ pub(super) fn wrong(problems: Problems, format: CheckFormat, edit: impl Fn(&str)
     let text = match format {
         CheckFormat::Text => {
             let mut text = all.iter().map(|problem| format!("{problem}\n")).collect::<String>();
-            let _ = writeln!(text, "{}", super::count(all.len(), "problem"));
+            let _ = writeln!(text, "{}", count(all.len(), "problem"));
             edit(&text)
         }
         CheckFormat::Json => {
@@ -91,4 +91,11 @@ fn document(problem: &Problem, edit: impl Fn(&str) -> String) -> ProblemDocument
         Place::Machine => ("machine", None, None, None),
     };
     ProblemDocument { kind, path, line, name, what: edit(&problem.what), fix: edit(&problem.fix.to_string()) }
+}
+
+pub(super) fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        many => format!("{many} {noun}s"),
+    }
 }
