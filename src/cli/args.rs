@@ -193,7 +193,7 @@ pub(super) struct StatusArgs {
 #[derive(Debug, Args)]
 pub(super) struct HealthArgs {
     /// The services to ask for; each of them has to be there [default: all that should be running]
-    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(service_names::complete))]
     pub(super) services: Vec<String>,
     /// Whether none has failed and none is unhealthy, for a livenessProbe
     #[arg(long)]

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::{completions, since};
+use super::{service_names, since};
 use crate::log::clock::Timestamp;
 
 /// `events`
 #[derive(Debug, Args)]
 pub(super) struct EventsArgs {
     /// The services [default: all, and the container]
-    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(service_names::complete))]
     pub(super) services: Vec<String>,
     /// Follow: print new events as they come
     #[arg(long, short)]
@@ -27,7 +27,7 @@ pub(super) struct EventsArgs {
 #[derive(Debug, Args)]
 pub(super) struct LogsArgs {
     /// The services; `main` is the main command [default: all, in the order of their times]
-    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(completions::services))]
+    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(service_names::complete))]
     pub(super) services: Vec<String>,
     /// Follow: print new lines as they come
     #[arg(long, short)]
