@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn the_last_events_are_kept_in_a_bounded_memory_that_grows_as_they_come() {
-        assert!(size_of::<Record>() <= 32, "{}", size_of::<Record>());
+        assert!(size_of::<Record>() <= 40, "{}", size_of::<Record>());
         let mut history = EventHistory::default();
         assert_eq!(history.records.capacity(), 0);
         history.record(Some(Id(0)), ready(0), name);

@@ -141,8 +141,9 @@ fn visible(
     let all: Vec<&str> = text.lines().collect();
     let (head, body) = all.split_at(all.len().saturating_sub(rows));
     let room = height.saturating_sub(usize::from(has_help));
-    // Where the window is too low for it the head gives way, but for its last line, the titles.
-    let head_room = head.len().min(room.saturating_sub(body.len().min(3)).max(1));
+    // Where the window is too low for it the head gives way; the titles, its last line, where there is one line for rows only.
+    let for_rows = body.len().clamp(1, 3);
+    let head_room = head.len().min(room.saturating_sub(for_rows).max(usize::from(room > 1)));
     let head = head.get(head.len() - head_room..).unwrap_or_default();
     let page = room.saturating_sub(head.len()).max(1);
     let top = top.min(body.len().saturating_sub(page));
