@@ -106,7 +106,8 @@ fn a_follower_gets_what_happens_until_the_container_ends() {
     let rest: Vec<_> = lines.collect();
     let stops = |event: &serde_json::Value| event["event"] == "container_stopping" && event["cause"] == "signal";
     assert!(rest.iter().any(stops), "{rest:#?}");
-    assert!(follower.wait().unwrap().success());
+    // By itself, or killed by the kernel with all others of the namespace when PID 1 ends.
+    follower.wait().unwrap();
 }
 
 #[test]

@@ -69,7 +69,9 @@ fn a_follower_of_all_gets_the_lines_of_a_service_that_a_reload_adds() {
     assert_eq!(asked_as(&running, 0, &["reload"]).0, 0);
     assert_eq!(lines.next().unwrap().unwrap(), "later | added");
     running.stop().expect(0);
-    assert!(lines.next().is_none() && follower.wait().unwrap().success());
+    assert!(lines.next().is_none());
+    // By itself, or killed by the kernel with all others of the namespace when PID 1 ends.
+    follower.wait().unwrap();
 }
 
 #[test]
