@@ -2,7 +2,7 @@
 //!
 //! A command begins with `$ `, goes on after a `\` at the end of a line, and is followed by lines that it prints. They are compared in
 //! order: `…` stands for any text within a line, a line of only `…` for any lines. What is printed after the last line is not compared if
-//! that is `…`. A command without lines may print anything.
+//! that is `…`, nor are empty lines at the end. A command without lines may print anything.
 
 /// A command and what it prints.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ fn line_matches(pattern: &str, line: &str) -> bool {
 /// Returns whether the lines are as the page has them.
 pub fn matches(expected: &[String], lines: &[&str]) -> bool {
     match (expected.split_first(), lines.split_first()) {
-        (None, rest) => rest.is_none(),
+        (None, _) => lines.iter().all(|line| line.is_empty()),
         (Some((first, rest)), _) if first == "…" => (0..=lines.len()).any(|at| matches(rest, &lines[at..])),
         (Some(_), None) => false,
         (Some((first, others)), Some((line, rest))) => line_matches(first, line) && matches(others, rest),
@@ -75,6 +75,7 @@ fn an_ellipsis_stands_for_text_and_for_lines() {
     };
     assert!(holds(&["a…c", "…", "z"], &["abc", "x", "y", "z"]));
     assert!(holds(&["…", "b"], &["b"]) && holds(&["a", "…"], &["a", "b"]) && holds(&["a  "], &["a"]));
+    assert!(holds(&["a"], &["a", ""]) && !holds(&["a"], &["a", "", "b"]));
     assert!(!holds(&["a"], &["a", "b"]) && !holds(&["a", "…", "c"], &["a", "b"]) && !holds(&["a…c"], &["ab"]));
     assert!(line_matches("…", "x") && !line_matches("a…b…a", "aba c") && !line_matches("ab…ba", "aba"));
 }
