@@ -113,7 +113,7 @@ fn the_probes_of_the_example_tell_starting_stuck_and_well_apart() {
     let check = rootless.podman(&["healthcheck", "run", "probed-app"]).output().unwrap();
     assert!(check.status.success(), "{}", stdout_and_stderr(&check));
 
-    rootless.must(&["exec", "probed-app", "sh", "-c", ": > /tmp/stuck"]);
+    rootless.must(&["exec", "probed-app", "/bin/sh", "-c", ": > /tmp/stuck"]);
     rootless.wait_for_log("probed-app", "web: unhealthy");
     assert_eq!(ask("livenessProbe"), (false, "not live: web: unhealthy\n".into()));
     assert_eq!(ask("readinessProbe"), (false, "not ready: web: unhealthy\n".into()));
