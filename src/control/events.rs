@@ -66,7 +66,7 @@ pub struct EventFields {
 
 /// The name of an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum EventName {
     /// Its process was started.
     #[default]
@@ -129,7 +129,7 @@ pub enum RequestVerb {
 
 /// Why the container ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum EndCause {
     /// PID 1 got a signal.
     Signal,

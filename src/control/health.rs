@@ -19,7 +19,7 @@ pub struct HealthReport {
 
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum HealthProblem {
     /// The container is stopping.
     ContainerStopping,

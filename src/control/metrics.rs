@@ -78,9 +78,9 @@ impl ExitCause {
             Self::Failure => "failure",
             Self::Signal => "signal",
             Self::Stopped => "stopped",
-            Self::CannotStart => "cannot_start",
-            Self::NotReady => "not_ready",
-            Self::TimedOut => "timed_out",
+            Self::CannotStart => "cannot-start",
+            Self::NotReady => "not-ready",
+            Self::TimedOut => "timed-out",
             Self::Unhealthy => "unhealthy",
             Self::Watchdog => "watchdog",
         }

@@ -14,7 +14,7 @@ use crate::text::shown;
 
 /// Why a service is as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// It is failed or was stopped for this, and the kernel killed it for want of memory.
     OutOfMemory(Box<Reason>),
@@ -54,7 +54,6 @@ pub enum Reason {
     /// Its definition may not be used, for this.
     HeldBack(String),
     /// It was stopped manually.
-    #[serde(rename = "stopped_by_hand")]
     StoppedManually {
         /// Whether it is not scheduled until it is started again.
         unscheduled: bool,
@@ -92,7 +91,7 @@ impl From<Exit> for LastExit {
 
 /// Where a key is declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Declared {
     /// In the service's file.
     Service,
@@ -102,7 +101,7 @@ pub enum Declared {
 
 /// Why a run was ended although nobody asked for that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum EndedByUs {
     /// It was not ready in time.
     NotReady {
@@ -131,7 +130,7 @@ pub enum EndedByUs {
 
 /// How the last run of several failed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum LastRun {
     /// It was ended for this.
     #[serde(rename = "terminated")]
@@ -236,7 +235,7 @@ pub(super) struct SpawnErrorOnWire {
 
 /// [`Role`].
 #[derive(Serialize, Deserialize)]
-#[serde(remote = "Role", rename_all = "snake_case")]
+#[serde(remote = "Role", rename_all = "kebab-case")]
 enum RoleOnWire {
     Run,
     Finish,
@@ -245,7 +244,7 @@ enum RoleOnWire {
 
 /// [`SpawnStep`].
 #[derive(Serialize, Deserialize)]
-#[serde(remote = "SpawnStep", rename_all = "snake_case")]
+#[serde(remote = "SpawnStep", rename_all = "kebab-case")]
 enum StepOnWire {
     FindService,
     FindCommand,
@@ -329,7 +328,7 @@ mod tests {
             let taken: Reason = serde_json::from_str(&sent).unwrap();
             assert_eq!((&taken, taken.to_string().as_str()), (&reason, text), "{sent}");
         }
-        assert_eq!(serde_json::to_string(&Reason::FinishPermanentFailure).unwrap(), "\"finish_permanent_failure\"");
+        assert_eq!(serde_json::to_string(&Reason::FinishPermanentFailure).unwrap(), "\"finish-permanent-failure\"");
     }
 
     #[test]

@@ -333,7 +333,7 @@ mod tests {
              "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"next_run":null,"healthy":true,"health_result":null,"status_text":"serving","log_trouble":null,
              "usage":{"memory":4096,"proportional":true,"cpu_ms":10,"processes":2}},
             {"name":"db","kind":"longrun","state":"failed","wanted":false,"skipped":false,"pid":null,"user":null,"paused":false,"since_ms":1,"uptime_ms":null,
-             "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"finish_permanent_failure","waits_for":[],"next_run":null,"healthy":null,"health_result":null,
+             "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"finish-permanent-failure","waits_for":[],"next_run":null,"healthy":null,"health_result":null,
              "status_text":null,"log_trouble":"/l/current: no","usage":null}]}}"#;
         let Ok(Response::<Snapshot>::Ok(snapshot)) = serde_json::from_str(text) else { panic!("it is a response") };
         assert_eq!(snapshot.services[0].last_exit, Some(LastExit::Code(0)));

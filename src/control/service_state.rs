@@ -21,7 +21,7 @@ pub struct ServiceState {
 
 /// What a service is doing, with what is known about that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Condition {
     /// No process, and none should be started.
     Inactive,
@@ -57,7 +57,7 @@ pub enum Condition {
 
 /// Why a service is down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum DownCause {
     /// Its latest start failed before its program was executed.
     CannotStart(#[serde(with = "SpawnErrorOnWire")] SpawnError),

@@ -113,7 +113,7 @@ fn health_is_silent_or_names_who_is_not_well() {
     assert_eq!(request, "{\"request\":\"health\"}\n");
     assert_eq!(output, CommandOutput { code: 0, out: String::new(), err: String::new() });
     let problems =
-        r#"[{"kind":"unhealthy","service":"web"},{"kind":"not_up","service":"db","state":"backoff","why":null}]"#;
+        r#"[{"kind":"unhealthy","service":"web"},{"kind":"not-up","service":"db","state":"backoff","why":null}]"#;
     let (output, _) = FakeServer::new(format!("{{\"ok\":{{\"problems\":{problems}}}}}\n")).run(&["health"]);
     assert_eq!(output, CommandOutput { code: 1, out: "web: unhealthy\ndb: backoff\n".into(), err: String::new() });
 }
@@ -123,7 +123,7 @@ fn health_asks_for_what_a_probe_wants_to_know() {
     let (output, request) = FakeServer::new("{\"ok\":{\"problems\":[]}}\n").run(&["health", "--live"]);
     assert_eq!(request, "{\"request\":\"health\",\"criterion\":\"live\"}\n");
     assert_eq!((output.code, output.out.as_str()), (0, "live\n"));
-    let problems = r#"[{"kind":"unhealthy","service":"web"},{"kind":"container_stopping"}]"#;
+    let problems = r#"[{"kind":"unhealthy","service":"web"},{"kind":"container-stopping"}]"#;
     let server = FakeServer::new(format!("{{\"ok\":{{\"problems\":{problems}}}}}\n"));
     let (output, request) = server.run(&["health", "web", "--ready"]);
     assert_eq!(request, "{\"request\":\"health\",\"services\":[\"web\"],\"criterion\":\"ready\"}\n");
@@ -139,7 +139,7 @@ fn a_probe_that_nobody_answers_is_not_well() {
 #[test]
 fn a_change_waits_unless_no_wait_is_given() {
     let answer = "{\"ok\":{\"services\":[{\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"reached\":true,\"why\":null},\
-                  {\"name\":\"db\",\"state\":\"failed\",\"pid\":null,\"reached\":false,\"why\":\"failed_before\"}]}}\n";
+                  {\"name\":\"db\",\"state\":\"failed\",\"pid\":null,\"reached\":false,\"why\":\"failed-before\"}]}}\n";
     let (output, request) = FakeServer::new(answer).run(&["restart", "web", "db", "--timeout", "2s"]);
     assert_eq!(request, "{\"request\":\"restart\",\"services\":[\"web\",\"db\"],\"wait_ms\":2000}\n");
     assert_eq!(

@@ -63,7 +63,7 @@ fn every_change_is_an_event_with_its_fields_and_its_requester() {
             fields!({"event": "reloaded"}),
         ],
     );
-    assert!(all.iter().all(|event| event["event"] != "container_stopping"), "the container goes on: {all:#?}");
+    assert!(all.iter().all(|event| event["event"] != "container-stopping"), "the container goes on: {all:#?}");
     assert!(all.iter().all(|event| event["time"].as_str().is_some_and(|time| time.ends_with('Z'))), "{all:#?}");
     let of_web = events(&running, 1234, &["web"]);
     assert!(!of_web.is_empty() && of_web.iter().all(|event| event["service"] == "web"), "{of_web:#?}");
@@ -104,7 +104,7 @@ fn a_follower_gets_what_happens_until_the_container_ends() {
     assert!(lines.any(|event| event["event"] == "stopped"));
     running.stop().expect(0);
     let rest: Vec<_> = lines.collect();
-    let stops = |event: &serde_json::Value| event["event"] == "container_stopping" && event["cause"] == "signal";
+    let stops = |event: &serde_json::Value| event["event"] == "container-stopping" && event["cause"] == "signal";
     assert!(rest.iter().any(stops), "{rest:#?}");
     // By itself, or killed by the kernel with all others of the namespace when PID 1 ends.
     follower.wait().unwrap();
@@ -130,5 +130,5 @@ fn messages_about_events_have_their_fields_where_the_log_is_json() {
     assert_eq!((&exited["code"], &exited["level"]), (&3.into(), &"warn".into()));
     assert!(exited["took_ms"].is_u64() && exited["line"].as_str().unwrap().starts_with("bad: exited with code 3"));
     assert!(of("ready", "web")["pid"].is_i64());
-    assert_eq!(of("container_stopping", "stepdown")["signal"], "SIGTERM");
+    assert_eq!(of("container-stopping", "stepdown")["signal"], "SIGTERM");
 }

@@ -87,7 +87,7 @@ fn document(problem: &Problem, edit: impl Fn(&str) -> String) -> ProblemDocument
         Place::Variable { name, .. } => ("variable", None, None, Some(shown(name))),
         Place::File { path, line } => ("file", Some(shown(path)), *line, None),
         Place::Argument(word) => ("argument", None, None, Some(shown(word))),
-        Place::MainCommand => ("main_command", None, None, None),
+        Place::MainCommand => ("main-command", None, None, None),
         Place::Machine => ("machine", None, None, None),
     };
     ProblemDocument { kind, path, line, name, what: edit(&problem.what), fix: edit(&problem.fix.to_string()) }
