@@ -5,6 +5,7 @@ pub mod blocks;
 mod checked;
 mod dependencies;
 mod generated;
+mod journeys;
 mod links;
 mod messages;
 mod output;

@@ -6,7 +6,7 @@ use std::process::Command;
 use stepdown::config::keys::{ConfigFile, KeyStatus};
 use stepdown::{cli, config, plan, s6_commands};
 
-use super::parts_s6;
+use super::{journeys, parts_s6};
 use crate::support::environments;
 use crate::support::programs::program;
 
@@ -14,7 +14,7 @@ use crate::support::programs::program;
 type Part = (&'static str, fn() -> String);
 
 /// All of them, sorted by name.
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 13] = [
     ("boot", boot),
     ("command help", command_help),
     ("commands", commands),
@@ -23,6 +23,7 @@ const PARTS: [Part; 12] = [
     ("environments", environments::table),
     ("exit codes", exit_codes),
     ("helper commands", helper_commands),
+    ("journeys", journeys::table),
     ("programs not provided", parts_s6::not_provided),
     ("s6-overlay", parts_s6::s6_overlay),
     ("service keys", || keys(ConfigFile::Service)),
