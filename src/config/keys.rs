@@ -1,7 +1,7 @@
 //! The reference of every key of both files. The parser uses its keys and examples, the book's tables are generated from
 //! it, and tests parse each example and each default.
 
-pub use super::key_reference::{ConfigFile, KeyDoc, KeyStatus, TableDoc};
+pub use super::key_reference::{ConfigFile, Expects, KeyDoc, KeyStatus, TableDoc};
 use super::{container_keys, service_keys};
 
 /// Returns every table of both files, in the order of the manual.

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file_report::{FileReport, Lines};
-use super::key_reference::KeyDoc;
+use super::key_reference::{Expects, KeyDoc};
 use super::quote::{escaped, quoted};
 use super::units::{self, DurationError};
 use super::{foreign_keys, line_endings, suggest};
@@ -25,7 +25,7 @@ pub struct Field<'t> {
     pub lines: &'t Lines,
     line: usize,
     /// The expected type and the example, from the reference.
-    expects: &'static str,
+    expects: Option<Expects>,
     example: &'static str,
 }
 
@@ -38,7 +38,7 @@ impl<'t> Field<'t> {
         line: usize,
         known: Option<&'static KeyDoc>,
     ) -> Self {
-        let (expects, example) = known.map_or(("", ""), |known| (known.expects, known.example));
+        let (expects, example) = known.map_or((None, ""), |known| (Some(known.expects), known.example));
         Self { name, value, lines, line, expects, example }
     }
 
@@ -90,6 +90,11 @@ impl<'t> Field<'t> {
         }
     }
 
+    /// The type that the reference says; `otherwise` for an element or an entry, which has no key of its own.
+    fn expected(&self, otherwise: &str) -> String {
+        self.expects.map_or_else(|| otherwise.to_owned(), |expects| expects.to_string())
+    }
+
     /// Reports that the value is of the wrong type.
     pub fn mistyped(&self, expects: &str, report: &mut FileReport<'_>) {
         let found = match self.value {
@@ -123,7 +128,7 @@ impl<'t> Field<'t> {
             }
             DeValue::String(text) => Some(text),
             _ => {
-                self.mistyped(if self.expects.is_empty() { "a string" } else { self.expects }, report);
+                self.mistyped(&self.expected("a string"), report);
                 None
             }
         }
@@ -141,7 +146,7 @@ impl<'t> Field<'t> {
     /// Returns an integer within the range.
     pub fn integer(&self, range: RangeInclusive<i64>, report: &mut FileReport<'_>) -> Option<i64> {
         let Some(written) = self.value.as_integer() else {
-            self.mistyped(self.expects, report);
+            self.mistyped(&self.expected(""), report);
             return None;
         };
         let number =
@@ -235,14 +240,14 @@ impl<'t> Field<'t> {
     /// Returns the elements of an array.
     pub fn elements(&self, report: &mut FileReport<'_>) -> Option<Vec<Self>> {
         let Some(array) = self.value.as_array() else {
-            self.mistyped(self.expects, report);
+            self.mistyped(&self.expected(""), report);
             return None;
         };
         let element = |value: &'t Spanned<DeValue<'t>>| Self {
             name: format!("an element of {}", self.name),
             value: value.get_ref(),
             line: self.lines.at(value.span().start),
-            expects: "",
+            expects: None,
             ..self.clone()
         };
         Some(array.iter().map(element).collect())
@@ -258,7 +263,7 @@ impl<'t> Field<'t> {
     pub fn as_table(&self, report: &mut FileReport<'_>) -> Option<&'t DeTable<'t>> {
         let table = self.value.as_table();
         if table.is_none() {
-            self.mistyped(self.expects, report);
+            self.mistyped(&self.expected(""), report);
         }
         table
     }
@@ -272,7 +277,7 @@ impl<'t> Field<'t> {
                 name: format!("`{bare}.{}`", escaped(key.get_ref())),
                 value: value.get_ref(),
                 line: self.lines.at(key.span().start),
-                expects: "",
+                expects: None,
                 ..self.clone()
             };
             (key.get_ref().as_ref(), field)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use stepdown::config::keys::{ConfigFile, KeyStatus, TableDoc};
+use stepdown::config::keys::{ConfigFile, Expects, KeyStatus, TableDoc};
 use stepdown::config::{Config, reference};
 
 use super::sources_builder::{PLAIN, SourcesBuilder, empty_sources};
@@ -43,7 +43,11 @@ fn other_keys(table: &TableDoc, key: &str) -> &'static str {
 fn every_example_is_accepted_and_does_something() {
     for table in reference() {
         for key in table.keys.iter().filter(|key| key.status == KeyStatus::Available) {
-            assert!(!key.expects.is_empty() && !key.meaning.is_empty() && !key.default.is_empty(), "{}", key.name);
+            assert!(
+                !key.expects.to_string().is_empty() && !key.meaning.is_empty() && !key.default.is_empty(),
+                "{}",
+                key.name
+            );
             let problems = with_line(table, key.name, key.example).config();
             // `suffixes` needs a variable that ends so.
             let alone = matches!((table.name, key.name), ("", "command" | "app") | ("own" | "directory", "path"));
@@ -104,6 +108,43 @@ fn every_key_that_is_not_available_yet_is_refused_by_its_own_name() {
     }
     let design = ["harden"];
     assert_eq!(refused, design.map(str::to_owned).into());
+}
+
+/// What the reader says of a value.
+#[track_caller]
+fn assert_refused(table: &TableDoc, key: &str, value: &str, fix: &str) {
+    let printed = with_line(table, key, &format!("{key} = {value}")).problems();
+    assert!(printed.iter().any(|line| line.ends_with(fix)), "{}.{key} = {value}: {printed:?}", table.name);
+}
+
+#[test]
+fn the_words_and_limits_of_the_reference_are_those_of_the_reader() {
+    for table in reference() {
+        for key in table.keys.iter().filter(|key| key.status == KeyStatus::Available) {
+            match key.expects {
+                Expects::Word(words) | Expects::WordOrTable(words, _) => {
+                    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                    assert_refused(table, key.name, "\"xyzzy\"", &format!("write one of {}", quoted.join(", ")));
+                }
+                Expects::Integer(least, most) => {
+                    assert_refused(table, key.name, &(least - 1).to_string(), &format!("write {least} to {most}"));
+                }
+                Expects::Array(Expects::Integer(least, most), _) => {
+                    assert_refused(table, key.name, &format!("[{}]", most + 1), &format!("write {least} to {most}"));
+                    assert_refused(table, key.name, "[]", &format!("write for example `{}`", key.example));
+                }
+                Expects::Octal(most) => {
+                    let fix = format!("write octal digits up to \"{most:04o}\", such as `{}`", key.example);
+                    assert_refused(table, key.name, &format!("\"{:o}\"", most + 1), &fix);
+                }
+                Expects::Size(least) => {
+                    assert_refused(table, key.name, &(least - 1).to_string(), "write at least \"4K\"");
+                    with_line(table, key.name, &format!("{} = {least}", key.name)).config();
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 #[test]

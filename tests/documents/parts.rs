@@ -73,7 +73,7 @@ fn keys(file: ConfigFile) -> String {
                     out,
                     "| `{}` | {} | {} | {} |",
                     key.name,
-                    escape_cell(key.expects),
+                    escape_cell(&key.expects.to_string()),
                     default(key.default),
                     escape_cell(key.meaning)
                 )
