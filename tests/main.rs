@@ -64,6 +64,7 @@ mod s6_overlay;
 mod s6_reload;
 mod s6_start;
 mod s6_trees;
+mod schema;
 mod secrets;
 mod service_features;
 mod stress;

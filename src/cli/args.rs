@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 
+use super::document_args::{CompletionsArgs, ManArgs, SchemaArgs};
 use super::query_args::{EventsArgs, GraphArgs, LogsArgs, TimingsArgs};
 use super::{help, help_text, query_help, rehearse, service_names};
 use crate::config::units::{self, DurationError};
@@ -103,6 +104,9 @@ pub(super) enum Verb {
     /// Print a man page, or write all of them
     #[command(after_help = help::man())]
     Man(ManArgs),
+    /// Print the JSON Schema of a file, for editors
+    #[command(after_help = help::schema())]
+    Schema(SchemaArgs),
     /// Print the script that completes commands and names of services in a shell
     #[command(after_help = help::completions())]
     Completions(CompletionsArgs),
@@ -332,36 +336,6 @@ pub(super) struct RunAsArgs {
     /// The program and its arguments
     #[arg(value_name = "COMMAND", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
     pub(super) command: Vec<OsString>,
-}
-
-/// `man`
-#[derive(Debug, Args)]
-pub(super) struct ManArgs {
-    /// `stepdown` (the default), a command such as `status`, `stepdown.toml` or `stepdown-service`
-    #[arg(value_name = "PAGE")]
-    pub(super) page: Option<String>,
-    /// Write every page below this directory: `man1/stepdown.1` and so on
-    #[arg(long, value_name = "DIR", conflicts_with = "page", value_hint = ValueHint::DirPath)]
-    pub(super) to: Option<PathBuf>,
-}
-
-/// `completions`
-#[derive(Debug, Args)]
-pub(super) struct CompletionsArgs {
-    /// The shell
-    #[arg(value_name = "SHELL", value_enum)]
-    pub(super) shell: Shell,
-}
-
-/// The shells that `completions` knows.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(super) enum Shell {
-    /// bash, from version 4.4
-    Bash,
-    /// zsh
-    Zsh,
-    /// fish
-    Fish,
 }
 
 /// Returns the definition of every verb, for the manual and its tests.

@@ -6,7 +6,8 @@ use std::ffi::{OsStr, OsString};
 
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
-use super::args::{self, CompletionsArgs, Shell};
+use super::args;
+use super::document_args::{CompletionsArgs, Shell};
 use super::output;
 
 /// The variable with which the script of a shell asks. PID 1 does not look at it.

@@ -59,6 +59,7 @@ pub(super) fn of(verb: &str) -> HelpText {
         "run-as" => run_as(),
         "install-links" => install_links(),
         "man" => man(),
+        "schema" => schema(),
         "completions" => completions(),
         _ => HelpText::new(""),
     }
@@ -316,6 +317,17 @@ pub(super) fn man() -> HelpText {
     ];
     let codes = [("0", "it was printed"), ("100", "there is no such page"), ("111", "a page could not be written")];
     HelpText::new(about).examples(&examples).codes(&codes)
+}
+
+pub(super) fn schema() -> HelpText {
+    let about = "An editor that reads it, such as one with taplo or Even Better TOML, completes and checks the keys while you \
+                 write. A line at the top of the file names it: `#:schema ../stepdown-service.schema.json`. What concerns \
+                 several files, or the machine, only `stepdown check` sees.";
+    let examples = [
+        ("stepdown schema > stepdown-service.schema.json", "of a service"),
+        ("stepdown schema container > stepdown.schema.json", "of the container file"),
+    ];
+    HelpText::new(about).examples(&examples).codes(&[("0", "it was printed"), ("100", "there is no such file")])
 }
 
 pub(super) fn completions() -> HelpText {

@@ -7,6 +7,7 @@ mod completions;
 mod control;
 mod control_help;
 mod doctor;
+mod document_args;
 mod graph;
 mod graph_layout;
 mod grid;
@@ -24,6 +25,7 @@ mod query_args;
 mod query_help;
 pub mod rehearse;
 mod run_as;
+mod schema;
 mod service_names;
 mod since;
 mod source;
@@ -122,6 +124,7 @@ fn verb(verb: Verb) -> u8 {
         Verb::RunAs(args) => return run_as::run(&args),
         Verb::InstallLinks(args) => install_links::run(&args),
         Verb::Man(args) => return manual::run(&args),
+        Verb::Schema(args) => return schema::run(&args),
         Verb::Completions(args) => return completions::run(&args),
     };
     match done {

@@ -31,6 +31,8 @@ mod read;
 pub mod restart;
 pub mod s6;
 pub mod s6_overlay;
+pub mod schema;
+mod schema_types;
 pub mod search_path;
 mod secrets;
 pub mod service;

@@ -73,12 +73,17 @@ fn from(name: &str, field: &Field<'_>, report: &mut FileReport<'_>) -> Option<Si
         );
         return None;
     };
-    if let Some((_, why)) = NOT_FORWARDABLE.iter().find(|(name, _)| Signal::parse(name) == Some(signal)) {
+    if let Some(why) = why_not(signal) {
         let fix = "remove it; HUP, QUIT, USR1, USR2, WINCH and the like can be";
         report.line(field.line(), format!("{} cannot be forwarded: {why}", field.name()), fix);
         return None;
     }
     Some(signal)
+}
+
+/// Returns why a signal cannot be forwarded.
+pub fn why_not(signal: Signal) -> Option<&'static str> {
+    NOT_FORWARDABLE.iter().find(|(name, _)| Signal::parse(name) == Some(signal)).map(|(_, why)| *why)
 }
 
 fn service(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<ServiceName> {

@@ -4,6 +4,7 @@
 use std::fmt;
 
 pub use super::log_format::LogFormat;
+use super::units;
 
 /// A numeric user id. `4294967295` is never one: for the kernel it means "leave unchanged" (SECURITY fact 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,19 +175,20 @@ impl Signal {
     /// Reads `TERM`, `SIGTERM`, `15`, `RTMIN+3`; upper case, as kill(1) prints them.
     pub fn parse(text: &str) -> Option<Self> {
         let bare = text.strip_prefix("SIG").unwrap_or(text);
+        let number = |text: &str| units::id(text.as_bytes()).ok().and_then(|number| i32::try_from(number).ok());
         if let Some((_, number)) = SIGNALS.iter().find(|(name, _)| *name == bare) {
             return Some(Self(*number));
         }
-        let realtime = match bare.strip_prefix("RTMIN") {
-            Some("") => Some(34),
-            Some(plus) => plus.strip_prefix('+').and_then(|digits| digits.parse::<i32>().ok()).map(|more| 34 + more),
-            None => None,
-        };
-        if let Some(number) = realtime {
-            return (34..=Self::MAX).contains(&number).then_some(Self(number));
+        if let Some(plus) = bare.strip_prefix("RTMIN") {
+            let more = if plus.is_empty() { 0 } else { number(plus.strip_prefix('+')?)? };
+            return Self::from_number(more.saturating_add(34));
         }
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-        digits.then(|| text.parse().ok()).flatten().and_then(Self::from_number)
+        number(text).and_then(Self::from_number)
+    }
+
+    /// Every name without `SIG`, but for those of real-time signals.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        SIGNALS.iter().map(|(name, _)| *name)
     }
 
     /// Returns whether it stops a process by default, and is dropped by the kernel when CONT comes after it (signal(7)).

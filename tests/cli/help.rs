@@ -16,8 +16,20 @@ fn help_goes_to_standard_output_and_is_no_error() {
         assert!(output.out.contains("Usage: stepdown"), "{arguments:?}");
     }
     for verb in [
-        &["init", "check", "plan", "graph", "import", "try", "doctor", "run-as", "install-links", "man", "completions"]
-            [..],
+        &[
+            "init",
+            "check",
+            "plan",
+            "graph",
+            "import",
+            "try",
+            "doctor",
+            "run-as",
+            "install-links",
+            "man",
+            "schema",
+            "completions",
+        ][..],
         &TALKING,
     ]
     .concat()
@@ -69,11 +81,23 @@ fn each_verb_names_its_own_codes_and_variables_only() {
 
 #[test]
 fn no_line_of_help_is_wider_than_a_page() {
-    let others =
-        ["init", "check", "plan", "graph", "import", "try", "doctor", "run-as", "install-links", "man", "completions"]
-            .into_iter()
-            .chain(TALKING)
-            .map(Some);
+    let others = [
+        "init",
+        "check",
+        "plan",
+        "graph",
+        "import",
+        "try",
+        "doctor",
+        "run-as",
+        "install-links",
+        "man",
+        "schema",
+        "completions",
+    ]
+    .into_iter()
+    .chain(TALKING)
+    .map(Some);
     for verb in [None].into_iter().chain(others) {
         let text = run(&verb.into_iter().chain(["--help"]).collect::<Vec<_>>()).out;
         let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > 80).collect();

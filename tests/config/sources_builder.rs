@@ -6,6 +6,9 @@ use std::rc::Rc;
 
 use stepdown::config::service::Service;
 use stepdown::config::{Config, Content, Sources, Tree, read};
+use stepdown::error::Problems;
+
+use crate::schema::recorded::record;
 
 pub const TREE: &str = "/etc/services.d";
 
@@ -113,9 +116,15 @@ impl SourcesBuilder {
         self
     }
 
+    fn read(&self) -> Result<Config, Problems> {
+        let result = read(&self.0);
+        record(&self.0, &result);
+        result
+    }
+
     /// What was understood; panics with the problems if there are any.
     pub fn config(self) -> Config {
-        read(&self.0).unwrap_or_else(|problems| panic!("unexpected problems:\n{problems}"))
+        self.read().unwrap_or_else(|problems| panic!("unexpected problems:\n{problems}"))
     }
 
     /// The one service.
@@ -127,7 +136,7 @@ impl SourcesBuilder {
 
     /// Every problem as it is printed, in order.
     pub fn problems(self) -> Vec<String> {
-        match read(&self.0) {
+        match self.read() {
             Ok(config) => panic!("no problem was found in {config:#?}"),
             Err(problems) => problems.into_sorted().iter().map(ToString::to_string).collect(),
         }

@@ -24,6 +24,7 @@ sessions! {
     example_redis: "examples/redis/README.md",
     cron: "docs/src/how-to/cron.md",
     debug: "docs/src/how-to/debug.md",
+    editor: "docs/src/how-to/editor.md",
     from_entrypoint: "docs/src/how-to/from-entrypoint.md",
     from_s6_overlay: "docs/src/how-to/from-s6-overlay.md",
     from_supervisord: "docs/src/how-to/from-supervisord.md",

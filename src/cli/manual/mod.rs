@@ -10,7 +10,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::args::{self, ManArgs};
+use super::args;
+use super::document_args::ManArgs;
 use super::output;
 use crate::config::keys::ConfigFile;
 use crate::error::{EXIT_REFUSED, EXIT_WRONG};
