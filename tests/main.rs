@@ -58,6 +58,7 @@ mod reload;
 mod runtimes;
 mod s6_commands;
 mod s6_container;
+mod s6_contenv_scripts;
 mod s6_control;
 mod s6_held_back;
 mod s6_overlay;

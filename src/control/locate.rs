@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // XDG_RUNTIME_DIR
 
 use std::env::var_os;
+use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,12 @@ pub fn directories() -> Vec<PathBuf> {
 /// Returns the runtime directory of this container: the first one that another user cannot have put there and that names
 /// this container's mount namespace.
 pub fn runtime_directory() -> Option<PathBuf> {
-    let preferred = directories();
+    runtime_directory_with(var_os("XDG_RUNTIME_DIR"))
+}
+
+/// The same with this value of XDG_RUNTIME_DIR.
+pub fn runtime_directory_with(xdg_runtime_dir: Option<OsString>) -> Option<PathBuf> {
+    let preferred = candidates(xdg_runtime_dir);
     let others = preferred.iter().flat_map(|directory| alternatives(directory));
     preferred.iter().cloned().chain(others).find(|path| {
         open_directory(path)

@@ -17,6 +17,7 @@ use crate::config::values::{Gid, ServiceName, Uid};
 use crate::config::zone::Zone;
 use crate::log::service_log::LogRoute;
 use crate::plan::{SHELL, ServicePlan, TrustedWriters};
+use crate::s6_commands::contenv_script;
 use crate::supervise::{Exit, Pid, Role, SpawnError, SpawnStep};
 use crate::sys::file_user::FileUser;
 use crate::sys::process::environment_file::EnvironmentFile;
@@ -311,6 +312,7 @@ impl ServiceEntry {
             argv: c_strings(&argv).map_err(nul)?,
             env,
             environment_file: file,
+            shortcut: context.s6.is_some().then_some(contenv_script::executable),
             directory: directory.map(c_path).transpose().map_err(nul)?,
             credentials,
             parent: context.parent,

@@ -63,6 +63,14 @@ impl Call {
         Ok(run(command, argv.to_vec(), environment.clone(), self.commands))
     }
 
+    /// Returns the program that [`Self::exec`] would execute; `None` if there is none, or if it is a command of ours.
+    pub fn executable(&self) -> Option<Executable> {
+        match self.find(self.arguments.first()?) {
+            Next::HelperCommand(_) => None,
+            Next::Files(files) => Executable::new(files, &self.arguments, self.environment.entries()).ok(),
+        }
+    }
+
     /// Starts a vector in a child; an empty one is a child that ends with 0.
     ///
     /// # Errors
@@ -154,7 +162,7 @@ fn execute(files: Vec<Argument>, argv: &[Argument], environment: &Environment) -
 }
 
 /// Returns whether a file is the program that runs; `None` if there is no such file.
-fn is_this_program(file: &[u8]) -> Option<bool> {
+pub(super) fn is_this_program(file: &[u8]) -> Option<bool> {
     static RUNNING: OnceLock<Option<(u64, u64)>> = OnceLock::new();
     let id = |path: &OsStr| stat(path).map(|found| (found.st_dev, found.st_ino));
     let running = RUNNING.get_or_init(|| id(OsStr::new("/proc/self/exe")).ok());

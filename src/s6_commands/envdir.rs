@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
@@ -26,11 +26,13 @@ pub(super) struct ReadOptions {
     pub is_clamped: bool,
     /// What a NUL becomes.
     pub nul: u8,
+    /// EINVAL where something is there that is no plain file: opening it may wait.
+    pub is_plain: bool,
 }
 
 impl ReadOptions {
     /// As s6-envdir reads without options.
-    const DEFAULT: Self = Self { is_whole: false, is_cut: true, is_clamped: true, nul: b'\n' };
+    const DEFAULT: Self = Self { is_whole: false, is_cut: true, is_clamped: true, nul: b'\n', is_plain: false };
     /// As s6-overlay 3.2.2 reads the container environment.
     pub const CONTAINER: Self = Self { is_whole: true, is_clamped: false, ..Self::DEFAULT };
 }
@@ -76,9 +78,13 @@ pub(super) fn read(directory: &[u8], reading: ReadOptions) -> Result<Vec<(Argume
     }
     let mut found = Vec::new();
     for entry in fs::read_dir(OsStr::from_bytes(directory)).map_err(errno)? {
-        let name = entry.map_err(errno)?.file_name().into_vec();
+        let entry = entry.map_err(errno)?;
+        let name = entry.file_name().into_vec();
         if name.starts_with(b".") || name.contains(&b'=') {
             continue;
+        }
+        if reading.is_plain && !entry.file_type().map_err(errno)?.is_file() {
+            return Err(Errno::EINVAL);
         }
         let value = match value(&[directory, b"/", &name].concat(), reading) {
             // The directory is there, a file in it is not any more: another error than that of a missing directory.
@@ -96,11 +102,24 @@ pub(super) fn read(directory: &[u8], reading: ReadOptions) -> Result<Vec<(Argume
 /// It cannot be read.
 pub(super) fn value(path: &[u8], reading: ReadOptions) -> Result<Option<Argument>, Errno> {
     let mut file = File::open(OsStr::from_bytes(path)).map_err(errno)?;
-    let mut bytes = Vec::new();
-    match reading.is_clamped {
-        true => file.take(CLAMPED as u64).read_to_end(&mut bytes).map_err(errno)?,
-        false => file.read_to_end(&mut bytes).map_err(errno)?,
-    };
+    // Most fit, and two reads show it. `read_to_end` would ask for the size and the position before.
+    let mut bytes = vec![0; CLAMPED];
+    let mut length = 0;
+    loop {
+        match file.read(bytes.get_mut(length..).unwrap_or_default()) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(errno(error)),
+            Ok(0) => break,
+            Ok(read) => length = length.saturating_add(read),
+        }
+        if length == bytes.len() {
+            if reading.is_clamped {
+                break;
+            }
+            bytes.resize(length.saturating_mul(2), 0);
+        }
+    }
+    bytes.truncate(length);
     Ok(value_of(bytes, reading))
 }
 

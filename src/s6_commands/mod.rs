@@ -7,6 +7,7 @@
 mod call;
 mod chain;
 mod container_environment;
+pub mod contenv_script;
 mod control;
 pub mod differences;
 mod envdir;

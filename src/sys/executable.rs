@@ -1,6 +1,6 @@
 //! Executing a program that a chain goes on with, in this process or in a child. The child shares our memory until its exec,
-//! as that of posix_spawn(3): no page is copied, whatever this process holds. Not for PID 1, whose children are
-//! `sys/process`'s.
+//! as that of posix_spawn(3): no page is copied, whatever this process holds. PID 1 starts nothing so: its children are
+//! `sys/process`'s, and execute such a program themselves.
 #![allow(unsafe_code)] // clone(2), execve(2)
 #![allow(clippy::disallowed_methods)] // this process is not PID 1
 

@@ -115,6 +115,7 @@ pub fn launch() -> Launch {
         argv: vec![c"service".to_owned()],
         env: vec![c"A=1".to_owned(), c"PATH=/nowhere:/usr/bin:/bin".to_owned()],
         environment_file: None,
+        shortcut: None,
         directory: Some(c"/tmp".to_owned()),
         credentials: child::callers_credentials(),
         parent: Parent::App,

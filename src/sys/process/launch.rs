@@ -1,13 +1,14 @@
 //! [`Launch`]: everything that a child needs, prepared before the fork, so that between fork and exec nothing is looked up
 //! and nothing is allocated. Exception: what may be on a disk that hangs is looked up by the child.
 
-use std::ffi::{CString, NulError, OsStr, OsString};
+use std::ffi::{CStr, CString, NulError, OsStr, OsString};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::config::service::Limit;
 use crate::plan::Credentials;
+use crate::sys::executable::Executable;
 use crate::sys::process::environment_file::EnvironmentFile;
 use crate::sys::process::filter::Filter;
 
@@ -24,6 +25,8 @@ pub struct Launch {
     pub env: Vec<CString>,
     /// A file with more variables, which the child reads: its disk may hang.
     pub environment_file: Option<EnvironmentFile>,
+    /// Spares an exec where it can.
+    pub shortcut: Option<Shortcut>,
     /// Its working directory; `None`: that of PID 1.
     pub directory: Option<CString>,
     /// Its ids, groups and capabilities.
@@ -47,6 +50,10 @@ pub struct Launch {
     /// The readiness descriptor: ours, and its number in the child.
     pub notify: Option<(RawFd, RawFd)>,
 }
+
+/// Returns what a program, executed with these arguments and this environment, would execute in its place and nothing else;
+/// `None` if it does something else, or nobody can know. Called by the child, as the service's user.
+pub type Shortcut = fn(&CStr, &[CString], &[CString]) -> Option<Executable>;
 
 /// A program to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]

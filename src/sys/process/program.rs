@@ -33,7 +33,10 @@ pub fn environment(launch: &Launch) -> Result<Vec<CString>, Unreadable> {
 pub fn execute(program: &Program, launch: &Launch, env: &[CString]) -> (Errno, Option<CString>) {
     let pointers = ExecPointers::with_env(launch, env);
     let name = match program {
-        Program::Path(path) => return (child::execute_first(path, launch, &pointers), Some(path.clone())),
+        Program::Path(path) => {
+            execute_by_shortcut(path, launch, env);
+            return (child::execute_first(path, launch, &pointers), Some(path.clone()));
+        }
         Program::Search(name) => name,
     };
     // As execvp(3): continue with the next one if it does not exist.
@@ -41,6 +44,7 @@ pub fn execute(program: &Program, launch: &Launch, env: &[CString]) -> (Errno, O
     // A single one is reported by its path.
     let mut errno_and_path = (Errno::ENOENT, candidates.first().filter(|_| candidates.len() == 1).cloned());
     for candidate in candidates {
+        execute_by_shortcut(&candidate, launch, env);
         match child::execute(&candidate, &pointers) {
             // It exists, and its interpreter does not.
             Errno::ENOENT if errno_and_path.0 == Errno::ENOENT && exists(&candidate) => {
@@ -52,6 +56,13 @@ pub fn execute(program: &Program, launch: &Launch, env: &[CString]) -> (Errno, O
         }
     }
     errno_and_path
+}
+
+/// Executes what the shortcut leads to; returns if there is none, or if that cannot be executed.
+pub fn execute_by_shortcut(program: &CStr, launch: &Launch, env: &[CString]) {
+    if let Some(executable) = launch.shortcut.and_then(|shortcut| shortcut(program, &launch.argv, env)) {
+        executable.execute();
+    }
 }
 
 fn exists(program: &CStr) -> bool {

@@ -143,6 +143,10 @@ fn become_service(launch: &Launch, pointers: &child::ExecPointers, exec_pipe: Ra
     match (become_it(), &launch.program, &launch.environment_file) {
         (Err(record), _, _) => write_report(exec_pipe, record, b""),
         (Ok(()), Program::Path(program), None) => {
+            // As below; after a panic the ordinary way is left.
+            let _panicked = catch_unwind(AssertUnwindSafe(|| {
+                program::execute_by_shortcut(program, launch, &launch.env);
+            }));
             let errno = child::execute_first(program, launch, pointers);
             // It must never unwind into the parent's code: there it would be a second PID 1.
             let why = catch_unwind(AssertUnwindSafe(|| program::explanation(errno, program, launch)));
