@@ -11,6 +11,7 @@ pub mod events;
 pub mod health;
 pub mod locate;
 pub mod metrics;
+pub mod millis;
 pub mod protocol;
 pub mod reason;
 pub mod responses;

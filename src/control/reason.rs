@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::millis::Millis;
 use super::state_name;
-use crate::config::units::duration_text;
 use crate::supervise::{Exit, Role, SpawnError, SpawnStep, StatusState};
 use crate::sys::process::spawn_message;
 use crate::text::shown;
@@ -105,8 +104,8 @@ pub enum Declared {
 pub enum EndedByUs {
     /// It was not ready in time.
     NotReady {
-        /// For how long was waited, in microseconds.
-        after_us: u64,
+        /// For how long was waited.
+        after_ms: Millis,
         /// What the last probe found, if there was one.
         last_result: Option<String>,
         /// Where its timeout is declared.
@@ -114,8 +113,8 @@ pub enum EndedByUs {
     },
     /// A oneshot did not end in time.
     TimedOut {
-        /// For how long it ran, in microseconds.
-        after_us: u64,
+        /// For how long it ran.
+        after_ms: Millis,
     },
     /// Its health check failed; what that found.
     Unhealthy(String),
@@ -123,8 +122,8 @@ pub enum EndedByUs {
     WatchdogTrigger,
     /// It sent no watchdog notification in time (WATCHDOG=1).
     WatchdogTimeout {
-        /// How often it had to, in microseconds.
-        after_us: u64,
+        /// How often it had to.
+        after_ms: Millis,
     },
 }
 
@@ -181,17 +180,16 @@ impl fmt::Display for Reason {
 
 impl fmt::Display for EndedByUs {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |micros: &u64| duration_text(Duration::from_micros(*micros));
         match self {
-            Self::NotReady { after_us, last_result, declared } => {
-                write!(out, "not ready within {} (`{}`)", text(after_us), declared.key("ready.timeout"))?;
+            Self::NotReady { after_ms, last_result, declared } => {
+                write!(out, "not ready within {} (`{}`)", after_ms, declared.key("ready.timeout"))?;
                 last_result.iter().try_for_each(|found| write!(out, "; the last result: {found}"))
             }
-            Self::TimedOut { after_us } => write!(out, "not done within {} (`timeout`)", text(after_us)),
+            Self::TimedOut { after_ms } => write!(out, "not done within {} (`timeout`)", after_ms),
             Self::Unhealthy(found) => write!(out, "unhealthy: {found}"),
             Self::WatchdogTrigger => out.write_str("reported failure (WATCHDOG=trigger)"),
-            Self::WatchdogTimeout { after_us } => {
-                write!(out, "sent no watchdog notification for {} (WATCHDOG=1)", text(after_us))
+            Self::WatchdogTimeout { after_ms } => {
+                write!(out, "sent no watchdog notification for {} (WATCHDOG=1)", after_ms)
             }
         }
     }
@@ -293,9 +291,13 @@ mod tests {
 
     #[test]
     fn a_reason_arrives_as_it_was_sent_and_has_its_words_there() {
-        let (exit, watchdog) = (LastExit::Code(3), EndedByUs::WatchdogTimeout { after_us: 2_500_000 });
-        let not_ready =
-            EndedByUs::NotReady { after_us: 3_000_000, last_result: Some("refused".into()), declared: Declared::Main };
+        let (exit, watchdog) =
+            (LastExit::Code(3), EndedByUs::WatchdogTimeout { after_ms: Millis::from_micros(2_500_000) });
+        let not_ready = EndedByUs::NotReady {
+            after_ms: Millis::from_micros(3_000_000),
+            last_result: Some("refused".into()),
+            declared: Declared::Main,
+        };
         let no_exec = refused(OsStr::new("/x"), SpawnStep::Exec);
         for (reason, text) in [
             (Reason::Ended { exit: exit.clone(), unlisted: None }, "exited with code 3"),

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::millis::Millis;
 use super::reason::{LastExit, Reason};
 use super::state_name;
 use crate::log::own_messages::Stream;
@@ -229,7 +230,7 @@ pub struct EnvVariable {
     pub value: Option<String>,
 }
 
-/// The response to `timings`; all times in microseconds since the start of PID 1.
+/// The response to `timings`; moments are times since the start of PID 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timings {
     /// What PID 1 did before the services, in its order.
@@ -249,7 +250,7 @@ pub struct UnfinishedService {
     /// The service.
     pub name: String,
     /// Since its first start, or since it was requested where it has not been started.
-    pub waited_us: u64,
+    pub waited_ms: Millis,
 }
 
 /// One step of the boot.
@@ -258,9 +259,16 @@ pub struct StepTime {
     /// Its name.
     pub name: String,
     /// When it began.
-    pub at_us: u64,
+    pub at_ms: Millis,
     /// How long it took.
-    pub took_us: u64,
+    pub took_ms: Millis,
+}
+
+impl StepTime {
+    /// Returns when it was done.
+    pub fn end(&self) -> Millis {
+        Millis(self.at_ms.0.saturating_add(self.took_ms.0))
+    }
 }
 
 /// One service's first start.
@@ -269,19 +277,26 @@ pub struct ServiceTime {
     /// Its name.
     pub name: String,
     /// When its start was requested.
-    pub wanted_us: u64,
+    pub wanted_ms: Millis,
     /// When its process was started.
-    pub started_us: Option<u64>,
+    pub started_ms: Option<Millis>,
     /// When it was up, or done.
-    pub ready_us: Option<u64>,
+    pub ready_ms: Option<Millis>,
     /// When it failed, if it did before it was ever ready.
-    pub failed_us: Option<u64>,
+    pub failed_ms: Option<Millis>,
     /// When it began to wait for `wait_for` addresses outside the container.
     #[serde(default)]
-    pub wait_for_us: Option<u64>,
+    pub wait_for_ms: Option<Millis>,
     /// The services that it requires or is after; not those of the main command, which is after all.
     #[serde(default)]
     pub after: Vec<String>,
+}
+
+impl ServiceTime {
+    /// Returns when services after it needed to wait no longer.
+    pub fn settled(&self) -> Option<Millis> {
+        self.ready_ms.or(self.failed_ms)
+    }
 }
 
 /// A link of the critical chain.
@@ -290,9 +305,9 @@ pub struct ChainLink {
     /// The service.
     pub name: String,
     /// From the time when it could be started to its readiness.
-    pub took_us: u64,
+    pub took_ms: Millis,
     /// How much of that it waited for `wait_for` addresses outside the container.
-    pub wait_for_us: u64,
+    pub wait_for_ms: Millis,
 }
 
 /// One response to `logs`.

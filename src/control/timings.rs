@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::millis::Millis;
 use super::responses::{ChainLink, ServiceKind, ServiceTime, Timings, UnfinishedService};
 use super::service_index::ServiceIndex;
 use crate::supervise::{EngineTime, Id};
@@ -86,23 +87,23 @@ fn unfinished(
     }
     let waited = |id: Id| now.since(moments(id).started.or(moments(id).wanted).unwrap_or(now));
     let unfinished =
-        |id: Id| UnfinishedService { name: service_index.name(id).to_owned(), waited_us: microseconds(waited(id)) };
+        |id: Id| UnfinishedService { name: service_index.name(id).to_owned(), waited_ms: Millis(waited(id)) };
     found.into_iter().map(unfinished).collect()
 }
 
 fn service(service_index: &ServiceIndex, id: Id, moments: &Moments, wanted: EngineTime) -> ServiceTime {
-    let since = |moment: Option<EngineTime>| moment.map(|EngineTime(after)| microseconds(after));
+    let since = |moment: Option<EngineTime>| moment.map(|EngineTime(after)| Millis(after));
     let entry = service_index.get(id).filter(|entry| entry.kind != ServiceKind::Main);
     let mut after: Vec<Id> = entry.map(|entry| [&entry.requires[..], &entry.after].concat()).unwrap_or_default();
     after.sort_unstable();
     after.dedup();
     ServiceTime {
         name: service_index.name(id).to_owned(),
-        wanted_us: microseconds(wanted.0),
-        started_us: since(moments.started),
-        ready_us: since(moments.ready),
-        failed_us: since(moments.failed.filter(|_| moments.ready.is_none())),
-        wait_for_us: since(moments.wait_for),
+        wanted_ms: Millis(wanted.0),
+        started_ms: since(moments.started),
+        ready_ms: since(moments.ready),
+        failed_ms: since(moments.failed.filter(|_| moments.ready.is_none())),
+        wait_for_ms: since(moments.wait_for),
         after: after.into_iter().map(|id| service_index.name(id).to_owned()).collect(),
     }
 }
@@ -126,18 +127,13 @@ fn critical_chain(service_index: &ServiceIndex, moments_of: &[Moments], last: Id
         let wait_for = moments.wait_for.zip(moments.started).map_or(Duration::ZERO, |(from, to)| to.since(from));
         links.push(ChainLink {
             name: entry.name.clone(),
-            took_us: microseconds(end.since(released_at)),
-            wait_for_us: microseconds(wait_for),
+            took_ms: Millis(end.since(released_at)),
+            wait_for_ms: Millis(wait_for),
         });
         at = held.map(|(_, on)| on);
     }
     links.reverse();
     links
-}
-
-/// Returns whole microseconds.
-pub fn microseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -161,7 +157,7 @@ mod tests {
     }
 
     fn chain(timings: &Timings) -> Vec<(&str, u64)> {
-        timings.path.iter().map(|link| (link.name.as_str(), link.took_us / 1000)).collect()
+        timings.path.iter().map(|link| (link.name.as_str(), link.took_ms.micros() / 1000)).collect()
     }
 
     #[test]
@@ -186,7 +182,7 @@ mod tests {
         assert_eq!(chain(&timings), [("db", 1000), ("migrate", 300), ("web", 50), ("main", 2)]);
         let names: Vec<_> = timings.services.iter().map(|service| service.name.as_str()).collect();
         assert_eq!(names, ["db", "cache", "cron", "migrate", "web", "main"]);
-        assert_eq!(timings.services[3].started_us, Some(1_005_000));
+        assert_eq!(timings.services[3].started_ms, Some(Millis::from_micros(1_005_000)));
     }
 
     #[test]
@@ -197,7 +193,10 @@ mod tests {
         let failed = Moments { wanted: at(0), started: at(1), failed: at(500), ..Moments::default() };
         let timings = timings(&service_index, &[failed, moments(0, 501, 510)], (EngineTime::default(), BOOT), settled);
         assert_eq!(chain(&timings), [("slow", 500), ("web", 10)]);
-        assert_eq!((timings.services[0].ready_us, timings.services[0].failed_us), (None, Some(500_000)));
+        assert_eq!(
+            (timings.services[0].ready_ms, timings.services[0].failed_ms),
+            (None, Some(Millis::from_micros(500_000)))
+        );
     }
 
     #[test]
@@ -205,7 +204,14 @@ mod tests {
         let service_index = ServiceIndex::new(&[spec("web", &[], Start::Wanted)]);
         let moments_of = [Moments { wait_for: at(2), ..moments(1, 802, 902) }];
         let timings = timings(&service_index, &moments_of, (BOOT, BOOT), settled);
-        assert_eq!(timings.path, [ChainLink { name: "web".into(), took_us: 901_000, wait_for_us: 800_000 }]);
+        assert_eq!(
+            timings.path,
+            [ChainLink {
+                name: "web".into(),
+                took_ms: Millis::from_micros(901_000),
+                wait_for_ms: Millis::from_micros(800_000)
+            }]
+        );
     }
 
     #[test]
@@ -238,7 +244,7 @@ mod tests {
         };
         let now = EngineTime(Duration::from_millis(1_020));
         let unfinished = timings(&service_index, &moments_of, (BOOT, now), progress).unfinished;
-        let said: Vec<_> = unfinished.iter().map(|it| (it.name.as_str(), it.waited_us / 1000)).collect();
+        let said: Vec<_> = unfinished.iter().map(|it| (it.name.as_str(), it.waited_ms.micros() / 1000)).collect();
         assert_eq!(said, [("starts", 1000), ("crashed", 1015)]);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::control::millis::Millis;
 use crate::control::reason::{Declared, EndedByUs, LastRun, Reason};
 use crate::error::Problem;
 use crate::supervise::{self, Exit, FailureReason, Id, LastFailure, Phase, SpawnError, StatusReason, Supervisor};
@@ -70,17 +71,17 @@ pub fn ended_by_us(id: Id, why: &supervise::EndedByUs, supervisor: &Supervisor) 
 
 /// Returns that a service was not ready in time, and what the last probe found, if there was one.
 pub fn not_ready(id: Id, after: Duration, last_result: Option<String>, supervisor: &Supervisor) -> EndedByUs {
-    EndedByUs::NotReady { after_us: microseconds(after), last_result, declared: declared(id, supervisor) }
+    EndedByUs::NotReady { after_ms: Millis(after), last_result, declared: declared(id, supervisor) }
 }
 
 /// Returns that a oneshot did not end in time.
 pub fn timed_out(after: Duration) -> EndedByUs {
-    EndedByUs::TimedOut { after_us: microseconds(after) }
+    EndedByUs::TimedOut { after_ms: Millis(after) }
 }
 
 /// Returns that there was no watchdog notification for that long; `None`: it reported its own failure.
 pub fn watchdog(after: Option<Duration>) -> EndedByUs {
-    after.map_or(EndedByUs::WatchdogTrigger, |after| EndedByUs::WatchdogTimeout { after_us: microseconds(after) })
+    after.map_or(EndedByUs::WatchdogTrigger, |after| EndedByUs::WatchdogTimeout { after_ms: Millis(after) })
 }
 
 /// Returns how the run that ended the container ended, as what is said of a service.
@@ -130,10 +131,6 @@ fn ended(id: Id, exit: Exit, supervisor: &Supervisor) -> Reason {
 
 fn declared(id: Id, supervisor: &Supervisor) -> Declared {
     if supervisor.is_main(id) { Declared::Main } else { Declared::Service }
-}
-
-fn microseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Returns the text of an exit: "exited with code 3", "killed by SIGKILL".

@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
+use crate::control::millis::Millis;
 use crate::control::responses::StepTime;
-use crate::control::timings::microseconds;
 
 /// Steps in order, and when the first one began.
 #[derive(Clone, Debug)]
@@ -31,8 +31,8 @@ impl StepTimer {
         let now = Instant::now();
         self.steps.push(StepTime {
             name: name.to_owned(),
-            at_us: microseconds(self.last.duration_since(self.started_at)),
-            took_us: microseconds(now.duration_since(self.last)),
+            at_ms: Millis(self.last.duration_since(self.started_at)),
+            took_ms: Millis(now.duration_since(self.last)),
         });
         self.last = now;
     }

@@ -98,12 +98,12 @@ fn a_tree_with_a_mistake_has_no_graph_and_the_mistake_is_named() {
 #[test]
 fn a_boot_chart_is_well_formed_and_shows_the_chain_that_the_boot_waited_for() {
     let answer = concat!(
-        r#"{"ok":{"steps":[{"name":"configuration","at_us":0,"took_us":4000},{"name":"root steps","at_us":4000,"took_us":30000}],"#,
-        r#""services":[{"name":"db","wanted_us":34000,"started_us":35000,"ready_us":1240000,"failed_us":null},"#,
-        r#"{"name":"web <main>","wanted_us":34000,"started_us":1241000,"ready_us":1900000,"failed_us":null,"wait_for_us":1240500,"after":["db"]},"#,
-        r#"{"name":"bad","wanted_us":34000,"started_us":36000,"ready_us":null,"failed_us":90000},"#,
-        r#"{"name":"late","wanted_us":34000,"started_us":null,"ready_us":null,"failed_us":null,"after":["bad"]}],"#,
-        r#""path":[{"name":"db","took_us":1206000,"wait_for_us":0},{"name":"web <main>","took_us":660000,"wait_for_us":500}]}}"#,
+        r#"{"ok":{"steps":[{"name":"configuration","at_ms":0,"took_ms":4.000},{"name":"root steps","at_ms":4.000,"took_ms":30.000}],"#,
+        r#""services":[{"name":"db","wanted_ms":34.000,"started_ms":35.000,"ready_ms":1240.000,"failed_ms":null},"#,
+        r#"{"name":"web <main>","wanted_ms":34.000,"started_ms":1241.000,"ready_ms":1900.000,"failed_ms":null,"wait_for_ms":1240.500,"after":["db"]},"#,
+        r#"{"name":"bad","wanted_ms":34.000,"started_ms":36.000,"ready_ms":null,"failed_ms":90.000},"#,
+        r#"{"name":"late","wanted_ms":34.000,"started_ms":null,"ready_ms":null,"failed_ms":null,"after":["bad"]}],"#,
+        r#""path":[{"name":"db","took_ms":1206.000,"wait_for_ms":0},{"name":"web <main>","took_ms":660.000,"wait_for_ms":0.5}]}}"#,
         "\n"
     );
     let (output, _) = FakeServer::new(answer).run(&["timings", "--svg"]);

@@ -78,7 +78,7 @@ fn text(metrics: &Metrics) -> String {
     Family::gauge(to, "stepdown_stopping", "Whether the container is stopping.").sample(&[], u8::from(status.stopping));
     let mut phases = Family::gauge(to, "stepdown_boot_phase_seconds", "What PID 1 did before the services.");
     for step in steps {
-        phases.sample(&[("phase", &step.name)], seconds(step.took_us / 1000));
+        phases.sample(&[("phase", &step.name)], step.took_ms.0.as_secs_f64());
     }
     let all = || status.services.iter().zip(counts);
     let mut states =

@@ -90,7 +90,7 @@ pub(super) fn timings(args: &TimingsArgs) -> u8 {
     match send_request::<Timings>(&ControlRequest::Timings {}) {
         Ok(all) => {
             output::out(&match (args.json, args.svg) {
-                (true, _) => output::json(&timings::in_milliseconds(&all)),
+                (true, _) => output::json(&all),
                 (false, true) => boot_chart::svg(&all),
                 (false, false) => timings::text(&all),
             });

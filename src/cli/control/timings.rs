@@ -1,46 +1,20 @@
 //! The response of `timings` as tables. Text in, text out.
 
 use std::fmt::Write;
-use std::time::Duration;
-
-use serde_json::Value;
 
 use super::super::grid;
-use crate::config::units::duration_text;
+use crate::control::millis::Millis;
 use crate::control::responses::{ChainLink, ServiceTime, Timings, UnfinishedService};
 use crate::text::shown;
-
-/// Returns the response with its times in milliseconds, as everything else that `--json` prints has them.
-pub(super) fn in_milliseconds(all: &Timings) -> Value {
-    // It was made of such a value.
-    let mut value = serde_json::to_value(all).unwrap_or_default();
-    convert(&mut value);
-    value
-}
-
-fn convert(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            for (name, mut value) in std::mem::take(fields) {
-                convert(&mut value);
-                let (name, value) = match (name.strip_suffix("_us"), value.as_f64()) {
-                    (Some(what), Some(micros)) => (format!("{what}_ms"), Value::from(micros / 1000.0)),
-                    (Some(what), None) => (format!("{what}_ms"), value),
-                    (None, _) => (name, value),
-                };
-                fields.insert(name, value);
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(convert),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
 
 /// Returns the whole text.
 pub(super) fn text(all: &Timings) -> String {
     let mut text = String::new();
-    let steps: Vec<Vec<String>> =
-        all.steps.iter().map(|step| vec![shown(&step.name), span(step.at_us), span(step.took_us)]).collect();
+    let steps: Vec<Vec<String>> = all
+        .steps
+        .iter()
+        .map(|step| vec![shown(&step.name), step.at_ms.to_string(), step.took_ms.to_string()])
+        .collect();
     grid::draw(&mut text, &["STEP", "AT", "TOOK"], &steps, 0, |_| None);
     if !all.services.is_empty() {
         text.push('\n');
@@ -53,7 +27,7 @@ pub(super) fn text(all: &Timings) -> String {
         let _ = writeln!(text, "\nthe boot waited{so_far} for: {}", links.join(" → "));
     }
     if !all.unfinished.is_empty() {
-        let waits = |it: &UnfinishedService| format!("{} (for {} now)", shown(&it.name), span(it.waited_us));
+        let waits = |it: &UnfinishedService| format!("{} (for {} now)", shown(&it.name), it.waited_ms);
         let all: Vec<String> = all.unfinished.iter().map(waits).collect();
         let _ = writeln!(text, "\nthe boot is still waiting for: {}", all.join(", "));
     }
@@ -61,25 +35,21 @@ pub(super) fn text(all: &Timings) -> String {
 }
 
 fn row(service: &ServiceTime) -> Vec<String> {
-    let moment = |at: Option<u64>| at.map_or_else(|| "-".to_owned(), span);
-    let ready = match (service.ready_us, service.failed_us) {
-        (None, Some(at)) => format!("failed at {}", span(at)),
+    let moment = |at: Option<Millis>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+    let ready = match (service.ready_ms, service.failed_ms) {
+        (None, Some(at)) => format!("failed at {at}"),
         (ready, _) => moment(ready),
     };
-    let took = service.ready_us.zip(service.started_us).map(|(ready, started)| ready.saturating_sub(started));
-    vec![shown(&service.name), span(service.wanted_us), moment(service.started_us), ready, moment(took)]
+    let took = service.ready_ms.zip(service.started_ms).map(|(ready, started)| ready.since(started));
+    vec![shown(&service.name), service.wanted_ms.to_string(), moment(service.started_ms), ready, moment(took)]
 }
 
 fn link(link: &ChainLink) -> String {
-    let outside = match link.wait_for_us {
-        0..1000 => String::new(),
-        outside => format!(", {} of it for things outside the container", span(outside)),
+    let outside = match link.wait_for_ms {
+        outside if outside.micros() < 1000 => String::new(),
+        outside => format!(", {outside} of it for things outside the container"),
     };
-    format!("{} ({}{outside})", shown(&link.name), span(link.took_us))
-}
-
-fn span(micros: u64) -> String {
-    duration_text(Duration::from_micros(micros))
+    format!("{} ({}{outside})", shown(&link.name), link.took_ms)
 }
 
 #[cfg(test)]
@@ -89,17 +59,22 @@ mod tests {
 
     #[test]
     fn steps_services_and_the_chain_are_told() {
-        let service = |name: &str, started_us, ready_us, failed_us| ServiceTime {
+        let millis = Millis::from_micros;
+        let service = |name: &str, started: Option<u64>, ready: Option<u64>, failed: Option<u64>| ServiceTime {
             name: name.into(),
-            wanted_us: 2_000,
-            started_us,
-            ready_us,
-            failed_us,
+            wanted_ms: millis(2_000),
+            started_ms: started.map(millis),
+            ready_ms: ready.map(millis),
+            failed_ms: failed.map(millis),
             ..ServiceTime::default()
         };
-        let link = |name: &str, took_us, wait_for_us| ChainLink { name: name.into(), took_us, wait_for_us };
+        let link = |name: &str, took, wait_for| ChainLink {
+            name: name.into(),
+            took_ms: millis(took),
+            wait_for_ms: millis(wait_for),
+        };
         let all = Timings {
-            steps: vec![StepTime { name: "configuration".into(), at_us: 0, took_us: 1_250 }],
+            steps: vec![StepTime { name: "configuration".into(), at_ms: millis(0), took_ms: millis(1_250) }],
             services: vec![
                 service("db", Some(2_100), Some(1_206_100), None),
                 service("web", Some(1_206_200), Some(61_206_200), None),
