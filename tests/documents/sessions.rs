@@ -22,6 +22,7 @@ sessions! {
     example_postgres: "examples/postgres/README.md",
     example_python: "examples/python/README.md",
     example_redis: "examples/redis/README.md",
+    boot_time: "docs/src/how-to/boot-time.md",
     cron: "docs/src/how-to/cron.md",
     debug: "docs/src/how-to/debug.md",
     editor: "docs/src/how-to/editor.md",
