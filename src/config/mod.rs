@@ -3,6 +3,7 @@
 pub mod bytes;
 pub mod calendar;
 pub mod civil;
+pub(crate) mod command_line;
 pub mod container;
 mod container_keys;
 mod container_toml;
@@ -50,6 +51,7 @@ pub mod topology;
 mod tree;
 pub mod units;
 mod url;
+pub(crate) mod user_switch;
 mod users;
 pub mod values;
 mod variables;

@@ -14,6 +14,11 @@ pub fn quoted(text: &str) -> String {
     format!("\"{}\"", escaped(text))
 }
 
+/// Returns the whole text in double quotes, for what is to be pasted. It must be short.
+pub fn quoted_whole(text: &str) -> String {
+    format!("\"{}\"", inner(OsStr::new(text), text.len()))
+}
+
 /// Returns the text in backticks, for names of keys and services.
 pub fn ticked(text: &str) -> String {
     format!("`{}`", escaped(text))
@@ -21,7 +26,7 @@ pub fn ticked(text: &str) -> String {
 
 /// Returns a file's name or a variable's value in double quotes; bytes that are no UTF-8 as `\xff`.
 pub fn quoted_os(text: &OsStr) -> String {
-    format!("\"{}\"", cut(inner(text)))
+    format!("\"{}\"", cut(inner(text, MAX_SHOWN + 1)))
 }
 
 /// Returns a variable's value for `NAME=…`: in double quotes if it contains a blank or an escape.
@@ -39,15 +44,15 @@ pub fn shown_value(value: &OsStr) -> String {
 
 /// Returns the text as inside double quotes in TOML, with invisible characters escaped too.
 pub fn escaped(text: &str) -> String {
-    cut(inner(OsStr::new(text)))
+    cut(inner(OsStr::new(text), MAX_SHOWN + 1))
 }
 
 /// Returns the first letters of the text inside double quotes.
-fn inner(text: &OsStr) -> String {
+fn inner(text: &OsStr, most: usize) -> String {
     let Some(text) = text.to_str() else { return text::shown(text) };
     let mut value = String::new();
     // Only as much as is shown is escaped.
-    for letter in text.chars().take(MAX_SHOWN + 1) {
+    for letter in text.chars().take(most) {
         if matches!(letter, '"' | '\\') {
             value.push('\\');
         }

@@ -1,8 +1,8 @@
 //! One plain command of a shell script → its arguments. Anything that only a shell can do (variables, patterns, redirections,
 //! several commands) is no plain command. Text in, arguments out.
 
-/// What a shell takes for itself outside of quotes.
-const SPECIAL: &str = "$`*?[];&|<>(){}~#!\n";
+use crate::config::command_line;
+
 /// Words that only a shell can execute.
 const BUILT_IN: [&str; 31] = [
     ".", ":", "alias", "builtin", "case", "cd", "command", "declare", "eval", "exit", "export", "for", "function",
@@ -14,7 +14,7 @@ const BUILT_IN: [&str; 31] = [
 pub fn only_command(script: &str) -> Option<Vec<String>> {
     let joined = script.replace("\\\n", " ");
     let mut code = joined.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let arguments = arguments(code.next()?).filter(|_| code.next().is_none())?;
+    let arguments = command_line::words(code.next()?).filter(|_| code.next().is_none())?;
     let arguments = match arguments.split_first() {
         Some((first, rest)) if first == "exec" => rest.to_vec(),
         Some(_) | None => arguments,
@@ -23,43 +23,6 @@ pub fn only_command(script: &str) -> Option<Vec<String>> {
     let is_program = |word: &String| !word.is_empty() && !word.starts_with('-') && !word.contains('=');
     let first = arguments.first().filter(|first| is_program(first))?;
     if BUILT_IN.contains(&first.as_str()) { None } else { Some(arguments) }
-}
-
-/// Returns the arguments of a line without anything special outside of single quotes.
-pub fn arguments(line: &str) -> Option<Vec<String>> {
-    let mut arguments = Vec::new();
-    let mut word: Option<String> = None;
-    let mut letters = line.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            ' ' | '\t' => arguments.extend(word.take()),
-            '\'' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match letters.next()? {
-                        '\'' => break,
-                        inner => word.push(inner),
-                    }
-                }
-            }
-            '"' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match letters.next()? {
-                        '"' => break,
-                        // What `\` means there depends on the next letter.
-                        '$' | '`' | '\\' | '!' => return None,
-                        inner => word.push(inner),
-                    }
-                }
-            }
-            '\\' => word.get_or_insert_default().push(letters.next().filter(|next| *next != '\n')?),
-            special if SPECIAL.contains(special) => return None,
-            plain => word.get_or_insert_default().push(plain),
-        }
-    }
-    arguments.extend(word);
-    Some(arguments)
 }
 
 #[cfg(test)]

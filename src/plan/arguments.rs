@@ -95,6 +95,18 @@ pub fn programs(command: &Command, directory: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Returns what a command executes in the end, behind wrappers.
+pub(super) fn executed(argv: &[OsString]) -> &[OsString] {
+    let mut rest = argv;
+    for _ in 0..MAX_NESTED {
+        let [program, arguments @ ..] = rest else { break };
+        let name = Path::new(program).file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let Some(wrapper) = WRAPPERS.iter().find(|it| it.names.contains(&name)) else { break };
+        rest = wrapper.executed(arguments);
+    }
+    rest
+}
+
 impl InterpreterOptions {
     fn is(&self, name: &str) -> bool {
         let is_version = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));

@@ -8,6 +8,7 @@ use super::facts::{AccountFile, Facts};
 use super::finding::{Area, Issue};
 use super::fix::Fix;
 use super::inherited::RemovedVariables;
+use super::lint;
 use super::notes::{Notes, OnFault, PlanErrors};
 use super::notice::Restriction;
 use super::prepare::PrepareStage;
@@ -228,6 +229,7 @@ fn switch_issue(target: &Identity, facts: &Facts) -> Option<Issue> {
 
 fn add_machine_notices(config: &Config, facts: &Facts, notes: &mut Notes) {
     config.notices.iter().for_each(|notice| notes.notice(notice.clone()));
+    lint::add_notices(config, notes);
     machine_notices::of_umasks(config, notes);
     if !facts.pid_one {
         notes.checked_elsewhere(Restriction::NotPidOne);

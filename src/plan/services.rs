@@ -9,6 +9,7 @@ use super::exec_rights::Executor;
 use super::facts::{Facts, ProgramFact};
 use super::finding::{Area, Issue};
 use super::inherited::{Inherited, RemovedVariables};
+use super::lint;
 use super::notes::{MainFault, Notes};
 use super::restricted_scripts::LookedUp;
 use super::switch::{RunsAs, SwitchAbility};
@@ -198,6 +199,10 @@ fn check_program(common: &ServiceInputs<'_>, service: &Service, part: ServicePro
         let is_word = || command_path(command).to_str().is_some_and(s6::is_word_of_execline);
         if fact == Some(&ProgramFact::NotFound) && s6::is_execline(&at, command) && is_word() {
             INSTALL_LINKS.clone_into(&mut fix);
+        }
+        if let (Some(ProgramFact::NotFound), Command::Argv(argv), None) = (fact, command, &service.s6) {
+            let key = if key.is_empty() { "command" } else { key };
+            lint::instead_of_program(key, argv).into_iter().for_each(|line| fix = line);
         }
         let instead = s6::instead(service, key, common.trust.config.s6.as_ref());
         let is_named = key.is_empty() || at != service.at;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const WEB: &str = "command = [\"nginx\"]\n";
+const WEB: &str = "command = [\"web\"]\n";
 
 fn good(directory: &WorkDirectory, text: &str) {
     assert_eq!(directory.run(&["check"]), CommandOutput { code: 0, out: text.into(), err: String::new() });
@@ -279,4 +279,52 @@ fn a_directory_around_the_one_that_holds_services_d_says_which_to_give() {
     let expected =
         "all/app: holds neither `service.toml` nor `run`; it holds `services.d`, a tree of its own: give all/app\n";
     assert!(output.out.contains(expected), "{output:?}");
+}
+
+#[test]
+fn what_a_shell_or_another_system_would_read_is_a_note_with_what_to_write() {
+    let directory = WorkDirectory::new()
+        .with_file("services.d/a.toml", "command = [\"web -x 'a b'\"]\n")
+        .with_file("services.d/b.toml", "command = [\"web\", \"$PORT\"]\nenvironment = { DATA = \"~/data\" }\n")
+        .with_file("services.d/c.toml", "command = [\"web\", \"&&\", \"more\"]\n")
+        .with_file("services.d/d.toml", "command = [\"gosu\", \"app\", \"web\"]\n")
+        .with_file(
+            "services.d/e.toml",
+            "command = [\"nginx\"]\nstop_command = [\"nginx\", \"-s\", \"stop\"]\ntype = \"oneshot\"\n",
+        )
+        .with_file("services.d/f.toml", "command = [\"nginx\"]\nreload = { command = [\"web\", \"~/x\"] }\n")
+        .with_file("services.d/g.toml", "script = \"exec sudo web $PORT && web\"\n");
+    let notes = [
+        "a: `command`: \"web -x 'a b'\" is taken for the name of one program; write `command = [\"web\", \"-x\", \"a b\"]`",
+        "b: `environment`: no shell expands `~` in `DATA`: \"~/data\" is passed on as written; write the value itself, or \
+         `export` it in a `script`",
+        "b: `command`: no shell expands `$PORT`: the program gets \"$PORT\" as written; write `script = \"exec web \
+         \\\"$PORT\\\"\"`",
+        "c: `command`: no shell reads `&&` here: `web` gets it as an argument; write `script = \"web && exec more\"`",
+        "d: `command`: `gosu`: it runs as the app user already, and has no right to become another; leave it out: \
+         `command = [\"web\"]`",
+        "f: `command`: `nginx` goes into the background, so that the service ends at once, unless its configuration says \
+         `daemon off;`; add `\"-g\", \"daemon off;\"` to `command`",
+        "f: `reload.command`: no shell expands `~`: the program gets \"~/x\" as written; write the whole path, or \
+         `[\"/bin/sh\", \"-c\", \"exec web ~/x\"]`",
+        "g: line 1 of `script`: `sudo`: it runs as the app user already, and has no right to become another; leave it out, \
+         or write `user` where it must be another user",
+        "main: `gosu`: it runs as the app user already, and has no right to become another; leave it out: `[\"web\"]`",
+    ];
+    let output = directory.run(&["check", "--", "gosu", "app", "web"]);
+    let printed: Vec<_> = output.out.lines().filter_map(|line| line.strip_prefix("note: ")).skip(1).collect();
+    assert_eq!((output.code, printed), (0, notes.to_vec()));
+    let json = directory.run(&["check", "--json", "--", "gosu", "app", "web"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    let printed: Vec<_> = json["notes"].as_array().unwrap().iter().skip(1).map(|note| note.as_str().unwrap()).collect();
+    assert_eq!(printed, notes);
+    // The notices of a plan are those of a boot.
+    let directory = WorkDirectory::new().with_file("services.d/web.toml", "command = [\"/bin/true\", \"$PORT\"]\n");
+    let plan = directory.run(&["plan"]);
+    assert!(plan.out.contains("web: `command`: no shell expands `$PORT`"), "{plan:?}");
+    // A line is no program either.
+    let directory = WorkDirectory::new().with_file("services.d/web.toml", "command = [\"web -x 'a b'\"]\n");
+    let plan = directory.run(&["plan"]);
+    let problem = "cannot find the program `web -x 'a b'` in PATH; write `command = [\"web\", \"-x\", \"a b\"]`";
+    assert!(plan.err.contains(problem), "{plan:?}");
 }

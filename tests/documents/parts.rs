@@ -19,6 +19,7 @@ const PARTS: [Part; 13] = [
     ("command help", command_help),
     ("commands", commands),
     ("container keys", || keys(ConfigFile::Container)),
+    ("daemons", daemons),
     ("differences of helper commands", parts_s6::differences),
     ("environments", environments::table),
     ("exit codes", exit_codes),
@@ -49,6 +50,14 @@ fn variables() -> String {
     let mut out = String::from("| variable | meaning |\n|---|---|\n");
     for (name, meaning) in [config::VARIABLES, cli::OTHER_VARIABLES].concat() {
         writeln!(out, "| `{name}` | {} |", escape_cell(meaning)).unwrap();
+    }
+    out
+}
+
+fn daemons() -> String {
+    let mut out = String::from("| program | goes into the background | write |\n|---|---|---|\n");
+    for cells in plan::daemons() {
+        writeln!(out, "| {} |", cells.map(|cell| escape_cell(&cell)).join(" | ")).unwrap();
     }
     out
 }

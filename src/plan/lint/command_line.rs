@@ -1,0 +1,147 @@
+//! A whole line of a shell as one element of an array, and an option together with its value. Must not know services.
+
+use std::ffi::OsString;
+
+use super::linted::{Linted, before_code, is_option};
+use crate::config::command_line;
+use crate::config::quote::quoted;
+
+/// Returns the notice, if an element holds several words that are surely not meant as one.
+pub(super) fn notice(linted: &Linted<'_>) -> Option<String> {
+    let program = linted.argv.first()?;
+    if is_line(program) {
+        let line = match linted.argv {
+            [_] => String::new(),
+            _ => " and the arguments after it".to_owned(),
+        };
+        let what = format!("{} is taken for the name of one program{line}", quoted(program));
+        return Some(linted.says(format!("{what}; write {}", instead(linted, program))));
+    }
+    let code = before_code(linted.argv);
+    let mut pairs = code.iter().enumerate().zip(code.iter().skip(1));
+    let ((at, _), word) = pairs.find(|((_, before), word)| !is_option(before) && is_option_with_value(word))?;
+    let words = command_line::words(word)?;
+    let (before, after) = (linted.argv.get(..=at)?, linted.argv.get(at + 2..)?);
+    let all: Vec<&str> =
+        before.iter().copied().chain(words.iter().map(String::as_str)).chain(after.iter().copied()).collect();
+    let what = format!("{} is one argument, blank included", quoted(word));
+    Some(linted.says(format!("{what}; write {}", linted.array(&all))))
+}
+
+/// Returns what to write for a program that does not exist and is a line.
+pub(in super::super) fn instead_of_program(key: &str, argv: &[OsString]) -> Option<String> {
+    let argv: Vec<&str> = argv.iter().map(|word| word.to_str()).collect::<Option<_>>()?;
+    let program = argv.first().filter(|program| program.trim().contains([' ', '\t']))?;
+    let linted = Linted { name: "", key, argv: &argv };
+    Some(format!("write {}: the first element is the name of the program alone", instead(&linted, program)))
+}
+
+fn instead(linted: &Linted<'_>, program: &str) -> String {
+    let rest = linted.argv.get(1..).unwrap_or_default();
+    match command_line::words(program).filter(|words| words.first().is_some_and(|first| !first.contains('='))) {
+        Some(words) => {
+            let all: Vec<&str> = words.iter().map(String::as_str).chain(rest.iter().copied()).collect();
+            linted.array(&all)
+        }
+        None => linted.script(&[program].into_iter().chain(rest.iter().copied()).collect::<Vec<_>>().join(" ")),
+    }
+}
+
+/// A file may have a blank in its name: a path is a line only if what follows it is no part of a name.
+fn is_line(program: &str) -> bool {
+    let mut words = program.split_whitespace();
+    let (Some(first), Some(second)) = (words.next(), words.next()) else { return false };
+    match first.contains('/') {
+        true => second.starts_with(['-', '/', '$', '~', '\'', '"', '&', '|', '>', ';']),
+        false => first.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._+-=".contains(&byte)),
+    }
+}
+
+/// `--port 80`, `-g 'daemon off;'`; not `-o Key=value`, whose blank many programs skip, nor `-Xmx1g -Xms1g`, several options
+/// that are one value.
+fn is_option_with_value(word: &str) -> bool {
+    let Some((option, value)) = word.split_once([' ', '\t']) else { return false };
+    let value = value.trim_start();
+    let name = option.trim_start_matches('-');
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_quoted = value.starts_with(['\'', '"']);
+    let is_long = option.starts_with("--") && !value.contains(' ');
+    option.starts_with('-') && is_name && (is_quoted || is_long) && !value.is_empty() && !value.starts_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(argv: &[&str]) -> Option<String> {
+        notice(&Linted { name: "web", key: "command", argv })
+    }
+
+    #[test]
+    fn a_line_in_one_element_is_answered_with_its_words() {
+        for (argv, expected) in [
+            (
+                &["nginx -g 'daemon off;'"][..],
+                "web: `command`: \"nginx -g 'daemon off;'\" is taken for the name of one program; write `command = \
+                 [\"nginx\", \"-g\", \"daemon off;\"]`",
+            ),
+            (
+                &["/usr/bin/web --port 80", "--debug"],
+                "web: `command`: \"/usr/bin/web --port 80\" is taken for the name of one program and the arguments \
+                 after it; write `command = [\"/usr/bin/web\", \"--port\", \"80\", \"--debug\"]`",
+            ),
+            (
+                &["cd /srv && node a.js"],
+                "web: `command`: \"cd /srv && node a.js\" is taken for the name of one program; write `script = \
+                 \"cd /srv && node a.js\"`",
+            ),
+            (
+                &["PORT=80 web"],
+                "web: `command`: \"PORT=80 web\" is taken for the name of one program; write `script = \"PORT=80 web\"`",
+            ),
+            (
+                &["web", "--port 80", "-v"],
+                "web: `command`: \"--port 80\" is one argument, blank included; write `command = [\"web\", \"--port\", \
+                 \"80\", \"-v\"]`",
+            ),
+            (
+                &["nginx", "-g 'daemon off;'"],
+                "web: `command`: \"-g 'daemon off;'\" is one argument, blank included; write `command = [\"nginx\", \
+                 \"-g\", \"daemon off;\"]`",
+            ),
+        ] {
+            assert_eq!(said(argv).as_deref(), Some(expected), "{argv:?}");
+        }
+        let long = "web ".repeat(100);
+        let said = said(&[&long]).unwrap();
+        assert!(said.ends_with("write each word as an element of its own, `[\"program\", \"argument\", …]`"), "{said}");
+    }
+
+    #[test]
+    fn blanks_that_are_meant_are_not_reported() {
+        for argv in [
+            &["/opt/My App/run"][..],
+            &["nginx", "-g", "daemon off;"],
+            &["sh", "-c", "--port 80"],
+            &["start", "--java-opts", "-Xmx1g -Xms1g"],
+            &["java", "-Dname=a b", "-jar", "x.jar"],
+            &["ssh", "-o StrictHostKeyChecking=no", "host"],
+            &["curl", "-H", "--a b"],
+            &["echo", "-- it is"],
+            &["say", "--hello dear world"],
+            &["web"],
+            &[""],
+            &[],
+        ] {
+            assert_eq!(said(argv), None, "{argv:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_not_found_is_answered_with_its_words() {
+        let of = |word: &str| instead_of_program("command", &[word.into()]);
+        let expected = "write `command = [\"/opt/web\", \"now\"]`: the first element is the name of the program alone";
+        assert_eq!(of("/opt/web now").as_deref(), Some(expected));
+        assert_eq!(of("/opt/web"), None);
+    }
+}

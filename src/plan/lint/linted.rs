@@ -1,0 +1,139 @@
+//! [`Linted`]: one command as lints see it, and how what is to be written instead is spelled. Must not know any lint.
+
+use crate::config::command_line;
+use crate::config::line_endings;
+use crate::config::quote;
+use crate::config::values::ServiceName;
+
+/// A longer text is not spelled out in a message.
+const MAX_SPELLED: usize = 160;
+
+/// One command.
+pub(super) struct Linted<'a> {
+    /// The service's name.
+    pub name: &'a str,
+    /// The command's key; empty for the main command.
+    pub key: &'a str,
+    /// The program and its arguments.
+    pub argv: &'a [&'a str],
+}
+
+impl Linted<'_> {
+    /// Returns a notice of it: "web: `command`: …".
+    pub fn says(&self, what: impl std::fmt::Display) -> String {
+        match self.key {
+            "" => format!("{}: {what}", ServiceName::MAIN),
+            key => format!("{}: `{key}`: {what}", self.name),
+        }
+    }
+
+    /// Returns these words as its value: `command = ["nginx", "-g", "daemon off;"]`.
+    pub fn array<T: AsRef<str>>(&self, words: &[T]) -> String {
+        let spelled: Vec<_> = words.iter().map(|word| spelled(word.as_ref())).collect();
+        let array = match spelled.into_iter().collect::<Option<Vec<_>>>().map(|all| all.join(", ")) {
+            Some(line) if line.len() <= MAX_SPELLED => format!("[{line}]"),
+            Some(_) | None => return "each word as an element of its own, `[\"program\", \"argument\", …]`".to_owned(),
+        };
+        match self.key.rsplit('.').next() {
+            None | Some("") => format!("`{array}`"),
+            Some(key) => format!("`{key} = {array}`"),
+        }
+    }
+
+    /// Returns what has a shell read this line.
+    pub fn script(&self, line: &str) -> String {
+        match (self.key, spelled(line)) {
+            ("command", Some(line)) => format!("`script = {line}`"),
+            ("command", None) => "the line as `script`, which /bin/sh runs".to_owned(),
+            (_, Some(line)) => format!("`[\"/bin/sh\", \"-c\", {line}]`"),
+            (_, None) => "`[\"/bin/sh\", \"-c\", …]`".to_owned(),
+        }
+    }
+}
+
+/// Returns a text as a string of TOML, if it is short and can be shown.
+fn spelled(text: &str) -> Option<String> {
+    let is_shown = text.len() <= MAX_SPELLED && !text.chars().any(char::is_control);
+    is_shown.then(|| quote::quoted_whole(text))
+}
+
+/// Returns a word as a shell reads it as one.
+pub(super) fn in_shell(word: &str) -> String {
+    match command_line::is_plain(word) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+/// Programs besides shells and interpreters whose arguments are code, patterns or commands, so that letters of a shell mean
+/// something to them.
+const TAKE_CODE: [&str; 47] = [
+    "[",
+    "awk",
+    "bc",
+    "confd",
+    "cut",
+    "dockerize",
+    "doas",
+    "egrep",
+    "eltest",
+    "envsubst",
+    "execlineb",
+    "expect",
+    "expr",
+    "fd",
+    "fgrep",
+    "find",
+    "fish",
+    "gawk",
+    "git",
+    "gomplate",
+    "grep",
+    "gsed",
+    "join",
+    "jq",
+    "make",
+    "mawk",
+    "mongosh",
+    "mysql",
+    "nawk",
+    "parallel",
+    "paste",
+    "printf",
+    "psql",
+    "rg",
+    "rsync",
+    "s6-test",
+    "screen",
+    "script",
+    "sed",
+    "socat",
+    "sort",
+    "sqlite3",
+    "ssh",
+    "test",
+    "tmux",
+    "tr",
+    "watch",
+];
+/// Those that a version may follow.
+const INTERPRETERS: [&str; 8] = ["lua", "node", "perl", "php", "pypy", "python", "ruby", "tclsh"];
+
+/// Returns the words before the first program that takes code.
+pub(super) fn before_code<'w, 'a>(argv: &'w [&'a str]) -> &'w [&'a str] {
+    let is_version = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let takes_code = |word: &&str| {
+        let name = word.rsplit('/').next().unwrap_or_default();
+        line_endings::is_shell(name)
+            || TAKE_CODE.contains(&name)
+            || INTERPRETERS.iter().any(|known| name.strip_prefix(known).is_some_and(is_version))
+            || matches!(name, "su" | "xargs" | "yq" | "supercronic")
+    };
+    let end = argv.iter().position(takes_code).unwrap_or(argv.len());
+    argv.get(..end).unwrap_or_default()
+}
+
+/// Returns whether a word is an option without a value in the same word.
+pub(super) fn is_option(word: &str) -> bool {
+    word.starts_with('-') && word.len() > 1 && !word.contains('=')
+}
