@@ -12,6 +12,7 @@ mod cross_checks;
 mod draft;
 pub mod env;
 mod file_report;
+mod foreign_files;
 mod foreign_keys;
 mod foreign_tables;
 mod graph;

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use super::draft::Draft;
 use super::file_report::FileReport;
-use super::quote::{quoted, quoted_os};
+use super::quote::{quoted, quoted_os, ticked};
 use super::s6::table::Row;
 use super::s6::{self, Bundles, DirectoryFormat, Image, ServiceDir};
 use super::s6_overlay::S6Origin;
 use super::service::{Command, Kind, Service};
 use super::values::ServiceName;
-use super::{Content, Tree, bytes, service_toml};
+use super::{Content, Tree, bytes, foreign_files, service_toml, user_switch};
 use crate::error::{Place, Problem, Problems};
 use crate::text::shown;
 
@@ -178,7 +178,8 @@ fn entry(
             return;
         }
         let fix = match entry.to_str() {
-            Some(_) => format!("remove it, or begin its name with a dot; {EXPECTED}"),
+            Some(name) => foreign_files::fix(name, &tree.path, content)
+                .unwrap_or_else(|| format!("remove it, or begin its name with a dot; {EXPECTED}")),
             None => format!("rename it in plain letters; {EXPECTED}"),
         };
         let why = match content {
@@ -228,15 +229,8 @@ fn service_dir(
 ) {
     if let Some(content) = entries.get(OsStr::new("service.toml")) {
         toml(name, path.join("service.toml"), content, found, problems);
-        let ignored: Vec<_> = s6::beside_toml(entries).into_iter().map(|entry| quoted_os(entry)).collect();
-        if let Some(draft) = found.drafts.last_mut().filter(|draft| !ignored.is_empty() && draft.service.name == *name)
-        {
-            let verb = if ignored.len() == 1 { "is" } else { "are" };
-            let notice = format!(
-                "{name}: {} {verb} ignored next to `service.toml`: write the keys for it there",
-                ignored.join(", ")
-            );
-            draft.notices.push(notice);
+        if let Some(draft) = found.drafts.last_mut().filter(|draft| draft.service.name == *name) {
+            draft.notices.extend(s6::beside_toml(&draft.service, entries));
         }
     } else if s6::is_service_directory(entries) {
         let origin = S6Origin::Legacy(path.clone());
@@ -261,7 +255,9 @@ fn s6_dir(
     problems: &mut Problems,
 ) -> Kind {
     let format = image.map_or(DirectoryFormat::Servicedir, |_| DirectoryFormat::LegacyServicedir);
+    let switch = changed_user(&dir).filter(|_| image.is_none());
     let (mut draft, wrong) = s6::read_directory(name, dir, format);
+    draft.notices.extend(switch);
     problems.extend(wrong);
     if let Some(image) = image {
         image.adopt(&mut draft.service, origin);
@@ -269,6 +265,20 @@ fn s6_dir(
     let kind = draft.service.kind;
     found.drafts.push(draft);
     kind
+}
+
+/// The notice about a `run` that changes the user. In an image made for s6-overlay it runs as root, and has to.
+fn changed_user(dir: &ServiceDir<'_>) -> Option<String> {
+    let Content::File { bytes, .. } = dir.entry("run")? else { return None };
+    let script = std::str::from_utf8(bytes).ok().filter(|text| text.starts_with("#!"))?;
+    let (line, program) = user_switch::in_script(script)?;
+    let path = dir.path("run");
+    Some(format!(
+        "{}:{line}: {}: it runs as the app user already, and has no right to become another; leave it out, or write a \
+         `service.toml` with `command` and `user`",
+        shown(&path),
+        ticked(&program)
+    ))
 }
 
 /// The `log` of an s6 directory is a service of its own, which reads the other's output.

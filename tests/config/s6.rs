@@ -8,7 +8,7 @@ use stepdown::config::service::{Command, Kind, Ready, RunAs, Service};
 use stepdown::config::{Content, LINK_OUT};
 use stepdown::error::Place;
 
-use super::sources_builder::{PLAIN, SourcesBuilder, dir, empty_sources, file, longrun, program};
+use super::sources_builder::{PLAIN, SourcesBuilder, dir, empty_sources, file, longrun, program, s6_image};
 
 fn web(content: Content) -> SourcesBuilder {
     empty_sources().entry("web", content)
@@ -103,15 +103,52 @@ fn a_slip_in_a_files_name_is_remarked() {
 }
 
 #[test]
-fn files_of_s6_beside_a_service_toml_are_remarked_and_programs_are_its_own() {
+fn files_of_s6_beside_a_service_toml_are_remarked_unless_it_names_them() {
     let toml = ("service.toml", file("command = [\"web\"]"));
     let sources = |more: &[&'static str]| web(dir(more.iter().map(|name| (*name, file("9"))).chain([toml.clone()])));
-    let config = sources(&["notification-fd", "timeout-kil", "run", "finish", "up", "down", "web-data"]).config();
+    let config = sources(&["notification-fd", "timeout-kil", "run", "web-data"]).config();
     assert_eq!(
         config.notices,
-        ["web: \"notification-fd\", \"timeout-kil\" are ignored next to `service.toml`: write the keys for it there"]
+        [
+            "web: \"notification-fd\", \"run\", \"timeout-kil\" are ignored next to `service.toml`: write the keys for it \
+          there"
+        ]
     );
-    assert_eq!(sources(&["run", "down", "data"]).config().notices, [""; 0]);
+    assert_eq!(
+        sources(&["run", "down", "data"]).config().notices,
+        ["web: \"down\", \"run\" are ignored next to `service.toml`: write `command`, `enabled = false` there"]
+    );
+    assert_eq!(
+        sources(&["down"]).config().notices,
+        ["web: \"down\" is ignored next to `service.toml`: write `enabled = false` there"]
+    );
+    let logger = ("log", longrun([]));
+    let toml = |text: &str| ("service.toml", file(text));
+    let notices = |entries: Vec<(&'static str, Content)>| web(dir(entries)).config().notices;
+    assert_eq!(
+        notices(vec![logger.clone(), toml("command = [\"web\"]")]),
+        ["web: \"log\" is ignored next to `service.toml`: write `log` there"]
+    );
+    for text in ["command = [\"/etc/services.d/web/run\"]", "script = \"exec ./run\"", "command = [\"sh\", \"run\"]"] {
+        assert_eq!(notices(vec![("run", program("#!/bin/sh\n")), toml(text)]), [""; 0], "{text}");
+    }
+    assert_eq!(notices(vec![("log", dir([])), ("data", dir([])), toml("command = [\"web\"]")]), [""; 0]);
+}
+
+#[test]
+fn a_run_that_changes_the_user_is_remarked_with_its_line() {
+    let run = |text: &str| web(dir([("run", program(text))])).config().notices;
+    assert_eq!(
+        run("#!/bin/sh\nexec 2>&1\nexec s6-setuidgid app web\n"),
+        [
+            "/etc/services.d/web/run:3: `s6-setuidgid`: it runs as the app user already, and has no right to become another; \
+          leave it out, or write a `service.toml` with `command` and `user`"
+        ]
+    );
+    assert_eq!(run("#!/bin/sh\n# gosu app\nexec web --user sudo\n"), [""; 0]);
+    let in_image = s6_image().entry("web", dir([("run", program("#!/bin/sh\nexec s6-setuidgid app web\n"))]));
+    let notices = in_image.config().notices;
+    assert!(!notices.iter().any(|notice| notice.contains("setuidgid")), "{notices:?}");
 }
 
 #[test]

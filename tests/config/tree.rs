@@ -96,6 +96,20 @@ fn what_is_no_service_is_named_rather_than_ignored() {
 }
 
 #[test]
+fn a_file_of_another_system_is_answered_with_what_to_do() {
+    empty_sources()
+        .toml("web", PLAIN)
+        .entry("api.service", file("[Service]\nExecStart=/usr/bin/api\n"))
+        .entry("app.conf", file("[program:app]\ncommand=app\n"))
+        .assert_problems(&[
+            "/etc/services.d: \"api.service\" is not a service; it is a unit of systemd: write `api.toml`, and its \
+             `ExecStart` there as `command`",
+            "/etc/services.d: \"app.conf\" is not a service; it is supervisord's: `stepdown import \
+             /etc/services.d/app.conf` translates it",
+        ]);
+}
+
+#[test]
 fn dot_entries_are_left_alone() {
     let config = empty_sources()
         .toml("web", PLAIN)
