@@ -12,7 +12,7 @@ use super::switch::{RunsAs, SwitchAbility};
 use super::trusted_writers::{self, TrustedWriters, entry, of_root, path_of};
 use super::{BootPlan, Identity, arguments, printable};
 use crate::config::Config;
-use crate::config::container::UserRef;
+use crate::config::container::{DropPolicy, UserRef};
 use crate::config::service::{RunAs, Service};
 use crate::config::values::{Gid, ServiceName, Uid};
 use crate::error::Place;
@@ -71,7 +71,10 @@ impl<'a> TrustCheck<'a> {
             let name = &service.name;
             let mut own = BTreeSet::new();
             let is_held_back = notes.about(service, self.config);
-            if is_held_back && !adds_more_than_no_new_privs(service, runs, self.identity) {
+            // With `drop = "app"` every script of the image is the app user's, and each may execute setuid programs: whoever can
+            // write one of them gains nothing. Its `no_new_privs` is off as the plan says, which is no reason to refuse it.
+            let is_apps = self.config.container.drop == DropPolicy::App && service.s6.is_some();
+            if (is_held_back || is_apps) && !adds_more_than_no_new_privs(service, runs, self.identity) {
                 continue;
             }
             // Each service is held back for all that is its own.

@@ -367,6 +367,30 @@ fn a_service_of_s6_overlay_gets_variables_that_name_code_and_is_named() {
     assert!(!of_s6(false).iter().any(|notice| notice.contains("PYTHONPATH")), "{:?}", of_s6(false));
 }
 
+/// An image whose Dockerfile has `chown -R app /etc/services.d`.
+#[test]
+fn with_drop_app_a_script_of_s6_overlay_may_be_the_app_users() {
+    let facts = facts_with("/etc/services.d/web", file_owner("/etc/services.d/web/run"));
+    let at = || stepdown::error::Place::file("/etc/services.d/web/run");
+    let of = |drop, service: Service| {
+        let s6 = Some(S6Overlay::default());
+        let mut config = Config { services: shared([Service { at: at(), ..service }]), s6, ..config() };
+        config.container.drop = drop;
+        problems(&config, &facts)
+    };
+    let origin = || Some(S6Origin::Legacy("/etc/services.d/web".into()));
+    let legacy = |user| Service { user, no_new_privileges: false, s6: origin(), ..longrun("web") };
+    assert_eq!(of(DropPolicy::App, legacy(RunAs::App)), [""; 0]);
+    assert_eq!(of(DropPolicy::Auto, legacy(RunAs::Root)).len(), 1);
+    // Of its own it has more than the app user.
+    let more = Service { nice: Some(-5), ..legacy(RunAs::App) };
+    let found = of(DropPolicy::App, more);
+    assert!(found.iter().any(|problem| problem.contains("could have written it")), "{found:?}");
+    // A service of ours has asked for it, and the others have not.
+    let ours = Service { s6: None, ..legacy(RunAs::App) };
+    assert!(of(DropPolicy::App, ours)[0].contains("is without no_new_privs"));
+}
+
 #[test]
 fn who_unpacked_the_root_directory_stands_for_root_unless_something_runs_as_that_user() {
     let found = FileOwner { uid: Uid(4321), gid: Gid(4321), directory: true, mode: 0o755, ..file_owner("/") };
