@@ -1,9 +1,9 @@
 //! What a reload costs the real PID 1: what it removes leaves nothing behind, and what it reads holds nothing else up.
 
-use std::fs::{self, File};
-use std::os::fd::AsRawFd;
+use std::fs;
 use std::process::{Child, Command, Stdio};
 
+use crate::support::hang::hang;
 use crate::support::try_container;
 use crate::support::try_container::{LIMIT, Running, TryContainer, possible};
 use crate::support::wait::wait_until;
@@ -82,22 +82,6 @@ fn reloads_that_add_and_remove_services_leave_memory_and_descriptors_where_they_
     wait_until("what was removed stays open", || descriptors(&running) == before);
     let grown = data(&running).saturating_sub(memory);
     assert!(grown < 300, "{grown} KiB for 180 services that came and went");
-}
-
-/// Mounts a file system without a server on a directory inside: a process that asks it anything waits, and can only be killed.
-fn hang(running: &Running, place: &'static str) -> File {
-    let device = File::options().read(true).write(true).open("/dev/fuse").expect("the kernel has FUSE");
-    let options = format!("fd={},rootmode=40000,user_id=0,group_id=0,allow_other", device.as_raw_fd());
-    let view = File::open(format!("/proc/{}/ns/mnt", running.pid_one())).unwrap();
-    let mounts = std::thread::spawn(move || {
-        // A thread with a file system view of its own may look at the mounts of another process.
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).unwrap();
-        nix::sched::setns(view, nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
-        let none = nix::mount::MsFlags::empty();
-        nix::mount::mount(Some("hangs"), place, Some("fuse"), none, Some(options.as_str())).expect("it can be mounted");
-    });
-    mounts.join().unwrap();
-    device
 }
 
 fn asks(running: &Running, words: &[&str]) -> Child {

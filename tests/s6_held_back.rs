@@ -5,8 +5,13 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::hang::hang;
 use crate::support::try_container;
 use crate::support::try_container::{LIMIT, Running, TryContainer, possible};
+use crate::support::wait::wait_until;
 
 const BINARY: &str = try_container::INSIDE;
 const APP: &str = "1234";
@@ -199,6 +204,45 @@ fn what_is_held_back_ends_the_container_with_100_only_if_a_failed_start_is_to_or
         container().run().expect(100).assert_line("old: failed: held back: ");
         container().command(&["sh", "-c", "echo main; exit 7"]).run().expect(7).assert_line("| main");
     }
+}
+
+/// The process that reads is killed while the tree hangs, as it is when PID 1 has waited for too long.
+#[test]
+fn where_nothing_could_be_read_what_runs_as_root_is_held_back_and_the_rest_starts() {
+    if !possible() {
+        return;
+    }
+    let script = "echo waits; until test -e /tmp/go; do sleep 0.1; done";
+    let beside = with_a_longrun_beside(container(script)).tmpfs("/tmp");
+    let ours = "script = \"echo ours runs as $(id -u); exec sleep 1000\"\n";
+    let late = "script = \"echo late runs; exec sleep 1000\"\nrequires = [\"web\"]\n";
+    let running = beside.service("ours.toml", ours).service("late.toml", late).start();
+    running.wait_for_line(|line| line.ends_with("| waits"), LIMIT);
+    let device = hang(&running, "/etc/services.d");
+    inside(&running, "touch /tmp/go");
+    let mut reader = None;
+    wait_until("nobody reads the tree", || {
+        let waits = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default().contains("fuse");
+        reader = try_container::descendants(running.pid_one()).into_iter().find(waits);
+        reader.is_some()
+    });
+    kill(Pid::from_raw(reader.unwrap()), Signal::SIGKILL).unwrap();
+    for name in ["web", "old"] {
+        let failed = format!("{name}: failed: held back: ");
+        running.wait_for_line(|line| line.contains(&failed) && line.contains("could not be read again"), LIMIT);
+    }
+    running.wait_for_line(|line| line.contains("late: failed: requires web, which is failed"), LIMIT);
+    running.wait_for_line(|line| line.ends_with("| ours runs as 1234"), LIMIT);
+    // Once the tree responds again a reload starts them.
+    drop(device);
+    let said = inside(&running, &format!("umount -l /etc/services.d && {BINARY} reload"));
+    assert!(said.contains("changed: old, web"), "{said}");
+    running.wait_for_line(|line| line.ends_with("| web runs as 0"), LIMIT);
+    running.wait_for_line(|line| line.ends_with("| late runs"), LIMIT);
+    running
+        .stop()
+        .expect(0)
+        .assert_line("after the scripts of cont-init.d: reload refused, nothing is changed: 1 problem:");
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub mod child;
 pub mod docker;
 pub mod engine;
 pub mod environments;
+pub mod hang;
 pub mod host_processes;
 pub mod plan_inputs;
 pub mod programs;
