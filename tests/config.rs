@@ -14,6 +14,7 @@ mod s6_definitions;
 mod s6_image;
 mod s6_legacy;
 mod s6_table;
+mod s6_version_two;
 mod service;
 mod service_bad;
 mod service_features;

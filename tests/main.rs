@@ -66,6 +66,7 @@ mod s6_reload;
 mod s6_start;
 mod s6_trees;
 mod schema;
+mod s6_version_two;
 mod secrets;
 mod service_features;
 mod stress;

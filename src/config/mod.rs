@@ -74,8 +74,8 @@ pub use keys::reference;
 pub use paths::is_system_directory;
 pub use quote::shown_value;
 pub use read::{read, read_after_hook, read_after_scripts};
-pub use s6::is_read_directory;
 pub use s6::table::differences;
+pub use s6::{VersionTwoFiles, is_read_directory};
 pub use variables::VARIABLES;
 
 /// A file larger than this is refused unread: a configuration is small, a bomb is not (SECURITY 1.4).
@@ -136,6 +136,8 @@ pub struct S6Sources {
     pub custom_scripts: Tree,
     /// `/custom-services.d`: services of that user.
     pub custom_services: Tree,
+    /// What only s6-overlay 2 has; `None`: the image was not made for it.
+    pub version_two: Option<VersionTwoFiles>,
 }
 
 impl S6Sources {

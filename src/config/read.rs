@@ -95,6 +95,7 @@ fn read_when(sources: &Sources, progress: Progress) -> Result<Config, Problems> 
     if image.is_some() {
         s6::stop_unreachable(&mut drafts, &bundles, &mut notices);
         notices.extend(s6::ignored_variables(&sources.env));
+        notices.extend(s6::version_two_notice(sources));
     }
     notices.extend(s6::ignored_notices(&drafts, &s6_bundle_rows));
     let proposed = declared.iter().cloned().chain(bundles.names()).collect();
@@ -136,8 +137,11 @@ fn read_when(sources: &Sources, progress: Progress) -> Result<Config, Problems> 
         None => check_main(sources, &container, (is_empty, hook.is_some()), &mut problems),
     }
     let main = main_command(sources, image.as_ref());
-    let s6 =
-        image.map(|image| S6Overlay { honoured: s6::honoured(&drafts, &sources.env), after_legacy, ..image.overlay });
+    let s6 = image.map(|image| S6Overlay {
+        honoured: s6::honoured(&drafts, &sources.env, image.overlay.version),
+        after_legacy,
+        ..image.overlay
+    });
     let mut services = Vec::with_capacity(drafts.len());
     services.extend(drafts.into_iter().map(|draft| Rc::new(draft.service)));
     problems.or(Config { container, services, main, s6, notices, passed_over: s6_notices, held_back })

@@ -37,9 +37,21 @@ pub const VARIABLES: [&str; 11] = [
     "S6_SYNC_DISKS",
 ];
 
+/// The version of s6-overlay that an image was made for, as far as its files tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OverlayVersion {
+    /// 2, or one of the later 1: it gives the scripts of the image their execute bits at each start.
+    Two,
+    /// 3, or unknown: it changes none of them.
+    #[default]
+    Three,
+}
+
 /// What an image made for s6-overlay expects of the container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct S6Overlay {
+    /// Which version it was made for.
+    pub version: OverlayVersion,
     /// Its services get the container's environment (`S6_KEEP_ENV`), not PATH alone.
     pub keep_env: bool,
     /// The program that runs before its definitions are final, with its arguments (`S6_STAGE2_HOOK`); empty: none.
@@ -107,6 +119,7 @@ impl S6Overlay {
             _ => OnFailure::Stop,
         };
         Self {
+            version: OverlayVersion::default(),
             keep_env: number("S6_KEEP_ENV") != 0,
             on_failure,
             main_receives_signals: number("S6_CMD_RECEIVE_SIGNALS") != 0,

@@ -254,7 +254,8 @@ fn s6_dir(
     found: &mut TreeContents,
     problems: &mut Problems,
 ) -> Kind {
-    let format = image.map_or(DirectoryFormat::Servicedir, |_| DirectoryFormat::LegacyServicedir);
+    let legacy = |image: &Image| DirectoryFormat::LegacyServicedir(image.overlay.version);
+    let format = image.map_or(DirectoryFormat::Servicedir, legacy);
     let switch = changed_user(&dir).filter(|_| image.is_none());
     let (mut draft, wrong) = s6::read_directory(name, dir, format);
     draft.notices.extend(switch);

@@ -13,7 +13,7 @@ use super::notice::Notice;
 use super::owner::Owner;
 use super::trusted_writers::TrustedWriters;
 use crate::config::container::{LogFormat, OwnOptions};
-use crate::config::s6_overlay::S6Origin;
+use crate::config::s6_overlay::{OverlayVersion, S6Origin};
 use crate::config::service::Service;
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 use crate::error::Problem;
@@ -221,6 +221,8 @@ pub struct S6Layout {
     pub secrets: Vec<String>,
     /// The services that have a directory of their own.
     pub services: Vec<S6Directory>,
+    /// Which version's paths there are.
+    pub version: OverlayVersion,
 }
 
 /// Where the state of s6-overlay lies.

@@ -1,6 +1,6 @@
 //! Scripts of an image made for s6-overlay that their user may read and not execute: LinuxServer's images have some that are
-//! root's with mode 0744, and s6-rc copies `run` and `finish`, whose own mode does not matter. They are run by their
-//! interpreters, as the kernel would run them (execve(2)). Must not know how files are read.
+//! root's with mode 0744, s6-rc copies `run` and `finish`, whose own mode does not matter, and s6-overlay 2 sets the execute
+//! bits of an image's scripts at each start. They are run by their interpreters, as the kernel would run them (execve(2)). Must not know how files are read.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,6 +11,7 @@ use super::facts::ProgramFact;
 use super::notes::Notes;
 use super::printable;
 use super::switch::SwitchAbility;
+use crate::config::s6_overlay::OverlayVersion;
 use crate::config::service::Command;
 
 /// A program of a service, and the result of looking it up.
@@ -54,7 +55,11 @@ impl Executor<'_> {
             Command::File(_) => Vec::new(),
             Command::Script(_) | Command::Nothing => return None,
         };
-        if let (Command::Argv(_), Some(ProgramFact::NotExecutable(path))) = (command, fact) {
+        let version = self.config.s6.as_ref().map(|s6| s6.version);
+        // Of an image made for s6-overlay 2 one notice names all of them.
+        if let (Command::Argv(_), Some(ProgramFact::NotExecutable(path))) = (command, fact)
+            && version != Some(OverlayVersion::Two)
+        {
             let (name, path) = (&service.name, printable::path(path));
             notes.notice(format!(
                 "`{name}`: {path} has no execute bit and is run by its interpreter; s6-overlay would fail to execute it: \

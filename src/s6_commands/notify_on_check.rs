@@ -1,8 +1,12 @@
 //! `s6-notifyoncheck`: executes a service, and says that it is ready when a check succeeds, which a child runs again and
 //! again until the service ends. In the service's directory, as under s6-supervise; no other process is asked.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -10,6 +14,7 @@ use nix::poll::PollFlags;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid, pipe2, read, write};
 
+use crate::config::shebang;
 use crate::error::{EXIT_REFUSED, EXIT_WRONG};
 use crate::s6_commands::call::{Argument, Call, CommandResult, number};
 use crate::s6_commands::chain;
@@ -24,6 +29,8 @@ const SYNOPSIS: &str = "s6-notifyoncheck [ -d ] [ -3 fd ] [ -s initialsleep ] [ 
 /// Where the number of the descriptor stands.
 const NOTIFICATION_FD: &str = "notification-fd";
 const CHECK: &str = "./data/check";
+/// Only s6-overlay 2 has this file.
+const VERSION_TWO: &str = "/etc/s6/init/init-stage2-fixattrs.txt";
 /// How the child prints.
 const CHILD: &str = "s6-notifyoncheck (child)";
 
@@ -68,6 +75,9 @@ pub(super) fn s6_notifyoncheck(mut call: Call) -> CommandResult {
             _ => check = vec!["execlineb".into(), "-Pc".into(), value],
         }
     }
+    if check == [Argument::from(CHECK)] {
+        check = by_interpreter().unwrap_or(check);
+    }
     if call.arguments.is_empty() {
         return Err(Failure::usage(SYNOPSIS));
     }
@@ -103,6 +113,17 @@ pub(super) fn s6_notifyoncheck(mut call: Call) -> CommandResult {
         Ok(1) => call.exec(),
         Ok(_) | Err(_) => Err(Failure::fatal(EXIT_REFUSED, "unable to synchronize with child")),
     }
+}
+
+/// Returns the interpreter of a check without an execute bit, which s6-overlay 2 sets at each start; `None`: the check is
+/// executed, as with s6-overlay 3.
+fn by_interpreter() -> Option<Vec<Argument>> {
+    let is_executable = fs::metadata(CHECK).ok()?.permissions().mode() & 0o111 != 0;
+    if is_executable || !Path::new(VERSION_TWO).exists() {
+        return None;
+    }
+    let argv = shebang::argv(&fs::read(CHECK).ok()?)?;
+    Some(argv.into_iter().map(OsString::into_vec).chain([CHECK.into()]).collect())
 }
 
 /// The descriptor that the service's directory declares.

@@ -137,6 +137,20 @@ fn a_procfile_an_entry_point_and_a_tree_of_runit_are_recognised() {
 }
 
 #[test]
+fn scripts_of_version_2_of_s6_overlay_need_no_execute_bit() {
+    let directory = tree();
+    directory.put("rootfs/etc/s6/init/init-stage2-fixattrs.txt", "", 0o644);
+    directory.put("rootfs/etc/s6/services/puppet/run", RUN, 0o755);
+    directory.put("rootfs/etc/cont-init.d/10-first", "#!/bin/sh\necho first\nexit 0\n", 0o644);
+    directory.put("rootfs/etc/services.d/other/run", "#!/usr/bin/execlineb -P\nweb\n", 0o644);
+    let output = directory.run(&["import", "rootfs"]);
+    assert!(output.out.contains("echo first"), "{output:?}");
+    let by_interpreter = "command = [\"/usr/bin/execlineb\", \"-P\", \"/etc/services.d/other/run\", \"other\"]";
+    assert!(output.out.contains(by_interpreter), "{output:?}");
+    assert!(output.code == 1 && output.err.contains("`/etc/s6/services` is ignored: not started"), "{output:?}");
+}
+
+#[test]
 fn what_the_loader_passes_over_is_named() {
     let directory = tree();
     directory.put("rootfs/etc/cont-init.d/10-notes", "#!/bin/sh\ntrue\n", 0o644);

@@ -95,6 +95,10 @@ fn programs_that_cannot_be_executed_are_refused_with_what_s6_overlay_would_do() 
     );
     assert_problem(
         definition("longrun", [("run", file("exec web\n"))]),
+        &format!("W/run: does not begin with `#!`, so that nothing can execute it; {again}; begin it with `#!/bin/sh`"),
+    );
+    assert_problem(
+        definition("longrun", [("run", file("\x7fELF"))]),
         &format!("W/run: is not executable; {again}; chmod +x W/run"),
     );
     // s6-rc copies it, s6-svscan does not.

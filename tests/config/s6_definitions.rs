@@ -45,7 +45,10 @@ fn scripts_of_a_longrun_need_no_execute_bit() {
     assert_eq!(service.finish.expect("a script").command, Command::File(PathBuf::from(path("finish"))));
     assert_problems(
         definition("longrun", [("run", file("echo\n"))]),
-        &["W/run: is not executable; s6-overlay would try to execute it again and again; chmod +x W/run"],
+        &[
+            "W/run: does not begin with `#!`, so that nothing can execute it; s6-overlay would try to execute it again and again; \
+           begin it with `#!/bin/sh`",
+        ],
     );
     let crlf = "#!/bin/sh\r\nexec web\r\n";
     assert_problems(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use stepdown::config::s6::table::{self, ItemScope, Row, TABLE, Treatment};
-use stepdown::config::{Content, read, s6_overlay};
+use stepdown::config::{Content, VersionTwoFiles, read, s6_overlay};
 
 use super::sources_builder::{SourcesBuilder, definition, dir, empty_sources, file, longrun, names, program, s6_image};
 
@@ -64,6 +64,12 @@ fn image(row: &Row) -> SourcesBuilder {
         }
         ItemScope::TreeOneshot => tree("web", content("oneshot", &["up"])),
         ItemScope::Variable => sources.env(row.item, "7"),
+        ItemScope::VersionTwo => {
+            let mut sources = sources;
+            let (variables, services) = (vec!["HOME".into()], vec!["puppet".into()]);
+            sources.0.s6.version_two = Some(VersionTwoFiles { variables, services });
+            if row.item.starts_with('/') { sources } else { sources.env(row.item, "7") }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use stepdown::s6_commands;
 use super::parts::escape_cell;
 
 /// The tables: their scopes, and their headings.
-const SCOPES: [(ItemScope, &str, &str); 7] = [
+const SCOPES: [(ItemScope, &str, &str); 8] = [
     (ItemScope::Longrun, "Files of a longrun in `/etc/s6-overlay/s6-rc.d`", "file"),
     (ItemScope::Oneshot, "Files of a oneshot in `/etc/s6-overlay/s6-rc.d`", "file"),
     (ItemScope::Bundle, "Files of a bundle in `/etc/s6-overlay/s6-rc.d` and `user-bundles.d`", "file"),
@@ -17,6 +17,7 @@ const SCOPES: [(ItemScope, &str, &str); 7] = [
     (ItemScope::TreeLongrun, "Files of a longrun in s6's format in any other image", "file"),
     (ItemScope::TreeOneshot, "Files of a oneshot in s6's format in a services tree", "file"),
     (ItemScope::Variable, "Variables", "variable"),
+    (ItemScope::VersionTwo, "Images made for s6-overlay 2", "path or variable"),
 ];
 
 fn treatment(treatment: Treatment) -> (&'static str, &'static str) {

@@ -6,6 +6,7 @@ mod exit_code;
 mod new_tree;
 mod service_directories;
 mod variables;
+mod version_two;
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -23,6 +24,7 @@ use crate::boot::s6_layout::new_tree::{NewTree, name_of};
 use crate::boot::s6_layout::service_directories::{LOG, ServiceHandles};
 use crate::boot::s6_layout::variables::{of_scripts, variables};
 use crate::boot::secrets::Secrets;
+use crate::config::s6_overlay::OverlayVersion;
 use crate::config::values::ServiceName;
 use crate::control::runtime_dir::RuntimeDir;
 use crate::error::{Refused, cause_text};
@@ -198,6 +200,9 @@ fn create_in(
     tree.file(results.as_fd(), &name_of(EXIT_CODE_FILE)?, EXIT_CODE)?;
     tree.give(results.as_fd())?;
     let legacy = tree.directory(s6.as_fd(), c"legacy-services")?;
+    if layout.version == OverlayVersion::Two {
+        version_two::create(tree, s6.as_fd(), &Path::new(RESULTS).join(EXIT_CODE_FILE))?;
+    }
     tree.give(s6.as_fd())?;
     let s6_rc = tree.replace(base, c"s6-rc")?;
     let servicedirs = tree.directory(s6_rc.as_fd(), c"servicedirs")?;
@@ -272,6 +277,7 @@ mod tests {
             path: None,
             secrets: Vec::new(),
             services,
+            version: OverlayVersion::Two,
         }
     }
 
@@ -314,6 +320,9 @@ mod tests {
         assert_eq!(fs::read_dir(base.join("s6/container_environment")).unwrap().count(), 4);
         assert_eq!(fs::read_dir(base.join("s6/basedir/env")).unwrap().count(), 1);
         assert_eq!(read("s6-linux-init-container-results/exitcode"), "0\n");
+        fs::write(base.join("s6/env-stage3/S6_STAGE2_EXITED"), "7").unwrap();
+        assert_eq!(read("s6-linux-init-container-results/exitcode"), "7");
+        assert_eq!(read("s6/services/svc-web/data/check"), "yes");
         assert_eq!(read("service/svc-web/data/check"), "yes");
         assert_eq!(state.directories[&name("svc-web")], base.join("s6-rc/servicedirs/svc-web"));
         assert_eq!(state.directories[&name("old")], base.join("s6/legacy-services/old"));

@@ -115,7 +115,7 @@ fn headline(config_paths: &ConfigPaths, config: &Config) -> String {
 fn honoured(text: &mut String, config: &Config) {
     if let Some(s6) = config.s6.as_ref().filter(|s6| !s6.honoured.is_empty()) {
         let _ = writeln!(text, "s6-overlay: honoured: {}", s6.honoured.join(", "));
-        for (item, difference) in config::differences(&s6.honoured) {
+        for (item, difference) in config::differences(&s6.honoured, s6.version) {
             let _ = writeln!(text, "s6-overlay: {item}: {difference}");
         }
     }

@@ -12,6 +12,7 @@ use super::{misspelt_files, pipes, shell_words};
 use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
 use crate::config::quote::quoted;
 use crate::config::restart::{Restart, RestartPause, RestartPolicy};
+use crate::config::s6_overlay::OverlayVersion;
 use crate::config::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Reload, Service};
 use crate::config::service_parts::SIGNALS;
 use crate::config::values::{ServiceName, Signal};
@@ -98,8 +99,10 @@ impl Reader<'_> {
     fn note_rows(&mut self, kind: Kind) {
         let scope = match (self.format, kind) {
             (DirectoryFormat::Servicedir, Kind::Longrun) => ItemScope::TreeLongrun,
-            (DirectoryFormat::LegacyServicedir, Kind::Longrun) => ItemScope::Legacy,
-            (DirectoryFormat::Servicedir | DirectoryFormat::LegacyServicedir, Kind::Oneshot) => ItemScope::TreeOneshot,
+            (DirectoryFormat::LegacyServicedir(_), Kind::Longrun) => ItemScope::Legacy,
+            (DirectoryFormat::Servicedir | DirectoryFormat::LegacyServicedir(_), Kind::Oneshot) => {
+                ItemScope::TreeOneshot
+            }
             (DirectoryFormat::Definition, Kind::Longrun) => ItemScope::Longrun,
             (DirectoryFormat::Definition, Kind::Oneshot) => ItemScope::Oneshot,
         };
@@ -125,7 +128,7 @@ impl Reader<'_> {
             Some(other) => {
                 let words = match self.format {
                     DirectoryFormat::Definition => "write longrun, oneshot or bundle",
-                    DirectoryFormat::Servicedir | DirectoryFormat::LegacyServicedir => "write longrun or oneshot",
+                    DirectoryFormat::Servicedir | DirectoryFormat::LegacyServicedir(_) => "write longrun or oneshot",
                 };
                 dir.problem("type", files::wrong_value(other), words);
                 (Kind::Oneshot, false)
@@ -206,7 +209,7 @@ impl Reader<'_> {
     /// `timeout-up` of a longrun: as for s6-rc, what is not ready in time has not started.
     fn start_timeout(&mut self, service: &mut Service) {
         // A service of s6-svscan alone has none.
-        let has_one = self.format != DirectoryFormat::LegacyServicedir;
+        let has_one = !matches!(self.format, DirectoryFormat::LegacyServicedir(_));
         let limit = if has_one { self.dir.millis("timeout-up").flatten() } else { None };
         match &mut service.ready {
             Ready::Fd { timeout, .. } => *timeout = limit,
@@ -242,14 +245,17 @@ impl Reader<'_> {
         service.stop.timeout = self.dir.millis("timeout-down").flatten();
     }
 
-    /// Returns a script as a command. s6-rc copies `run` and `finish` with an execute bit, so that theirs does not matter.
+    /// Returns a script as a command. s6-rc copies `run` and `finish` with an execute bit, and s6-overlay 2 sets it at each
+    /// start, so that theirs does not matter.
     fn program(&mut self, name: &str) -> Command {
+        let version_two = DirectoryFormat::LegacyServicedir(OverlayVersion::Two);
         self.dir.set_instead(match (self.format, name) {
             (DirectoryFormat::Servicedir, _) => "",
+            (format, _) if format == version_two && self.dir.lacks_only_bit(name) => super::version_two::SETS_BIT,
             (_, "run") => super::instead::AGAIN,
             _ => super::instead::WITHOUT_IT,
         });
-        match self.is_definition() {
+        match self.is_definition() || self.format == version_two {
             true => self.dir.check_script(name),
             false => self.dir.check_program(name),
         }

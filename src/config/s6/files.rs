@@ -170,10 +170,10 @@ impl<'c> ServiceDir<'c> {
         Some((number > 0).then(|| Duration::from_millis(u64::from(number))))
     }
 
-    /// The same as [`Self::check_program`] for any file name.
-    pub fn check_program_os(&mut self, name: &OsStr) {
+    /// Runs a check, such as [`Self::check_program`], for any file name.
+    pub fn check_os(&mut self, name: &OsStr, check: fn(&mut Self, &str)) {
         match name.to_str() {
-            Some(name) => self.check_program(name),
+            Some(name) => check(self, name),
             None => {
                 let what = format!("{}: is not a name in UTF-8", quoted_os(name));
                 self.problem_of_all(what, "rename it in plain letters");
@@ -181,10 +181,19 @@ impl<'c> ServiceDir<'c> {
         }
     }
 
+    /// Returns whether a file is a program that no interpreter runs, and only lacks its execute bit.
+    pub fn lacks_only_bit(&self, name: &str) -> bool {
+        let is_one = |bytes: &[u8]| shebang::is_program(bytes) && !shebang::is_script(bytes);
+        matches!(self.entry(name), Some(Content::File { bytes, executable: false }) if is_one(bytes))
+    }
+
     /// Checks a program that may lack its execute bit, because it is a script: its interpreter can run it.
     pub fn check_script(&mut self, name: &str) {
         match self.entry(name) {
-            Some(Content::File { bytes, executable: false }) if shebang::argv(bytes).is_some() => {
+            // An execute bit would not help what is no program.
+            Some(Content::File { bytes, executable: false })
+                if shebang::argv(bytes).is_some() || !shebang::is_program(bytes) =>
+            {
                 self.check_first_line(name, bytes);
             }
             Some(_) | None => self.check_program(name),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::s6_overlay::OverlayVersion;
+
 /// s6-supervise starts a service at most once in this time.
 pub const START_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -10,8 +12,8 @@ pub const START_INTERVAL: Duration = Duration::from_secs(1);
 pub enum DirectoryFormat {
     /// An entry of a services tree (s6's servicedir, and what is usual of s6-rc).
     Servicedir,
-    /// The same in an image made for s6-overlay.
-    LegacyServicedir,
+    /// The same in an image made for s6-overlay of that version.
+    LegacyServicedir(OverlayVersion),
     /// A definition of s6-rc in such an image.
     Definition,
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 
+use super::version_two;
 use crate::config::Sources;
 use crate::config::container::Container;
 use crate::config::container_toml::FileSays;
@@ -45,7 +46,9 @@ impl Image {
     }
 
     fn of(sources: &Sources, container: &Container, notices: &mut Vec<String>) -> Self {
-        Self { overlay: S6Overlay::from_env(&sources.env, notices), user: container.drop.s6_user() }
+        let version = version_two::version(&sources.s6);
+        let overlay = S6Overlay { version, ..S6Overlay::from_env(&sources.env, notices) };
+        Self { overlay, user: container.drop.s6_user() }
     }
 
     /// Sets what neither the container file nor a variable of ours says: the app user of LinuxServer's images, and a budget

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::bundles::Member;
 use super::image::Image;
-use super::{custom_services, definitions, fix_attrs, scripts};
+use super::{custom_services, definitions, fix_attrs, scripts, version_two};
 use crate::config::S6Sources;
 use crate::config::container::Container;
 use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
@@ -32,6 +32,7 @@ pub fn read(
     problems: &mut Problems,
 ) {
     let legacy = services_of_tree(found);
+    found.s6_notices.extend(sources.version_two.iter().flat_map(version_two::ignored));
     definitions::read(image, sources, found, problems);
     pipelines(found, problems);
     one_sided_pipes(found);

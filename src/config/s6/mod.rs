@@ -19,6 +19,8 @@ mod scripts;
 mod shell_words;
 pub mod table;
 mod table_notices;
+mod table_row;
+mod version_two;
 
 pub use bundles::Bundles;
 pub use command_paths::{is_installed_by_links, is_unmistakable, is_word_of_execline};
@@ -32,3 +34,4 @@ pub use misspelt_files::beside_toml;
 pub use pipes::logger;
 pub use reachable::stop_unreachable;
 pub use table_notices::{honoured, notices as ignored_notices, variables as ignored_variables};
+pub use version_two::{VersionTwoFiles, notice as version_two_notice};

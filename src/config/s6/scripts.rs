@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use super::files::ServiceDir;
 use super::image::Image;
+use super::version_two::SETS_BIT;
 use crate::config::draft::{Dependency, Draft, DraftSource, Relation};
 use crate::config::quote::quoted_os;
-use crate::config::s6_overlay::{OnFailure, S6Origin};
+use crate::config::s6_overlay::{OnFailure, OverlayVersion, S6Origin};
 use crate::config::service::{Command, Kind, Service};
 use crate::config::tree::{self, TreeContents};
 use crate::config::values::ServiceName;
@@ -96,20 +97,41 @@ fn commands(
     problems: &mut Problems,
 ) -> Vec<(OsString, Command)> {
     let mut dir = ServiceDir::new(tree.path.clone(), &tree.entries);
+    let version = image.overlay.version;
+    let check = match version {
+        OverlayVersion::Two => ServiceDir::check_script,
+        OverlayVersion::Three => ServiceDir::check_program,
+    };
     let mut skipped = Vec::new();
     let mut all = Vec::new();
     for (file, content) in &tree.entries {
         let path = tree.path.join(file);
         let command = match content {
             Content::File { executable: true, bytes } if shebang::is_program(bytes) => {
-                dir.check_program_os(file);
+                dir.check_os(file, check);
                 alone(path)
+            }
+            // Run by its interpreter: s6-overlay 2 sets its execute bit.
+            Content::File { executable: false, bytes }
+                if version == OverlayVersion::Two && shebang::argv(bytes).is_some() =>
+            {
+                dir.check_os(file, check);
+                alone(path)
+            }
+            // Nothing but that bit makes it run.
+            Content::File { executable: false, bytes }
+                if version == OverlayVersion::Two && shebang::is_program(bytes) =>
+            {
+                dir.set_instead(SETS_BIT);
+                dir.check_os(file, ServiceDir::check_program);
+                dir.set_instead("");
+                continue;
             }
             Content::File { executable: true, .. } => Command::Argv(vec![shell.into(), path.into()]),
             // Looked at where it is executed: a link may lead anywhere.
             Content::TooLarge(_) | Content::Other(_) => alone(path),
             Content::File { executable: false, .. } if image.overlay.on_failure == OnFailure::Stop => {
-                dir.check_program_os(file);
+                dir.check_os(file, check);
                 continue;
             }
             Content::File { executable: false, .. } | Content::Dir(_) | Content::Unreadable(_) => {
@@ -122,7 +144,11 @@ fn commands(
     problems.extend(dir.finish());
     if !skipped.is_empty() {
         let (names, path) = (skipped.join(", "), shown(&tree.path));
-        found.s6_notices.push(format!("{path}: {names}: not executable, not run, as under s6-overlay"));
+        let why = match version {
+            OverlayVersion::Two => "no script, not run; s6-overlay 2 fails to execute it, and continues",
+            OverlayVersion::Three => "not executable, not run, as under s6-overlay",
+        };
+        found.s6_notices.push(format!("{path}: {names}: {why}"));
     }
     all
 }

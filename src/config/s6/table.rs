@@ -1,76 +1,10 @@
-//! Every file of a definition and every variable that s6-overlay 3.2.3 knows, and what becomes of it here. One table: the
-//! loader takes from it what it ignores, refuses and proposes for a misspelt name, `check` prints the rows that concern an
-//! image, and `docs/src/reference/s6-overlay.md` has all of them. Must not know how a file is read.
+//! Every file of a definition and every variable that s6-overlay 3.2.3 knows, what version 2 has besides, and what becomes of it
+//! here. One table: the loader takes from it what it ignores, refuses and proposes for a misspelt name, `check` prints the rows
+//! that concern an image, and `docs/src/reference/s6-overlay.md` has all of them. Must not know how a file is read.
 
-use crate::config::s6_overlay::HOOK;
-
-/// What has a file, or whether it is a variable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ItemScope {
-    /// A longrun of s6-rc.
-    Longrun,
-    /// A oneshot of s6-rc.
-    Oneshot,
-    /// A bundle of s6-rc.
-    Bundle,
-    /// A service of `/etc/services.d` in an image made for s6-overlay.
-    Legacy,
-    /// A longrun of a services tree in another image.
-    TreeLongrun,
-    /// A oneshot of a services tree.
-    TreeOneshot,
-    /// A variable of the container.
-    Variable,
-}
-
-/// What becomes of a file or a variable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Treatment {
-    /// It has the effect that it has under s6-overlay.
-    Honoured,
-    /// It has its effect, but for this.
-    Differs {
-        /// What differs, and why.
-        difference: &'static str,
-    },
-    /// It has no effect.
-    Ignored {
-        /// Why, and what happens instead.
-        reason: &'static str,
-    },
-    /// The container does not start with it.
-    Refused {
-        /// What to write.
-        write: &'static str,
-    },
-}
-
-/// One row of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Row {
-    /// The name of the file or of the variable.
-    pub item: &'static str,
-    /// What has it.
-    pub scope: ItemScope,
-    /// What becomes of it.
-    pub treatment: Treatment,
-}
-
-const fn honoured(scope: ItemScope, item: &'static str) -> Row {
-    Row { item, scope, treatment: Treatment::Honoured }
-}
-
-const fn differs(scope: ItemScope, item: &'static str, difference: &'static str) -> Row {
-    Row { item, scope, treatment: Treatment::Differs { difference } }
-}
-
-const fn ignored(scope: ItemScope, item: &'static str, reason: &'static str) -> Row {
-    Row { item, scope, treatment: Treatment::Ignored { reason } }
-}
-
-const fn refused(scope: ItemScope, item: &'static str, write: &'static str) -> Row {
-    Row { item, scope, treatment: Treatment::Refused { write } }
-}
+pub use super::table_row::{ItemScope, Row, Treatment};
+use super::table_row::{differs, honoured, ignored, refused};
+use crate::config::s6_overlay::{HOOK, OverlayVersion};
 
 const NO_LOCK: &str = "no two processes of a service run at the same time";
 const NO_REMOVAL: &str = "it can be stopped manually as any other";
@@ -83,6 +17,11 @@ const OF_ONESHOT: &str = "a longrun has `run`";
 const OF_LONGRUN: &str = "it is a file of a longrun";
 const NO_NAMESPACE: &str = "remove it: services share the container's process namespace";
 const NO_INSTANCES: &str = "write one directory for each instance";
+
+/// Services that s6-overlay 2 starts before everything else.
+pub const STAGE_ONE_SERVICES: &str = "/etc/s6/services";
+/// Variables that s6-overlay 2 gives to all services.
+pub const STAGE_ONE_VARIABLES: &str = "/etc/s6/init/env";
 
 /// What a longrun without `notification-fd` has of `timeout-up`.
 pub const UP_AT_ONCE: Row =
@@ -287,21 +226,62 @@ pub const TABLE: &[Row] = &[
         "S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES",
         "`/run` may have any owner and mode",
     ),
+    differs(
+        ItemScope::VersionTwo,
+        "/etc/s6/init/init-stage2-fixattrs.txt",
+        "scripts without the execute bit are run by the interpreters that they name; no mode and no owner in the image is \
+         changed, and what an image has added to the file is not read (write `[[own]]`)",
+    ),
+    differs(
+        ItemScope::VersionTwo,
+        "/etc/s6/init",
+        "the scripts of its stages are not run: what an image has changed in them has no effect",
+    ),
+    ignored(
+        ItemScope::VersionTwo,
+        STAGE_ONE_VARIABLES,
+        "services get `PATH` alone there; set its variables in the image (`ENV`), which `with-contenv` reads",
+    ),
+    ignored(ItemScope::VersionTwo, STAGE_ONE_SERVICES, "not started; move its services to `/etc/services.d`"),
+    differs(
+        ItemScope::VersionTwo,
+        "/etc/cont-finish.d",
+        "runs when the services are down, as with s6-overlay 3; s6-overlay 2 runs it while they stop",
+    ),
+    honoured(ItemScope::VersionTwo, "/var/run/s6/container_environment"),
+    honoured(ItemScope::VersionTwo, "/var/run/s6/env-stage3/S6_STAGE2_EXITED"),
+    differs(
+        ItemScope::VersionTwo,
+        "/var/run/s6/etc",
+        "a link to `/etc`: nothing is copied, and with `S6_RUNTIME_PROFILE` it is not the profile",
+    ),
+    differs(
+        ItemScope::VersionTwo,
+        "/var/run/s6/services",
+        "a link to `/run/service`; a directory that is copied there is no service: write it to `/etc/services.d`, then \
+         `stepdown reload`",
+    ),
+    differs(
+        ItemScope::VersionTwo,
+        "S6_BEHAVIOUR_IF_STAGE2_FAILS",
+        "with 1 the rest starts after a failure, with a warning; s6-overlay 2 then starts nothing more",
+    ),
+    differs(
+        ItemScope::VersionTwo,
+        "S6_CMD_WAIT_FOR_SERVICES",
+        "without S6_CMD_WAIT_FOR_SERVICES_MAXTIME the wait has no limit, as with s6-overlay 3; with s6-overlay 2 it ends after \
+         5000 milliseconds",
+    ),
 ];
 
-impl Row {
-    /// Returns whether it has its effect.
-    pub fn is_honoured(&self) -> bool {
-        match self.treatment {
-            Treatment::Honoured | Treatment::Differs { .. } => true,
-            Treatment::Ignored { .. } | Treatment::Refused { .. } => false,
-        }
-    }
-}
-
-/// Returns what differs of these variables, each with its name.
-pub fn differences<'n>(variables: &'n [&str]) -> impl Iterator<Item = (&'static str, &'static str)> + 'n {
-    rows(ItemScope::Variable).filter(|row| variables.contains(&row.item)).filter_map(|row| match row.treatment {
+/// Returns what differs of these variables and paths in an image made for that version, each with its name.
+pub fn differences<'n>(
+    items: &'n [&str],
+    version: OverlayVersion,
+) -> impl Iterator<Item = (&'static str, &'static str)> + 'n {
+    let of_version = rows(ItemScope::VersionTwo).filter(move |_| version == OverlayVersion::Two);
+    let all = rows(ItemScope::Variable).chain(of_version).filter(|row| items.contains(&row.item));
+    all.filter_map(|row| match row.treatment {
         Treatment::Differs { difference } => Some((row.item, difference)),
         Treatment::Honoured | Treatment::Ignored { .. } | Treatment::Refused { .. } => None,
     })
@@ -312,9 +292,13 @@ pub fn rows(scope: ItemScope) -> impl Iterator<Item = &'static Row> {
     TABLE.iter().filter(move |row| row.scope == scope)
 }
 
+fn files() -> impl Iterator<Item = &'static Row> + Clone {
+    TABLE.iter().filter(|row| !matches!(row.scope, ItemScope::Variable | ItemScope::VersionTwo))
+}
+
 /// Returns whether any scope of files has that name.
 pub fn is_file(name: &str) -> bool {
-    TABLE.iter().any(|row| row.scope != ItemScope::Variable && row.item == name)
+    files().any(|row| row.item == name)
 }
 
 /// Returns whether the file of a longrun means nothing to s6-supervise, or nothing at all: s6-rc puts no such file into the
@@ -327,7 +311,7 @@ pub fn stays_in_definition(name: &str) -> bool {
 /// Returns the names of files that a misspelt name may mean; not the shortest ones (`run`, `up`, `log`, `env`), which too
 /// many names are like.
 pub fn proposed() -> impl Iterator<Item = &'static str> + Clone {
-    let files = TABLE.iter().filter(|row| row.scope != ItemScope::Variable && row.is_honoured() && row.item.len() > 3);
+    let files = files().filter(|row| row.is_honoured() && row.item.len() > 3);
     // Directories of the service's own.
     files.map(|row| row.item).filter(|item| *item != "data")
 }

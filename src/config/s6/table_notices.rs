@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use super::table::{self, ItemScope, Row, Treatment};
 use crate::config::draft::Draft;
 use crate::config::quote::shown_value;
+use crate::config::s6_overlay::OverlayVersion;
 use crate::config::suggest;
 use crate::text::shown;
 
@@ -55,9 +56,12 @@ pub fn variables(env: &BTreeMap<OsString, OsString>) -> Vec<String> {
 }
 
 /// Returns what an image has of the table that is honoured.
-pub fn honoured(drafts: &[Draft], env: &BTreeMap<OsString, OsString>) -> Vec<&'static str> {
-    let set = table::rows(ItemScope::Variable).filter(|row| env.contains_key(OsStr::new(row.item)));
-    let rows = drafts.iter().flat_map(|draft| draft.rows.iter().copied()).chain(set);
+pub fn honoured(drafts: &[Draft], env: &BTreeMap<OsString, OsString>, version: OverlayVersion) -> Vec<&'static str> {
+    let is_set = |row: &&Row| env.contains_key(OsStr::new(row.item));
+    let set = table::rows(ItemScope::Variable).filter(is_set);
+    let of_version = table::rows(ItemScope::VersionTwo).filter(|row| row.item.starts_with('/') || is_set(row));
+    let of_version = of_version.filter(|_| version == OverlayVersion::Two);
+    let rows = drafts.iter().flat_map(|draft| draft.rows.iter().copied()).chain(set).chain(of_version);
     let items: BTreeSet<_> = rows.filter(|row| row.is_honoured()).map(|row| row.item).collect();
     items.into_iter().collect()
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::tree::{read_file, read_tree};
-use crate::config::{Content, S6Sources, Tree};
+use crate::config::{Content, S6Sources, Tree, VersionTwoFiles};
 
 /// What such an image may have beside its services tree.
-pub const DIRECTORIES: [&str; 5] = ["s6-overlay", "cont-init.d", "cont-finish.d", "fix-attrs.d", "cont-profile.d"];
+pub const DIRECTORIES: [&str; 6] =
+    ["s6-overlay", "cont-init.d", "cont-finish.d", "fix-attrs.d", "cont-profile.d", "s6"];
 /// Those by which it is recognised.
 const IDENTIFYING_DIRECTORIES: [&str; 2] = ["s6-overlay", "cont-init.d"];
 /// Services and scripts of the user of a LinuxServer image.
@@ -19,6 +21,11 @@ const CUSTOM: [&str; 2] = ["/custom-services.d", "/custom-cont-init.d"];
 const PROFILE: &str = "S6_RUNTIME_PROFILE";
 /// Names another directory of user bundles.
 const BUNDLES: &str = "S6_RUNTIME_BUNDLEDIR";
+
+/// By this list s6-overlay 2 sets owners and modes of an image's scripts.
+const PERMISSIONS: &str = "init-stage2-fixattrs.txt";
+/// The services that s6-overlay 2 has itself.
+const OWN_SERVICES: [&str; 2] = ["s6-fdholderd", "s6-svscan-log"];
 
 type Variables = BTreeMap<OsString, OsString>;
 
@@ -50,6 +57,25 @@ pub(super) fn is_image(directory: &Path) -> bool {
 pub(super) fn profile(beside: &Path, env: &Variables) -> Option<PathBuf> {
     let name = env.get(OsStr::new(PROFILE)).filter(|name| !name.is_empty() && !name.as_bytes().contains(&b'/'))?;
     Some(beside.join("cont-profile.d").join(name))
+}
+
+/// Returns what only s6-overlay 2 reads; `None` where its list of permissions is missing, which neither version 3 nor one before
+/// 1.14 has.
+fn version_two(beside: &Path) -> Option<VersionTwoFiles> {
+    let init = beside.join("s6/init");
+    init.join(PERMISSIONS).is_file().then(|| VersionTwoFiles {
+        variables: names_in(&init.join("env"), &["PATH"]),
+        services: names_in(&beside.join("s6/services"), &OWN_SERVICES),
+    })
+}
+
+/// Returns the visible names in a directory but for these; none if it cannot be read.
+fn names_in(directory: &Path, known: &[&str]) -> Vec<OsString> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let is_other = |name: &OsString| !name.as_bytes().starts_with(b".") && !known.iter().any(|it| name == it);
+    let mut names: Vec<_> = entries.filter(is_other).collect();
+    names.sort();
+    names
 }
 
 impl S6Paths {
@@ -97,6 +123,7 @@ impl S6Paths {
             fix_attrs: tree("fix-attrs.d"),
             custom_services: services,
             custom_scripts: scripts,
+            version_two: version_two(&self.beside),
         }
     }
 

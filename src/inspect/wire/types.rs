@@ -1,10 +1,10 @@
 //! The types that are sent, field by field: a missing field does not compile.
 
 use super::{Decoder, Message, Wire, encode_bytes};
-use crate::config::S6Sources;
 use crate::config::service::AUXILIARY_KEYS;
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::config::{Content, Tree};
+use crate::config::{S6Sources, VersionTwoFiles};
 use crate::inspect::facts::NamedPaths;
 use crate::inspect::source::{KINDS, ReloadSources};
 use crate::plan::exec_failure::{ExecFailure, FilePermissions};
@@ -83,8 +83,9 @@ structs! {
     ReloadSources { untrusted, container, trees, s6 }
     S6Sources {
         identifying_directories, definitions, user_bundles, init_scripts, finish_scripts, fix_attrs, has_linuxserver_account,
-        custom_scripts, custom_services,
+        custom_scripts, custom_services, version_two,
     }
+    VersionTwoFiles { variables, services }
     Tree { path, entries, unreadable }
     NamedPaths { files, paths }
     NamedFiles {
@@ -148,6 +149,10 @@ mod tests {
                 definitions: Tree { path: "/d".into(), ..Tree::default() },
                 user_bundles: Tree { unreadable: Some(String::new()), ..Tree::default() },
                 init_scripts: Tree { path: "/i".into(), ..Tree::default() },
+                version_two: Some(VersionTwoFiles {
+                    variables: vec![bytes(b"\xff")],
+                    services: vec!["a".into(), "b".into()],
+                }),
                 ..S6Sources::default()
             },
         }

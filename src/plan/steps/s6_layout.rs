@@ -51,9 +51,9 @@ pub(super) fn step(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Option<Planned
     let link_var_run = is_possible && link_var_run(places.var_run, notes);
     let all = &inputs.config.services;
     let services = all.iter().filter_map(|service| S6Directory::of(service, all)).collect();
-    let (keep_env, path) = (s6.keep_env, inputs.trust.path_of_scripts(inputs.resolver));
+    let (version, keep_env, path) = (s6.version, s6.keep_env, inputs.trust.path_of_scripts(inputs.resolver));
     let secrets = secrets(inputs, keep_env);
-    let layout = S6Layout { base, owner, take_run, link_var_run, keep_env, path, secrets, services };
+    let layout = S6Layout { base, owner, take_run, link_var_run, keep_env, path, secrets, services, version };
     Some(PlannedStep { step: Step::S6Layout(layout), decision })
 }
 
