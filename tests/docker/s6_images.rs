@@ -19,6 +19,11 @@ struct Mode {
 }
 
 impl Mode {
+    /// Whether its scripts can give a file of the image to another user.
+    fn can_give_away(&self) -> bool {
+        self.scripts == ROOT && self.name != "--read-only"
+    }
+
     fn script_uid(&self) -> &str {
         self.scripts.split([' ', '=']).nth(1).expect("it begins with the uid")
     }
@@ -95,12 +100,18 @@ fn in_every_mode(name: &str, up: &[&str], check: fn(&Log<'_>)) {
 
 /// The same with options of `docker run` that the image needs.
 fn in_every_mode_with(options: &str, name: &str, up: &[&str], check: fn(&Log<'_>)) {
+    in_modes(options, name, (|_| true, up), check);
+}
+
+/// The same in some of the modes.
+fn in_modes(options: &str, name: &str, (chosen, up): (fn(&Mode) -> bool, &[&str]), check: fn(&Log<'_>)) {
     let Some(docker) = Docker::here_as_root() else { return };
-    let image = Image::s6(&docker, name);
-    for modes in MODES.chunks(PARALLEL) {
+    let image = &Image::s6(&docker, name);
+    let modes: Vec<&Mode> = MODES.iter().filter(|mode| chosen(mode)).collect();
+    for modes in modes.chunks(PARALLEL) {
         thread::scope(|scope| {
             let started: Vec<_> =
-                modes.iter().map(|mode| scope.spawn(|| check(&run(&image, (mode, options), up)))).collect();
+                modes.iter().map(|mode| scope.spawn(move || check(&run(image, (mode, options), up)))).collect();
             // All of them end before the first failure is reported.
             let ended: Vec<_> = started.into_iter().map(|thread| thread.join()).collect();
             ended.into_iter().for_each(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
@@ -203,6 +214,44 @@ fn scripts_and_services_of_version_2() {
         log.has("web | web finished with 256 15\n");
         log.has("03-not-executable\": not executable, not run, as under s6-overlay");
         log.has_not("never");
+        log.ended_with(0);
+    });
+}
+
+#[test]
+fn scripts_of_version_2_without_their_execute_bits() {
+    in_every_mode("version-two", &["logged: REPORT web", "REPORT checked", "checked is ready"], |log| {
+        let Mode { scripts, abc, .. } = log.mode;
+        let uid = log.mode.script_uid();
+        log.has_in_order(&[
+            &format!("cont-init-01-first | first as {uid} with MODE=test\n"),
+            "cont-init-02-second | second with PORT=8080\n",
+            &format!("web-log | logged: REPORT web {abc} cwd=/run/s6/legacy-services/web PORT=8080\n"),
+            "waiting | waiting finished\n",
+            "cont-finish-1-bye | bye\n",
+        ]);
+        log.has(&format!("checked | REPORT checked {scripts} cwd=/run/s6/legacy-services/checked MODE=\n"));
+        log.has_in_order(&["waiting | checked is ready\n", "waiting | true\n"]);
+        log.has("made for s6-overlay 2, which would set the execute bits of its scripts");
+        assert_eq!(log.text.matches("made for s6-overlay 2").count(), 1, "{}", log.text);
+        log.has_not("is not executable");
+        log.has_not("has no execute bit");
+        log.ended_with(3);
+    });
+}
+
+#[test]
+fn a_service_that_a_script_gives_away_is_held_back_where_it_could() {
+    in_modes("", "held-back", (Mode::can_give_away, &["REPORT old", "web: failed: held back: "]), |log| {
+        log.has("old | REPORT old uid=0 ");
+        log.has("users other than root could have written it, which s6-overlay runs all the same: /etc/services.d/web/run is ");
+        log.has_not("REPORT web");
+        log.ended_with(0);
+    });
+    in_modes("", "held-back", (|mode| !mode.can_give_away(), &["REPORT old", "REPORT web"]), |log| {
+        let uid = log.mode.script_uid();
+        log.has(&format!("web | REPORT web uid={uid} "));
+        log.has_not("held back");
         log.ended_with(0);
     });
 }
