@@ -14,7 +14,7 @@ use crate::support::programs::program;
 type Part = (&'static str, fn() -> String);
 
 /// All of them, sorted by name.
-const PARTS: [Part; 13] = [
+const PARTS: [Part; 14] = [
     ("boot", boot),
     ("command help", command_help),
     ("commands", commands),
