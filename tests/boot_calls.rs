@@ -8,9 +8,9 @@ use crate::support::bare_container::BareContainer;
 use crate::support::try_container::possible;
 
 /// Root, with PUID and one service, accounts as they should be.
-const AS_ROOT: usize = 260;
+const AS_ROOT: usize = 245;
 /// Without root, a bare main command.
-const AS_USER: usize = 230;
+const AS_USER: usize = 210;
 
 /// The calls of one boot, by their names.
 type Calls = BTreeMap<String, usize>;
