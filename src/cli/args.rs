@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::document_args::{CompletionsArgs, ManArgs, SchemaArgs};
 use super::query_args::{EventsArgs, GraphArgs, LogsArgs, TimingsArgs};
-use super::{help, help_text, query_help, rehearse, service_names};
+use super::{help, help_text, rehearse, service_names};
 use crate::config::units::{self, DurationError};
 use crate::config::values::Signal;
 
@@ -33,82 +33,56 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Run as a container's init: boot, step down, run the services and the main command
-    #[command(after_help = help::init())]
     Init(InitArgs),
     /// Find every mistake in a services tree; say what privilege PID 1 will keep and why
-    #[command(after_help = help::check())]
     Check(CheckArgs),
     /// Print what a boot would do here, without doing any of it
-    #[command(after_help = help::plan())]
     Plan(PlanArgs),
     /// Draw which service of a tree waits for which
-    #[command(after_help = query_help::graph())]
     Graph(GraphArgs),
     /// Translate the services of another supervisor into TOML files
-    #[command(after_help = help::import())]
     Import(ImportArgs),
     /// Rehearse a container's whole life on this machine, without Docker
-    #[command(after_help = help::rehearsal())]
     Try(Box<rehearse::Args>),
     /// Show the state of the services
-    #[command(after_help = help::status())]
     Status(StatusArgs),
     /// Report whether services are well, for HEALTHCHECK and exec probes
-    #[command(after_help = help::health())]
     Health(HealthArgs),
     /// Start services and those that they require
-    #[command(after_help = help::start())]
     Start(ChangeArgs),
     /// Stop services, after those that require them
-    #[command(after_help = help::stop())]
     Stop(ChangeArgs),
     /// Stop services and start them again; those that require them stay up
-    #[command(after_help = help::restart())]
     Restart(ChangeArgs),
     /// Re-read the services tree, or make services re-read their own configuration
-    #[command(after_help = help::reload())]
     Reload(ReloadArgs),
     /// Send a signal to a service
-    #[command(after_help = help::signal())]
     Signal(SignalArgs),
     /// Wait until services are ready, down or done
-    #[command(after_help = help::wait())]
     Wait(WaitArgs),
     /// Show the environment of a service
-    #[command(after_help = help::env())]
     Env(EnvArgs),
     /// Show the last lines that services wrote
-    #[command(after_help = query_help::logs())]
     Logs(LogsArgs),
     /// Show what has happened to the services, and who requested it
-    #[command(after_help = query_help::events())]
     Events(EventsArgs),
     /// Print numbers for Prometheus: states, restarts, exits, memory, CPU, log lines
-    #[command(after_help = query_help::metrics())]
     Metrics,
     /// Find problems with this container, running or fresh, and print the fix
-    #[command(after_help = help::doctor())]
     Doctor(DoctorArgs),
     /// Show how long the boot took and which services it waited for
-    #[command(after_help = query_help::timings())]
     Timings(TimingsArgs),
     /// Stop the services in order and end the container
-    #[command(after_help = help::shutdown())]
     Shutdown(ShutdownArgs),
     /// Switch to another user for good and execute a command
-    #[command(after_help = help::run_as())]
     RunAs(RunAsArgs),
     /// Make the links by which scripts of images made for s6-overlay call this program
-    #[command(after_help = help::install_links())]
     InstallLinks(InstallLinksArgs),
     /// Print a man page, or write all of them
-    #[command(after_help = help::man())]
     Man(ManArgs),
     /// Print the JSON Schema of a file, for editors
-    #[command(after_help = help::schema())]
     Schema(SchemaArgs),
     /// Print the script that completes commands and names of services in a shell
-    #[command(after_help = help::completions())]
     Completions(CompletionsArgs),
 }
 
@@ -338,25 +312,33 @@ pub(super) struct RunAsArgs {
     pub(super) command: Vec<OsString>,
 }
 
-/// Returns the definition of every verb, for the manual and its tests.
+/// Returns the definition of every verb, with the help texts after its arguments.
 pub fn command() -> clap::Command {
-    <Cli as clap::CommandFactory>::command()
+    Cli::command().mut_subcommands(|verb| {
+        let text = help::of(verb.get_name());
+        verb.after_help(text)
+    })
+}
+
+/// Returns what was called, or the error or the help to print.
+pub(super) fn parse<T: Into<OsString> + Clone>(argv: impl IntoIterator<Item = T>) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(argv)?;
+    Cli::from_arg_matches(&matches).map_err(|why| why.format(&mut command))
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_definitions_are_sound() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
     fn what_follows_the_user_is_the_commands_own() {
-        let cli = Cli::try_parse_from(["stepdown", "run-as", "app", "ls", "--json", "-h", "--", "x"]).unwrap();
+        let cli = parse(["stepdown", "run-as", "app", "ls", "--json", "-h", "--", "x"]).unwrap();
         let Verb::RunAs(args) = cli.verb else { panic!("it is run-as") };
         assert_eq!(args.command, ["ls", "--json", "-h", "--", "x"]);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 
+use clap::ValueEnum;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use super::args;
@@ -38,8 +39,8 @@ pub(super) fn answer(argv: &[OsString], environment: &BTreeMap<OsString, OsStrin
         return None;
     }
     let asked = environment.get(OsStr::new(QUESTION))?;
-    let all: [&dyn EnvCompleter; 3] = [&Bash, &Zsh, &Fish];
-    let shell = all.into_iter().find(|shell| asked.to_str() == Some(shell.name()))?;
+    let mut all = Shell::value_variants().iter().map(|shell| completer(*shell));
+    let shell = all.find(|shell| asked.to_str() == Some(shell.name()))?;
     let mut answer = Vec::new();
     let here = env::current_dir().ok();
     if shell.write_complete(&mut args::command(), words.to_vec(), here.as_deref(), &mut answer).is_ok() {

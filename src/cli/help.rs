@@ -76,7 +76,7 @@ pub(super) fn overview() -> HelpText {
     HelpText::new(about).examples(&examples).environment(&[VARIABLES, OTHERS].concat()).codes(CODES)
 }
 
-pub(super) fn init() -> HelpText {
+fn init() -> HelpText {
     let examples = [
         ("stepdown init", "run the services of /etc/services.d"),
         ("stepdown init -- nginx -g 'daemon off;'", "and a main command"),
@@ -94,7 +94,7 @@ pub(super) fn init() -> HelpText {
     HelpText::new("").examples(&examples).environment(&boot_variables()).codes(&codes)
 }
 
-pub(super) fn check() -> HelpText {
+fn check() -> HelpText {
     let examples = [
         ("stepdown check", "the tree in this directory, or in this image"),
         ("RUN stepdown check", "in a Dockerfile: a mistake fails the build"),
@@ -107,7 +107,7 @@ pub(super) fn check() -> HelpText {
     HelpText::new(about).examples(&examples).environment(&boot_variables()).codes(&codes)
 }
 
-pub(super) fn plan() -> HelpText {
+fn plan() -> HelpText {
     let examples = [
         ("docker run --rm --entrypoint stepdown IMAGE plan", "what that image would do"),
         ("docker run --rm --user 1000 --entrypoint stepdown IMAGE plan", "and without root"),
@@ -120,7 +120,7 @@ pub(super) fn plan() -> HelpText {
     HelpText::new("").examples(&examples).environment(&boot_variables()).codes(&codes)
 }
 
-pub(super) fn rehearsal() -> HelpText {
+fn rehearsal() -> HelpText {
     let examples = [
         ("PUID=1234 stepdown try", "the tree in this directory, as `docker run -e PUID=1234` would"),
         ("stepdown try --user 1000 --read-only", "without root, on a read-only root filesystem"),
@@ -140,7 +140,7 @@ pub(super) fn rehearsal() -> HelpText {
     HelpText::new(about).examples(&examples).codes(&codes)
 }
 
-pub(super) fn import() -> HelpText {
+fn import() -> HelpText {
     let about = "What cannot be translated is a comment in the file, and a line on standard error. Paths are those of the image: \
                  a services tree becomes /etc/services.d, and what lies beside it /etc. Scripts of shells become a \
                  part of the files; others stay where they are. Of the environment only S6_* is read.";
@@ -162,7 +162,7 @@ pub(super) fn import() -> HelpText {
     HelpText::new(about).examples(&examples).codes(&codes)
 }
 
-pub(super) fn status() -> HelpText {
+fn status() -> HelpText {
     let about = "FOR is the time in this state. MEMORY and CPU are for all processes of the service; shared memory counts in \
                  shares where the kernel reports them. With --watch on a terminal `q` ends it, and arrows, page keys, \
                  Home and End scroll.";
@@ -175,7 +175,7 @@ pub(super) fn status() -> HelpText {
     HelpText::new(about).environment(OTHERS.get(1..).unwrap_or_default()).codes(&codes)
 }
 
-pub(super) fn doctor() -> HelpText {
+fn doctor() -> HelpText {
     let about = "In a running container it asks PID 1 what the boot could not do, and tests every declared path, device and \
                  port as the app user. As the first command of a fresh container it says what a boot there would come to. It \
                  changes nothing.";
@@ -193,7 +193,7 @@ pub(super) fn doctor() -> HelpText {
     HelpText::new(about).examples(&examples).environment(&[VARIABLES, OTHERS].concat()).codes(&codes)
 }
 
-pub(super) fn health() -> HelpText {
+fn health() -> HelpText {
     let about = "Without --live and --ready it asks whether anything is wrong: a service that should be running is not up, is \
                  unhealthy, or its log cannot be written, or the container is stopping.\n\n--ready: all of them are up, \
                  oneshots done, none is unhealthy, and the container is not stopping. --live: none has failed for good, and \
@@ -213,25 +213,25 @@ pub(super) fn health() -> HelpText {
 
 const NOT_ALL: Row = ("1", "not all of them: a line for each says why");
 
-pub(super) fn start() -> HelpText {
+fn start() -> HelpText {
     let about = "A service that is up stays as it is. One that has failed or pauses after a failure is tried again at once. \
                  The command waits through restarts until each service is up or has failed, or until the timeout.";
     control_help(about, &[], &[("0", "all of them are up, and oneshots done"), NOT_ALL, UNKNOWN])
 }
 
-pub(super) fn stop() -> HelpText {
+fn stop() -> HelpText {
     let about = "Services that require one of them are stopped first. All of them stay down until each is started again, and \
                  the container goes on even if nothing else runs.";
     control_help(about, &[], &[("0", "all of them are down"), NOT_ALL, UNKNOWN])
 }
 
-pub(super) fn restart() -> HelpText {
+fn restart() -> HelpText {
     let about = "Services that require one of them stay up, as after a crash; to restart those too, `stop` the service and \
                  `start` those. A service that is down is started, and a oneshot is run again.";
     control_help(about, &[], &[("0", "all of them are up again, and oneshots done"), NOT_ALL, UNKNOWN])
 }
 
-pub(super) fn reload() -> HelpText {
+fn reload() -> HelpText {
     let about = "Without a service the whole tree is read and checked again, as by HUP to PID 1. If there is any problem, \
                  nothing changes. Otherwise new services start, removed ones stop, changed ones are restarted, and all others \
                  are left alone.\n\nWith services, each does what `reload` in its file says: it gets the signal, or its \
@@ -241,7 +241,7 @@ pub(super) fn reload() -> HelpText {
     control_help(about, &[], &codes)
 }
 
-pub(super) fn signal() -> HelpText {
+fn signal() -> HelpText {
     let examples = [
         ("stepdown signal web USR1", "to the main process of `web`"),
         ("stepdown signal --group web STOP", "to its whole process group"),
@@ -249,7 +249,7 @@ pub(super) fn signal() -> HelpText {
     control_help("", &examples, &[("0", "the signal was sent"), ("100", "there is no such service or signal")])
 }
 
-pub(super) fn wait() -> HelpText {
+fn wait() -> HelpText {
     let examples = [
         ("stepdown wait db", "until `db` is ready"),
         ("stepdown wait --done --timeout 5m migrate", "until a oneshot is done"),
@@ -262,17 +262,17 @@ pub(super) fn wait() -> HelpText {
     control_help("", &examples, &codes)
 }
 
-pub(super) fn env() -> HelpText {
+fn env() -> HelpText {
     let about = "It is the environment with which the service was started, or would be. Control characters are spelled out. \
                  Only root and the user of the service may see it.";
     control_help(about, &[], &[("0", "it was printed"), UNKNOWN])
 }
 
-pub(super) fn shutdown() -> HelpText {
+fn shutdown() -> HelpText {
     control_help("", &[], &[("0", "the stop has begun")])
 }
 
-pub(super) fn run_as() -> HelpText {
+fn run_as() -> HelpText {
     let examples = [
         ("stepdown run-as app ls -l /config", "as the app user, with its groups and HOME"),
         ("stepdown run-as 1000:1000 id", "as these ids"),
@@ -292,7 +292,7 @@ pub(super) fn run_as() -> HelpText {
     HelpText::new(about).examples(&examples).environment(&environment).codes(&codes)
 }
 
-pub(super) fn install_links() -> HelpText {
+fn install_links() -> HelpText {
     let about = "The links are /init, and each command of s6, execline and s6-overlay in /command and in /usr/bin. Links, and \
                  programs of s6, execline and s6-overlay, are replaced and named. Everything else is kept and named: so \
                  are LinuxServer's own scripts, and in /usr/bin whatever has the name of one of execline's commands.";
@@ -309,7 +309,7 @@ pub(super) fn install_links() -> HelpText {
     HelpText::new(about).examples(&examples).codes(&codes)
 }
 
-pub(super) fn man() -> HelpText {
+fn man() -> HelpText {
     let about = "The source of the page goes to standard output; man(1) shows it.";
     let examples = [
         ("stepdown man status | man -l -", "read the page of `status`"),
@@ -319,7 +319,7 @@ pub(super) fn man() -> HelpText {
     HelpText::new(about).examples(&examples).codes(&codes)
 }
 
-pub(super) fn schema() -> HelpText {
+fn schema() -> HelpText {
     let about = "An editor that reads it, such as one with taplo or Even Better TOML, completes and checks the keys while you \
                  write. A line at the top of the file names it: `#:schema ../stepdown-service.schema.json`. What concerns \
                  several files, or the machine, only `stepdown check` sees.";
@@ -330,7 +330,7 @@ pub(super) fn schema() -> HelpText {
     HelpText::new(about).examples(&examples).codes(&[("0", "it was printed"), ("100", "there is no such file")])
 }
 
-pub(super) fn completions() -> HelpText {
+fn completions() -> HelpText {
     let about = "The names of services come from the running PID 1, so that they are completed in its container.";
     let examples = [
         ("source <(stepdown completions bash)", "for this shell"),

@@ -35,14 +35,13 @@ mod usage;
 
 use std::ffi::OsString;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::error::{EXIT_WRONG, Error};
 use crate::s6_commands;
 use crate::sys::signals;
+use args::Verb;
 pub use args::command;
-use args::{Cli, Verb};
 use check::CheckFormat;
 pub use control_help::OTHERS as OTHER_VARIABLES;
 use graph::GraphFormat;
@@ -74,12 +73,10 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     match invocation::of(&argv) {
         Invocation::Init(main) => crate::run::init::run(main),
         Invocation::UsageError(problem) => output::usage_error(&problem),
-        Invocation::Verb => {
-            completions::answer(&argv, &environment).unwrap_or_else(|| match Cli::try_parse_from(&argv) {
-                Ok(cli) => verb(cli.verb),
-                Err(error) => usage(&error, argv.get(1)),
-            })
-        }
+        Invocation::Verb => completions::answer(&argv, &environment).unwrap_or_else(|| match args::parse(&argv) {
+            Ok(cli) => verb(cli.verb),
+            Err(error) => usage(&error, argv.get(1)),
+        }),
     }
 }
 

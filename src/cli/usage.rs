@@ -95,13 +95,11 @@ fn example(argument: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::cli::args::Cli;
+    use crate::cli::args;
 
     fn message_of(words: &[&str]) -> String {
-        let error = Cli::try_parse_from([&["stepdown"], words].concat()).unwrap_err();
+        let error = args::parse([&["stepdown"], words].concat()).unwrap_err();
         problem(&error, words.first().map(OsString::from).as_ref())
             .unwrap_or_else(|| panic!("not in our words: {error}"))
             .to_string()

@@ -77,10 +77,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_of_each_verb_is_that_of_its_help() {
+    fn every_verb_has_a_text() {
         for verb in super::super::args::command().get_subcommands() {
-            let text = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert_eq!(text, help::of(verb.get_name()).to_string(), "{}", verb.get_name());
+            assert!(!help::of(verb.get_name()).to_string().is_empty(), "{}", verb.get_name());
         }
     }
 }
