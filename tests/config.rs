@@ -2,6 +2,7 @@
 
 mod container;
 mod env;
+mod foreign;
 mod graph;
 mod hostile;
 mod main_command;

@@ -1,8 +1,20 @@
-//! What to write instead of a key or value of another system. Must not know where it was found.
+//! What to write instead of a key of another system. Must not know where it was found.
 
-use super::foreign_tables::{ForeignKey, KEYS, Note, OF_CONTAINER, SECTIONS, VALUES};
+use toml::de::DeValue;
+
+use super::foreign_tables::{CASED, ForeignKey, IN_TABLES, KEYS, Note, OF_CONTAINER, OTHER_VALUES};
+use super::foreign_values::translated;
 use super::keys::{ConfigFile, KeyDoc, TableDoc};
 use super::{container_keys, service_keys};
+
+/// A key of another system that was found in a table of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Foreign {
+    key: &'static ForeignKey,
+    doc: &'static TableDoc,
+    /// Whether what it does is said in a service's file, and it was found in the container file.
+    is_of_service: bool,
+}
 
 fn plain(word: &str) -> String {
     let letters = word.chars().filter(|letter| !matches!(letter, '_' | '-' | '.'));
@@ -10,14 +22,22 @@ fn plain(word: &str) -> String {
 }
 
 /// Returns the foreign word, if it is used in a table with the keys of `doc`.
-pub fn find(word: &str, doc: &TableDoc) -> Option<&'static ForeignKey> {
+pub fn find(word: &str, doc: &'static TableDoc) -> Option<Foreign> {
     let wanted = plain(word);
-    let all = match (doc.file, doc.name) {
-        (ConfigFile::Container, "") => OF_CONTAINER,
-        (_, _) => KEYS,
+    let named = |all: &'static [ForeignKey]| all.iter().find(|it| it.word == wanted);
+    let of_service = || CASED.iter().find(|it| it.word == word).or_else(|| named(KEYS));
+    let (key, is_of_service) = match (doc.file, doc.name) {
+        (ConfigFile::Container, "") => match named(OF_CONTAINER) {
+            Some(key) => (key, false),
+            None => (of_service()?, true),
+        },
+        (ConfigFile::Service, "") => (of_service()?, false),
+        (_, table) => {
+            let is_known = |it: &&ForeignKey| it.inner(doc).is_some() || IN_TABLES.contains(&(table, it.word));
+            (named(KEYS).filter(is_known)?, false)
+        }
     };
-    let fits = |it: &&ForeignKey| it.word == wanted && (doc.name.is_empty() || it.inner(doc).is_some());
-    all.iter().find(fits)
+    Some(Foreign { key, doc, is_of_service })
 }
 
 /// Returns whether the word means this key of services.
@@ -26,16 +46,42 @@ pub fn means(word: &str, key: &str) -> bool {
     KEYS.iter().any(|it| it.word == wanted && it.native == key)
 }
 
-/// Returns the section, if a table of this name is one of a systemd unit.
-pub fn section(name: &str) -> Option<&'static str> {
-    SECTIONS.into_iter().find(|section| *section == name)
-}
+impl Foreign {
+    /// Returns the system; empty if several have the key, or none.
+    pub fn system(&self) -> &'static str {
+        self.key.system
+    }
 
-/// Returns what to write instead of another system's value of a key.
-pub fn value(key: &str, value: &str) -> Option<&'static str> {
-    let (wanted, value) = (key.trim_matches('`'), value.to_ascii_lowercase().replace('_', "-"));
-    let wanted = wanted.strip_suffix(".policy").unwrap_or(wanted);
-    VALUES.iter().find(|(key, theirs, _)| *key == wanted && *theirs == value).map(|(_, _, fix)| *fix)
+    /// Returns our key, with its table; empty if there is none.
+    pub fn native(&self) -> &'static str {
+        self.key.native
+    }
+
+    /// Returns what to write instead, with its value where that says the same here.
+    pub fn fix(&self, value: Option<&DeValue<'_>>) -> String {
+        let value = value.filter(|_| self.key.has_our_values());
+        let line = |key: &KeyDoc| {
+            let ours = value.and_then(|value| translated(value, self.key.system, key.expects));
+            ours.map_or_else(|| key.example.replace('\n', ", "), |ours| format!("{} = {ours}", key.name))
+        };
+        if let Some(key) = self.key.inner(self.doc).filter(|_| !self.doc.name.is_empty()) {
+            return format!("write `{}`", line(key));
+        }
+        let file = if self.is_of_service { ConfigFile::Service } else { self.doc.file };
+        let place =
+            if self.is_of_service { " into the file of a service, such as /etc/services.d/NAME.toml" } else { "" };
+        match (self.key.example(file, line), self.key.note) {
+            (None, Note::Text(text)) => text.to_owned(),
+            (Some(example), Note::Text(text)) => format!("write `{example}`{place}: {text}"),
+            (Some(example), Note::None) => format!("write `{example}`{place}"),
+            (Some(example), Note::OtherService) => format!("write `{example}` in the file of the other service"),
+            (Some(example), Note::OwnOneshot) => {
+                format!("write a oneshot with a file of its own, and require it: `{example}`")
+            }
+            // Every word has a key of native or a text, which a test checks.
+            (None, Note::None | Note::OtherService | Note::OwnOneshot) => String::new(),
+        }
+    }
 }
 
 impl ForeignKey {
@@ -46,26 +92,15 @@ impl ForeignKey {
         if of == table { doc.key(key) } else { None }
     }
 
-    /// Returns what to write instead of it in a table with the keys of `doc`.
-    pub fn fix(&self, doc: &TableDoc) -> String {
-        if let Some(key) = self.inner(doc).filter(|_| !doc.name.is_empty()) {
-            return format!("write `{}`", line(key));
-        }
-        match (self.example(doc.file), self.note) {
-            (None, Note::Text(text)) => text.to_owned(),
-            (Some(example), Note::Text(text)) => format!("write `{example}`: {text}"),
-            (Some(example), Note::None) => format!("write `{example}`"),
-            (Some(example), Note::OtherService) => format!("write `{example}` in the file of the other service"),
-            (Some(example), Note::OwnOneshot) => {
-                format!("write a oneshot with a file of its own, and require it: `{example}`")
-            }
-            // Every word has a key of native or a text, which a test checks.
-            (None, Note::None | Note::OtherService | Note::OwnOneshot) => String::new(),
-        }
+    /// Returns whether its values are those of our key, in another spelling at most.
+    fn has_our_values(&self) -> bool {
+        let is_elsewhere = matches!(self.note, Note::OtherService | Note::OwnOneshot);
+        // A file is no directory.
+        !is_elsewhere && self.native != "log.directory" && !OTHER_VALUES.contains(&self.word)
     }
 
-    /// Returns an equivalent line.
-    fn example(&self, file: ConfigFile) -> Option<String> {
+    /// Returns an equivalent line, of which `line` makes the part of a key.
+    fn example(&self, file: ConfigFile, line: impl Fn(&KeyDoc) -> String) -> Option<String> {
         let top = match file {
             ConfigFile::Service => &service_keys::SERVICE,
             ConfigFile::Container => &container_keys::CONTAINER,
@@ -81,14 +116,10 @@ impl ForeignKey {
     }
 }
 
-/// The example to paste, in one line.
-fn line(key: &KeyDoc) -> String {
-    key.example.replace('\n', ", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Content, Sources, Tree, read};
 
     #[test]
     fn every_word_has_something_to_write_and_none_is_a_key_of_ours() {
@@ -97,7 +128,7 @@ mod tests {
             (OF_CONTAINER, ConfigFile::Container, &container_keys::CONTAINER),
         ] {
             for (at, it) in words.iter().enumerate() {
-                assert_eq!(it.native.is_empty(), it.example(file).is_none(), "{it:?}");
+                assert_eq!(it.native.is_empty(), it.example(file, |key| key.name.to_owned()).is_none(), "{it:?}");
                 assert!(!it.native.is_empty() || matches!(it.note, Note::Text(_)), "{it:?}");
                 assert_eq!(plain(it.word), it.word);
                 assert!(top.key(it.word).is_none(), "{it:?}");
@@ -106,12 +137,34 @@ mod tests {
         }
     }
 
+    /// What the reader says of a service with that line.
+    fn said_of(line: &str) -> String {
+        let bytes = format!("command = [\"x\"]\n{line}\n").into_bytes();
+        let entries = [("web.toml".into(), Content::File { bytes, executable: false })].into();
+        let tree = Tree { path: "/t".into(), entries, ..Tree::default() };
+        read(&Sources { trees: vec![tree], ..Sources::default() }).map_or_else(|all| all.to_string(), |_| String::new())
+    }
+
     #[test]
-    fn every_value_is_of_a_key_and_not_one_of_its_own() {
-        for (key, theirs, fix) in VALUES {
-            assert!(service_keys::SERVICE.key(key).is_some() && value(key, theirs) == Some(fix));
+    fn every_word_is_recognised_in_a_file_however_it_is_written() {
+        for it in KEYS {
+            let (start, end) = it.word.split_at(it.word.len() / 2);
+            let capital = start.chars().next().map(|first| first.to_ascii_uppercase()).into_iter();
+            let capitalised: String = capital.chain(it.word.chars().skip(1)).collect();
+            for word in [it.word.to_owned(), it.word.to_ascii_uppercase(), capitalised, format!("{start}_{end}")] {
+                let said = said_of(&format!("{word} = {{}}"));
+                let system = if it.system.is_empty() { String::new() } else { format!(" ({})", it.system) };
+                assert!(said.contains(&format!("unknown key `{word}`{system}; ")), "{said}");
+                assert!(!said.contains("the keys are") && !said.contains("did you mean"), "{said}");
+            }
         }
-        assert_eq!(value("`restart.policy`", "ON_ABORT"), value("restart", "on-abort"));
-        assert_eq!(value("restart", "always"), None);
+    }
+
+    #[test]
+    fn a_key_of_systemd_that_has_our_name_differs_by_its_case() {
+        for it in CASED {
+            let same = service_keys::SERVICE.keys.iter().find(|key| plain(key.name) == plain(it.word));
+            assert!(same.is_some_and(|key| key.name != it.word && key.name == it.native), "{it:?}");
+        }
     }
 }

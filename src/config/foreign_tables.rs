@@ -32,10 +32,10 @@ const fn entry(system: &'static str, word: &'static str, native: &'static str, n
     ForeignKey { system, word, native, note }
 }
 
-const SYSTEMD: &str = "systemd";
-const COMPOSE: &str = "compose";
-const SUPERVISORD: &str = "supervisord";
-const S6: &str = "s6";
+pub(super) const SYSTEMD: &str = "systemd";
+pub(super) const COMPOSE: &str = "compose";
+pub(super) const SUPERVISORD: &str = "supervisord";
+pub(super) const S6: &str = "s6";
 /// Of several systems, or of none.
 const ANY: &str = "";
 
@@ -43,6 +43,9 @@ const NOT_NEEDED: Note = Note::Text("remove it: it is not needed here");
 const OF_COMPOSE: Note = Note::Text("it belongs in the compose file: remove it here");
 const ALWAYS_STARTED: Note = Note::Text("remove it: what lies in the tree is started at boot");
 const MADE_AT_BOOT: Note = Note::Text("write `[[directory]]` into the container file /etc/stepdown.toml");
+const OWNED_AT_BOOT: Note = Note::Text("write `[[own]]` into the container file /etc/stepdown.toml");
+const CONSECUTIVE: Note =
+    Note::Text("write `restart = { limit = 5 }`: consecutive failures count, however long they take");
 const FOREGROUND: Note = Note::Text("run the program in the foreground: no pid file is needed");
 
 #[rustfmt::skip] // a table: one key in one line
@@ -56,7 +59,7 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(SYSTEMD, "execstoppost", "finish", Note::None),
     entry(SYSTEMD, "execreload", "reload.command", Note::None),
     entry(SYSTEMD, "restartsec", "restart.delay", Note::None),
-    entry(SYSTEMD, "restartsteps", "restart.max_delay", Note::None),
+    entry(SYSTEMD, "restartsteps", "", Note::Text("remove it: each delay is twice the one before, up to `restart.max_delay`")),
     entry(SYSTEMD, "restartmaxdelaysec", "restart.max_delay", Note::None),
     entry(SYSTEMD, "restartpreventexitstatus", "success_codes", Note::None),
     entry(SYSTEMD, "successexitstatus", "success_codes", Note::None),
@@ -90,8 +93,8 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(SYSTEMD, "conflicts", "", NOT_NEEDED),
     entry(SYSTEMD, "onfailure", "finish", Note::None),
     entry(SYSTEMD, "startlimitburst", "restart.limit", Note::None),
-    entry(SYSTEMD, "startlimitintervalsec", "restart.limit", Note::Text("consecutive failures count")),
-    entry(SYSTEMD, "startlimitinterval", "restart.limit", Note::Text("consecutive failures count")),
+    entry(SYSTEMD, "startlimitintervalsec", "", CONSECUTIVE),
+    entry(SYSTEMD, "startlimitinterval", "", CONSECUTIVE),
     entry(SYSTEMD, "wantedby", "", ALWAYS_STARTED),
     entry(SYSTEMD, "requiredby", "requires", Note::OtherService),
     entry(SYSTEMD, "description", "", Note::Text("write it as a comment: `# …`")),
@@ -129,11 +132,11 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(SYSTEMD, "environmentfile", "environment_file", Note::None),
     entry(SYSTEMD, "passenvironment", "", Note::Text("remove it: a service has the container's environment")),
     entry(SYSTEMD, "supplementarygroups", "groups", Note::None),
-    entry(SYSTEMD, "dynamicuser", "user", Note::None),
+    entry(SYSTEMD, "dynamicuser", "", Note::Text("remove it: a service runs as the app user")),
     entry(SYSTEMD, "ambientcapabilities", "capabilities", Note::None),
     entry(SYSTEMD, "capabilityboundingset", "capabilities", Note::None),
     entry(SYSTEMD, "oomscoreadjust", "oom_score_adj", Note::None),
-    entry(SYSTEMD, "group", "user", Note::Text("as `uid:gid`, or the account's own group")),
+    entry(SYSTEMD, "group", "", Note::Text("remove it: it runs with its account's own group; others are in `groups`, and `user` may be `uid:gid`")),
     entry(SYSTEMD, "loadcredential", "secrets", Note::None),
     entry(SYSTEMD, "unsetenvironment", "clear_environment", Note::None),
     entry(SYSTEMD, "limitmsgqueue", "limits.msgqueue", Note::None),
@@ -186,7 +189,7 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(COMPOSE, "groupadd", "groups", Note::None),
     entry(COMPOSE, "ulimits", "limits", Note::None),
     entry(COMPOSE, "logging", "log", Note::None),
-    entry(COMPOSE, "securityopt", "no_new_privileges", Note::None),
+    entry(COMPOSE, "securityopt", "", Note::Text("remove it: no service gains privileges, unless it says `no_new_privileges = false`")),
     entry(COMPOSE, "tmpfs", "", MADE_AT_BOOT),
     entry(COMPOSE, "image", "", OF_COMPOSE),
     entry(COMPOSE, "build", "", OF_COMPOSE),
@@ -198,7 +201,19 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(COMPOSE, "volumes", "", OF_COMPOSE),
     entry(COMPOSE, "retries", "health.failures", Note::None),
     entry(COMPOSE, "startperiod", "ready", Note::Text("its health checks begin once it is ready")),
+    entry(COMPOSE, "startinterval", "ready.interval", Note::Text("together with what makes it ready")),
     entry(COMPOSE, "test", "health.command", Note::None),
+    entry(COMPOSE, "memlimit", "", OF_COMPOSE),
+    entry(COMPOSE, "cpus", "", OF_COMPOSE),
+    entry(COMPOSE, "pidslimit", "", OF_COMPOSE),
+    entry(COMPOSE, "readonly", "", OF_COMPOSE),
+    entry(COMPOSE, "extrahosts", "", OF_COMPOSE),
+    entry(COMPOSE, "networkmode", "", OF_COMPOSE),
+    entry(COMPOSE, "hostname", "", OF_COMPOSE),
+    entry(COMPOSE, "expose", "", OF_COMPOSE),
+    entry(COMPOSE, "devices", "", OF_COMPOSE),
+    entry(COMPOSE, "sysctls", "", OF_COMPOSE),
+    entry(COMPOSE, "profiles", "", Note::Text("write `enabled = false`: `stepdown start` starts it")),
     // supervisord's manual, "[program:x] section"
     entry(SUPERVISORD, "autostart", "", Note::Text("remove it where it is true; otherwise write `enabled = false`")),
     entry(SUPERVISORD, "autorestart", "restart", Note::None),
@@ -216,6 +231,12 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(SUPERVISORD, "stderrlogfile", "log.directory", Note::None),
     entry(SUPERVISORD, "stdoutlogfilemaxbytes", "log.max_size", Note::Text("together with `directory`")),
     entry(SUPERVISORD, "stdoutlogfilebackups", "log.keep", Note::Text("together with `directory`")),
+    entry(SUPERVISORD, "stderrlogfilemaxbytes", "log.max_size", Note::Text("together with `directory`")),
+    entry(SUPERVISORD, "stderrlogfilebackups", "log.keep", Note::Text("together with `directory`")),
+    entry(SUPERVISORD, "stdoutcapturemaxbytes", "", NOT_NEEDED),
+    entry(SUPERVISORD, "stdoutsyslog", "", NOT_NEEDED),
+    entry(SUPERVISORD, "serverurl", "", NOT_NEEDED),
+    entry(SUPERVISORD, "numprocsstart", "", Note::Text("write one file for each process")),
     // servicedir of s6, source directories of s6-rc
     entry(S6, "notificationfd", "ready.fd", Note::None),
     entry(S6, "timeoutkill", "stop.timeout", Note::None),
@@ -228,6 +249,25 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(S6, "consumerfor", "pipe_to", Note::OtherService),
     entry(S6, "dependenciesd", "requires", Note::None),
     entry(S6, "run", "command", Note::None),
+    entry(S6, "timeoutdown", "stop.timeout", Note::None),
+    entry(S6, "down", "", Note::Text("write `enabled = false`")),
+    entry(S6, "contentsd", "", Note::Text("require the services themselves")),
+    entry(S6, "nosetsid", "", NOT_NEEDED),
+    // its commands, and those of execline and s6-overlay
+    entry(S6, "withcontenv", "", Note::Text("remove it: a service has the container's environment")),
+    entry(S6, "s6setuidgid", "user", Note::Text("without it, it runs as the app user")),
+    entry(S6, "s6applyuidgid", "user", Note::Text("without it, it runs as the app user")),
+    entry(S6, "s6envdir", "environment_file", Note::Text("a file of `NAME=value` lines")),
+    entry(S6, "s6softlimit", "limits", Note::None),
+    entry(S6, "s6notifyoncheck", "ready.command", Note::None),
+    entry(S6, "s6log", "log.directory", Note::None),
+    entry(S6, "execlineb", "command", Note::Text("a script of execline may stay in a file `run`, in a directory of the service's name")),
+    entry(S6, "fixattrs", "", OWNED_AT_BOOT),
+    entry(S6, "fixattrsd", "", OWNED_AT_BOOT),
+    entry(S6, "continit", "requires", Note::OwnOneshot),
+    entry(S6, "continitd", "requires", Note::OwnOneshot),
+    entry(S6, "contfinish", "stop_command", Note::Text("in the file of a oneshot, which runs it at the stop")),
+    entry(S6, "contfinishd", "stop_command", Note::Text("in the file of a oneshot, which runs it at the stop")),
     // compose and supervisord
     entry(ANY, "stopsignal", "stop.signal", Note::None),
     // runit, Horust, OpenRC, pebble, cron
@@ -240,7 +280,7 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(ANY, "cron", "at", Note::None),
     entry(ANY, "cwd", "directory", Note::None),
     entry(ANY, "depends", "requires", Note::None),
-    entry(ANY, "disabled", "enabled", Note::None),
+    entry(ANY, "disabled", "", Note::Text("remove it where it is false; otherwise write `enabled = false`")),
     entry(ANY, "dependencies", "requires", Note::None),
     entry(ANY, "env", "environment", Note::None),
     entry(ANY, "exec", "command", Note::None),
@@ -256,22 +296,51 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(ANY, "workdir", "directory", Note::None),
 ];
 
+/// Keys of systemd whose names differ from ours by their case alone, as systemd writes them.
+#[rustfmt::skip] // a table: one key in one line
+pub(super) const CASED: &[ForeignKey] = &[
+    entry(SYSTEMD, "After", "after", Note::None),
+    entry(SYSTEMD, "Environment", "environment", Note::None),
+    entry(SYSTEMD, "Nice", "nice", Note::None),
+    entry(SYSTEMD, "NoNewPrivileges", "no_new_privileges", Note::None),
+    entry(SYSTEMD, "Requires", "requires", Note::None),
+    entry(SYSTEMD, "Restart", "restart", Note::None),
+    entry(SYSTEMD, "Type", "type", Note::None),
+    entry(SYSTEMD, "UMask", "umask", Note::None),
+    entry(SYSTEMD, "User", "user", Note::None),
+];
+
+/// Words of [`KEYS`] that stand in a table of that name, and whose meaning here is elsewhere.
+pub(super) const IN_TABLES: [(&str, &str); 3] =
+    [("health", "startperiod"), ("health", "startinterval"), ("main.health", "startperiod")];
+
+/// Words whose value is not one of the key that does the same here.
+pub(super) const OTHER_VALUES: [&str; 6] =
+    ["onfailure", "onsuccess", "busname", "execlineb", "s6envdir", "s6notifyoncheck"];
+
 /// Foreign keys in the container file.
 #[rustfmt::skip] // a table: one key in one line
 pub(super) const OF_CONTAINER: &[ForeignKey] = &[
     entry(COMPOSE, "stopgraceperiod", "stop_timeout", Note::None),
     entry(COMPOSE, "volumes", "own", Note::None),
+    entry(SYSTEMD, "timeoutstopsec", "stop_timeout", Note::None),
+    entry(SYSTEMD, "runtimedirectory", "directory", Note::None),
+    entry(SYSTEMD, "statedirectory", "directory", Note::None),
+    entry(SYSTEMD, "cachedirectory", "directory", Note::None),
+    entry(COMPOSE, "tmpfs", "directory", Note::None),
+    entry(S6, "fixattrs", "own", Note::None),
+    entry(S6, "fixattrsd", "own", Note::None),
+    entry(S6, "s6setuidgid", "app.user", Note::None),
     entry(ANY, "chown", "own", Note::None),
+    entry(ANY, "umask", "app.umask", Note::None),
+    entry(ANY, "tz", "", Note::Text("set the variable TZ of the container")),
     entry(ANY, "puid", "app.uid", Note::None),
     entry(ANY, "pgid", "app.gid", Note::None),
     entry(ANY, "timeout", "stop_timeout", Note::None),
 ];
 
-/// Sections of systemd's units (systemd.syntax(7)).
-pub(super) const SECTIONS: [&str; 6] = ["Unit", "Service", "Install", "Timer", "Socket", "Path"];
-
 /// Values of other systems: our key, their value, and what to write.
-pub(super) const VALUES: [(&str, &str, &str); 13] = [
+pub(super) const VALUES: [(&str, &str, &str); 17] = [
     ("restart", "no", "write `restart = \"never\"`"),
     ("restart", "unless-stopped", "write `restart = \"always\"`: stopped manually, it stays stopped"),
     ("restart", "on-abnormal", "write `restart = \"on-failure\"`"),
@@ -290,4 +359,10 @@ pub(super) const VALUES: [(&str, &str, &str); 13] = [
          \"longrun\"`",
     ),
     ("type", "bundle", "require the services themselves"),
+    ("log.directory", "/dev/stdout", TO_THE_LOG),
+    ("log.directory", "/dev/stderr", TO_THE_LOG),
+    ("log.directory", "/dev/fd/1", TO_THE_LOG),
+    ("log.directory", "/proc/self/fd/1", TO_THE_LOG),
 ];
+
+const TO_THE_LOG: &str = "remove it: what it writes goes to the log";

@@ -1,7 +1,9 @@
 //! The errors of the TOML parser in our words. Its own text is never printed: it uses terms of the grammar. Must not know
 //! what keys mean.
 
-use super::quote::{quoted, ticked};
+use super::foreign_sections::ForeignSection;
+use super::keys::ConfigFile;
+use super::quote::{escaped, quoted, ticked};
 
 /// A syntax error.
 pub struct TomlError {
@@ -161,10 +163,24 @@ pub fn explain(message: &str, text: &str, at: std::ops::Range<usize>, around: &s
             },
         };
     }
+    let line = text.get(..at.start).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+    if let Some(section) = text.get(line..).and_then(|rest| rest.lines().next()).and_then(supervisord_section) {
+        return TomlError {
+            what: format!("`[{}]` is a section of a supervisord.conf", escaped(section)),
+            fix: ForeignSection::Supervisord.fix(ConfigFile::Service).to_owned(),
+            scope: ErrorScope::Rest,
+        };
+    }
     let known = STRUCTURE.iter().find(|(start, ..)| message.starts_with(start));
     let (what, fix, scope) =
         known.map_or(("this cannot be read", HOW, ErrorScope::Line), |(_, what, fix, scope)| (*what, *fix, *scope));
     TomlError { what: format!("invalid TOML: {what}{around}"), fix: fix.to_owned(), scope }
+}
+
+/// Returns `program:web` of a line `[program:web]`, which is no TOML.
+fn supervisord_section(line: &str) -> Option<&str> {
+    let section = line.trim().strip_prefix('[')?.split(']').next()?;
+    (section.contains(':') && ForeignSection::of(section).is_some()).then_some(section)
 }
 
 /// Returns the whole value at `at`: the parser may point to its middle.

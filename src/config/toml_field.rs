@@ -13,7 +13,7 @@ use super::file_report::{FileReport, Lines};
 use super::key_reference::{Expects, KeyDoc};
 use super::quote::{escaped, quoted};
 use super::units::{self, DurationError};
-use super::{foreign_keys, line_endings, suggest};
+use super::{foreign_values, line_endings, suggest};
 use crate::error::ProblemFix;
 
 /// One value and its name.
@@ -162,7 +162,7 @@ impl<'t> Field<'t> {
         let text = self.string(report)?;
         let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         if found.is_none() {
-            let foreign = foreign_keys::value(self.name(), text);
+            let foreign = foreign_values::fix(self.name(), text);
             self.refuse(foreign.map_or_else(|| one_of(text, choices), str::to_owned), report);
         }
         found

@@ -8,10 +8,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::cron::Cron;
 use super::file_report::{FileReport, Lines};
+use super::foreign_sections::ForeignSection;
 use super::keys::{self, ConfigFile, KeyStatus, TableDoc};
 use super::quote::{escaped, ticked};
 use super::toml_field::Field;
-use super::{container_keys, foreign_keys, service_keys, suggest};
+use super::{container_keys, foreign_keys, foreign_values, service_keys, suggest};
 
 /// One table, its unknown keys already reported.
 pub struct Table<'t> {
@@ -53,18 +54,14 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// Reports an unknown key, and each key of a systemd section.
+    /// Reports an unknown key, and each key of another system's section.
     fn unknown(&self, name: &str, line: usize, report: &mut FileReport<'_>) {
-        let value = self.table.get(name).map(Spanned::get_ref);
-        if let (Some(section), Some(inner)) = (self.section(name), value.and_then(DeValue::as_table)) {
-            let fix = "write its keys at the top of this file, in our words";
-            report.line(line, format!("`[{section}]` is a section of a systemd unit"), fix);
-            let inner = Self { name: String::new(), table: inner, lines: self.lines, line, doc: self.doc };
-            for key in inner.table.keys() {
-                let (name, line) = (key.get_ref().as_ref(), self.lines.at(key.span().start));
-                if let Some(fix) = inner.foreign(name) {
-                    report.line(line, format!("{} is a key of systemd", ticked(name)), fix);
-                }
+        if let Some((section, tables)) = self.section(name) {
+            let what = format!("`[{}]` is a section of {}", escaped(name), section.whole());
+            report.line(line, what, section.fix(self.doc.file));
+            for table in tables {
+                let doc = &service_keys::SERVICE;
+                Self { name: String::new(), table, lines: self.lines, line, doc }.report_foreign(report);
             }
             return;
         }
@@ -73,14 +70,32 @@ impl<'t> Table<'t> {
             return;
         }
         let place = if self.name.is_empty() { String::new() } else { format!(" in {}", ticked(&self.name)) };
-        let system = foreign_keys::find(name, self.doc).map_or("", |word| word.system);
+        let system = foreign_keys::find(name, self.doc).map_or("", |word| word.system());
         let system = if system.is_empty() { String::new() } else { format!(" ({system})") };
         report.line(line, format!("unknown key {}{place}{system}", ticked(name)), self.fix(name));
     }
 
-    fn section(&self, name: &str) -> Option<&'static str> {
-        let is_service = self.doc.file == ConfigFile::Service && self.name.is_empty();
-        foreign_keys::section(name).filter(|_| is_service)
+    /// Reports each key of another system, with the one that it belongs to.
+    fn report_foreign(&self, report: &mut FileReport<'_>) {
+        for key in self.table.keys() {
+            let (name, line) = (key.get_ref().as_ref(), self.lines.at(key.span().start));
+            if self.doc.key(name).is_some() {
+                continue;
+            }
+            let Some(fix) = self.foreign(name) else { continue };
+            let what = match foreign_keys::find(name, self.doc).map_or("", |word| word.system()) {
+                "" => format!("unknown key {}", ticked(name)),
+                system => format!("{} is a key of {system}", ticked(name)),
+            };
+            report.line(line, what, fix);
+        }
+    }
+
+    /// Returns another system's section, and its tables with keys.
+    fn section(&self, name: &str) -> Option<(ForeignSection, Vec<&'t DeTable<'t>>)> {
+        let section = ForeignSection::of(name).filter(|_| self.name.is_empty())?;
+        let table = self.table.get(name)?.get_ref().as_table()?;
+        Some((section, section.tables(table)))
     }
 
     fn fix(&self, name: &str) -> String {
@@ -119,14 +134,18 @@ impl<'t> Table<'t> {
 
     /// The fix for another system's key, or for another system's value of the key.
     fn foreign(&self, name: &str) -> Option<String> {
-        let value = self.table.get(name).and_then(|value| value.get_ref().as_str());
+        let value = self.table.get(name).map(Spanned::get_ref);
+        let text = value.and_then(DeValue::as_str);
         if let Some(word) = foreign_keys::find(name, self.doc) {
-            let cron = value.filter(|_| word.native == "at").and_then(Cron::read);
-            return Some(cron.map_or_else(|| word.fix(self.doc), |cron| cron.fix()));
+            if let Some(cron) = text.filter(|_| word.native() == "at").and_then(Cron::read) {
+                return Some(cron.fix());
+            }
+            let known = text.and_then(|text| foreign_values::fix(word.native(), text));
+            return Some(known.map_or_else(|| word.fix(value), str::to_owned));
         }
         let same = |known_key: &&str| known_key.eq_ignore_ascii_case(name);
         let known_key = self.doc.names().find(same).filter(|known_key| *known_key != name)?;
-        let known = value.and_then(|value| foreign_keys::value(known_key, value));
+        let known = text.and_then(|text| foreign_values::fix(known_key, text));
         Some(known.map_or_else(|| format!("did you mean `{known_key}`?"), str::to_owned))
     }
 
@@ -184,8 +203,8 @@ impl<'t> Table<'t> {
     /// Returns whether an unknown key, which was reported already, is probably a misspelt one of these.
     pub fn has_misspelt(&self, keys: &[&str]) -> bool {
         let names = |table: &'t DeTable<'t>| table.keys().map(|key| key.get_ref().as_ref());
-        let sections = self.table.iter().filter(|(key, _)| self.section(key.get_ref()).is_some());
-        let inner = sections.filter_map(|(_, value)| value.get_ref().as_table()).flat_map(names);
+        let sections = self.table.keys().filter_map(|key| self.section(key.get_ref()));
+        let inner = sections.flat_map(|(_, tables)| tables).flat_map(names);
         let unknown = names(self.table).filter(|name| self.doc.key(name).is_none()).chain(inner);
         let means = |name: &str| {
             let nearest = suggest::nearest(name, self.doc.names());
