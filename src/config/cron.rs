@@ -1,7 +1,10 @@
 //! Recognises lines of crontab(5) in `every` or `at`, and translates them to calendar events for a message. Text in, text
 //! out; must not know where the text was.
 
+use std::time::Duration;
+
 use super::calendar::Calendar;
+use super::units;
 
 /// The meaning of a text in cron's syntax.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,8 +13,12 @@ pub enum Cron {
     At(String),
     /// Once, at the start.
     AtStart,
+    /// The equivalent value of `every`.
+    Every(String),
     /// On days of the month or of the week: two calendar events.
     EitherDay(String, String),
+    /// One of these, and what else the text had.
+    With(Box<Cron>, &'static str),
     /// No equivalent.
     Other,
 }
@@ -31,30 +38,52 @@ const NICKNAMES: [(&str, &str); 7] = [
     ("@hourly", "0 * * * *"),
 ];
 
+/// What a zone before the fields means here.
+const ZONE: &str = "; the zone is that of the container's TZ";
+/// What stands behind the fields in a crontab.
+const COMMAND: &str = "; what follows the times is a command: write it into `command`";
+
 impl Cron {
-    /// Returns the meaning of a text, if it is cron's syntax: five fields, or a nickname.
+    /// Returns the meaning of a text, if it is cron's syntax: five fields, also with a second before them or a command behind
+    /// them, or a nickname.
     pub fn read(text: &str) -> Option<Self> {
         let lower = text.trim().to_ascii_lowercase();
+        if let Some(rest) = lower.strip_prefix("cron_tz=").or_else(|| lower.strip_prefix("tz=")) {
+            let (_, rest) = rest.split_once(|letter: char| letter.is_whitespace())?;
+            return Self::read(rest).map(|cron| Self::With(Box::new(cron), ZONE));
+        }
+        if let Some(span) = lower.strip_prefix("@every ") {
+            return Some(span_of(span.trim()).map_or(Self::Other, Self::Every));
+        }
         if lower == "@reboot" {
             return Some(Self::AtStart);
         }
         let line = NICKNAMES.iter().find(|(name, _)| *name == lower).map_or(lower.as_str(), |(_, line)| *line);
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let is_field = |field: &&str| field.starts_with(|first: char| first.is_ascii_digit() || "*?".contains(first));
-        match fields.as_slice() {
-            [minute, hour, day, month, weekday] if [minute, hour].into_iter().all(is_field) => {
-                Some(translated(minute, hour, day, month, weekday).unwrap_or(Self::Other))
+        let meaning = match fields.as_slice() {
+            all if all.len() < 5 || !all.iter().take(2).all(|field| begins_as_field(field)) => return None,
+            [minute, hour, day, month, weekday] => translated("0", minute, hour, day, month, weekday),
+            // With a second before them, and perhaps a year behind (Quartz, Spring).
+            [second, minute, hour, day, month, weekday, rest @ ..]
+                if fields.iter().all(|field| is_field(field)) && matches!(rest, [] | ["*"]) =>
+            {
+                translated(second, minute, hour, day, month, weekday)
             }
-            // With seconds (Quartz), or a whole line of a crontab.
-            [minute, hour, ..] if fields.len() > 5 && [minute, hour].into_iter().all(is_field) => Some(Self::Other),
+            [minute, hour, day, month, weekday, command, ..] if !is_field(command) => {
+                let cron = translated("0", minute, hour, day, month, weekday);
+                cron.map(|cron| Self::With(Box::new(cron), COMMAND))
+            }
             _ => None,
-        }
+        };
+        Some(meaning.unwrap_or(Self::Other))
     }
 
     /// Returns what to write instead, after "this is cron syntax".
     pub fn fix(&self) -> String {
         match self {
             Self::At(event) => format!("write `at = \"{event}\"`"),
+            Self::Every(span) => format!("write `every = \"{span}\"`"),
+            Self::With(cron, more) => format!("{}{more}", cron.fix()),
             Self::AtStart => "leave both out: a oneshot runs at the start".to_owned(),
             Self::EitherDay(day, weekday) => {
                 format!("it means either day: write two oneshots, `at = \"{day}\"` and `at = \"{weekday}\"`")
@@ -66,12 +95,43 @@ impl Cron {
     }
 }
 
-fn translated(minute: &str, hour: &str, day: &str, month: &str, weekday: &str) -> Option<Cron> {
+/// Whether a word can begin a line of cron; `H` is Jenkins'.
+fn begins_as_field(word: &str) -> bool {
+    let first = |letter: char| letter.is_ascii_digit() || "*?".contains(letter);
+    word.starts_with(first) || word == "h" || word.starts_with("h/") || word.starts_with("h(")
+}
+
+/// Whether a word is made like a field: not a user, and not a program.
+fn is_field(word: &str) -> bool {
+    let mut parts = word.split(|letter: char| ",-/*?#".contains(letter) || letter.is_ascii_digit());
+    let is_name = |part: &str| MONTHS.contains(&part) || DAYS.contains(&part) || matches!(part, "l" | "w" | "lw");
+    parts.all(|part| part.is_empty() || is_name(part))
+}
+
+/// A span such as Go writes it (`1h30m`), as ours.
+fn span_of(text: &str) -> Option<String> {
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let unit = rest.find(|letter: char| !letter.is_ascii_digit())?;
+        let end = rest.get(unit..)?.find(|letter: char| letter.is_ascii_digit()).map_or(rest.len(), |at| unit + at);
+        total = total.checked_add(units::duration(rest.get(..end)?).ok()?)?;
+        rest = rest.get(end..)?;
+    }
+    (total >= Duration::from_secs(1)).then(|| units::show_duration(total))
+}
+
+fn translated(second: &str, minute: &str, hour: &str, day: &str, month: &str, weekday: &str) -> Option<Cron> {
     let (minute, hour) = (numbers(minute, &[])?, numbers(hour, &[])?);
     let time = match (minute.as_str(), hour.as_str()) {
         (minute, hour) if plain(minute) && plain(hour) => format!("{hour:0>2}:{minute:0>2}"),
         (minute, hour) if plain(minute) => format!("{hour}:{minute:0>2}"),
         (minute, hour) => format!("{hour}:{minute}"),
+    };
+    let time = match second {
+        "0" | "00" => time,
+        second if plain(second) => format!("{time}:{second:0>2}"),
+        _ => return None,
     };
     // If a field begins with `*` only the other one decides (crontab(5), "Note").
     let either = !day.starts_with(['*', '?']) && !weekday.starts_with(['*', '?']);
@@ -181,6 +241,14 @@ mod tests {
             ("@weekly", "Sun 00:00"),
             ("@hourly", "*:00"),
             ("0 0 ? * MON", "Mon 00:00"),
+            ("* * * * *", "*:*"),
+            ("0 9 * * MON-FRI", "Mon..Fri 09:00"),
+            ("0\t22  * * 5-7", "Fri..Sun 22:00"),
+            ("0 0 */2 * *", "*-*-*/2 00:00"),
+            // With a second, and a year.
+            ("0 0 12 * * ?", "12:00"),
+            ("30 */5 * * * *", "*:*/5:30"),
+            ("0 15 10 ? * MON-FRI *", "Mon..Fri 10:15"),
         ] {
             assert_eq!(Cron::read(cron), Some(at(event)), "{cron}");
         }
@@ -191,11 +259,27 @@ mod tests {
         let either = Cron::EitherDay("*-*-13 03:00".to_owned(), "Fri 03:00".to_owned());
         assert_eq!(Cron::read("0 3 13 * 5"), Some(either));
         assert_eq!(Cron::read("@reboot"), Some(Cron::AtStart));
-        for other in ["0 0 L * *", "61 0 * * *", "0 0 * * 5#3", "0 0 12 * * ?", "0 3 * * * root /backup", "0 0 30 2 *"]
-        {
+        assert_eq!(Cron::read("@every 1h30m"), Some(Cron::Every("90m".to_owned())));
+        assert_eq!(Cron::read("@every 5m"), Some(Cron::Every("5m".to_owned())));
+        let more = |event: &str, more: &'static str| Some(Cron::With(Box::new(at(event)), more));
+        assert_eq!(Cron::read("0 3 * * * root /backup"), more("03:00", COMMAND));
+        assert_eq!(Cron::read("*/5 * * * * /usr/bin/php cron.php"), more("*:*/5", COMMAND));
+        assert_eq!(Cron::read("CRON_TZ=Europe/Berlin 0 3 * * *"), more("03:00", ZONE));
+        for other in [
+            "0 0 L * *",
+            "61 0 * * *",
+            "0 0 * * 5#3",
+            "0 0 30 2 *",
+            "H/15 * * * *",
+            "*/10 * * * * *",
+            "0 0 12 1 1 ? 2030",
+            "@every 1.5h",
+            "@every 10ms",
+            "0 22-2 * * *",
+        ] {
             assert_eq!(Cron::read(other), Some(Cron::Other), "{other}");
         }
-        for none in ["1h", "03:00", "Mon..Fri 03:00", "*-*-01 04:30", "daily", "", "* * *"] {
+        for none in ["1h", "03:00", "Mon..Fri 03:00", "*-*-01 04:30", "daily", "", "* * *", "hello a b c d", "tz=x"] {
             assert_eq!(Cron::read(none), None, "{none}");
         }
     }
