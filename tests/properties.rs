@@ -135,6 +135,7 @@ properties! {
     a_oneshot_without_a_program_is_done_at_once: AOneshotWithoutAProgramIsDoneAtOnce,
     a_request_is_carried_out: ARequestIsCarriedOut,
     a_reload_affects_only_changed_services: AReloadAffectsOnlyChangedServices,
+    a_service_whose_order_changes_runs_on: AServiceWhoseOrderChangesRunsOn,
     a_changed_service_is_restarted_once: AChangedServiceIsRestartedOnce,
     a_removed_service_ends_and_stays_away: ARemovedServiceEndsAndStaysAway,
     the_id_of_a_removed_service_is_released_once: TheIdOfARemovedServiceIsReleasedOnce,

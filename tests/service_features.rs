@@ -222,6 +222,39 @@ fn a_reload_starts_what_is_new_stops_what_is_gone_restarts_what_changed_and_touc
 }
 
 #[test]
+fn a_reload_that_only_changes_the_order_restarts_nothing() {
+    if !possible() {
+        return;
+    }
+    let stays = |more: &str| shell("exec sleep 600", more);
+    let running = app()
+        .service("a.toml", &stays(""))
+        .service("b.toml", &stays(""))
+        .service("c.toml", &stays("requires = [\"a\"]"))
+        .start();
+    let pids = ["a", "b", "c"].map(|name| pid_of(&running, name));
+    inside(
+        &running,
+        "cd /etc/services.d; sed -i 's/requires = .*/requires = [\"b\"]/' c.toml; sed -i '1i after = [\"b\"]' a.toml; kill -HUP 1",
+    );
+    running.wait_for_line(|line| line.ends_with("reload: order changed: a, c"), LIMIT);
+    for pid in &pids {
+        inside(&running, &format!("kill -0 {pid}"));
+    }
+    inside(&running, "kill -HUP 1");
+    running.wait_for_line(|line| line.contains("reload: nothing has changed"), LIMIT);
+    let ended = running.stop().expect(0);
+    let place = |name: &str| {
+        let stopped = format!("| {name}: stopped");
+        let mut found = ended.lines.iter().enumerate().filter(|(_, line)| line.text.contains(&stopped));
+        let place = found.next().map(|(place, _)| place).expect("it stops");
+        assert_eq!(found.next(), None, "{name}: {ended:#?}");
+        place
+    };
+    assert!(place("b") > place("a").max(place("c")), "{ended:#?}");
+}
+
+#[test]
 fn a_reload_that_needs_what_was_given_up_is_refused_whole() {
     if !possible() {
         return;

@@ -91,6 +91,15 @@ impl ServiceIndex {
         }
     }
 
+    /// Sets what a known service depends on, if that is another than before.
+    pub fn set_order(&mut self, id: Id, spec: &Spec) {
+        if let Some(entry) = self.entries.get_mut(id.0).filter(|entry| entry.name == spec.name.as_str())
+            && (entry.requires != spec.requires || entry.after != spec.after)
+        {
+            (entry.requires, entry.after) = (spec.requires.clone(), spec.after.clone());
+        }
+    }
+
     /// Removes a service.
     pub fn remove(&mut self, id: Id) {
         let name = self.name(id).to_owned();

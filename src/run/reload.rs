@@ -157,6 +157,7 @@ impl EventLoop<'_> {
             }
         }
         let actions = self.supervisor.reload(self.now(), setup, &changed);
+        self.note_order();
         let entries = entries.into_iter().filter_map(|entry| Some((self.supervisor.id(&entry.plan.name)?, entry)));
         for id in self.processes.add_entries(entries.collect()) {
             if let Some(spec) = self.supervisor.spec(id) {
@@ -169,6 +170,16 @@ impl EventLoop<'_> {
 }
 
 impl EventLoop<'_> {
+    /// Shows of every known service what it depends on now.
+    fn note_order(&mut self) {
+        let index = &mut self.control_handler.service_index;
+        for id in self.supervisor.ids() {
+            if let Some(spec) = self.supervisor.spec(id).filter(|spec| !spec.is_main) {
+                index.set_order(id, spec);
+            }
+        }
+    }
+
     /// Removes a service that has ended.
     pub(super) fn remove_service(&mut self, id: Id) {
         self.processes.remove_service(id);

@@ -105,7 +105,7 @@ impl BootContext {
         let mut plan = plan.map_err(|error| key_lines::placed(error, &sources))?;
         share_equal(&self.config.services, &mut config.services, |service| &service.name);
         share_equal(&self.plan.services, &mut plan.services, |plan| &plan.name);
-        let changed = changed((&self.config, &self.plan), (&config, &plan));
+        let Differences { changed, .. } = Differences::between((&self.config, &self.plan), (&config, &plan));
         let mut problems = Problems::default();
         self.check_privilege(&plan, &mut problems);
         self.check_prepare(&config, &plan, &changed, &mut problems);
@@ -146,7 +146,7 @@ impl BootContext {
     /// Returns what is different with this configuration and plan, which are the present ones from now on. `sources`: what the
     /// configuration was read from, if it was read again.
     fn reload_plan(&mut self, config: Config, plan: BootPlan, sources: Option<&Sources>) -> ReloadPlan {
-        let changed = changed((&self.config, &self.plan), (&config, &plan));
+        let Differences { changed, reordered } = Differences::between((&self.config, &self.plan), (&config, &plan));
         let mut notices = self.new_notices(&plan);
         if config.container != self.config.container {
             notices.push(format!(
@@ -179,6 +179,7 @@ impl BootContext {
             new: new.difference(&old).cloned().collect(),
             gone: old.difference(&new).cloned().collect(),
             changed,
+            reordered,
             notices,
         };
         let container = std::mem::replace(&mut self.config, config).container;
@@ -298,25 +299,33 @@ fn share_equal<T: Eq>(before: &[Rc<T>], now: &mut [Rc<T>], name: impl Fn(&T) -> 
     }
 }
 
-/// Returns the services that both have and that differ. A script of `cont-init.d` runs once, whatever becomes of it.
-fn changed(old: (&Config, &BootPlan), new: (&Config, &BootPlan)) -> BTreeSet<ServiceName> {
-    fn plans(plan: &BootPlan) -> BTreeMap<&ServiceName, &Rc<ServicePlan>> {
-        plan.services.iter().map(|it| (&it.name, it)).collect()
+/// The services that two configurations have and that differ.
+struct Differences {
+    /// Those that are stopped and started again.
+    changed: BTreeSet<ServiceName>,
+    /// Those of which only `requires` and `after` differ.
+    reordered: BTreeSet<ServiceName>,
+}
+
+impl Differences {
+    /// Returns them. A script of `cont-init.d` runs once, whatever becomes of it.
+    fn between(old: (&Config, &BootPlan), new: (&Config, &BootPlan)) -> Self {
+        fn plans(plan: &BootPlan) -> BTreeMap<&ServiceName, &Rc<ServicePlan>> {
+            plan.services.iter().map(|it| (&it.name, it)).collect()
+        }
+        let before: BTreeMap<&ServiceName, &Rc<Service>> = old.0.services.iter().map(|it| (&it.name, it)).collect();
+        let (old_plans, new_plans) = (plans(old.1), plans(new.1));
+        let (mut changed, mut reordered) = (BTreeSet::new(), BTreeSet::new());
+        for service in new.0.services.iter().filter(|service| !service.is_init_script()) {
+            let Some(before) = before.get(&service.name) else { continue };
+            let Service { at, requires, after, .. } = Service::clone(before);
+            let is_same = *before == service || ***before == Service { at, requires, after, ..Service::clone(service) };
+            if !is_same || old_plans.get(&service.name) != new_plans.get(&service.name) {
+                changed.insert(service.name.clone());
+            } else if (&before.requires, &before.after) != (&service.requires, &service.after) {
+                reordered.insert(service.name.clone());
+            }
+        }
+        Self { changed, reordered }
     }
-    let before: BTreeMap<&ServiceName, &Rc<Service>> = old.0.services.iter().map(|it| (&it.name, it)).collect();
-    let (old_plans, new_plans) = (plans(old.1), plans(new.1));
-    let differs = |service: &&Rc<Service>| {
-        before.get(&service.name).is_some_and(|before| {
-            let is_same =
-                before == service || ***before == Service { at: before.at.clone(), ..Service::clone(service) };
-            !is_same || old_plans.get(&service.name) != new_plans.get(&service.name)
-        })
-    };
-    new.0
-        .services
-        .iter()
-        .filter(|service| !service.is_init_script())
-        .filter(differs)
-        .map(|service| service.name.clone())
-        .collect()
 }

@@ -58,6 +58,8 @@ pub struct ReloadPlan {
     pub new: BTreeSet<ServiceName>,
     /// Services whose definition has changed.
     pub changed: BTreeSet<ServiceName>,
+    /// Services of which only what they depend on has changed.
+    pub reordered: BTreeSet<ServiceName>,
     /// Services that do not exist any more.
     pub gone: BTreeSet<ServiceName>,
     /// What is logged besides.
@@ -85,13 +87,18 @@ pub trait Reloader {
 }
 
 impl ReloadPlan {
-    /// Returns what is new, changed and gone, in words; `None`: nothing.
+    /// Returns what is new, changed, in another order and gone, in words; `None`: nothing.
     pub(super) fn summary(&self) -> Option<String> {
         let list = |what: &str, names: &BTreeSet<ServiceName>| {
             let names: Vec<_> = names.iter().map(ServiceName::as_str).collect();
             (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
         };
-        let lists = [list("new", &self.new), list("changed", &self.changed), list("gone", &self.gone)];
+        let lists = [
+            list("new", &self.new),
+            list("changed", &self.changed),
+            list("order changed", &self.reordered),
+            list("gone", &self.gone),
+        ];
         let lists: Vec<_> = lists.into_iter().flatten().collect();
         (!lists.is_empty()).then(|| lists.join("; "))
     }

@@ -1,5 +1,5 @@
 //! Another set of services while the old one runs: new ones start, removed ones stop, changed ones are stopped and started
-//! again, everything else is unchanged. Ids stay what they are; new services get those that are free, the lowest first, or
+//! again, everything else runs on, in its new order. Ids stay what they are; new services get those that are free, the lowest first, or
 //! new ones. The id of a removed service is free after [`Event::IdReleased`](super::Event::IdReleased).
 
 use std::collections::BTreeSet;
@@ -12,7 +12,8 @@ use super::{Action, EngineTime, FailureReason, Id};
 use crate::config::values::ServiceName;
 
 impl Supervisor {
-    /// Takes over another set of services, of which those in `changed` have another definition. The main command stays.
+    /// Takes over another set of services, of which those in `changed` have another definition. The main command stays, and so
+    /// does what runs of a service that only depends on others than before.
     /// Returns what to do, as [`Supervisor::step`] does; nothing while the container begins or ends.
     ///
     /// A service that changed keeps its old definition until its process has ended; [`Action::ApplyReload`] tells when the new
@@ -65,7 +66,7 @@ impl Supervisor {
         }
         self.free_ids = free.collect();
         let translate = |places: &[Id]| places.iter().filter_map(|place| ids.get(place.0).copied()).collect();
-        let mut affected = BTreeSet::new();
+        let (mut affected, mut reordered) = (BTreeSet::new(), BTreeSet::new());
         for (spec, id) in setup.specs.iter().zip(&ids) {
             let made = || Spec { requires: translate(&spec.requires), after: translate(&spec.after), ..spec.clone() };
             if !self.names.contains_key(&spec.name) {
@@ -74,6 +75,8 @@ impl Supervisor {
             } else if self.services[*id].removed || changed.contains(&spec.name) {
                 self.change(*id, made());
                 affected.insert(*id);
+            } else if self.reorder(*id, made()) {
+                reordered.insert(*id);
             }
         }
         let stays: BTreeSet<Id> = ids.into_iter().chain(self.main).collect();
@@ -89,7 +92,32 @@ impl Supervisor {
         for id in &affected {
             self.apply_spec(*id);
         }
+        for id in &reordered {
+            self.restart_without_requirement(*id);
+        }
+        affected.extend(reordered);
         self.update_edges(affected);
+    }
+
+    /// Gives a service that has not changed what it depends on now: one that waits for a changed definition to hold gets it with
+    /// that one. Returns whether its edges are others by now.
+    fn reorder(&mut self, id: Id, Spec { requires, after, .. }: Spec) -> bool {
+        let service = &mut self.services[id];
+        let is_pending = service.pending_spec.is_some();
+        let spec = service.pending_spec.as_deref_mut().unwrap_or(&mut service.spec);
+        let is_same = spec.requires == requires && spec.after == after;
+        (spec.requires, spec.after) = (requires, after);
+        !is_same && !is_pending
+    }
+
+    /// Starts one again that failed only because of a service that it does not require any more.
+    fn restart_without_requirement(&mut self, id: Id) {
+        let ServiceRuntime { state, spec, .. } = &self.services[id];
+        let Some(FailureReason::Requirement(failed)) = state.failure() else { return };
+        if !spec.requires.contains(failed) {
+            self.restart_failed(id);
+            self.restart_failed_dependents(id);
+        }
     }
 
     /// Starts those again that failed only because of a service whose definition has changed.
@@ -99,15 +127,18 @@ impl Supervisor {
             for id in self.graph.required_by(failed).to_vec() {
                 let failed_for_it = self.services[id].state.failure() == Some(&FailureReason::Requirement(failed));
                 if failed_for_it && !self.services[id].removed {
-                    self.services[id].wanted = true;
-                    self.services[id].history = RestartHistory::default();
-                    let service = &mut self.services[id];
-                    (service.failing, service.was_up, service.was_requested) = (None, false, true);
-                    self.set(id, State::Waiting { reported: false });
+                    self.restart_failed(id);
                     restarted.push(id);
                 }
             }
         }
+    }
+
+    fn restart_failed(&mut self, id: Id) {
+        let service = &mut self.services[id];
+        (service.wanted, service.history) = (true, RestartHistory::default());
+        (service.failing, service.was_up, service.was_requested) = (None, false, true);
+        self.set(id, State::Waiting { reported: false });
     }
 
     /// The main command does not wait for it once it was started, or does.

@@ -115,6 +115,83 @@ fn a_changed_service_follows_its_new_order() {
 }
 
 #[test]
+fn a_service_that_depends_on_others_runs_on_and_follows_its_new_order() {
+    let mut scenario = up(&[longrun("a"), longrun("b"), longrun("web").requires("a")], &["a", "b", "web"]);
+    let pid = scenario.status("web").pid;
+    scenario.reload(&[longrun("a"), longrun("b"), longrun("web").requires("b").after("new"), longrun("new")], &[]);
+    assert_eq!((scenario.started(), scenario.signals()), (vec!["new".to_owned()], Vec::<String>::new()));
+    assert_eq!((scenario.state("web"), scenario.status("web").pid), ("up", pid));
+    scenario.executed("new");
+    scenario.take_actions();
+    // It holds up the stop of what it requires now, and of nothing else.
+    scenario.request_stop("a");
+    assert_eq!(scenario.signals(), ["a group: SIGTERM", "a group: SIGCONT"]);
+    scenario.exits("a", 0);
+    scenario.stop_signal(Signal::TERM);
+    assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
+    scenario.exits("web", 0);
+    let mut rest = scenario.signals();
+    rest.sort();
+    assert_eq!(rest, ["b group: SIGCONT", "b group: SIGTERM", "new group: SIGCONT", "new group: SIGTERM"]);
+}
+
+#[test]
+fn one_that_waits_only_waits_for_what_it_requires_now() {
+    let ready = || longrun("slow").notifies_ready(None);
+    let mut scenario = Scenario::begun(&[ready(), longrun("web").requires("slow"), longrun("late")]);
+    scenario.executed("slow");
+    scenario.executed("late");
+    scenario.take_actions();
+    assert_eq!(scenario.state("web"), "waiting");
+    scenario.reload(&[ready(), longrun("web"), longrun("late").requires("slow")], &[]);
+    assert_eq!((scenario.started(), scenario.state("late")), (vec!["web".to_owned()], "up"));
+    scenario.exits("late", 1);
+    scenario.wait(5.0);
+    assert_eq!(scenario.state("late"), "waiting");
+    scenario.ready("slow");
+    assert_eq!(scenario.started(), ["late"]);
+}
+
+#[test]
+fn what_only_its_new_order_asks_for_is_started() {
+    let mut scenario = up(&[longrun("web"), longrun("db").start(Start::Down)], &["web"]);
+    scenario.reload(&[longrun("web").requires("db"), longrun("db").start(Start::Down)], &[]);
+    assert_eq!((scenario.started(), scenario.signals()), (vec!["db".to_owned()], Vec::<String>::new()));
+}
+
+#[test]
+fn a_service_that_failed_for_a_requirement_that_it_loses_is_started_again() {
+    let db = || longrun("db").limit(1);
+    let builders = [longrun("other"), db(), longrun("web").requires("db"), longrun("top").requires("web")];
+    let mut scenario = Scenario::begun(&builders);
+    scenario.executed("other");
+    scenario.exits("db", 1);
+    assert_eq!(["db", "web", "top"].map(|name| scenario.state(name)), ["failed"; 3]);
+    scenario.take_actions();
+    let [other, _, _, top] = builders;
+    scenario.reload(&[other, db(), longrun("web"), top], &[]);
+    assert_eq!(
+        (scenario.started(), scenario.state("db"), scenario.state("top")),
+        (vec!["web".to_owned()], "failed", "waiting")
+    );
+    scenario.executed("web");
+    assert_eq!(scenario.started(), ["top"]);
+}
+
+#[test]
+fn a_changed_service_that_gets_another_order_before_it_has_ended_has_it_from_its_next_start() {
+    let mut scenario = up(&[longrun("a"), longrun("b"), longrun("web").requires("a")], &["a", "b", "web"]);
+    scenario.reload(&[longrun("a"), longrun("b"), longrun("web").requires("a").essential()], &["web"]);
+    scenario.reload(&[longrun("a"), longrun("b"), longrun("web").requires("b").essential()], &[]);
+    scenario.take_actions();
+    scenario.exits("web", 0);
+    scenario.executed("web");
+    scenario.take_actions();
+    scenario.request_stop("a");
+    assert_eq!(scenario.signals(), ["a group: SIGTERM", "a group: SIGCONT"]);
+}
+
+#[test]
 fn a_requirement_dropped_by_a_reload_has_no_effect() {
     let builders = [longrun("old"), longrun("web").requires("old")];
     let mut scenario = up(&builders, &["old", "web"]);

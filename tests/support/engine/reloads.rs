@@ -19,6 +19,8 @@ pub struct Tree {
     first_after: Option<u64>,
     /// Decides which services have a program and hold the main command, and nothing else.
     programs: Rng,
+    /// Decides which services only depend on others than before.
+    order: Rng,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +45,13 @@ impl Tree {
             ranks: (1..).zip(services()).map(|(at, spec)| (spec.name.clone(), at * 100)).collect(),
             most: services().count() as u64 + 3,
             first_after: first_after.map(|at| (at + 1) * 100),
+            order: Rng::new(programs.clone().below(u64::from(u32::MAX))),
             programs,
         }
     }
 
-    /// Makes it another one: some services are removed, some added (again), some changed. Returns the names of those that changed.
+    /// Makes it another one: some services are removed, some added (again), some changed, some get other dependencies alone.
+    /// Returns the names of those that changed.
     pub fn change(&mut self, rng: &mut Rng) -> BTreeSet<ServiceName> {
         let before = self.nodes.clone();
         let (go, differ, come) = (rng.pick(&[0, 0, 20, 100]), rng.pick(&[0, 20, 60]), rng.pick(&[0, 30]));
@@ -62,12 +66,14 @@ impl Tree {
                 self.nodes.insert(name, node);
             }
         }
+        self.reorder();
         let there: BTreeSet<ServiceName> = self.nodes.keys().cloned().collect();
         for node in self.nodes.values_mut() {
             node.requires.retain(|name| there.contains(name));
             node.after.retain(|name| there.contains(name));
         }
-        let changed = self.nodes.iter().filter(|(name, node)| before.get(name).is_some_and(|old| old != *node));
+        let differs = |old: &Node, node: &Node| old.spec != node.spec;
+        let changed = self.nodes.iter().filter(|(name, node)| before.get(name).is_some_and(|old| differs(old, node)));
         let changed: BTreeSet<ServiceName> = changed.map(|(name, _)| name.clone()).collect();
         for node in self.nodes.iter_mut().filter(|(name, _)| changed.contains(*name)).map(|(_, node)| node) {
             // What changed has not been done before, and is not skipped; it may be held back.
@@ -78,6 +84,28 @@ impl Tree {
             };
         }
         changed
+    }
+
+    /// Gives some of the services other dependencies, and nothing else.
+    fn reorder(&mut self) {
+        let (some, density) = (self.order.pick(&[0, 0, 30]), self.order.pick(&[0, 20, 50]));
+        for name in self.nodes.keys().cloned().collect::<Vec<_>>() {
+            if !self.order.percent(some) {
+                continue;
+            }
+            let lower: Vec<_> =
+                self.nodes.keys().filter(|other| self.ranks[*other] < self.ranks[&name]).cloned().collect();
+            let (mut requires, mut after) = (BTreeSet::new(), BTreeSet::new());
+            for other in lower {
+                if self.order.percent(density) {
+                    requires.insert(other);
+                } else if self.order.percent(density) {
+                    after.insert(other);
+                }
+            }
+            let node = self.nodes.get_mut(&name).expect("it was just listed");
+            (node.requires, node.after) = (requires, after);
+        }
     }
 
     fn random_node(&mut self, rng: &mut Rng, at: u64, name: &ServiceName) -> Node {

@@ -183,6 +183,8 @@ impl Oracle {
         self.check(affected || self.stop.is_some(), Property::AReloadAffectsOnlyChangedServices, || {
             format!("{id:?} got {signal}")
         });
+        let runs_on = self.obligations.reordered.contains(&id) && self.services[id.0].wanted && self.stop.is_none();
+        self.check(!runs_on, Property::AServiceWhoseOrderChangesRunsOn, || format!("{id:?} got {signal}"));
         let spec = self.services[id.0].spec.clone();
         let reason = self.stop.as_ref().map(|stop| stop.reason);
         let expected = match reason {

@@ -106,6 +106,8 @@ pub struct Obligations {
     pub start_timed_out: Option<BTreeSet<Id>>,
     /// In the step of a reload: the services that it may affect.
     pub reload: Option<BTreeSet<Id>>,
+    /// In the step of a reload: the services that only depend on others than before.
+    pub reordered: BTreeSet<Id>,
     /// Definitions have changed: which services fail by that is not known yet.
     pub definitions_changed: bool,
 }

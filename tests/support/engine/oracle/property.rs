@@ -51,6 +51,7 @@ pub enum Property {
     AOneshotWithoutAProgramIsDoneAtOnce,
     ARequestIsCarriedOut,
     AReloadAffectsOnlyChangedServices,
+    AServiceWhoseOrderChangesRunsOn,
     AChangedServiceIsRestartedOnce,
     ARemovedServiceEndsAndStaysAway,
     TheIdOfARemovedServiceIsReleasedOnce,

@@ -29,7 +29,7 @@ impl Oracle {
         let added: BTreeMap<&ServiceName, Id> = added.map(|spec| &spec.name).zip(ids).collect();
         let id = |name: &ServiceName| known.get(name).or_else(|| added.get(name)).copied().expect("a service");
         let edges = |ids: &[Id]| ids.iter().map(|place| id(&setup.specs[place.0].name)).collect();
-        let mut affected = BTreeSet::new();
+        let (mut affected, mut reordered) = (BTreeSet::new(), BTreeSet::new());
         for spec in &setup.specs {
             let spec = Spec { requires: edges(&spec.requires), after: edges(&spec.after), ..spec.clone() };
             let Some(id) = known.get(&spec.name).copied() else {
@@ -46,6 +46,8 @@ impl Oracle {
             if changed.contains(&spec.name) || self.services[id.0].removed {
                 affected.insert(id);
                 self.change(id, spec);
+            } else if self.reorder(id, spec) {
+                reordered.insert(id);
             }
         }
         for (name, id) in &known {
@@ -63,6 +65,39 @@ impl Oracle {
         self.update_edges();
         self.obligations.definitions_changed = true;
         self.obligations.reload = Some(affected);
+        self.obligations.reordered = reordered;
+    }
+
+    /// A service that has not changed depends on these now; one that has a new definition yet to apply, when that does. Returns
+    /// whether it depends on others by now.
+    fn reorder(&mut self, id: Id, Spec { requires, after, .. }: Spec) -> bool {
+        let service = &mut self.services[id.0];
+        let spec = service.pending_spec.as_mut().unwrap_or(&mut service.spec);
+        if (&spec.requires, &spec.after) == (&requires, &after) {
+            return false;
+        }
+        (spec.requires, spec.after) = (requires.clone(), after);
+        if service.pending_spec.is_some() {
+            return false;
+        }
+        if service.failed_requirement.is_some_and(|failed| !requires.contains(&failed)) {
+            self.restart_failed(vec![id]);
+        }
+        true
+    }
+
+    /// Starts those again that failed only because of a requirement, and those that failed because of them.
+    fn restart_failed(&mut self, mut all: Vec<Id>) {
+        while let Some(failed) = all.pop() {
+            let now = self.now;
+            let service = &mut self.services[failed.0];
+            if matches!(service.state, ServiceState::Failed) && !service.removed {
+                (service.state, service.wanted, service.failed_requirement) = (ServiceState::Pending(now), true, None);
+                (service.failures, service.delays) = (0, 0);
+                (service.failing, service.was_up, service.was_requested) = (None, false, true);
+                all.extend(self.ids().filter(|id| self.services[id.0].failed_requirement == Some(failed)));
+            }
+        }
     }
 
     fn change(&mut self, id: Id, spec: Spec) {
@@ -82,7 +117,6 @@ impl Oracle {
 
     /// Judges that a new definition applies: no process of the old one may be left, and its stop command must have run.
     pub fn judge_apply_reload(&mut self, id: Id) {
-        let now = self.now;
         let fits = self.running() && !self.has_process(id) && !self.needs_stop_command(id);
         let state = self.services[id.0].state.clone();
         self.check(fits, Property::AChangedServiceIsRestartedOnce, || format!("{id:?} is {state:?}"));
@@ -97,22 +131,8 @@ impl Oracle {
             probe: ProbeModel { open: service.probe.open, ..ProbeModel::default() },
             ..ServiceModel::new(spec)
         };
-        let mut restarted = vec![id];
-        while let Some(failed) = restarted.pop() {
-            for id in self.ids() {
-                let service = &mut self.services[id.0];
-                if matches!(service.state, ServiceState::Failed)
-                    && service.failed_requirement == Some(failed)
-                    && !service.removed
-                {
-                    (service.state, service.wanted, service.failed_requirement) =
-                        (ServiceState::Pending(now), true, None);
-                    (service.failures, service.delays) = (0, 0);
-                    (service.failing, service.was_up, service.was_requested) = (None, false, true);
-                    restarted.push(id);
-                }
-            }
-        }
+        let failed = self.ids().filter(|other| self.services[other.0].failed_requirement == Some(id)).collect();
+        self.restart_failed(failed);
         self.obligations.definitions_changed = true;
     }
 
