@@ -102,24 +102,21 @@ pub(super) fn read(directory: &[u8], reading: ReadOptions) -> Result<Vec<(Argume
 /// It cannot be read.
 pub(super) fn value(path: &[u8], reading: ReadOptions) -> Result<Option<Argument>, Errno> {
     let mut file = File::open(OsStr::from_bytes(path)).map_err(errno)?;
-    // Most fit, and two reads show it. `read_to_end` would ask for the size and the position before.
-    let mut bytes = vec![0; CLAMPED];
-    let mut length = 0;
+    // `read_to_end` asks for the size and the position before; most values fit into the first of two reads.
+    let mut chunk = [0; CLAMPED];
+    let mut bytes = Vec::new();
     loop {
-        match file.read(bytes.get_mut(length..).unwrap_or_default()) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+        match file.read(&mut chunk) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(errno(error)),
             Ok(0) => break,
-            Ok(read) => length = length.saturating_add(read),
+            Ok(length) => bytes.extend_from_slice(chunk.get(..length).unwrap_or_default()),
         }
-        if length == bytes.len() {
-            if reading.is_clamped {
-                break;
-            }
-            bytes.resize(length.saturating_mul(2), 0);
+        if reading.is_clamped && bytes.len() >= CLAMPED {
+            bytes.truncate(CLAMPED);
+            break;
         }
     }
-    bytes.truncate(length);
     Ok(value_of(bytes, reading))
 }
 
@@ -152,6 +149,20 @@ mod tests {
 
     fn value(text: &str, reading: ReadOptions) -> Option<String> {
         value_of(text.as_bytes().to_vec(), reading).map(|value| String::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods)] // files that the test has created
+    fn what_is_no_plain_file_is_refused_where_nothing_may_wait() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("LONG"), "x".repeat(9000) + "\n").unwrap();
+        let path = place.path().as_os_str().as_bytes();
+        let plain = ReadOptions { is_plain: true, ..ReadOptions::CONTAINER };
+        let long = vec![(b"LONG".to_vec(), Some(vec![b'x'; 9000]))];
+        assert_eq!([read(path, plain), read(path, ReadOptions::CONTAINER)], [Ok(long.clone()), Ok(long)]);
+        assert_eq!(read(path, ReadOptions::DEFAULT), Ok(vec![(b"LONG".to_vec(), Some(vec![b'x'; CLAMPED]))]));
+        nix::unistd::mkfifo(&place.path().join("FIFO"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(read(path, plain), Err(Errno::EINVAL));
     }
 
     #[test]
