@@ -7,8 +7,8 @@ use super::calendar::Calendar;
 use super::foreign_tables::{S6, SYSTEMD, VALUES};
 use super::key_reference::{Expects, LimitUnit, TextForm};
 use super::quote::quoted;
+use super::units;
 use super::values::{Capability, ServiceName, Signal, UserName};
-use super::{paths, units};
 
 /// What `command` expects.
 const COMMAND: Expects = Expects::Array(&Expects::Text(TextForm::Any), 1);
@@ -65,7 +65,7 @@ fn of_text(text: &str, system: &str, expects: Expects) -> Option<String> {
         Expects::Word(words) | Expects::WordOrTable(words, _) if words.contains(&text) => Some(quoted(text)),
         Expects::Text(TextForm::RunAs) => if_right(UserName::new(text).is_some()),
         Expects::Calendar => if_right(Calendar::parse(text).is_ok()),
-        Expects::AbsolutePath => if_right(paths::normal(text).is_ok()),
+        Expects::AbsolutePath => if_right(is_absolute(text)),
         Expects::Octal(most) => if_right(units::octal(text, most).is_some()),
         Expects::Signal => {
             let upper = text.to_ascii_uppercase();
@@ -74,7 +74,7 @@ fn of_text(text: &str, system: &str, expects: Expects) -> Option<String> {
         COMMAND => command(text),
         Expects::Array(Expects::Integer(least, most), _) => codes(text, system, *least, *most),
         Expects::Array(Expects::Text(TextForm::WaitTarget), _) => {
-            paths::normal(text).ok().and_then(|path| list(&[&format!("path:{path}")]))
+            is_absolute(text).then(|| list(&[&format!("path:{text}")])).flatten()
         }
         Expects::Array(_, 0) => of_words(&text.split_whitespace().collect::<Vec<_>>(), expects),
         Expects::Duration if units::duration(text).is_ok() => Some(quoted(text)),
@@ -87,6 +87,11 @@ fn of_text(text: &str, system: &str, expects: Expects) -> Option<String> {
         },
         _ => of_number(text.parse().ok()?, system, expects),
     }
+}
+
+/// Whether it is a path as our keys have it; it has no control characters.
+fn is_absolute(text: &str) -> bool {
+    text.starts_with('/') && text.split('/').all(|part| part != "..")
 }
 
 fn of_boolean(yes: bool, expects: Expects) -> Option<String> {
