@@ -142,6 +142,59 @@ fn status_is_answered_while_the_container_is_prepared() {
 }
 
 #[test]
+fn a_wait_during_the_preparation_lasts_until_the_service_is_up() {
+    if !possible() {
+        return;
+    }
+    // It ends when the caller has been heard.
+    let running = app()
+        .service(
+            "prepare.toml",
+            "type = \"oneshot\"\nuser = \"root\"\nscript = \"echo preparing; until [ -e /tmp/go ]; do sleep 0.05; done\"\n",
+        )
+        .service("web.toml", &format!("{SLEEP}requires = [\"prepare\"]\n"))
+        .start();
+    running.wait_for_line(|line| line.contains("preparing"), LIMIT);
+    let (code, text) = client_text(&running, &["wait", "--timeout", "100ms", "web"]);
+    assert!(code == 1 && text.contains("web: still waiting after "), "{code} {text}");
+    assert!(text.contains("waits for the preparation of the container"), "{text}");
+    assert_eq!(client(&running, 1234, &["health", "--live", "web"]).status.code(), Some(0));
+    assert_eq!(client(&running, 1234, &["health", "--ready", "web"]).status.code(), Some(1));
+    let (code, text) = client_text(&running, &["status", "web"]);
+    assert!(code == 100 && text.contains("`stepdown wait web` waits for it"), "{code} {text}");
+    let (code, text) = client_text(&running, &["wait", "wbe"]);
+    assert!(code == 100 && text.contains("did you mean `web`?"), "{code} {text}");
+    let [web, both] = [&["wait", "web"][..], &["wait", "web", "prepare"]]
+        .map(|words| inside(&running, 1234, words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    app_runs(&running, "touch /tmp/go");
+    let [web, both] = [web, both].map(|child| child.wait_with_output().unwrap());
+    assert!(web.status.success() && out(&web).starts_with("web: up, pid "), "{web:?}");
+    assert!(both.status.success() && out(&both).ends_with("prepare: done\n"), "{both:?}");
+    running.stop().expect(0);
+}
+
+#[test]
+fn a_wait_for_a_service_that_never_comes_ends_with_the_container() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .service(
+            "prepare.toml",
+            "type = \"oneshot\"\nuser = \"root\"\nscript = \"echo preparing; until [ -e /tmp/go ]; do sleep 0.05; done; exit 3\"\n",
+        )
+        .service("web.toml", SLEEP)
+        .start();
+    running.wait_for_line(|line| line.contains("preparing"), LIMIT);
+    let waits = inside(&running, 1234, &["wait", "web"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    app_runs(&running, "touch /tmp/go");
+    // Processes of a PID namespace are killed with its PID 1.
+    let waited = waits.wait_with_output().unwrap();
+    assert!(waited.status.code().is_none_or(|code| code == 111), "{waited:?}");
+    running.wait(LIMIT).expect(3);
+}
+
+#[test]
 fn start_stop_and_restart_wait_for_the_wanted_state() {
     if !possible() {
         return;

@@ -121,6 +121,7 @@ fn live(entries: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
                 steps: Vec::new(),
                 earlier_moments: Vec::new(),
                 earlier_events: Default::default(),
+                later: Default::default(),
             },
             preparing: true,
             started_at: Instant::now(),

@@ -59,6 +59,8 @@ pub struct ControlContext {
     pub earlier_moments: Vec<(ServiceName, Moments)>,
     /// The events of an earlier stage.
     pub earlier_events: EarlierEvents,
+    /// The services of a later stage.
+    pub later: BTreeSet<String>,
 }
 
 /// What is sent to the client.

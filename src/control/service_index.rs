@@ -1,7 +1,7 @@
 //! [`ServiceIndex`]: the services by name, and what of them never changes. Resolves names in requests, and refuses changes
 //! that cannot be given to a service. Values only.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::responses::ServiceKind;
 use crate::config::service::Kind;
@@ -14,6 +14,8 @@ pub struct ServiceIndex {
     entries: Vec<IndexEntry>,
     names: HashMap<String, Id>,
     main: Option<Id>,
+    /// Services that a later stage of the boot has.
+    later: BTreeSet<String>,
 }
 
 /// One service.
@@ -56,6 +58,17 @@ impl ServiceIndex {
         let mut service_index = Self::default();
         specs.into_iter().for_each(|spec| service_index.push(spec));
         service_index
+    }
+
+    /// Returns the index with the names of services that a later stage of the boot has.
+    #[must_use]
+    pub fn with_later(self, later: BTreeSet<String>) -> Self {
+        Self { later, ..self }
+    }
+
+    /// Returns whether a later stage of the boot has the service.
+    pub fn is_later(&self, name: &str) -> bool {
+        self.later.contains(name)
     }
 
     /// Adds a service behind all others.
@@ -149,12 +162,21 @@ impl ServiceIndex {
     fn unknown_service(&self, name: &str) -> String {
         let there = |entry: &&IndexEntry| self.names.contains_key(&entry.name);
         let known = self.entries.iter().filter(there).map(|entry| entry.name.as_str());
+        if self.is_later(name) {
+            let now: Vec<_> = known.take(MAX_HINT_NAMES).collect();
+            return format!(
+                "`{name}` starts when the container is prepared, which takes until the end of: {}; `stepdown wait {name}` waits \
+                 for it",
+                now.join(", ")
+            );
+        }
+        let known = known.chain(self.later.iter().map(String::as_str));
         let hint = match suggest::nearest(name, known.clone()) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None if self.names.is_empty() => "there are no services".to_owned(),
+            None if self.names.is_empty() && self.later.is_empty() => "there are no services".to_owned(),
             None => {
                 let some: Vec<_> = known.clone().take(MAX_HINT_NAMES).collect();
-                let more = if self.names.len() > some.len() { ", …" } else { "" };
+                let more = if self.names.len() + self.later.len() > some.len() { ", …" } else { "" };
                 format!("the services are: {}{more}", some.join(", "))
             }
         };
@@ -248,6 +270,22 @@ pub(super) mod tests {
             ))
         );
         assert_eq!(service_index().resolve(&[]), Err(RequestRefused::Unknown("no service is given".into())));
+    }
+
+    #[test]
+    fn a_service_of_a_later_stage_is_known_by_its_name_alone() {
+        let later = ["web", "db"].map(str::to_owned).into();
+        let service_index = ServiceIndex::new(&[spec("prepare", &[], Start::Wanted)]).with_later(later);
+        assert!(service_index.is_later("web") && !service_index.is_later("prepare"));
+        let expected = "`web` starts when the container is prepared, which takes until the end of: prepare; `stepdown wait \
+                        web` waits for it";
+        assert_eq!(service_index.resolve(&names(&["web"])), Err(RequestRefused::Unknown(expected.into())));
+        let hint = |name: &str| match service_index.resolve(&names(&[name])) {
+            Err(RequestRefused::Unknown(what)) => what,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(hint("wbe"), "there is no service `wbe`; did you mean `web`?");
+        assert_eq!(hint("postgres"), "there is no service `postgres`; the services are: prepare, db, web");
     }
 
     #[test]

@@ -214,7 +214,7 @@ impl BootContext {
             sockets: Sockets::new(),
             signals,
             control: listener.and_then(|listener| listener.try_clone().ok()),
-            control_context: self.control_context(),
+            control_context: ControlContext { later: later(plan, services), ..self.control_context() },
             preparing: true,
             open_pipes: Vec::new(),
             leftovers,
@@ -301,6 +301,7 @@ impl BootContext {
             steps: self.step_timer.steps(),
             earlier_moments: self.prepare_moments.clone(),
             earlier_events: self.prepare_events.clone(),
+            later: BTreeSet::new(),
         }
     }
 
@@ -373,3 +374,10 @@ fn tag_width(plan: &BootPlan) -> usize {
 
 /// A tag is padded to the longest name, up to this width; a longer name is not.
 const MAX_WIDTH: usize = 20;
+
+/// The names of what is started after these services.
+fn later(plan: &BootPlan, services: &[Rc<Service>]) -> BTreeSet<String> {
+    let is_later = |name: &ServiceName| !services.iter().any(|service| service.name == *name);
+    let names = plan.services.iter().chain(&plan.main).map(|plan| &plan.name);
+    names.filter(|name| is_later(name)).map(|name| name.as_str().to_owned()).collect()
+}

@@ -83,7 +83,7 @@ pub(super) struct EventLoop<'a> {
 impl<'a> EventLoop<'a> {
     pub(super) fn new(stage: Stage<'a>) -> std::io::Result<Self> {
         let allowed_users = AllowedUsers::new(stage.control_context.app);
-        let service_index = ServiceIndex::new(&stage.setup.specs);
+        let service_index = ServiceIndex::new(&stage.setup.specs).with_later(stage.control_context.later);
         let stop_timeout = stage.stop_timeout;
         let run_kind = match stage.setup.specs.as_slice() {
             [only] if only.is_main => RunKind::MainOnly,

@@ -18,6 +18,8 @@ use crate::text::shown;
 
 /// The interval of progress updates.
 const SECOND: Duration = Duration::from_secs(1);
+/// Most stages of a boot: a hook, *prepare*, the services. PID 1 closes each connection at the end of a stage.
+const STAGES: usize = 3;
 /// Moves to the beginning of the line and clears it.
 const CLEAR: &str = "\r\x1b[K";
 
@@ -54,8 +56,25 @@ pub(in crate::cli) fn wait(args: &WaitArgs) -> u8 {
         (_, true) => Until::Done,
         (false, false) => Until::Ready,
     };
-    let (services, timeout_ms) = (args.services.clone(), Some(milliseconds(args.timeout)));
-    wait_for(&ControlRequest::Wait { services, until, timeout_ms }, &args.services)
+    let began = Instant::now();
+    let request = |left: Duration| {
+        let timeout_ms = Some(milliseconds(left));
+        ControlRequest::Wait { services: args.services.clone(), until, timeout_ms }
+    };
+    let mut answer = send_with_progress::<Waited>(&request(args.timeout), &args.services);
+    for _ in 1..STAGES {
+        // A connection that was accepted and not read is reset.
+        if !matches!(answer, Ok(None) | Err(ClientError::Io(..))) {
+            break;
+        }
+        let left = args.timeout.saturating_sub(began.elapsed());
+        match send_with_progress(&request(left), &args.services) {
+            // Nobody listens any more.
+            Err(ClientError::NoServer(_) | ClientError::Io(..)) => break,
+            next => answer = next,
+        }
+    }
+    print_waited(answer, began)
 }
 
 /// 0 if all were reloaded.
@@ -70,7 +89,7 @@ pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
             return 0;
         }
         Ok(Some(Reloaded { tree: None, services, .. })) => services,
-        Ok(None) => return EXIT_REFUSED,
+        Ok(None) => return report_end(),
         Err(why) => return report_client_error(&why),
     };
     for it in &tried {
@@ -82,9 +101,19 @@ pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
 
 fn wait_for(request: &ControlRequest, names: &[String]) -> u8 {
     let began = Instant::now();
-    let services = match send_with_progress::<Waited>(request, names) {
+    print_waited(send_with_progress(request, names), began)
+}
+
+fn report_end() -> u8 {
+    output::err("stepdown: the container has ended\n");
+    EXIT_REFUSED
+}
+
+/// Prints what the services reached.
+fn print_waited(answer: Result<Option<Waited>, ClientError>, began: Instant) -> u8 {
+    let services = match answer {
         Ok(Some(Waited { services })) => services,
-        Ok(None) => return EXIT_REFUSED,
+        Ok(None) => return report_end(),
         Err(why) => return report_client_error(&why),
     };
     for it in &services {
@@ -102,7 +131,7 @@ fn print_line(line: &str, all_as_wanted: bool) {
     }
 }
 
-/// Waits for the response, with progress; `None` if PID 1 has closed the connection, which was printed.
+/// Waits for the response, with progress; `None` if PID 1 has closed the connection.
 fn send_with_progress<T: serde::de::DeserializeOwned>(
     request: &ControlRequest,
     names: &[String],
@@ -129,10 +158,7 @@ fn send_with_progress<T: serde::de::DeserializeOwned>(
     }
     match result? {
         Incoming::Response(response) => Ok(Some(response)),
-        Incoming::TimedOut | Incoming::EndOfFile => {
-            output::err("stepdown: the container has ended\n");
-            Ok(None)
-        }
+        Incoming::TimedOut | Incoming::EndOfFile => Ok(None),
     }
 }
 

@@ -17,14 +17,14 @@ use crate::control::events::RequestVerb;
 use crate::control::health::{Asked, HealthReport};
 use crate::control::protocol::{ControlRequest, HealthCriterion, Until};
 use crate::control::reason::Reason;
-use crate::control::responses::{Accepted, Reloaded, Response, ServiceResult, Waited};
+use crate::control::responses::{Accepted, Reloaded, Response, ServiceResult, ServiceStatus, Waited};
 use crate::control::server::PendingRequest;
 use crate::control::service_index::{ManualChange, RequestRefused};
 use crate::control::snapshot;
 use crate::control::timings::{self, BootProgress};
 use crate::control::wait_condition::{WaitState, wait_state};
 use crate::log::clock::Timestamp;
-use crate::supervise::{Event, Id, Phase, Request};
+use crate::supervise::{Event, Id, Phase, Request, StatusState};
 pub use waiters::ControlHandler;
 use waiters::{WaitFor, reloaded, response};
 
@@ -76,6 +76,9 @@ impl EventLoop<'_> {
                     timeout_ms,
                     WaitFor::States { ids, until, requested: false, with: Vec::new() },
                 ),
+                Err(_) if self.are_later(&services) => {
+                    self.control_handler.wait(pending, timeout_ms, WaitFor::NextStage { services });
+                }
                 Err(refused) => pending.respond(response::<()>(Err(refused))),
             },
             ControlRequest::Env { service, show_secrets } => {
@@ -137,6 +140,11 @@ impl EventLoop<'_> {
                         None => self.control_handler.waiters.push(waiter),
                     }
                 }
+                WaitFor::NextStage { .. } if !is_over => self.control_handler.waiters.push(waiter),
+                WaitFor::NextStage { services } => {
+                    let services = services.iter().map(|name| snapshot::service_result(&self.described(name), false));
+                    waiter.pending.respond(Response::Ok(Waited { services: services.collect() }));
+                }
                 WaitFor::Change { not_before, .. } if now < *not_before => {
                     self.control_handler.changed = true;
                     self.control_handler.waiters.push(waiter);
@@ -192,11 +200,13 @@ impl EventLoop<'_> {
         names: &[String],
         criterion: HealthCriterion,
     ) -> Result<HealthReport, RequestRefused> {
-        let (ids, asked) = match names {
-            [] => (self.visible(caller), Asked::All),
-            names => (self.control_handler.service_index.resolve(names)?, Asked::Named),
+        let (services, asked) = match names {
+            [] => (self.describe(&self.visible(caller)), Asked::All),
+            // A service that waits for its start is alive, and not ready.
+            names if self.are_later(names) => (names.iter().map(|name| self.described(name)).collect(), Asked::Named),
+            names => (self.describe(&self.control_handler.service_index.resolve(names)?), Asked::Named),
         };
-        Ok(HealthReport::new(criterion, asked, &self.describe(&ids), self.is_stopping()))
+        Ok(HealthReport::new(criterion, asked, &services, self.is_stopping()))
     }
 
     fn change(&mut self, pending: PendingRequest, change: ManualChange, names: &[String], wait_ms: Option<u64>) {
@@ -254,6 +264,25 @@ impl EventLoop<'_> {
             }
             None => Ok(ids),
         }
+    }
+
+    /// Returns whether all of these services exist, and some of them only in a later stage of the boot.
+    fn are_later(&self, names: &[String]) -> bool {
+        let index = &self.control_handler.service_index;
+        let is_known = |name: &String| index.is_later(name) || index.resolve(std::slice::from_ref(name)).is_ok();
+        names.iter().any(|name| index.is_later(name)) && names.iter().all(is_known)
+    }
+
+    /// Describes a service of this stage, or of a later one, which waits for this one.
+    fn described(&self, name: &str) -> ServiceStatus {
+        let known = self.resolve_one(name).ok().and_then(|id| self.describe(&[id]).pop());
+        known.unwrap_or_else(|| ServiceStatus {
+            name: name.to_owned(),
+            state: StatusState::Waiting,
+            wanted: true,
+            waits_for: vec!["the preparation of the container".to_owned()],
+            ..ServiceStatus::default()
+        })
     }
 
     fn progress(&self, id: Id) -> BootProgress {

@@ -57,6 +57,8 @@ impl Waiter {
 pub enum WaitFor {
     /// Until services have a state. `with`: services that are stopped too, each with one of `ids` that it requires.
     States { ids: Vec<Id>, until: Until, requested: bool, with: Vec<(Id, Id)> },
+    /// Until the stage of the boot ends that does not have all of these services: the caller then asks the next one.
+    NextStage { services: Vec<String> },
     /// Until anything about services has changed since the revision `seen`.
     Change { ids: Vec<Id>, seen: u64, not_before: Instant },
     /// Until the reload commands of services have ended.
@@ -97,7 +99,9 @@ impl ControlHandler {
     pub fn deadline(&self) -> Option<Instant> {
         let due = self.waiters.iter().filter_map(|waiter| match waiter.what {
             WaitFor::Change { not_before, .. } if self.changed => Some(not_before),
-            WaitFor::Change { .. } | WaitFor::States { .. } | WaitFor::Reload { .. } => waiter.due(),
+            WaitFor::Change { .. } | WaitFor::States { .. } | WaitFor::Reload { .. } | WaitFor::NextStage { .. } => {
+                waiter.due()
+            }
         });
         due.min()
     }
@@ -109,6 +113,7 @@ impl ControlHandler {
                 ids.contains(&id) || with.iter().any(|(it, on)| *it == id || *on == id)
             }
             WaitFor::Change { ids, .. } | WaitFor::Reload { ids, .. } => ids.contains(&id),
+            WaitFor::NextStage { .. } => false,
         })
     }
 
