@@ -53,7 +53,8 @@ impl Cron {
             return Self::read(rest).map(|cron| Self::With(Box::new(cron), ZONE));
         }
         if let Some(span) = lower.strip_prefix("@every ") {
-            return Some(span_of(span.trim()).map_or(Self::Other, Self::Every));
+            let span = units::other_duration(span.trim()).filter(|span| *span >= Duration::from_secs(1));
+            return Some(span.map_or(Self::Other, |span| Self::Every(units::show_duration(span))));
         }
         if lower == "@reboot" {
             return Some(Self::AtStart);
@@ -106,19 +107,6 @@ fn is_field(word: &str) -> bool {
     let mut parts = word.split(|letter: char| ",-/*?#".contains(letter) || letter.is_ascii_digit());
     let is_name = |part: &str| MONTHS.contains(&part) || DAYS.contains(&part) || matches!(part, "l" | "w" | "lw");
     parts.all(|part| part.is_empty() || is_name(part))
-}
-
-/// A span such as Go writes it (`1h30m`), as ours.
-fn span_of(text: &str) -> Option<String> {
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let unit = rest.find(|letter: char| !letter.is_ascii_digit())?;
-        let end = rest.get(unit..)?.find(|letter: char| letter.is_ascii_digit()).map_or(rest.len(), |at| unit + at);
-        total = total.checked_add(units::duration(rest.get(..end)?).ok()?)?;
-        rest = rest.get(end..)?;
-    }
-    (total >= Duration::from_secs(1)).then(|| units::show_duration(total))
 }
 
 fn translated(second: &str, minute: &str, hour: &str, day: &str, month: &str, weekday: &str) -> Option<Cron> {

@@ -78,6 +78,9 @@ fn of_text(text: &str, system: &str, expects: Expects) -> Option<String> {
         }
         Expects::Array(_, 0) => of_words(&text.split_whitespace().collect::<Vec<_>>(), expects),
         Expects::Duration if units::duration(text).is_ok() => Some(quoted(text)),
+        Expects::Duration if text.contains(|letter: char| !letter.is_ascii_digit()) => {
+            units::other_duration(text).map(|span| quoted(&units::show_duration(span)))
+        }
         Expects::Limit(LimitUnit::Bytes) if units::size(text).is_some() => Some(quoted(text)),
         Expects::Limit(unit) if text == "infinity" => if_right(unit != LimitUnit::FiniteNumber),
         Expects::Boolean | Expects::WordOrTable(_, _) => match text.to_ascii_lowercase().as_str() {
@@ -196,7 +199,8 @@ mod tests {
             ("5000", S6, time, Some("\"5s\"")),
             ("90", SUPERVISORD, time, Some("\"90s\"")),
             ("'90'", SYSTEMD, time, Some("\"90s\"")),
-            ("'1min 30s'", SYSTEMD, time, None),
+            ("'1min 30s'", SYSTEMD, time, Some("\"90s\"")),
+            ("'infinity'", SYSTEMD, time, None),
             ("'SIGquit'", SYSTEMD, STOP.key("signal").unwrap().expects, Some("\"QUIT\"")),
             ("3", S6, READY.key("fd").unwrap().expects, Some("3")),
             ("1", S6, READY.key("fd").unwrap().expects, None),

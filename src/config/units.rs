@@ -35,6 +35,30 @@ pub fn duration(text: &str) -> Result<Duration, DurationError> {
     duration.filter(|duration| *duration <= MAX_DURATION).ok_or(DurationError::TooLong)
 }
 
+/// Units of systemd.time(7) and of Go, and ours.
+const OTHER_UNITS: [(&str, &[&str]); 5] = [
+    ("ms", &["msec"]),
+    ("s", &["sec", "second", "seconds"]),
+    ("m", &["min", "minute", "minutes"]),
+    ("h", &["hr", "hour", "hours"]),
+    ("d", &["day", "days"]),
+];
+
+/// Reads a duration as systemd and Go write it: `1min 30s`, `1h30m`.
+pub fn other_duration(text: &str) -> Option<Duration> {
+    let text: String = text.chars().filter(|letter| *letter != ' ').collect();
+    let (mut total, mut rest) = (Duration::ZERO, text.as_str());
+    while !rest.is_empty() {
+        let at = rest.find(|letter: char| !letter.is_ascii_digit())?;
+        let (number, behind) = rest.split_at_checked(at)?;
+        let (unit, next) = behind.split_at(behind.find(|letter: char| letter.is_ascii_digit()).unwrap_or(behind.len()));
+        let ours = OTHER_UNITS.iter().find(|(_, theirs)| theirs.contains(&unit)).map_or(unit, |(ours, _)| *ours);
+        total = total.checked_add(duration(&format!("{number}{ours}")).ok()?)?;
+        rest = next;
+    }
+    (!text.is_empty() && total <= MAX_DURATION).then_some(total)
+}
+
 /// Returns a duration for people, in three digits or its two largest units: `0.4ms`, `120ms`, `1.25s`, `2m 3s`, `5h`,
 /// `3d 4h`. Truncated, not rounded.
 pub fn duration_text(duration: Duration) -> String {
@@ -126,6 +150,19 @@ pub fn id(text: &[u8]) -> Result<u32, IdError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_of_others_are_read() {
+        let read = |text: &str| other_duration(text).map(show_duration);
+        for (text, ours) in
+            [("1min 30s", "90s"), ("1h30m", "90m"), ("15min", "15m"), ("2 hours", "2h"), ("500msec", "500ms")]
+        {
+            assert_eq!(read(text).as_deref(), Some(ours), "{text}");
+        }
+        for bad in ["", "infinity", "5", "1.5h", "1w", "300d 300d", "1y"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn durations_have_one_number_and_one_unit() {
