@@ -70,6 +70,24 @@ fn with_behaviour_2_the_container_ends_then_with_the_code_of_s6_rc() {
     }
 }
 
+/// s6-overlay runs it as root.
+#[test]
+fn the_main_command_is_the_app_users_however_long_it_has_waited_unless_the_container_file_says_root() {
+    if !possible() {
+        return;
+    }
+    let as_app = || {
+        let run = "#!/bin/sh\ntrap 'exit 0' TERM; echo web as $(id -u); while :; do sleep 0.1; done\n";
+        let container = container().env("PUID", "1234").env("PGID", "1234").env("S6_CMD_WAIT_FOR_SERVICES", "1");
+        let container = container.env("GREETED", "world").image_file("cont-init.d/01", "#!/bin/sh\ntrue\n");
+        container.script("web/run", run).command(&["sh", "-c", "echo main as $(id -u) greets $GREETED; sleep 0.1"])
+    };
+    let root = "[main]\nuser = \"root\"\n";
+    for (container, uid) in [(as_app(), 1234), (as_app().container_toml(root), 0)] {
+        container.run().expect(0).assert_line(&format!("main as {uid} greets world"));
+    }
+}
+
 #[test]
 fn a_service_of_services_d_holds_the_main_command_only_if_that_is_asked_for() {
     if !possible() {

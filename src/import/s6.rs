@@ -22,16 +22,17 @@ use crate::text::shown;
 /// The account of the app in images of LinuxServer.
 const LINUXSERVER_APP: &str = "abc";
 
+/// Of version 3 and of version 2.
+const SETS_EXIT_CODE: &str = "it sets the exit code through s6-overlay: write `essential = true`, which ends the container with the service's own";
+
 /// What a script of s6-overlay may do that has no effect in a native tree, and why.
-const NO_EFFECT: [(&str, &str); 3] = [
+const NO_EFFECT: [(&str, &str); 4] = [
     (
         "container_environment",
         "it writes variables for other scripts, which only s6-overlay hands on: set them in the image or in `environment_file`",
     ),
-    (
-        "s6-linux-init-container-results",
-        "it sets the exit code through s6-overlay: write `essential = true`, which ends the container with the service's own",
-    ),
+    ("s6-linux-init-container-results", SETS_EXIT_CODE),
+    ("env-stage3", SETS_EXIT_CODE),
     (
         "/run/s6/basedir/bin/halt",
         "it ends the container through s6-overlay: write `essential = true`, or `stepdown shutdown`",

@@ -143,11 +143,14 @@ fn scripts_of_version_2_of_s6_overlay_need_no_execute_bit() {
     directory.put("rootfs/etc/s6/services/puppet/run", RUN, 0o755);
     directory.put("rootfs/etc/cont-init.d/10-first", "#!/bin/sh\necho first\nexit 0\n", 0o644);
     directory.put("rootfs/etc/services.d/other/run", "#!/usr/bin/execlineb -P\nweb\n", 0o644);
+    let finish = "#!/bin/sh\necho 3 > /var/run/s6/env-stage3/S6_STAGE2_EXITED\nexit 0\n";
+    directory.put("rootfs/etc/services.d/other/finish", finish, 0o644);
     let output = directory.run(&["import", "rootfs"]);
     assert!(output.out.contains("echo first"), "{output:?}");
     let by_interpreter = "command = [\"/usr/bin/execlineb\", \"-P\", \"/etc/services.d/other/run\", \"other\"]";
     assert!(output.out.contains(by_interpreter), "{output:?}");
     assert!(output.code == 1 && output.err.contains("`/etc/s6/services` is ignored: not started"), "{output:?}");
+    assert!(output.err.contains("`finish`: env-stage3: not translated: it sets the exit code"), "{output:?}");
 }
 
 #[test]
