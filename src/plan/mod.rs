@@ -41,6 +41,7 @@ mod root_facts;
 mod runs_as;
 mod script_facts;
 mod services;
+mod setuid_gain;
 pub mod show;
 mod steps;
 mod switch;

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use super::facts::{Facts, FileOwner, ProgramFact};
 use super::finding::{Area, Issue};
 use super::notes::Notes;
+use super::setuid_gain::{self, adds_more_than_no_new_privs, is_kept_from_setuid};
 use super::switch::{RunsAs, SwitchAbility};
-use super::trusted_writers::{self, TrustedWriters, entry, of_root, path_of};
+use super::trusted_writers::{TrustedWriters, entry, of_root, path_of};
 use super::{BootPlan, Identity, arguments, printable};
 use crate::config::Config;
 use crate::config::container::{DropPolicy, UserRef};
-use crate::config::service::{RunAs, Service};
+use crate::config::service::Service;
 use crate::config::values::{Gid, ServiceName, Uid};
 use crate::error::Place;
 use crate::text::shown;
@@ -66,17 +67,25 @@ impl<'a> TrustCheck<'a> {
     pub(super) fn check(&self, notes: &mut Notes) {
         let (mut reported, mut warned) = (BTreeSet::new(), BTreeSet::new());
         let main = self.config.main_service();
+        let all = self.config.services.iter().chain(&main).zip(self.runs).filter(|(_, runs)| runs.skipped.is_none());
+        let kept = all.filter(|(service, runs)| is_kept_from_setuid(service, runs.uid));
+        let kept: Vec<_> = kept.map(|(service, _)| &service.name).collect();
         for (service, runs) in self.config.services.iter().chain(&main).zip(self.runs) {
             let Some(ExtraRights { why, instead }) = self.extra_rights(service, runs) else { continue };
             let name = &service.name;
             let mut own = BTreeSet::new();
             let is_held_back = notes.about(service, self.config);
-            // With `drop = "app"` every script of the image is the app user's, and each may execute setuid programs: whoever can
-            // write one of them gains nothing. Its `no_new_privs` is off as the plan says, which is no reason to refuse it.
-            let is_apps = self.config.container.drop == DropPolicy::App && service.s6.is_some();
-            if (is_held_back || is_apps) && !adds_more_than_no_new_privs(service, runs, self.identity) {
-                continue;
-            }
+            // With `drop = "app"` every script of the image runs as the app user without no_new_privs. Whoever can write one has
+            // that already, unless something runs that has no_new_privs, such as the main command: it could write the script and
+            // end its process, and PID 1 would start what it has written.
+            let is_apps = self.config.container.drop == DropPolicy::App
+                && service.s6.is_some()
+                && !adds_more_than_no_new_privs(service, runs, self.identity);
+            let instead = match &kept[..] {
+                [] if is_apps => continue,
+                kept if is_apps => setuid_gain::fix(kept),
+                _ => instead,
+            };
             // Each service is held back for all that is its own.
             let reported = if is_held_back { &mut own } else { &mut reported };
             let anyway = if is_held_back { ", which s6-overlay runs all the same" } else { "" };
@@ -294,13 +303,6 @@ impl<'a> TrustCheck<'a> {
             None
         }
     }
-}
-
-/// Whether a service has more than the app user besides setuid programs, which no script of an image made for s6-overlay is
-/// kept from: with `drop = "app"` all of them are the app user's.
-fn adds_more_than_no_new_privs(service: &Service, runs: &RunsAs, app: &Identity) -> bool {
-    runs.uid != app.uid
-        || trusted_writers::may_have_more(&Service { no_new_privileges: true, user: RunAs::App, ..service.clone() })
 }
 
 impl BootPlan {

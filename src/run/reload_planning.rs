@@ -129,11 +129,8 @@ impl BootContext {
 
     /// Plans with the present configuration where it is not known who could have written it by now.
     fn unread(&mut self) -> ReloadPlan {
-        let may_be = |service: &&Rc<Service>| {
-            let user =
-                self.plan.services.iter().find(|plan| plan.name == service.name).map(|plan| plan.credentials.uid);
-            self.config.may_hold_back(service) && user.is_some_and(|user| user != self.plan.identity.uid)
-        };
+        let have_more = self.plan.with_more_than_another(&self.config);
+        let may_be = |service: &&Rc<Service>| self.config.may_hold_back(service) && have_more.contains(&service.name);
         let held_back = self.config.services.iter().filter(may_be).map(|service| {
             let what = "its definition could not be read again after the scripts of cont-init.d, which may have let others \
                         write what runs with more rights than theirs";
@@ -318,9 +315,13 @@ impl Differences {
         let (mut changed, mut reordered) = (BTreeSet::new(), BTreeSet::new());
         for service in new.0.services.iter().filter(|service| !service.is_init_script()) {
             let Some(before) = before.get(&service.name) else { continue };
+            let has_same_plan = old_plans.get(&service.name) == new_plans.get(&service.name);
+            if *before == service && has_same_plan {
+                continue;
+            }
             let Service { at, requires, after, .. } = Service::clone(before);
-            let is_same = *before == service || ***before == Service { at, requires, after, ..Service::clone(service) };
-            if !is_same || old_plans.get(&service.name) != new_plans.get(&service.name) {
+            let is_same = ***before == Service { at, requires, after, ..Service::clone(service) };
+            if !is_same || !has_same_plan {
                 changed.insert(service.name.clone());
             } else if (&before.requires, &before.after) != (&service.requires, &service.after) {
                 reordered.insert(service.name.clone());

@@ -65,17 +65,19 @@ impl Supervisor {
             }));
         }
         self.free_ids = free.collect();
-        let translate = |places: &[Id]| places.iter().filter_map(|place| ids.get(place.0).copied()).collect();
+        let translate =
+            |places: &[Id]| -> Vec<Id> { places.iter().filter_map(|place| ids.get(place.0).copied()).collect() };
         let (mut affected, mut reordered) = (BTreeSet::new(), BTreeSet::new());
         for (spec, id) in setup.specs.iter().zip(&ids) {
-            let made = || Spec { requires: translate(&spec.requires), after: translate(&spec.after), ..spec.clone() };
+            let edges = (translate(&spec.requires), translate(&spec.after));
+            let made = |(requires, after)| Spec { requires, after, ..spec.clone() };
             if !self.names.contains_key(&spec.name) {
-                self.add(*id, made());
+                self.add(*id, made(edges));
                 affected.insert(*id);
             } else if self.services[*id].removed || changed.contains(&spec.name) {
-                self.change(*id, made());
+                self.change(*id, made(edges));
                 affected.insert(*id);
-            } else if self.reorder(*id, made()) {
+            } else if self.reorder(*id, edges) {
                 reordered.insert(*id);
             }
         }
@@ -101,7 +103,7 @@ impl Supervisor {
 
     /// Gives a service that has not changed what it depends on now: one that waits for a changed definition to hold gets it with
     /// that one. Returns whether its edges are others by now.
-    fn reorder(&mut self, id: Id, Spec { requires, after, .. }: Spec) -> bool {
+    fn reorder(&mut self, id: Id, (requires, after): (Vec<Id>, Vec<Id>)) -> bool {
         let service = &mut self.services[id];
         let is_pending = service.pending_spec.is_some();
         let spec = service.pending_spec.as_deref_mut().unwrap_or(&mut service.spec);

@@ -391,6 +391,48 @@ fn with_drop_app_a_script_of_s6_overlay_may_be_the_app_users() {
     assert!(of(DropPolicy::App, ours)[0].contains("is without no_new_privs"));
 }
 
+/// A compromised `web` would have its own script started without no_new_privs.
+#[test]
+fn with_drop_app_a_script_of_s6_overlay_may_not_be_the_users_of_what_has_no_new_privs() {
+    let facts = facts_with("/etc/services.d/svc", file_owner("/etc/services.d/svc/run"));
+    let origin = || Some(S6Origin::Legacy("/etc/services.d/svc".into()));
+    let at = stepdown::error::Place::file("/etc/services.d/svc/run");
+    let svc = Service { at, no_new_privileges: false, s6: origin(), ..longrun("svc") };
+    let image = |beside: Option<Service>, main: &[&str]| {
+        let services = shared([svc.clone()].into_iter().chain(beside));
+        let main = main.iter().map(Into::into).collect();
+        let mut config = Config { services, main, s6: Some(S6Overlay::default()), ..config() };
+        config.container.drop = DropPolicy::App;
+        config
+    };
+    let web = || longrun("web");
+    let of_s6 = Service { no_new_privileges: false, s6: origin(), ..web() };
+    let without = Service { no_new_privileges: false, ..web() };
+    let nothing = Service { command: Command::Nothing, s6: origin(), ..web() };
+    for beside in [None, Some(of_s6), Some(without), Some(nothing)] {
+        let config = image(beside, &[]);
+        assert_eq!(problems(&config, &facts), [""; 0]);
+        assert!(plan::held_back(&config, &facts).is_empty());
+        assert!(plan::boot(&config, &docker()).unwrap().with_more_than_another(&config).is_empty());
+    }
+    let native = "write `no_new_privileges = false` for `web`";
+    for (beside, main, fix) in [
+        (Some(web()), &[][..], native),
+        (None, &["/bin/true"], "remove the main command"),
+        (Some(web()), &["/bin/true"], &format!("remove the main command and {native}")),
+    ] {
+        let config = image(beside, main);
+        let found = problems(&config, &facts);
+        assert!(found.len() == 1 && found[0].contains("is without no_new_privs"), "{found:?}");
+        assert!(found[0].ends_with(&format!(", or {fix}")), "{found:?}");
+        let held_back: Vec<_> = plan::held_back(&config, &facts).into_keys().map(|name| name.to_string()).collect();
+        assert_eq!(held_back, ["svc"]);
+        // Where nobody knows who could have written it by now.
+        let unknown = plan::boot(&config, &docker()).unwrap().with_more_than_another(&config);
+        assert_eq!(unknown.iter().map(ServiceName::as_str).collect::<Vec<_>>(), ["svc"]);
+    }
+}
+
 #[test]
 fn who_unpacked_the_root_directory_stands_for_root_unless_something_runs_as_that_user() {
     let found = FileOwner { uid: Uid(4321), gid: Gid(4321), directory: true, mode: 0o755, ..file_owner("/") };
