@@ -2,11 +2,13 @@
 //! variables they are.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::OpenOptionsExt;
 
 use nix::errno::Errno;
+use nix::libc;
 
 use crate::s6_commands::call::{Argument, Call, CommandResult};
 use crate::s6_commands::failure::Failure;
@@ -26,7 +28,7 @@ pub(super) struct ReadOptions {
     pub is_clamped: bool,
     /// What a NUL becomes.
     pub nul: u8,
-    /// EINVAL where something is there that is no plain file: opening it may wait.
+    /// EINVAL where something is there that is no plain file, and ELOOP where a link has come in its place: opening it may wait.
     pub is_plain: bool,
 }
 
@@ -101,7 +103,12 @@ pub(super) fn read(directory: &[u8], reading: ReadOptions) -> Result<Vec<(Argume
 /// # Errors
 /// It cannot be read.
 pub(super) fn value(path: &[u8], reading: ReadOptions) -> Result<Option<Argument>, Errno> {
-    let mut file = File::open(OsStr::from_bytes(path)).map_err(errno)?;
+    // Whoever may write the directory can put a FIFO there after its entry was read.
+    let flags = if reading.is_plain { libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW } else { 0 };
+    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(OsStr::from_bytes(path)).map_err(errno)?;
+    if reading.is_plain && !file.metadata().map_err(errno)?.is_file() {
+        return Err(Errno::EINVAL);
+    }
     // `read_to_end` asks for the size and the position before; most values fit into the first of two reads.
     let mut chunk = [0; CLAMPED];
     let mut bytes = Vec::new();
@@ -163,6 +170,23 @@ mod tests {
         assert_eq!(read(path, ReadOptions::DEFAULT), Ok(vec![(b"LONG".to_vec(), Some(vec![b'x'; CLAMPED]))]));
         nix::unistd::mkfifo(&place.path().join("FIFO"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert_eq!(read(path, plain), Err(Errno::EINVAL));
+    }
+
+    /// What its entry in the directory has said does not count: another may be there by now.
+    #[test]
+    #[allow(clippy::disallowed_methods)] // files that the test has created
+    fn what_is_opened_is_a_plain_file_itself_where_nothing_may_wait() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        std::fs::write(at("FILE"), "x\n").unwrap();
+        std::os::unix::fs::symlink("FILE", at("LINK")).unwrap();
+        nix::unistd::mkfifo(&at("FIFO"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let read = |name: &str, is_plain| {
+            super::value(at(name).as_os_str().as_bytes(), ReadOptions { is_plain, ..ReadOptions::CONTAINER })
+        };
+        let some = || Ok(Some(b"x".to_vec()));
+        assert_eq!([read("FILE", true), read("FILE", false), read("LINK", false)], [some(), some(), some()]);
+        assert_eq!([read("LINK", true), read("FIFO", true)], [Err(Errno::ELOOP), Err(Errno::EINVAL)]);
     }
 
     #[test]
