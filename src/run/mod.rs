@@ -45,6 +45,7 @@ mod service_entry;
 mod service_pipe;
 mod service_probes;
 mod service_records;
+mod shortcut;
 mod signals_received;
 mod stage;
 pub mod stage2_hook;

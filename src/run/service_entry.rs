@@ -10,6 +10,7 @@ use std::rc::Rc;
 use nix::errno::Errno;
 
 use super::environment::{self, Environment, Variables};
+use super::shortcut;
 use crate::boot::s6_layout::S6State;
 use crate::config::container::LogFormat;
 use crate::config::service::{Command, Limit, Service};
@@ -17,7 +18,6 @@ use crate::config::values::{Gid, ServiceName, Uid};
 use crate::config::zone::Zone;
 use crate::log::service_log::LogRoute;
 use crate::plan::{SHELL, ServicePlan, TrustedWriters};
-use crate::s6_commands::contenv_script;
 use crate::supervise::{Exit, Pid, Role, SpawnError, SpawnStep};
 use crate::sys::file_user::FileUser;
 use crate::sys::process::environment_file::EnvironmentFile;
@@ -302,7 +302,7 @@ impl ServiceEntry {
         if credentials.groups.is_none() && credentials.uid != Uid::ROOT {
             credentials.groups.clone_from(&context.groups);
         }
-        let limits = context.limits.iter().chain(&service.limits);
+        let limits: Vec<_> = context.limits.iter().chain(&service.limits).copied().collect();
         let [stdout, stderr] = descriptors.outputs;
         let reached = context.protected.filter(|it| it.is_reached_by(&credentials));
         let filter = reached.map(Filter::new);
@@ -312,13 +312,13 @@ impl ServiceEntry {
             argv: c_strings(&argv).map_err(nul)?,
             env,
             environment_file: file,
-            shortcut: context.s6.is_some().then_some(contenv_script::executable),
+            shortcut: shortcut::of(service, &limits),
             directory: directory.map(c_path).transpose().map_err(nul)?,
             credentials,
             parent: context.parent,
             umask: service.umask.unwrap_or(context.umask),
             nice: service.nice,
-            limits: limits.copied().collect(),
+            limits,
             session: context.terminal.filter(|_| self.is_main()).unwrap_or(Session::Own),
             tag: None,
             filter,

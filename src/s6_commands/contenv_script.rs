@@ -1,7 +1,9 @@
 //! What `#!/usr/bin/with-contenv bash` comes to, found out by the process that would execute this program for it: one exec and
 //! one start of this program less for each script of an image. Only where the interpreter is this program, and where nothing
-//! would be refused or said on the ordinary way; everything else goes that way. One refusal cannot be foreseen: a script that
-//! somebody is writing (ETXTBSY) is run. Must not know who starts scripts.
+//! would be refused or said if the script itself were executed; otherwise the script itself is executed. Refusals that are
+//! about the execution of the script alone cannot be foreseen, and such a script is run: somebody is writing it (ETXTBSY); a
+//! rule for executing it in a security module (SELinux, AppArmor), Landlock's right to execute, or a listener for fanotify's
+//! permission to execute (FAN_OPEN_EXEC_PERM) forbids it. Must not know who starts scripts.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::{File, OpenOptions};
@@ -31,8 +33,8 @@ const HEAD: u64 = 128;
 const OTHER_IDS: u32 = 0o6000;
 
 /// Returns what is executed at last if this process executes `program`, a script that `with-contenv` interprets or
-/// `with-contenv` itself, with these arguments and this environment. `None`: the ordinary way has to be taken, also if this
-/// cannot be executed.
+/// `with-contenv` itself, with these arguments and this environment. `None`: the script itself is executed, also if
+/// this cannot be executed.
 pub fn executable(program: &CStr, argv: &[CString], environment: &[CString]) -> Option<Executable> {
     let present = Environment::of(bytes(environment));
     let mut call = Call::new(NAME, arguments(program, argv)?, present, COMMANDS);

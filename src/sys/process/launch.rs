@@ -25,7 +25,7 @@ pub struct Launch {
     pub env: Vec<CString>,
     /// A file with more variables, which the child reads: its disk may hang.
     pub environment_file: Option<EnvironmentFile>,
-    /// Spares an exec where it can.
+    /// What is executed in place of a script whose interpreter does nothing else; where that fails, the script itself is executed.
     pub shortcut: Option<Shortcut>,
     /// Its working directory; `None`: that of PID 1.
     pub directory: Option<CString>,

@@ -143,7 +143,7 @@ fn become_service(launch: &Launch, pointers: &child::ExecPointers, exec_pipe: Ra
     match (become_it(), &launch.program, &launch.environment_file) {
         (Err(record), _, _) => write_report(exec_pipe, record, b""),
         (Ok(()), Program::Path(program), None) => {
-            // As below; after a panic the ordinary way is left.
+            // As below; after a panic the script itself is executed.
             let _panicked = catch_unwind(AssertUnwindSafe(|| {
                 program::execute_by_shortcut(program, launch, &launch.env);
             }));
