@@ -22,6 +22,9 @@ const GRACE_TIMES: [&str; 2] = ["S6_SERVICES_GRACETIME", "S6_KILL_GRACETIME"];
 /// Their default.
 const GRACE_TIME: Duration = Duration::from_secs(3);
 
+/// The list by which s6-overlay 2 sets owners and modes of an image's scripts: neither version 3 nor one before 1.14 has it.
+pub const VERSION_TWO_LIST: &str = "/etc/s6/init/init-stage2-fixattrs.txt";
+
 /// The variables that are read here.
 pub const VARIABLES: [&str; 11] = [
     "S6_BEHAVIOUR_IF_STAGE2_FAILS",

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -14,14 +13,17 @@ use nix::poll::PollFlags;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid, pipe2, read, write};
 
+use crate::config::s6_overlay::VERSION_TWO_LIST;
 use crate::config::shebang;
 use crate::error::{EXIT_REFUSED, EXIT_WRONG};
+use crate::plan::exec_failure::ExecFailure;
 use crate::s6_commands::call::{Argument, Call, CommandResult, number};
 use crate::s6_commands::chain;
 use crate::s6_commands::failure::{Failure, errno_text};
 use crate::s6_commands::options::LongOption;
 use crate::s6_commands::waiting::{self, BlockedSignals, Moment};
 use crate::sys::exec_chain::{Ended, close_fd, end_of, fork_chain, fork_twice, inherited, wait};
+use crate::sys::exec_failure;
 use crate::sys::executable::ChildSetup;
 
 const SYNOPSIS: &str = "s6-notifyoncheck [ -d ] [ -3 fd ] [ -s initialsleep ] [ -T globaltimeout ] [ -t localtimeout ] [ -w \
@@ -29,8 +31,6 @@ const SYNOPSIS: &str = "s6-notifyoncheck [ -d ] [ -3 fd ] [ -s initialsleep ] [ 
 /// Where the number of the descriptor stands.
 const NOTIFICATION_FD: &str = "notification-fd";
 const CHECK: &str = "./data/check";
-/// Only s6-overlay 2 has this file.
-const VERSION_TWO: &str = "/etc/s6/init/init-stage2-fixattrs.txt";
 /// How the child prints.
 const CHILD: &str = "s6-notifyoncheck (child)";
 
@@ -118,8 +118,9 @@ pub(super) fn s6_notifyoncheck(mut call: Call) -> CommandResult {
 /// Returns the interpreter of a check without an execute bit, which s6-overlay 2 sets at each start; `None`: the check is
 /// executed, as with s6-overlay 3.
 fn by_interpreter() -> Option<Vec<Argument>> {
-    let is_executable = fs::metadata(CHECK).ok()?.permissions().mode() & 0o111 != 0;
-    if is_executable || !Path::new(VERSION_TWO).exists() {
+    // Not where its mount is noexec, as any other script.
+    let refusal = || exec_failure::explain(Errno::EACCES, Path::new(CHECK));
+    if !Path::new(VERSION_TWO_LIST).exists() || !matches!(refusal(), ExecFailure::NoExecuteBit(_)) {
         return None;
     }
     let argv = shebang::argv(&fs::read(CHECK).ok()?)?;

@@ -128,11 +128,12 @@ fn no_permission(program: &Path, depth: usize) -> ExecFailure {
     if !meta.is_file() {
         return ExecFailure::NotAFile;
     }
-    if meta.mode() & 0o111 == 0 {
-        return ExecFailure::NoExecuteBit(seen);
-    }
+    // First: there no execute bit would help, and a script is not run by its interpreter, whatever its mode.
     if statvfs(program).is_ok_and(|found| found.flags().contains(FsFlags::ST_NOEXEC)) {
         return ExecFailure::NoExecMount;
+    }
+    if meta.mode() & 0o111 == 0 {
+        return ExecFailure::NoExecuteBit(seen);
     }
     if access::check(program, AccessFlags::X_OK).is_err() {
         return ExecFailure::NotForThisUser(seen);
@@ -273,6 +274,16 @@ mod tests {
         }
         let long = too_long(&[5, 7], [b"A=x".as_slice(), b"LONG=xxxxxxxxxx"].into_iter());
         assert_eq!(long, ExecFailure::TooLong { longest: "the variable LONG".to_owned(), length: 15, all: 34 });
+    }
+
+    /// The same there for every mode: no execute bit would help.
+    #[test]
+    fn a_noexec_mount_is_the_reason_with_and_without_the_execute_bit() {
+        let program = Path::new("/proc/self/status");
+        assert_eq!(program.metadata().unwrap().mode() & 0o111, 0);
+        if statvfs(program).unwrap().flags().contains(FsFlags::ST_NOEXEC) {
+            assert_eq!(explain(Errno::EACCES, program), ExecFailure::NoExecMount);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 pub use super::table_row::{ItemScope, Row, Treatment};
 use super::table_row::{differs, honoured, ignored, refused};
-use crate::config::s6_overlay::{HOOK, OverlayVersion};
+use crate::config::s6_overlay::{HOOK, OverlayVersion, VERSION_TWO_LIST};
 
 const NO_LOCK: &str = "no two processes of a service run at the same time";
 const NO_REMOVAL: &str = "it can be stopped manually as any other";
@@ -228,7 +228,7 @@ pub const TABLE: &[Row] = &[
     ),
     differs(
         ItemScope::VersionTwo,
-        "/etc/s6/init/init-stage2-fixattrs.txt",
+        VERSION_TWO_LIST,
         "scripts without the execute bit are run by the interpreters that they name; no mode and no owner in the image is \
          changed, and what an image has added to the file is not read (write `[[own]]`)",
     ),

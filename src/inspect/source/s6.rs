@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::tree::{read_file, read_tree};
+use crate::config::s6_overlay::VERSION_TWO_LIST;
 use crate::config::{Content, S6Sources, Tree, VersionTwoFiles};
 
 /// What such an image may have beside its services tree.
@@ -22,8 +23,6 @@ const PROFILE: &str = "S6_RUNTIME_PROFILE";
 /// Names another directory of user bundles.
 const BUNDLES: &str = "S6_RUNTIME_BUNDLEDIR";
 
-/// By this list s6-overlay 2 sets owners and modes of an image's scripts.
-const PERMISSIONS: &str = "init-stage2-fixattrs.txt";
 /// The services that s6-overlay 2 has itself.
 const OWN_SERVICES: [&str; 2] = ["s6-fdholderd", "s6-svscan-log"];
 
@@ -59,12 +58,11 @@ pub(super) fn profile(beside: &Path, env: &Variables) -> Option<PathBuf> {
     Some(beside.join("cont-profile.d").join(name))
 }
 
-/// Returns what only s6-overlay 2 reads; `None` where its list of permissions is missing, which neither version 3 nor one before
-/// 1.14 has.
+/// Returns what only s6-overlay 2 reads; `None` where its list of permissions is missing.
 fn version_two(beside: &Path) -> Option<VersionTwoFiles> {
-    let init = beside.join("s6/init");
-    init.join(PERMISSIONS).is_file().then(|| VersionTwoFiles {
-        variables: names_in(&init.join("env"), &["PATH"]),
+    let list = Path::new(VERSION_TWO_LIST).strip_prefix("/etc").ok()?;
+    beside.join(list).is_file().then(|| VersionTwoFiles {
+        variables: names_in(&beside.join("s6/init/env"), &["PATH"]),
         services: names_in(&beside.join("s6/services"), &OWN_SERVICES),
     })
 }
