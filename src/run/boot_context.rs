@@ -377,7 +377,7 @@ const MAX_WIDTH: usize = 20;
 
 /// The names of what is started after these services.
 fn later(plan: &BootPlan, services: &[Rc<Service>]) -> BTreeSet<String> {
-    let is_later = |name: &ServiceName| !services.iter().any(|service| service.name == *name);
+    let early: BTreeSet<&ServiceName> = services.iter().map(|service| &service.name).collect();
     let names = plan.services.iter().chain(&plan.main).map(|plan| &plan.name);
-    names.filter(|name| is_later(name)).map(|name| name.as_str().to_owned()).collect()
+    names.filter(|name| !early.contains(name)).map(|name| name.as_str().to_owned()).collect()
 }

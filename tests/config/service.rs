@@ -168,6 +168,10 @@ fn signals_are_names_or_numbers() {
     for (written, number) in [("\"QUIT\"", 3), ("\"SIGINT\"", 2), ("\"15\"", 15), ("37", 37), ("\"RTMIN+3\"", 37)] {
         assert_eq!(web(&format!("stop = {{ signal = {written} }}")).service().stop.signal.number(), number);
     }
+    assert_eq!(Signal::parse("RTMIN+0").map(Signal::number), Some(34));
+    for no_number in ["RTMIN++5", "RTMIN+007", "RTMIN+", "RTMIN5", "RTMIN+-1", "RTMIN+31", "+5", "007"] {
+        assert_eq!(Signal::parse(no_number), None, "{no_number}");
+    }
 }
 
 #[test]
