@@ -3,6 +3,7 @@
 mod container;
 mod env;
 mod foreign;
+mod foreign_meanings;
 mod graph;
 mod hostile;
 mod main_command;

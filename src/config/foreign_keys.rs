@@ -2,10 +2,11 @@
 
 use toml::de::DeValue;
 
+use super::foreign_sandbox::SANDBOX;
 use super::foreign_tables::{CASED, ForeignKey, IN_TABLES, KEYS, Note, OF_CONTAINER, OTHER_VALUES};
 use super::foreign_values::translated;
-use super::keys::{ConfigFile, KeyDoc, TableDoc};
-use super::{container_keys, service_keys};
+use super::keys::{ConfigFile, Expects, KeyDoc, TableDoc};
+use super::{container_keys, foreign_meanings, service_keys};
 
 /// A key of another system that was found in a table of ours.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,7 @@ fn plain(word: &str) -> String {
 pub fn find(word: &str, doc: &'static TableDoc) -> Option<Foreign> {
     let wanted = plain(word);
     let named = |all: &'static [ForeignKey]| all.iter().find(|it| it.word == wanted);
-    let of_service = || CASED.iter().find(|it| it.word == word).or_else(|| named(KEYS));
+    let of_service = || CASED.iter().find(|it| it.word == word).or_else(|| named(KEYS)).or_else(|| named(SANDBOX));
     let (key, is_of_service) = match (doc.file, doc.name) {
         (ConfigFile::Container, "") => match named(OF_CONTAINER) {
             Some(key) => (key, false),
@@ -59,28 +60,51 @@ impl Foreign {
 
     /// Returns what to write instead, with its value where that says the same here.
     pub fn fix(&self, value: Option<&DeValue<'_>>) -> String {
-        let value = value.filter(|_| self.key.has_our_values());
-        let line = |key: &KeyDoc| {
-            let ours = value.and_then(|value| translated(value, self.key.system, key.expects));
-            ours.map_or_else(|| key.example.replace('\n', ", "), |ours| format!("{} = {ours}", key.name))
-        };
-        if let Some(key) = self.key.inner(self.doc).filter(|_| !self.doc.name.is_empty()) {
-            return format!("write `{}`", line(key));
+        if let Some(fix) = value.and_then(|value| foreign_meanings::fix(self.key, value)) {
+            return fix;
         }
         let file = if self.is_of_service { ConfigFile::Service } else { self.doc.file };
+        let inner = self.key.inner(self.doc).filter(|_| !self.doc.name.is_empty());
+        let Some((table, key)) = inner.map(|key| ("", key)).or_else(|| self.key.target(file)) else {
+            return match self.key.note {
+                Note::Text(text) => text.to_owned(),
+                // Every word has a key of native or a text, which a test checks.
+                Note::None | Note::OtherService | Note::OwnOneshot => String::new(),
+            };
+        };
+        let ours = value.and_then(|value| self.ours(value, key));
+        // A line that does not have their value must not look as if it had.
+        let write = if value.is_none() || ours.is_some() || key.expects == Expects::True {
+            "write"
+        } else {
+            "write for example"
+        };
+        let needed = key.example.rsplit_once('\n').map_or("", |(before, _)| before);
+        let line = match ours {
+            Some(ours) if table.is_empty() || needed.is_empty() => format!("{} = {ours}", key.name),
+            Some(ours) => format!("{}, {} = {ours}", needed.replace('\n', ", "), key.name),
+            None => key.example.replace('\n', ", "),
+        };
+        let example = if table.is_empty() { line } else { format!("{table} = {{ {line} }}") };
         let place =
             if self.is_of_service { " into the file of a service, such as /etc/services.d/NAME.toml" } else { "" };
-        match (self.key.example(file, line), self.key.note) {
-            (None, Note::Text(text)) => text.to_owned(),
-            (Some(example), Note::Text(text)) => format!("write `{example}`{place}: {text}"),
-            (Some(example), Note::None) => format!("write `{example}`{place}"),
-            (Some(example), Note::OtherService) => format!("write `{example}` in the file of the other service"),
-            (Some(example), Note::OwnOneshot) => {
+        match self.key.note {
+            _ if inner.is_some() => format!("{write} `{example}`"),
+            Note::Text(text) => format!("{write} `{example}`{place}: {text}"),
+            Note::None => format!("{write} `{example}`{place}"),
+            Note::OtherService => format!("{write} `{example}` in the file of the other service"),
+            Note::OwnOneshot => {
                 format!("write a oneshot with a file of its own, and require it: `{example}`")
             }
-            // Every word has a key of native or a text, which a test checks.
-            (None, Note::None | Note::OtherService | Note::OwnOneshot) => String::new(),
         }
+    }
+
+    /// Returns the value as our key would have it.
+    fn ours(&self, value: &DeValue<'_>, key: &KeyDoc) -> Option<String> {
+        let ours = translated(value, self.key.system, key.expects).filter(|_| self.key.has_our_values())?;
+        // Only a stop may have no time.
+        (ours != "\"0s\"" || self.key.native.ends_with("stop.timeout") || self.key.native == "stop_timeout")
+            .then_some(ours)
     }
 }
 
@@ -99,18 +123,18 @@ impl ForeignKey {
         !is_elsewhere && self.native != "log.directory" && !OTHER_VALUES.contains(&self.word)
     }
 
-    /// Returns an equivalent line, of which `line` makes the part of a key.
-    fn example(&self, file: ConfigFile, line: impl Fn(&KeyDoc) -> String) -> Option<String> {
+    /// Returns our key and the name of its table.
+    fn target(&self, file: ConfigFile) -> Option<(&'static str, &'static KeyDoc)> {
         let top = match file {
             ConfigFile::Service => &service_keys::SERVICE,
             ConfigFile::Container => &container_keys::CONTAINER,
         };
         match self.native.split_once('.') {
-            None => top.key(self.native).map(line),
+            None => top.key(self.native).map(|key| ("", key)),
             Some((table, key)) => {
                 let tables = super::keys::reference();
                 let table = tables.iter().find(|it| it.file == file && it.name == table)?;
-                Some(format!("{} = {{ {} }}", table.name, line(table.key(key)?)))
+                Some((table.name, table.key(key)?))
             }
         }
     }
@@ -125,10 +149,11 @@ mod tests {
     fn every_word_has_something_to_write_and_none_is_a_key_of_ours() {
         for (words, file, top) in [
             (KEYS, ConfigFile::Service, &service_keys::SERVICE),
+            (SANDBOX, ConfigFile::Service, &service_keys::SERVICE),
             (OF_CONTAINER, ConfigFile::Container, &container_keys::CONTAINER),
         ] {
             for (at, it) in words.iter().enumerate() {
-                assert_eq!(it.native.is_empty(), it.example(file, |key| key.name.to_owned()).is_none(), "{it:?}");
+                assert_eq!(it.native.is_empty(), it.target(file).is_none(), "{it:?}");
                 assert!(!it.native.is_empty() || matches!(it.note, Note::Text(_)), "{it:?}");
                 assert_eq!(plain(it.word), it.word);
                 assert!(top.key(it.word).is_none(), "{it:?}");
@@ -147,7 +172,7 @@ mod tests {
 
     #[test]
     fn every_word_is_recognised_in_a_file_however_it_is_written() {
-        for it in KEYS {
+        for it in KEYS.iter().chain(SANDBOX) {
             let (start, end) = it.word.split_at(it.word.len() / 2);
             let capital = start.chars().next().map(|first| first.to_ascii_uppercase()).into_iter();
             let capitalised: String = capital.chain(it.word.chars().skip(1)).collect();

@@ -28,7 +28,7 @@ pub(super) enum Note {
 }
 
 /// Returns a foreign key.
-const fn entry(system: &'static str, word: &'static str, native: &'static str, note: Note) -> ForeignKey {
+pub(super) const fn entry(system: &'static str, word: &'static str, native: &'static str, note: Note) -> ForeignKey {
     ForeignKey { system, word, native, note }
 }
 
@@ -90,7 +90,7 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(SYSTEMD, "partof", "requires", Note::None),
     entry(SYSTEMD, "requisite", "requires", Note::None),
     entry(SYSTEMD, "upholds", "requires", Note::OtherService),
-    entry(SYSTEMD, "conflicts", "", NOT_NEEDED),
+    entry(SYSTEMD, "conflicts", "", Note::Text("not available here: remove it; what lies in the tree is started, but for `enabled = false`")),
     entry(SYSTEMD, "onfailure", "finish", Note::None),
     entry(SYSTEMD, "startlimitburst", "restart.limit", Note::None),
     entry(SYSTEMD, "startlimitintervalsec", "", CONSECUTIVE),
@@ -134,7 +134,6 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(SYSTEMD, "supplementarygroups", "groups", Note::None),
     entry(SYSTEMD, "dynamicuser", "", Note::Text("remove it: a service runs as the app user")),
     entry(SYSTEMD, "ambientcapabilities", "capabilities", Note::None),
-    entry(SYSTEMD, "capabilityboundingset", "capabilities", Note::None),
     entry(SYSTEMD, "oomscoreadjust", "oom_score_adj", Note::None),
     entry(SYSTEMD, "group", "", Note::Text("remove it: it runs with its account's own group; others are in `groups`, and `user` may be `uid:gid`")),
     entry(SYSTEMD, "loadcredential", "secrets", Note::None),
@@ -165,9 +164,6 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(SYSTEMD, "statedirectory", "", MADE_AT_BOOT),
     entry(SYSTEMD, "cachedirectory", "", MADE_AT_BOOT),
     entry(SYSTEMD, "logsdirectory", "log.directory", Note::None),
-    entry(SYSTEMD, "privatetmp", "", NOT_NEEDED),
-    entry(SYSTEMD, "protectsystem", "", NOT_NEEDED),
-    entry(SYSTEMD, "protecthome", "", NOT_NEEDED),
     entry(SYSTEMD, "killsignal", "stop.signal", Note::None),
     entry(SYSTEMD, "killmode", "stop.group", Note::Text("what is left of its processes is ended in any case")),
     // systemd.timer(5)
@@ -272,7 +268,6 @@ pub(super) const KEYS: &[ForeignKey] = &[
     entry(ANY, "stopsignal", "stop.signal", Note::None),
     // runit, Horust, OpenRC, pebble, cron
     entry(ANY, "before", "after", Note::OtherService),
-    entry(ANY, "boundingset", "capabilities", Note::None),
     entry(ANY, "calendar", "at", Note::None),
     entry(ANY, "caps", "capabilities", Note::None),
     entry(ANY, "chdir", "directory", Note::None),

@@ -1,15 +1,22 @@
 //! A value of another system in our words, so that a message names a line that can be pasted. Must not know the key that it
 //! was found at.
 
-use toml::de::DeValue;
+use std::borrow::Cow;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::calendar::Calendar;
-use super::foreign_tables::{S6, SYSTEMD, VALUES};
+use super::foreign_meanings::short_name;
+use super::foreign_tables::{S6, SUPERVISORD, SYSTEMD, VALUES};
 use super::key_reference::{Expects, LimitUnit, TextForm};
 use super::quote::quoted;
-use super::units;
 use super::values::{Capability, ServiceName, Signal, UserName};
+use super::{service_keys, units};
 
+/// What `environment` expects.
+const VARIABLES: Expects = Expects::TableOf(TextForm::AnyVariable, &Expects::Text(TextForm::Any));
 /// What `command` expects.
 const COMMAND: Expects = Expects::Array(&Expects::Text(TextForm::Any), 1);
 /// What `requires` expects.
@@ -18,10 +25,13 @@ const SERVICES: Expects = Expects::Array(&Expects::Text(TextForm::Any), 0);
 const MAX_REPEATED: usize = 80;
 
 /// Returns what to write instead of another system's value of a key of ours.
-pub fn fix(key: &str, value: &str) -> Option<&'static str> {
+pub fn fix(key: &str, value: &str) -> Option<String> {
     let (wanted, value) = (key.trim_matches('`'), value.to_ascii_lowercase().replace('_', "-"));
-    let wanted = wanted.strip_suffix(".policy").unwrap_or(wanted);
-    VALUES.iter().find(|(key, theirs, _)| *key == wanted && *theirs == value).map(|(_, _, fix)| *fix)
+    let table = wanted.strip_suffix(".policy");
+    let wanted = table.unwrap_or(wanted);
+    let (_, _, fix) = VALUES.iter().find(|(key, theirs, _)| *key == wanted && *theirs == value)?;
+    // In a table it is the key there.
+    Some(table.map_or_else(|| (*fix).to_owned(), |table| fix.replace(&format!("`{table} = "), "`policy = ")))
 }
 
 /// Returns the value as a key of ours would have it, if it can be one.
@@ -32,6 +42,11 @@ pub fn translated(value: &DeValue<'_>, system: &str, expects: Expects) -> Option
             let number = i64::from_str_radix(number.as_str(), number.radix()).ok()?;
             of_number(number, system, expects)
         }
+        DeValue::Float(seconds) if expects == Expects::Duration && system != S6 => {
+            let span = seconds.as_str().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())?;
+            let text = units::show_duration(span);
+            units::duration(&text).ok().map(|_| quoted(&text))
+        }
         DeValue::Boolean(yes) => of_boolean(*yes, expects),
         DeValue::Array(all) => {
             let words = all.iter().map(|value| value.get_ref().as_str().filter(|text| can_be_repeated(text)));
@@ -41,16 +56,71 @@ pub fn translated(value: &DeValue<'_>, system: &str, expects: Expects) -> Option
                 (["CMD", command @ ..], COMMAND) => list(command),
                 (["CMD-SHELL", script], COMMAND) => list(&["sh", "-c", script]),
                 (command, COMMAND) => list(command),
+                ([path], Expects::AbsolutePath) => of_text(path, system, expects),
+                (words, VARIABLES) => variables(words),
                 (words, expects) => of_words(words, expects),
             }
         }
-        // As compose's `depends_on` may be.
-        DeValue::Table(all) => {
-            let names: Vec<&str> = all.keys().map(|key| key.get_ref().as_ref()).collect();
-            if expects == SERVICES { of_words(&names, expects) } else { None }
-        }
+        DeValue::Table(all) => of_table(all, system, expects),
         DeValue::String(_) | DeValue::Float(_) | DeValue::Datetime(_) => None,
     }
+}
+
+fn of_table(all: &DeTable<'_>, system: &str, expects: Expects) -> Option<String> {
+    match expects {
+        SERVICES => {
+            let names: Vec<&str> = all.keys().map(|key| key.get_ref().as_ref()).collect();
+            let inner = all.values().next().map(Spanned::get_ref).filter(|inner| inner.is_array());
+            match (names.as_slice(), inner) {
+                // `dependencies.d`.
+                (["d"], Some(inner)) => translated(inner, system, expects),
+                // As compose's `depends_on` may be.
+                (names, _) => of_words(names, expects),
+            }
+        }
+        Expects::Table(doc) if *doc == service_keys::LIMITS => {
+            let limit = |(name, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+                let known = doc.key(name.get_ref())?;
+                Some(format!("{} = {}", known.name, limit(value.get_ref())?))
+            };
+            inline(all.iter().map(limit).collect::<Option<Vec<_>>>()?)
+        }
+        VARIABLES => {
+            let words =
+                all.iter().map(|(name, value)| Some(format!("{}={}", name.get_ref(), value.get_ref().as_str()?)));
+            let words = words.collect::<Option<Vec<_>>>()?;
+            let can_be = words.iter().all(|word| can_be_repeated(word));
+            can_be.then(|| variables(&words.iter().map(String::as_str).collect::<Vec<_>>())).flatten()
+        }
+        _ => None,
+    }
+}
+
+/// A limit of compose: a number, or both sides.
+fn limit(value: &DeValue<'_>) -> Option<String> {
+    let number = |value: &DeValue<'_>| {
+        let number = value.as_integer()?;
+        i64::from_str_radix(number.as_str(), number.radix()).ok().filter(|number| *number >= 0)
+    };
+    let Some(both) = value.as_table() else { return number(value).map(|number| number.to_string()) };
+    let side = |name: &str| both.get(name).and_then(|value| number(value.get_ref()));
+    Some(format!("{{ soft = {}, hard = {} }}", side("soft")?, side("hard")?))
+}
+
+/// Variables, each `NAME=value`.
+fn variables(words: &[&str]) -> Option<String> {
+    let variable = |word: &&str| {
+        let (name, value) = word.split_once('=')?;
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let is_name = !name.is_empty() && name.chars().all(is_plain);
+        // Quotes, and what they expand.
+        (is_name && !value.contains(['\'', '$', '%'])).then(|| format!("{name} = {}", quoted(value)))
+    };
+    inline(words.iter().map(variable).collect::<Option<Vec<_>>>()?)
+}
+
+fn inline(pairs: Vec<String>) -> Option<String> {
+    (!pairs.is_empty()).then(|| format!("{{ {} }}", pairs.join(", ")))
 }
 
 /// What a basic string of TOML, between backticks, may contain as it is.
@@ -63,13 +133,14 @@ fn of_text(text: &str, system: &str, expects: Expects) -> Option<String> {
     let if_right = |is_right: bool| is_right.then(|| quoted(text));
     match expects {
         Expects::Word(words) | Expects::WordOrTable(words, _) if words.contains(&text) => Some(quoted(text)),
-        Expects::Text(TextForm::RunAs) => if_right(UserName::new(text).is_some()),
+        Expects::Text(TextForm::RunAs) => user(text).map(|user| quoted(&user)),
+        VARIABLES => variables(&text.split_whitespace().collect::<Vec<_>>()),
         Expects::Calendar => if_right(Calendar::parse(text).is_ok()),
         Expects::AbsolutePath => if_right(is_absolute(text)),
         Expects::Octal(most) => if_right(units::octal(text, most).is_some()),
         Expects::Signal => {
             let upper = text.to_ascii_uppercase();
-            Signal::parse(&upper).map(|_| quoted(upper.strip_prefix("SIG").unwrap_or(&upper)))
+            Signal::parse(&upper).map(|signal| quoted(&short_name(signal)))
         }
         COMMAND => command(text),
         Expects::Array(Expects::Integer(least, most), _) => codes(text, system, *least, *most),
@@ -89,6 +160,19 @@ fn of_text(text: &str, system: &str, expects: Expects) -> Option<String> {
             _ => None,
         },
         _ => of_number(text.parse().ok()?, system, expects),
+    }
+}
+
+/// A user as our keys have it; a group by name is that of the account.
+fn user(text: &str) -> Option<String> {
+    let is_id = |text: &str| units::id(text.as_bytes()).is_ok();
+    match text.split_once(':') {
+        None if text == "0" => Some("root".to_owned()),
+        None if is_id(text) => Some(format!("{text}:{text}")),
+        None => UserName::new(text).map(|_| text.to_owned()),
+        Some(("0", gid)) => (gid == "0").then(|| "root".to_owned()),
+        Some((uid, gid)) if is_id(uid) => is_id(gid).then(|| text.to_owned()),
+        Some((name, group)) => (name == group && UserName::new(name).is_some()).then(|| name.to_owned()),
     }
 }
 
@@ -136,6 +220,12 @@ fn codes(text: &str, system: &str, least: i64, most: i64) -> Option<String> {
 fn of_number(number: i64, system: &str, expects: Expects) -> Option<String> {
     match expects {
         Expects::Integer(least, most) => (least..=most).contains(&number).then(|| number.to_string()),
+        // `startretries`: the first start is none of them.
+        Expects::CountOrInfinity if system == SUPERVISORD => {
+            (number >= 0).then(|| number.saturating_add(1).min(i64::from(u32::MAX)).to_string())
+        }
+        Expects::Signal => i32::try_from(number).ok().and_then(Signal::from_number).map(|it| quoted(&short_name(it))),
+        Expects::Text(TextForm::RunAs) => user(&number.to_string()).map(|user| quoted(&user)),
         Expects::Count | Expects::CountOrInfinity => (number > 0).then(|| number.to_string()),
         Expects::Limit(_) => (number >= 0).then(|| number.to_string()),
         Expects::Array(Expects::Integer(least, most), _) => codes(&number.to_string(), system, *least, *most),
@@ -173,16 +263,16 @@ fn list(words: &[&str]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::foreign_tables::{COMPOSE, SUPERVISORD};
+    use crate::config::foreign_tables::COMPOSE;
     use crate::config::service_keys::{READY, SERVICE, STOP};
 
     #[test]
     fn every_value_is_of_a_key_and_not_one_of_its_own() {
         for (key, theirs, text) in VALUES {
             let top = key.split('.').next().unwrap_or_default();
-            assert!(SERVICE.key(top).is_some() && fix(key, theirs) == Some(text));
+            assert!(SERVICE.key(top).is_some() && fix(key, theirs).as_deref() == Some(text));
         }
-        assert_eq!(fix("`restart.policy`", "ON_ABORT"), fix("restart", "on-abort"));
+        assert_eq!(fix("`restart.policy`", "ON_ABORT").as_deref(), Some("write `policy = \"on-failure\"`"));
         assert_eq!(fix("restart", "always"), None);
     }
 

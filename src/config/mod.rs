@@ -14,6 +14,8 @@ pub mod env;
 mod file_report;
 mod foreign_files;
 mod foreign_keys;
+mod foreign_meanings;
+mod foreign_sandbox;
 mod foreign_sections;
 mod foreign_tables;
 mod foreign_values;

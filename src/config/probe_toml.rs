@@ -20,6 +20,8 @@ use super::{paths, service_keys, suggest, url};
 const READY_FDS: RangeInclusive<i64> = 3..=1023;
 /// A shorter interval would keep a CPU busy, a shorter timeout would always expire.
 pub(super) const MIN_TIME: Duration = Duration::from_millis(10);
+const NO_VARIABLE: &str = "no variable is expanded here: write the value itself, or a shell's check, such as `command = [\"sh\", \
+                           \"-c\", \"curl -fsS http://127.0.0.1:$PORT/\"]`";
 /// Final HTTP statuses (RFC 9110).
 const STATUSES: RangeInclusive<u16> = 200..=599;
 
@@ -226,7 +228,7 @@ fn tcp(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<HostPort> {
         true => field.integer(1..=i64::from(u16::MAX), report)?.to_string(),
         false => field.string(report)?.to_owned(),
     };
-    accept(url::host_port(&text), field, report)
+    accept(unless_a_variable(url::host_port(&text), &text), field, report)
 }
 
 fn http(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<Http> {
@@ -236,7 +238,12 @@ fn http(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<Http> {
         field.refuse(format!("there is no TLS here; write {curl} instead, with a curl in the image"), report);
         return None;
     }
-    accept(url::http(text), field, report)
+    accept(unless_a_variable(url::http(text), text), field, report)
+}
+
+/// The fix for what cannot be read because of a variable in it.
+fn unless_a_variable<T>(read: Result<T, &'static str>, text: &str) -> Result<T, &'static str> {
+    read.map_err(|fix| if text.contains('$') { NO_VARIABLE } else { fix })
 }
 
 fn accept<T>(read: Result<T, &'static str>, field: &Field<'_>, report: &mut FileReport<'_>) -> Option<T> {
@@ -262,7 +269,7 @@ fn status(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<RangeInclusi
 /// Returns the probes that must succeed before a service starts.
 pub fn wait_for(table: &Table<'_>, report: &mut FileReport<'_>) -> Vec<Probe> {
     let all = table.get("wait_for").and_then(|field| field.strings(report)).unwrap_or_default();
-    all.iter().filter_map(|(field, text)| accept(wait_target(text), field, report)).collect()
+    all.iter().filter_map(|(field, text)| accept(unless_a_variable(wait_target(text), text), field, report)).collect()
 }
 
 fn wait_target(text: &str) -> Result<Probe, &'static str> {

@@ -61,7 +61,7 @@ const SERVICE_KEYS: &[KeyDoc] = &[
         "services that must be up (oneshots: done) first; they stop after this one"),
     key("after", STRINGS, "[]", r#"after = ["db"]"#,
         "services that start earlier if they start at all: order only"),
-    key("user", Text(RunAs), r#""app""#, r#"user = "root""#,
+    key("user", Text(RunAs), r#""app""#, r#"user = "www-data""#,
         "the user it runs as: `app` (the app user), `root`, an account's name, or `uid:gid`"),
     key("groups", GROUPS, "(the account's own)", r#"groups = ["video", 44]"#,
         "supplementary groups, instead of the account's"),

@@ -97,6 +97,11 @@ impl<'t> Field<'t> {
 
     /// Reports that the value is of the wrong type.
     pub fn mistyped(&self, expects: &str, report: &mut FileReport<'_>) {
+        self.mistyped_as(expects, self.paste(), report);
+    }
+
+    /// Reports that the value is of the wrong type, with a fix of its own.
+    pub fn mistyped_as(&self, expects: &str, fix: String, report: &mut FileReport<'_>) {
         let found = match self.value {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
@@ -106,7 +111,7 @@ impl<'t> Field<'t> {
             DeValue::Array(_) => "an array",
             DeValue::Table(_) => "a table",
         };
-        report.line(self.line, format!("{} expects {expects}, found {found}", self.name), self.paste());
+        report.line(self.line, format!("{} expects {expects}, found {found}", self.name), fix);
     }
 
     /// Reports that the value is invalid.
@@ -163,7 +168,7 @@ impl<'t> Field<'t> {
         let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         if found.is_none() {
             let foreign = foreign_values::fix(self.name(), text);
-            self.refuse(foreign.map_or_else(|| one_of(text, choices), str::to_owned), report);
+            self.refuse(foreign.unwrap_or_else(|| one_of(text, choices)), report);
         }
         found
     }

@@ -141,12 +141,12 @@ impl<'t> Table<'t> {
                 return Some(cron.fix());
             }
             let known = text.and_then(|text| foreign_values::fix(word.native(), text));
-            return Some(known.map_or_else(|| word.fix(value), str::to_owned));
+            return Some(known.unwrap_or_else(|| word.fix(value)));
         }
         let same = |known_key: &&str| known_key.eq_ignore_ascii_case(name);
         let known_key = self.doc.names().find(same).filter(|known_key| *known_key != name)?;
         let known = text.and_then(|text| foreign_values::fix(known_key, text));
-        Some(known.map_or_else(|| format!("did you mean `{known_key}`?"), str::to_owned))
+        Some(known.unwrap_or_else(|| format!("did you mean `{known_key}`?")))
     }
 
     /// The other kind of file, if it has this key at its top, and the key's status.

@@ -37,7 +37,26 @@ pub fn id(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<u32> {
 
 /// Returns the user of a service.
 pub fn run_as(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<RunAs> {
+    if field.is_integer() {
+        let fix = match field.written().as_str() {
+            "0" => "write `user = \"root\"`".to_owned(),
+            id if units::id(id.as_bytes()).is_ok() => format!("write uid and gid: `user = \"{id}:{id}\"`"),
+            _ => field.paste(),
+        };
+        field.mistyped_as("a string", fix, report);
+        return None;
+    }
     let text = field.string(report)?;
+    if text.contains('$') {
+        let fix = match text.contains("PUID") {
+            true => {
+                "no variable is expanded here; leave it out: the app user, as it then runs, has the ids PUID and PGID"
+            }
+            false => "no variable is expanded here; write a name, or leave it out for the app user",
+        };
+        field.refuse(fix, report);
+        return None;
+    }
     match text {
         APP => return Some(RunAs::App),
         "root" | "0:0" => return Some(RunAs::Root),

@@ -41,7 +41,7 @@ fn a_key_of_systemd_is_answered_with_ours_and_its_value() {
         ),
         (
             "EnvironmentFile = \"-/etc/x\"",
-            &["2: unknown key `EnvironmentFile` (systemd); write `environment_file = \"/config/web.env\"`"],
+            &["2: unknown key `EnvironmentFile` (systemd); write for example `environment_file = \"/config/web.env\"`"],
         ),
         ("TimeoutStopSec = 90", &["2: unknown key `TimeoutStopSec` (systemd); write `stop = { timeout = \"90s\" }`"]),
         (
@@ -72,9 +72,11 @@ fn a_key_of_systemd_is_answered_with_ours_and_its_value() {
         ),
         (
             "RestartForceExitStatus = 1",
-            &["2: unknown key `RestartForceExitStatus` (systemd); write `restart = { policy = \"on-failure\" }`"],
+            &[
+                "2: unknown key `RestartForceExitStatus` (systemd); write for example `restart = { policy = \"on-failure\" }`",
+            ],
         ),
-        ("[stop]\nkill_signal = 2", &["3: unknown key `kill_signal` in `stop` (systemd); write `signal = \"QUIT\"`"]),
+        ("[stop]\nkill_signal = 2", &["3: unknown key `kill_signal` in `stop` (systemd); write `signal = \"INT\"`"]),
         (
             "type = \"forking\"",
             &[
@@ -103,12 +105,14 @@ fn a_key_of_compose_is_answered_with_ours_and_its_value() {
         ),
         (
             "[healthcheck]\ntest = [\"x\"]",
-            &["2: unknown key `healthcheck` (compose); write `health = { http = \"http://127.0.0.1/ping\" }`"],
+            &[
+                "2: unknown key `healthcheck` (compose); write for example `health = { http = \"http://127.0.0.1/ping\" }`",
+            ],
         ),
         (
             "health = { tcp = 80, start_period = \"1s\" }",
             &[
-                "2: unknown key `start_period` in `health` (compose); write `ready = { fd = 3 }`: its health checks begin once \
+                "2: unknown key `start_period` in `health` (compose); write for example `ready = { fd = 3 }`: its health checks begin once \
                  it is ready",
             ],
         ),
@@ -158,7 +162,7 @@ fn a_key_of_supervisord_or_s6_is_answered_with_ours_and_its_value() {
         (
             "execlineb = \"-P\"",
             &[
-                "2: unknown key `execlineb` (s6); write `command = [\"nginx\", \"-g\", \"daemon off;\"]`: a script of execline may \
+                "2: unknown key `execlineb` (s6); write for example `command = [\"nginx\", \"-g\", \"daemon off;\"]`: a script of execline may \
                  stay in a file `run`, in a directory of the service's name",
             ],
         ),
@@ -166,21 +170,26 @@ fn a_key_of_supervisord_or_s6_is_answered_with_ours_and_its_value() {
             "fix-attrs.d = \"/config\"",
             &["2: unknown key `fix-attrs` (s6); write `[[own]]` into the container file /etc/stepdown.toml"],
         ),
-        ("env = 1", &["2: unknown key `env`; write `environment = { MODE = \"prod\" }`"]),
+        ("env = 1", &["2: unknown key `env`; write for example `environment = { MODE = \"prod\" }`"]),
     ]);
 }
 
 #[test]
 fn a_value_that_says_something_else_here_is_not_repeated() {
     assert_said(&[
-        ("before = [\"x\"]", &["2: unknown key `before`; write `after = [\"db\"]` in the file of the other service"]),
+        (
+            "before = [\"x\"]",
+            &["2: unknown key `before`; write for example `after = [\"db\"]` in the file of the other service"],
+        ),
         (
             "OnFailure = \"x.service\"",
-            &["2: unknown key `OnFailure` (systemd); write `finish = [\"/usr/bin/cleanup\"]`"],
+            &["2: unknown key `OnFailure` (systemd); write for example `finish = [\"/usr/bin/cleanup\"]`"],
         ),
         (
             "stdout_logfile = \"/var/log/x.log\"",
-            &["2: unknown key `stdout_logfile` (supervisord); write `log = { directory = \"/var/log/web\" }`"],
+            &[
+                "2: unknown key `stdout_logfile` (supervisord); write for example `log = { directory = \"/var/log/web\" }`",
+            ],
         ),
         (
             "disabled = true",
@@ -269,7 +278,7 @@ fn in_the_container_file_the_place_is_named_too() {
         ("stop_grace_period = \"25s\"", "unknown key `stop_grace_period` (compose); write `stop_timeout = \"25s\"`"),
         ("UMASK = \"027\"", "unknown key `UMASK`; write `app = { umask = \"027\" }`"),
         ("PUID = 1001", "unknown key `PUID`; write `app = { uid = 1001 }`"),
-        ("fix-attrs.d = \"x\"", "unknown key `fix-attrs` (s6); write `own = [{ path = \"/config\" }]`"),
+        ("fix-attrs.d = \"x\"", "unknown key `fix-attrs` (s6); write for example `own = [{ path = \"/config\" }]`"),
         ("init = true", "unknown key `init` (compose); remove it: stepdown is the init"),
     ] {
         assert_said_of_container(text, &[&format!("1: {expected}")]);

@@ -73,7 +73,7 @@ fn what_is_wrong_is_reported_with_its_line_and_what_to_write() {
     );
     assert_problems(
         "[main]\nuser = 0",
-        &["2: `main.user` expects a string, found an integer; write for example `user = \"www-data\"`"],
+        &["2: `main.user` expects a string, found an integer; write `user = \"root\"`"],
     );
     assert_problems(
         "[main]\nsuccess_codes = 143",

@@ -12,7 +12,7 @@ fn table(rows: &[(&str, &[&str])]) {
 #[test]
 fn values_of_the_wrong_type_are_reported_with_an_example() {
     table(&[
-        ("user = 5", &["2: `user` expects a string, found an integer; write for example `user = \"root\"`"]),
+        ("user = 5", &["2: `user` expects a string, found an integer; write uid and gid: `user = \"5:5\"`"]),
         (
             "nice = \"5\"",
             &["2: `nice` expects an integer from -20 to 19, found a string; write for example `nice = 5`"],
@@ -155,7 +155,7 @@ fn users_and_groups_that_cannot_be_one_are_refused() {
 fn unknown_keys_are_reported_with_the_nearest_known_one() {
     table(&[
         ("restrat = 1", &["2: unknown key `restrat`; did you mean `restart`?"]),
-        ("depends_on = []", &["2: unknown key `depends_on` (compose); write `requires = [\"db\"]`"]),
+        ("depends_on = []", &["2: unknown key `depends_on` (compose); write for example `requires = [\"db\"]`"]),
         ("[stop]\nsignl = 1", &["3: unknown key `signl` in `stop`; did you mean `signal`?"]),
         ("[stop]\ncolour = 1", &["3: unknown key `colour` in `stop`; the keys are: signal, timeout, group"]),
         (
@@ -272,7 +272,7 @@ fn every_problem_of_every_file_comes_at_once() {
             "PUID=abc: is not a plain decimal number; give a user id such as PUID=1000, or unset it",
             "/etc/services.d/db.toml: has neither `command` nor `script`; write what to run: \
              `command = [\"nginx\", \"-g\", \"daemon off;\"]`, or `script = \"…\"`",
-            "/etc/services.d/db.toml:1: `user` expects a string, found an integer; write for example `user = \"root\"`",
+            "/etc/services.d/db.toml:1: `user` expects a string, found an integer; write uid and gid: `user = \"1:1\"`",
             "/etc/services.d/web.toml:2: unknown key `restrat`; did you mean `restart`?",
             "/etc/services.d/web.toml:3: `nice` cannot be 40; write -20 to 19",
             "/etc/services.d/web.toml:4: `after`: there is no service `dbb`; did you mean `db`? services are: db",
