@@ -30,6 +30,7 @@ pub fn fix(name: &str, tree: &Path, content: &Content) -> Option<String> {
                 "put the program elsewhere, and name it as `command` in `{bare}.toml`; or put it there as `{bare}/run`"
             )
         }
+        end if end.eq_ignore_ascii_case("toml") => format!("rename it to `{bare}.toml`"),
         "" if name == "Procfile" => import("a Procfile"),
         _ => return None,
     })
@@ -68,6 +69,7 @@ mod tests {
         ] {
             assert_eq!(of(name, text).as_deref(), Some(expected), "{name}");
         }
+        assert_eq!(of("web.TOML", "").as_deref(), Some("rename it to `web.toml`"));
         assert_eq!(of("web", ""), None);
         assert_eq!(of("web.txt", ""), None);
     }

@@ -158,7 +158,7 @@ pub fn explain(message: &str, text: &str, at: std::ops::Range<usize>, around: &s
             },
             inner => TomlError {
                 what: format!("{} is not a TOML value", ticked(value)),
-                fix: format!("strings need quotes: {}", quoted(inner)),
+                fix: value_fix(inner),
                 scope: ErrorScope::Line,
             },
         };
@@ -172,9 +172,39 @@ pub fn explain(message: &str, text: &str, at: std::ops::Range<usize>, around: &s
         };
     }
     let known = STRUCTURE.iter().find(|(start, ..)| message.starts_with(start));
+    if around.is_empty()
+        && let Some((what, fix)) = text.get(line..).and_then(|rest| rest.lines().next()).and_then(other_syntax)
+    {
+        let scope = known.map_or(ErrorScope::Line, |(.., scope)| *scope);
+        return TomlError { what: format!("invalid TOML: {what}"), fix, scope };
+    }
     let (what, fix, scope) =
         known.map_or(("this cannot be read", HOW, ErrorScope::Line), |(_, what, fix, scope)| (*what, *fix, *scope));
     TomlError { what: format!("invalid TOML: {what}{around}"), fix: fix.to_owned(), scope }
+}
+
+/// The fix for a value without quotes.
+fn value_fix(value: &str) -> String {
+    let in_quotes = quoted(value);
+    match value.to_ascii_lowercase().as_str() {
+        "true" => "write `true`".to_owned(),
+        "false" => "write `false`".to_owned(),
+        "yes" | "on" => format!("write `true`; a string needs quotes: {in_quotes}"),
+        "no" | "off" => format!("write `false`; a string needs quotes: {in_quotes}"),
+        _ => format!("strings need quotes: {in_quotes}"),
+    }
+}
+
+/// Returns the fault and the fix of a line that is a comment, or a key and its value, of another format.
+fn other_syntax(line: &str) -> Option<(&'static str, String)> {
+    let line = line.trim_start();
+    if let Some(mark) = [";", "//"].iter().find(|mark| line.starts_with(**mark)) {
+        return Some(("a comment begins with `#`", format!("write `#` in the place of `{mark}`")));
+    }
+    let behind = line.trim_start_matches(|letter: char| letter.is_ascii_alphanumeric() || "_-.".contains(letter));
+    let value = behind.trim_start().strip_prefix(':').filter(|_| behind.len() < line.len())?;
+    let is_apart = value.is_empty() || value.starts_with([' ', '\t', '"', '\'', '[', '{']);
+    is_apart.then(|| ("between a key and its value stands `=`", "write `=` in the place of `:`".to_owned()))
 }
 
 /// Returns `program:web` of a line `[program:web]`, which is no TOML.
@@ -188,7 +218,9 @@ fn value_at(text: &str, at: usize) -> &str {
     let (Some(before), Some(behind)) = (text.get(..at), text.get(at..)) else { return "" };
     let begins = before.rfind(ENDS).map_or(0, |end| end + 1);
     let ends = behind.find(ENDS).map_or(text.len(), |end| at + end);
-    text.get(begins..ends).unwrap_or_default()
+    let value = text.get(begins..ends).unwrap_or_default();
+    // The end of a table that the value stands in.
+    if value.contains('{') { value } else { value.trim_end_matches('}') }
 }
 
 #[cfg(test)]

@@ -65,6 +65,16 @@ fn syntax_errors_of_other_kinds_are_reported_with_their_line() {
         ("user = 12ab", "`12ab` is not a TOML value", "strings need quotes: \"12ab\""),
         ("umask = 022", "`022` is not a TOML value", "strings need quotes: \"022\""),
         ("umask = 0o9", "`0o9` is not a TOML value", "strings need quotes: \"0o9\""),
+        ("ready = { tcp = 80, timeout = 30s}", "`30s` is not a TOML value", "strings need quotes: \"30s\""),
+        ("essential = True", "`True` is not a TOML value", "write `true`"),
+        ("essential = yes", "`yes` is not a TOML value", "write `true`; a string needs quotes: \"yes\""),
+        ("enabled = off", "`off` is not a TOML value", "write `false`; a string needs quotes: \"off\""),
+        ("finish: [\"web\"]", "invalid TOML: between a key and its value stands `=`", "write `=` in the place of `:`"),
+        ("nice: 1", "invalid TOML: between a key and its value stands `=`", "write `=` in the place of `:`"),
+        ("; said", "invalid TOML: a comment begins with `#`", "write `#` in the place of `;`"),
+        ("; user = \"x\"", "invalid TOML: a comment begins with `#`", "write `#` in the place of `;`"),
+        ("// said", "invalid TOML: a comment begins with `#`", "write `#` in the place of `//`"),
+        ("a:b = 1", "invalid TOML: a key has a character that needs quotes", keys),
         ("käse = 1", "invalid TOML: a key has a character that needs quotes", keys),
     ] {
         empty_sources()
