@@ -38,6 +38,7 @@ const ONLY_THE_READER_SEES: &[(&str, &str)] = &[
     ("`at` cannot be", "a calendar event"),
     ("put no user and password into it", "the parts of a URL"),
     ("percent-encoded", "the parts of a URL"),
+    ("no variable is expanded here", "the parts of a URL"),
     ("`wait_for` cannot be \"tcp://db\"", "the parts of a URL"),
     ("`script` cannot be \"  \"", "what counts as a blank: not the same to all regular expressions"),
     ("contains a NUL character", "a character that no editor lets in"),
@@ -115,4 +116,23 @@ fn the_schema_and_the_reader_agree_about_every_file_of_the_readers_tests() {
     assert!(agreed[0] >= 200 && agreed[1] >= 200, "{agreed:?}");
     let idle: Vec<_> = ONLY_THE_READER_SEES.iter().zip(used).filter(|(_, used)| !used).collect();
     assert!(idle.is_empty(), "nothing is refused for {idle:?}");
+}
+
+#[test]
+fn a_value_of_a_wrong_type_is_one_error() {
+    let files =
+        ["environment_file = [\"/x\"]", "ready = true", "health = 1", "reload = \"HUP\"", "ready = { path = 1 }"]
+            .map(|line| File::service(format!("command = [\"x\"]\n{line}\n")));
+    let Some(found) = verdicts(&files.each_ref()) else { return };
+    for (file, verdict) in files.iter().zip(found) {
+        let Verdict::Invalid(errors) = &verdict else { panic!("{file:?}: {verdict:?}") };
+        assert_eq!(errors.lines().count(), 1, "{file:?}: {errors}");
+    }
+    // What they exclude is still excluded.
+    let both = File::service("command = [\"x\"]\nready = { fd = 3, tcp = 80 }\n");
+    let neither = File::service("ready = { timeout = \"1s\" }\n");
+    let up = File::service("command = [\"x\"]\ndirectory = \"/x/../y\"\n");
+    for verdict in verdicts(&[&both, &neither, &up]).unwrap_or_default() {
+        assert!(matches!(verdict, Verdict::Invalid(_)), "{verdict:?}");
+    }
 }

@@ -188,7 +188,7 @@ const SIGNAL_KEYS: &[KeyDoc] = &[
 const SECRETS_KEYS: &[KeyDoc] = &[
     key("from_files", TableOf(Variable, &AbsolutePath), "{}", r#"from_files = { DB_PASSWORD = "/run/secrets/db" }"#,
         "variables, each with the file that has its value, of which one newline at the end is cut; without that file the container does not start"),
-    key("suffixes", Array(&Text(VariableEnd), 0), "[]", r#"suffixes = ["__FILE", "_FILE"]"#,
+    key("suffixes", Array(&Text(VariableEnd), 0), "[]", r#"suffixes = ["_FILE", "__FILE"]"#,
         "ends of variables that name a file too: with `_FILE`, `DB_PASSWORD_FILE=/run/secrets/db` does what `FILE__DB_PASSWORD` always does"),
 ];
 

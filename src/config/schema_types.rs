@@ -38,7 +38,10 @@ pub(super) fn object(doc: &TableDoc) -> Map<String, Value> {
                 "socket" if has_http => json!({ "required": ["socket"], "not": { "required": ["http"] } }),
                 key => json!({ "required": [key] }),
             };
-            schema.insert("oneOf".to_owned(), keys.iter().map(only).collect());
+            // What is no table has another error already.
+            let one: Value = keys.iter().map(only).collect();
+            schema.insert("if".to_owned(), json!({ "type": "object" }));
+            schema.insert("then".to_owned(), json!({ "oneOf": one }));
         }
     }
     schema
@@ -136,7 +139,9 @@ fn pattern(pattern: &str) -> Value {
 
 /// A path without `..`.
 fn path(pattern: &str) -> Value {
-    json!({ "type": "string", "pattern": pattern, "not": { "pattern": r"(^|/)\.\.(/|$)" } })
+    // Without the type in it, `not` would refuse what is no text once more.
+    let up = json!({ "type": "string", "pattern": r"(^|/)\.\.(/|$)" });
+    json!({ "type": "string", "pattern": pattern, "not": up })
 }
 
 fn integer(least: i64, most: i64) -> Value {

@@ -45,7 +45,7 @@ pub fn read(table: &Table<'_>, report: &mut FileReport<'_>) -> SecretsTable {
     for (field, suffix) in table.get("suffixes").and_then(|field| field.strings(report)).unwrap_or_default() {
         match suffix.starts_with('_') && is_variable(suffix) {
             true => suffixes.push(suffix.to_owned()),
-            false => field.refuse("write the end of a variable's name, such as \"__FILE\"", report),
+            false => field.refuse("write the end of a variable's name, such as \"_FILE\"", report),
         }
     }
     SecretsTable { listed, suffixes }

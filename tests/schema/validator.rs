@@ -31,7 +31,7 @@ impl File {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Valid,
-    /// The first error.
+    /// Each error in a line.
     Invalid(String),
     /// Python's parser, of TOML 1.0, does not read it.
     NoToml(String),
@@ -52,8 +52,8 @@ for file in asked["files"]:
     except tomllib.TOMLDecodeError as error:
         answers.append({"no_toml": str(error)})
         continue
-    error = next(validators[file["kind"]].iter_errors(value), None)
-    answers.append({} if error is None else {"invalid": f"{list(error.path)}: {error.message}"[:300]})
+    errors = [f"{list(error.path)}: {error.message}"[:300] for error in validators[file["kind"]].iter_errors(value)]
+    answers.append({"invalid": "\n".join(errors)} if errors else {})
 json.dump(answers, sys.stdout)
 "#;
 
