@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::units;
 use crate::error::{Error, Place, Problem, Problems};
 use crate::rehearse::{self, Network, Rehearsal, ServicesTree, Stdio, Tmpfs, Volume};
 use crate::text::shown;
@@ -68,7 +69,7 @@ pub struct Args {
     #[arg(short, long)]
     interactive: bool,
     /// Seconds from the first stop signal to KILL
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     stop_timeout: u64,
     /// Print only what the container prints
     #[arg(short, long)]
@@ -76,6 +77,15 @@ pub struct Args {
     /// The main command, as after the image's name in `docker run`
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| match units::duration(text) {
+        Ok(span) => {
+            format!("it is in seconds, without a unit; write `--stop-timeout {}`", span.as_millis().div_ceil(1000))
+        }
+        Err(_) => "it is not a number of seconds; write for example `--stop-timeout 5`".to_owned(),
+    })
 }
 
 /// Runs the rehearsal and returns the exit code that the container had.

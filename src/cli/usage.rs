@@ -46,6 +46,15 @@ pub(super) fn problem(error: &clap::Error, verb: Option<&OsString>) -> Option<Pr
             };
             (format!("{} {value}", flag(&argument)), what, fix)
         }
+        (ErrorKind::ArgumentConflict, Some(argument), _) => {
+            let prior = text(ContextKind::PriorArg).unwrap_or_default();
+            let other = prior.split(", ").map(flag).find(|other| *other != flag(&argument));
+            let what = other.map_or_else(
+                || "it is there twice".to_owned(),
+                |other| format!("it does not go together with `{other}`"),
+            );
+            (flag(&argument), what, "write one of them alone".to_owned())
+        }
         (ErrorKind::UnknownArgument, Some(argument), _) => {
             let near = text(ContextKind::SuggestedArg).map(|meant| format!("did you mean `{meant}`?"));
             let what = if is_flag(&argument) { "unknown option" } else { "unexpected argument" };
@@ -135,8 +144,33 @@ mod tests {
             message_of(&["statsu"]),
             "`statsu`: unknown command; did you mean `status`? to run it as the main command: `stepdown init -- statsu`"
         );
+        assert_eq!(
+            message_of(&["try", "--stop-timeout", "5s", "image"]),
+            "`--stop-timeout 5s`: it is in seconds, without a unit; write `--stop-timeout 5`"
+        );
+        assert_eq!(
+            message_of(&["try", "--stop-timeout", "x", "image"]),
+            "`--stop-timeout x`: it is not a number of seconds; write for example `--stop-timeout 5`"
+        );
         assert!(
             message_of(&["run-as", "app"]).contains("COMMAND") && message_of(&["run-as", "", "id"]).contains("USER")
         );
+    }
+
+    #[test]
+    fn options_that_exclude_each_other_are_told_in_our_words() {
+        for (words, one, other) in [
+            (&["health", "--live", "--ready"][..], "--live", "--ready"),
+            (&["graph", "--svg", "--dot"], "--svg", "--dot"),
+            (&["wait", "--ready", "--down", "web"], "--ready", "--down"),
+            (&["stop", "--no-wait", "--timeout", "5s", "web"], "--no-wait", "--timeout"),
+        ] {
+            let said = message_of(words);
+            let message = |first: &str, second: &str| {
+                format!("`{first}`: it does not go together with `{second}`; write one of them alone")
+            };
+            assert!(said == message(one, other) || said == message(other, one), "{said}");
+        }
+        assert_eq!(message_of(&["health", "--json", "--json"]), "`--json`: it is there twice; write one of them alone");
     }
 }
