@@ -328,3 +328,17 @@ fn what_a_shell_or_another_system_would_read_is_a_note_with_what_to_write() {
     let problem = "cannot find the program `web -x 'a b'` in PATH; write `command = [\"web\", \"-x\", \"a b\"]`";
     assert!(plan.err.contains(problem), "{plan:?}");
 }
+
+#[test]
+fn notes_that_are_known_are_printed_beside_problems() {
+    let directory = WorkDirectory::new()
+        .with_file("services.d/a.toml", "script = \"exec web >/proc/1/fd/1\"\n")
+        .with_file("services.d/b.toml", "command = [\"web\"]\nuser = 1000\n");
+    let output = directory.run(&["check"]);
+    let lines: Vec<_> = output.out.lines().collect();
+    assert!(output.code == 100 && lines.len() == 3, "{output:?}");
+    assert!(lines[0].contains("`user` expects a string") && lines[1].starts_with("note: "), "{lines:?}");
+    assert_eq!(lines[2], "1 problem");
+    let json: serde_json::Value = serde_json::from_str(&directory.run(&["check", "--json"]).out).unwrap();
+    assert_eq!((&json["notes"][0], json["problems"].as_array().map(Vec::len)), (&lines[1][6..].into(), Some(1)));
+}

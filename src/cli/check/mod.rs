@@ -27,11 +27,13 @@ use report::{CheckReport, count, wrong};
 /// they go to standard output, with exit code 100.
 pub(super) fn run(config_paths: &ConfigPaths, command: Vec<OsString>, format: CheckFormat) -> Result<Printed, Error> {
     let sources = super::source::sources(config_paths, command);
+    let installed = config_paths.is_installed();
+    let mut of_files = if installed { lint::of_crontabs() } else { Vec::new() };
+    of_files.extend(lint::notices(&sources));
     let config = match config::read(&sources) {
         Ok(config) => config,
-        Err(problems) => return Ok(wrong(problems, format, str::to_owned)),
+        Err(problems) => return Ok(wrong(problems, &of_files, format, str::to_owned)),
     };
-    let installed = config_paths.is_installed();
     let facts = match installed {
         // This process is not the init, so facts about it are irrelevant.
         // Secrets are mounted where the container runs.
@@ -61,7 +63,9 @@ pub(super) fn run(config_paths: &ConfigPaths, command: Vec<OsString>, format: Ch
             report.append(&about, as_printed);
         }
         Err(Error::Wrong(problems)) => {
-            return Ok(wrong(problems, format, as_printed));
+            let missing = if installed { missing(&config) } else { Vec::new() };
+            let notes = [config.notices.clone(), missing, of_files].concat();
+            return Ok(wrong(problems, &notes, format, as_printed));
         }
         // A problem of this machine, not of the tree: an image may be checked where it could not run.
         Err(Error::Refused(refused)) => report.note(&format!("a boot here would fail: {refused}")),
@@ -74,10 +78,7 @@ pub(super) fn run(config_paths: &ConfigPaths, command: Vec<OsString>, format: Ch
         missing(&config).iter().for_each(|notice| report.note(notice));
     }
     hook.iter().for_each(|Problem { what, fix, .. }| report.note(&format!("{NOT_RUN}: {what}; {fix}")));
-    if installed {
-        lint::of_crontabs().iter().for_each(|notice| report.note(notice));
-    }
-    lint::notices(&sources).iter().for_each(|notice| report.note(notice));
+    of_files.iter().for_each(|notice| report.note(notice));
     Ok(report.print(format))
 }
 

@@ -65,18 +65,27 @@ impl CheckReport {
     }
 }
 
-/// Prints problems; `edit` is done to each text.
-pub(super) fn wrong(problems: Problems, format: CheckFormat, edit: impl Fn(&str) -> String) -> Printed {
+/// Prints problems, and the notes that are known beside them; `edit` is done to each text.
+pub(super) fn wrong(
+    problems: Problems,
+    notes: &[String],
+    format: CheckFormat,
+    edit: impl Fn(&str) -> String,
+) -> Printed {
     let all = problems.into_sorted();
     let text = match format {
         CheckFormat::Text => {
             let mut text = all.iter().map(|problem| format!("{problem}\n")).collect::<String>();
+            for note in notes {
+                let _ = writeln!(text, "note: {note}");
+            }
             let _ = writeln!(text, "{}", count(all.len(), "problem"));
             edit(&text)
         }
         CheckFormat::Json => {
             let problems = all.iter().map(|problem| document(problem, &edit)).collect();
-            output::json(&CheckDocument { ok: false, problems, notes: Vec::new() })
+            let notes = notes.iter().map(|note| edit(note)).collect();
+            output::json(&CheckDocument { ok: false, problems, notes })
         }
     };
     Printed { text, code: EXIT_WRONG }
