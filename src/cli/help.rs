@@ -207,6 +207,7 @@ fn health() -> HelpText {
     let codes = [
         ("0", "it is so"),
         ("1", "it is not, and what is printed says why; or PID 1 did not respond, or there is no such service"),
+        ("100", "an option is wrong"),
     ];
     HelpText::new(about).examples(&examples).environment(OTHERS.get(1..2).unwrap_or_default()).codes(&codes)
 }
@@ -234,8 +235,8 @@ fn restart() -> HelpText {
 fn reload() -> HelpText {
     let about = "Without a service the whole tree is read and checked again, as by HUP to PID 1. If there is any problem, \
                  nothing changes. Otherwise new services start, removed ones stop, changed ones are restarted, and all others \
-                 are left alone. One of which only `requires` or `after` changed runs on, in its new \
-                 order.\n\nWith services, each does what `reload` in its file says: it gets the signal, or its \
+                 are left alone. A change of `requires` or `after` alone restarts nothing: the next start \
+                 and the stop follow the new order.\n\nWith services, each does what `reload` in its file says: it gets the signal, or its \
                  command runs as its user, for at most 30 s.";
     let codes =
         [("0", "the reload has begun; or each service got its signal, and each command succeeded"), NOT_ALL, UNKNOWN];
