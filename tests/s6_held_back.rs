@@ -206,6 +206,19 @@ fn what_is_held_back_ends_the_container_with_100_only_if_a_failed_start_is_to_or
     }
 }
 
+/// PID 1 reads it itself where nothing runs beside the scripts.
+#[test]
+fn a_tree_that_scripts_have_made_unreadable_ends_the_boot_with_its_name() {
+    if !possible() {
+        return;
+    }
+    let script = "mv /etc/services.d /etc/moved && echo > /etc/services.d && echo replaced";
+    let ended = container(script).run().expect(100);
+    ended.assert_line("| replaced");
+    ended.assert_line("cannot read the services tree: Not a directory");
+    ended.assert_no_line("old runs");
+}
+
 /// The process that reads is killed while the tree hangs, as it is when PID 1 has waited for too long.
 #[test]
 fn where_nothing_could_be_read_what_runs_as_root_is_held_back_and_the_rest_starts() {
