@@ -191,6 +191,7 @@ fn value_fix(value: &str) -> String {
         "false" => "write `false`".to_owned(),
         "yes" | "on" => format!("write `true`; a string needs quotes: {in_quotes}"),
         "no" | "off" => format!("write `false`; a string needs quotes: {in_quotes}"),
+        "//" | ";" => format!("write `#` for a comment; a string needs quotes: {in_quotes}"),
         _ => format!("strings need quotes: {in_quotes}"),
     }
 }

@@ -73,6 +73,7 @@ fn syntax_errors_of_other_kinds_are_reported_with_their_line() {
         ("nice: 1", "invalid TOML: between a key and its value stands `=`", "write `=` in the place of `:`"),
         ("; said", "invalid TOML: a comment begins with `#`", "write `#` in the place of `;`"),
         ("; user = \"x\"", "invalid TOML: a comment begins with `#`", "write `#` in the place of `;`"),
+        ("umask = // said", "`//` is not a TOML value", "write `#` for a comment; a string needs quotes: \"//\""),
         ("// said", "invalid TOML: a comment begins with `#`", "write `#` in the place of `//`"),
         ("a:b = 1", "invalid TOML: a key has a character that needs quotes", keys),
         ("käse = 1", "invalid TOML: a key has a character that needs quotes", keys),
