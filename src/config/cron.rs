@@ -48,10 +48,17 @@ impl Cron {
     /// them, or a nickname.
     pub fn read(text: &str) -> Option<Self> {
         let lower = text.trim().to_ascii_lowercase();
-        if let Some(rest) = lower.strip_prefix("cron_tz=").or_else(|| lower.strip_prefix("tz=")) {
-            let (_, rest) = rest.split_once(|letter: char| letter.is_whitespace())?;
-            return Self::read(rest).map(|cron| Self::With(Box::new(cron), ZONE));
+        let Some(zoned) = after_zone(&lower) else { return Self::without_zone(&lower) };
+        let (_, rest) = zoned.split_once(|letter: char| letter.is_whitespace())?;
+        let rest = rest.trim_start();
+        if after_zone(rest).is_some() {
+            return Some(Self::Other);
         }
+        Self::without_zone(rest).map(|cron| Self::With(Box::new(cron), ZONE))
+    }
+
+    /// The same of a text in small letters, without a zone before it.
+    fn without_zone(lower: &str) -> Option<Self> {
         if let Some(span) = lower.strip_prefix("@every ") {
             let span = units::other_duration(span.trim()).filter(|span| *span >= Duration::from_secs(1));
             return Some(span.map_or(Self::Other, |span| Self::Every(units::show_duration(span))));
@@ -59,7 +66,7 @@ impl Cron {
         if lower == "@reboot" {
             return Some(Self::AtStart);
         }
-        let line = NICKNAMES.iter().find(|(name, _)| *name == lower).map_or(lower.as_str(), |(_, line)| *line);
+        let line = NICKNAMES.iter().find(|(name, _)| *name == lower).map_or(lower, |(_, line)| *line);
         let fields: Vec<&str> = line.split_whitespace().collect();
         let meaning = match fields.as_slice() {
             all if all.len() < 5 || !all.iter().take(2).all(|field| begins_as_field(field)) => return None,
@@ -94,6 +101,11 @@ impl Cron {
                 .to_owned(),
         }
     }
+}
+
+/// What follows `TZ=`, which may stand before the fields.
+fn after_zone(lower: &str) -> Option<&str> {
+    lower.strip_prefix("cron_tz=").or_else(|| lower.strip_prefix("tz="))
 }
 
 /// Whether a word can begin a line of cron; `H` is Jenkins'.
@@ -270,6 +282,14 @@ mod tests {
         for none in ["1h", "03:00", "Mon..Fri 03:00", "*-*-01 04:30", "daily", "", "* * *", "hello a b c d", "tz=x"] {
             assert_eq!(Cron::read(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn a_zone_is_taken_off_once_however_many_there_are() {
+        assert_eq!(Cron::read("TZ=UTC  @daily"), Some(Cron::With(Box::new(at("00:00")), ZONE)));
+        assert_eq!(Cron::read("tz=x tz=y 0 3 * * *"), Some(Cron::Other));
+        // A file has no more than 256 KiB.
+        assert_eq!(Cron::read(&"tz= ".repeat(64 * 1024)), Some(Cron::Other));
     }
 
     /// Whether a field of cron allows a number, read in another way than above.
