@@ -165,8 +165,7 @@ impl ServiceIndex {
         if self.is_later(name) {
             let now: Vec<_> = known.take(MAX_HINT_NAMES).collect();
             return format!(
-                "`{name}` starts when the container is prepared, which takes until the end of: {}; `stepdown wait {name}` waits \
-                 for it",
+                "`{name}` starts after the preparation of the container; still running: {}; `stepdown wait {name}` waits for it",
                 now.join(", ")
             );
         }
@@ -277,8 +276,8 @@ pub(super) mod tests {
         let later = ["web", "db"].map(str::to_owned).into();
         let service_index = ServiceIndex::new(&[spec("prepare", &[], Start::Wanted)]).with_later(later);
         assert!(service_index.is_later("web") && !service_index.is_later("prepare"));
-        let expected = "`web` starts when the container is prepared, which takes until the end of: prepare; `stepdown wait \
-                        web` waits for it";
+        let expected = "`web` starts after the preparation of the container; still running: prepare; `stepdown wait web` \
+                        waits for it";
         assert_eq!(service_index.resolve(&names(&["web"])), Err(RequestRefused::Unknown(expected.into())));
         let hint = |name: &str| match service_index.resolve(&names(&[name])) {
             Err(RequestRefused::Unknown(what)) => what,
