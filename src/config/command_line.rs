@@ -41,6 +41,11 @@ pub fn words(line: &str) -> Option<Vec<String>> {
     Some(words)
 }
 
+/// Returns a word as a shell reads it as one.
+pub fn in_shell(word: &str) -> String {
+    if is_plain(word) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
 /// Returns whether a shell takes a word as it is, without quotes.
 pub fn is_plain(word: &str) -> bool {
     let is_special = |letter: char| letter.is_whitespace() || SPECIAL.contains(letter) || "'\"\\".contains(letter);

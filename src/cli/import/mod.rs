@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{ImportArgs, SourceKind};
 use super::{output, source};
-use crate::config::Sources;
+use crate::config::{Sources, command_line};
 use crate::error::{EXIT_WRONG, Place, Problem, Problems};
 use crate::import::{self, Imported, TextFile};
 use crate::inspect::source::{self as files, ConfigPaths};
@@ -71,9 +71,7 @@ fn next_steps(to: &Path, imported: &Imported, texts: &[TextFile]) -> String {
 
 /// A path as one word of a shell.
 fn shell_word(path: &Path) -> String {
-    let text = shown(path);
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+@:,=".contains(letter);
-    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    command_line::in_shell(&shown(path))
 }
 
 /// All files in one stream, each below its name.

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::command_line;
+
 /// Stand around the name of a variable in an expanded text: letters that no configuration has.
 const OPEN: char = '\u{e000}';
 const CLOSE: char = '\u{e001}';
@@ -128,10 +130,8 @@ impl ExpandedArgument {
 }
 
 fn quote(text: &str, out: &mut String) {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=:,@%".contains(letter);
-    match text.chars().all(is_plain) {
-        true => out.push_str(text),
-        false => out.push_str(&format!("'{}'", text.replace('\'', "'\\''"))),
+    if !text.is_empty() {
+        out.push_str(&command_line::in_shell(text));
     }
 }
 

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::mounts::{Mount, Mounts, ends_with};
 use super::observations::HostContext;
-use crate::config::is_system_directory;
 use crate::config::values::{Gid, Uid};
+use crate::config::{command_line, is_system_directory};
 use crate::plan::facts::IdMap;
 use crate::plan::finding::{Area, Check};
 use crate::plan::fix::{Chown, Fix, FixOption, Settings, Writable};
@@ -212,9 +212,7 @@ fn is_rootless(map: &IdMap) -> bool {
 
 /// A word as a shell reads it.
 fn quoted(path: &Path) -> String {
-    let text = printable::path(path);
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@%+,=".contains(letter);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    command_line::in_shell(&printable::path(path))
 }
 
 /// Reports the app user's ids on the host.
