@@ -20,6 +20,7 @@ mod foreign_sections;
 mod foreign_tables;
 mod foreign_values;
 mod graph;
+pub mod hidden;
 pub mod key_lines;
 mod key_reference;
 pub mod keys;

@@ -275,7 +275,7 @@ fn changed_user(dir: &ServiceDir<'_>) -> Option<String> {
     let (line, program) = user_switch::in_script(script)?;
     let path = dir.path("run");
     Some(format!(
-        "{}:{line}: {}: it runs as the app user already, and has no right to become another; leave it out, or write a \
+        "{}:{line}: {}: the service runs as the app user already and cannot become another; leave it out, or write a \
          `service.toml` with `command` and `user`",
         shown(&path),
         ticked(&program)

@@ -14,6 +14,9 @@ pub struct UserSwitch<'a> {
 
 /// The options of sudo(8) and doas(1) whose value is the next word.
 const SUDO_VALUED: [&str; 12] = ["-u", "-g", "-p", "-C", "-D", "-h", "-R", "-r", "-t", "-T", "-U", "--user"];
+/// Those of su(1) and runuser(1), besides `-c`, `-s`, `-g`, `-G` and `-w`.
+const SU_VALUED: [&str; 6] =
+    ["--command", "--session-command", "--shell", "--group", "--supp-group", "--whitelist-environment"];
 /// Those of setpriv(1).
 const SETPRIV_VALUED: [&str; 12] = [
     "--ambient-caps",
@@ -30,11 +33,9 @@ const SETPRIV_VALUED: [&str; 12] = [
     "--pdeathsig",
 ];
 
-impl UserSwitch<'_> {
-    /// Returns whether it changes the user by a setuid bit, which `no_new_privileges = false` allows.
-    pub fn is_setuid(&self) -> bool {
-        ["sudo", "doas", "su"].contains(&self.program)
-    }
+/// Returns whether such a program changes the user by a setuid bit, which `no_new_privileges = false` allows.
+pub fn is_setuid(program: &str) -> bool {
+    ["sudo", "doas", "su"].contains(&program)
 }
 
 /// Returns the change of user that a command begins with.
@@ -49,11 +50,11 @@ pub fn of<'a>(argv: &'a [&'a str]) -> Option<UserSwitch<'a>> {
         "setpriv" if arguments.iter().any(|word| word.starts_with("--reuid") || word.starts_with("--regid")) => {
             (value_of(arguments, &["--reuid"]), after_options(arguments, &SETPRIV_VALUED))
         }
-        "runuser" if arguments.contains(&"-u") => {
-            (value_of(arguments, &["-u"]), after_options(arguments, &["-u", "-g"]))
+        "runuser" if value_of(arguments, &["-u", "--user"]).is_some() => {
+            (value_of(arguments, &["-u", "--user"]), after_options(arguments, &["-u", "--user", "-g", "-G", "-w"]))
         }
         // With `-c` the command is a text.
-        "su" | "runuser" => (arguments.iter().find(|word| !word.starts_with('-')).copied(), &[][..]),
+        "su" | "runuser" => (user_of_su(arguments), &[][..]),
         "chpst" if arguments.contains(&"-u") || arguments.contains(&"-U") => {
             (value_of(arguments, &["-u", "-U"]), &[][..])
         }
@@ -69,6 +70,24 @@ fn value_of<'a>(arguments: &[&'a str], options: &[&str]) -> Option<&'a str> {
         joined.or_else(|| arguments.get(at + 1).copied().filter(|_| options.contains(word)))
     };
     arguments.iter().enumerate().find_map(of_word)
+}
+
+/// The first word of su(1)'s arguments that is neither an option nor the value of one.
+fn user_of_su<'a>(arguments: &[&'a str]) -> Option<&'a str> {
+    let is_valued = |word: &str| {
+        let letters =
+            word.strip_prefix('-').filter(|letters| letters.chars().all(|letter| "flmpPcsgGw".contains(letter)));
+        SU_VALUED.contains(&word) || letters.is_some_and(|letters| letters.ends_with(['c', 's', 'g', 'G', 'w']))
+    };
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        match word.starts_with('-') {
+            true if is_valued(word) => drop(words.next()),
+            true => {}
+            false => return Some(*word),
+        }
+    }
+    None
 }
 
 /// What follows the options and assignments.
@@ -119,6 +138,7 @@ pub fn in_script(text: &str) -> Option<(usize, String)> {
     if ASKS_FOR_ROOT.iter().any(|word| text.contains(word)) {
         return None;
     }
+    let is_end = |word: &&str| word.ends_with(';') || BEFORE_COMMAND.contains(word);
     let mut is_command = true;
     for (number, line) in (1..).zip(text.lines()) {
         let code = line.trim();
@@ -127,10 +147,15 @@ pub fn in_script(text: &str) -> Option<(usize, String)> {
         }
         let words: Vec<_> = code.split_whitespace().filter(|word| *word != "\\").collect();
         for (at, word) in words.iter().enumerate() {
-            if is_command && let Some(found) = words.get(at..).and_then(of) {
-                return Some((number, found.program.to_owned()));
+            let is_assigned = is_command && is_assignment(word);
+            if is_command && !is_assigned {
+                let rest = words.get(at..).unwrap_or_default();
+                let end = rest.iter().position(is_end).map_or(rest.len(), |end| end.saturating_add(1));
+                if let Some(found) = rest.get(..end).and_then(of) {
+                    return Some((number, found.program.to_owned()));
+                }
             }
-            is_command = word.ends_with(';') || BEFORE_COMMAND.contains(word) || (is_command && is_assignment(word));
+            is_command = is_end(word) || is_assigned;
         }
         if code.contains("<<") || ['\'', '"'].iter().any(|quote| code.matches(*quote).count() % 2 == 1) {
             return None;
@@ -165,6 +190,12 @@ mod tests {
             ("setpriv --reuid=app --regid app --init-groups web -x", "setpriv", Some("app"), "web -x"),
             ("runuser -u app -- web", "runuser", Some("app"), "web"),
             ("su - app -c web", "su", Some("app"), ""),
+            ("su -c web app", "su", Some("app"), ""),
+            ("su -s /bin/sh -g www -G x -w A,B app", "su", Some("app"), ""),
+            ("su -lc web app", "su", Some("app"), ""),
+            ("su --shell=/bin/sh --command web", "su", None, ""),
+            ("runuser --user app web", "runuser", Some("app"), "web"),
+            ("runuser -l -c web app", "runuser", Some("app"), ""),
             ("chpst -u app web", "chpst", Some("app"), ""),
         ] {
             let expected = (program.to_owned(), user.map(str::to_owned), executed.to_owned());
@@ -194,6 +225,7 @@ mod tests {
             "echo \"a\nsudo b\"\n",
             "exec web \\\n  su\n",
             "apt-get install -y sudo\n",
+            "setpriv --no-new-privs web && other --reuid=x\n",
             "",
         ] {
             assert_eq!(in_script(script), None, "{script}");

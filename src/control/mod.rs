@@ -2,7 +2,7 @@
 //! ([`locate`]), and the
 //! parts of the server: connections and credentials ([`server`]), services by name ([`service_index`]), when a waiting
 //! request is answered ([`wait_condition`]), and the contents of responses ([`snapshot`], [`timings`], [`event_history`],
-//! [`metrics`], [`secret`]).
+//! [`metrics`]).
 
 pub mod client;
 pub mod doctor;
@@ -16,7 +16,6 @@ pub mod protocol;
 pub mod reason;
 pub mod responses;
 pub mod runtime_dir;
-pub mod secret;
 pub mod server;
 pub mod service_index;
 pub mod service_state;

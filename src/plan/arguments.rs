@@ -96,11 +96,11 @@ pub fn programs(command: &Command, directory: &Path) -> Vec<PathBuf> {
 }
 
 /// Returns what a command executes in the end, behind wrappers.
-pub(super) fn executed(argv: &[OsString]) -> &[OsString] {
+pub(super) fn executed<T: AsRef<OsStr>>(argv: &[T]) -> &[T] {
     let mut rest = argv;
     for _ in 0..MAX_NESTED {
         let [program, arguments @ ..] = rest else { break };
-        let name = Path::new(program).file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let name = Path::new(program.as_ref()).file_name().and_then(OsStr::to_str).unwrap_or_default();
         let Some(wrapper) = WRAPPERS.iter().find(|it| it.names.contains(&name)) else { break };
         rest = wrapper.executed(arguments);
     }
@@ -140,12 +140,13 @@ impl InterpreterOptions {
 
 impl Wrapper {
     /// Returns the arguments after options, variables, numbers and operands.
-    fn executed<'a>(&self, arguments: &'a [OsString]) -> &'a [OsString] {
+    fn executed<'a, T: AsRef<OsStr>>(&self, arguments: &'a [T]) -> &'a [T] {
         let mut operands = self.operands;
         let mut rest = arguments;
         while let [word, behind @ ..] = rest {
+            let word = word.as_ref();
             rest = match word.as_bytes() {
-                _ if self.valued.iter().any(|option| word == option) => behind.get(1..).unwrap_or_default(),
+                _ if self.valued.iter().any(|option| word == *option) => behind.get(1..).unwrap_or_default(),
                 [b'-', ..] => behind,
                 bytes if is_assignment(bytes) => behind,
                 _ if operands > 0 => {

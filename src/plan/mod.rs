@@ -55,7 +55,7 @@ pub use boot_plan::{
     PlannedStep, Privilege, ReadSecret, S6Base, S6Directory, S6DirectoryKind, S6DirectoryNames, S6Layout, SecretReader,
     ServicePlan, StdioAccess, Step,
 };
-pub use lint::daemons;
+pub use lint::{daemons, undecided_daemons};
 pub use owner::Owner;
 pub use services::{SHELL, main_is_missing, main_is_still_missing};
 pub use trusted_writers::TrustedWriters;

@@ -296,20 +296,20 @@ fn what_a_shell_or_another_system_would_read_is_a_note_with_what_to_write() {
         .with_file("services.d/g.toml", "script = \"exec sudo web $PORT && web\"\n");
     let notes = [
         "a: `command`: \"web -x 'a b'\" is taken for the name of one program; write `command = [\"web\", \"-x\", \"a b\"]`",
-        "b: `environment`: no shell expands `~` in `DATA`: \"~/data\" is passed on as written; write the value itself, or \
-         `export` it in a `script`",
+        "b: `environment`: no shell expands `~` in `DATA`: it is passed on as written; write the value itself, or `export` \
+         it in a `script`",
         "b: `command`: no shell expands `$PORT`: the program gets \"$PORT\" as written; write `script = \"exec web \
          \\\"$PORT\\\"\"`",
         "c: `command`: no shell reads `&&` here: `web` gets it as an argument; write `script = \"web && exec more\"`",
-        "d: `command`: `gosu`: it runs as the app user already, and has no right to become another; leave it out: \
+        "d: `command`: `gosu`: the service runs as the app user already and cannot become another; leave it out: \
          `command = [\"web\"]`",
-        "f: `command`: `nginx` goes into the background, so that the service ends at once, unless its configuration says \
-         `daemon off;`; add `\"-g\", \"daemon off;\"` to `command`",
         "f: `reload.command`: no shell expands `~`: the program gets \"~/x\" as written; write the whole path, or \
          `[\"/bin/sh\", \"-c\", \"exec web ~/x\"]`",
-        "g: line 1 of `script`: `sudo`: it runs as the app user already, and has no right to become another; leave it out, \
+        "g: line 1 of `script`: `sudo`: the service runs as the app user already and cannot become another; leave it out, \
          or write `user` where it must be another user",
-        "main: `gosu`: it runs as the app user already, and has no right to become another; leave it out: `[\"web\"]`",
+        "main: `gosu`: the service runs as the app user already and cannot become another; leave it out: `[\"web\"]`",
+        "f: `command`: `nginx` goes into the background, so that the service ends at once, unless its configuration says \
+         `daemon off;`; add `\"-g\", \"daemon off;\"` to `command`, or write that setting, not both",
     ];
     let output = directory.run(&["check", "--", "gosu", "app", "web"]);
     let printed: Vec<_> = output.out.lines().filter_map(|line| line.strip_prefix("note: ")).skip(1).collect();
@@ -318,10 +318,12 @@ fn what_a_shell_or_another_system_would_read_is_a_note_with_what_to_write() {
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     let printed: Vec<_> = json["notes"].as_array().unwrap().iter().skip(1).map(|note| note.as_str().unwrap()).collect();
     assert_eq!(printed, notes);
-    // The notices of a plan are those of a boot.
-    let directory = WorkDirectory::new().with_file("services.d/web.toml", "command = [\"/bin/true\", \"$PORT\"]\n");
+    // The notices of a plan are those of a boot, which does not know what a configuration file decides, and prints no value.
+    let text = "command = [\"/bin/true\", \"$PORT\"]\nenvironment = { URL = \"postgres://a:hunter2@${HOST}/\" }\n";
+    let directory = WorkDirectory::new().with_file("services.d/web.toml", text);
     let plan = directory.run(&["plan"]);
     assert!(plan.out.contains("web: `command`: no shell expands `$PORT`"), "{plan:?}");
+    assert!(plan.out.contains("no shell expands `${HOST}` in `URL`") && !plan.out.contains("hunter2"), "{plan:?}");
     // A line is no program either.
     let directory = WorkDirectory::new().with_file("services.d/web.toml", "command = [\"web -x 'a b'\"]\n");
     let plan = directory.run(&["plan"]);

@@ -141,7 +141,7 @@ fn a_run_that_changes_the_user_is_remarked_with_its_line() {
     assert_eq!(
         run("#!/bin/sh\nexec 2>&1\nexec s6-setuidgid app web\n"),
         [
-            "/etc/services.d/web/run:3: `s6-setuidgid`: it runs as the app user already, and has no right to become another; \
+            "/etc/services.d/web/run:3: `s6-setuidgid`: the service runs as the app user already and cannot become another; \
           leave it out, or write a `service.toml` with `command` and `user`"
         ]
     );

@@ -78,6 +78,7 @@ pub(super) fn run(config_paths: &ConfigPaths, command: Vec<OsString>, format: Ch
         missing(&config).iter().for_each(|notice| report.note(notice));
     }
     hook.iter().for_each(|Problem { what, fix, .. }| report.note(&format!("{NOT_RUN}: {what}; {fix}")));
+    plan::undecided_daemons(&config).iter().for_each(|notice| report.note(notice));
     of_files.iter().for_each(|notice| report.note(notice));
     Ok(report.print(format))
 }

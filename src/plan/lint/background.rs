@@ -1,164 +1,37 @@
-//! Daemons that put themselves into the background: the process that is supervised ends at once. The table has only what the
-//! arguments decide; where a configuration file may say the same, the message says so. Must not know services.
+//! Daemons that put themselves into the background: the process that is supervised ends at once. Only arguments are looked at:
+//! where a configuration file may decide, a boot says nothing, and `check` names both ways. Must not know services.
 
-use std::ffi::OsString;
-
-use super::linted::Linted;
+use super::daemons::Background::{self, Unless, With};
+use super::daemons::DAEMONS;
+use super::daemons::Instead::{Add, Either, Remove, Replace, Text};
+use super::linted::{Linted, is_version};
 use crate::config::quote::ticked;
 use crate::plan::arguments;
-
-/// When a program goes into the background.
-enum Background {
-    /// Always but with one of these arguments: `-f` is this letter among the letters of an option, `--word` an option with
-    /// or without a value, anything else a part of any argument. Arguments with which it serves nothing are here too.
-    Unless(&'static [&'static str]),
-    /// Only with these arguments, one after the other.
-    With(&'static [&'static [&'static str]]),
-}
-
-/// What to write instead.
-enum Instead {
-    /// Add these arguments.
-    Add(&'static str),
-    /// Write this in the place of the arguments that were found.
-    Replace(&'static str),
-    /// Leave them out.
-    Remove,
-    /// Do this.
-    Text(&'static str),
-}
-
-use Background::{Unless, With};
-use Instead::{Add, Remove, Replace, Text};
-
-/// One program.
-struct Daemon {
-    /// By the last component of their paths.
-    names: &'static [&'static str],
-    background: Background,
-    instead: Instead,
-    /// What its configuration says where it stays in the foreground; empty if only arguments count.
-    setting: &'static str,
-}
 
 /// The arguments with which any program only answers.
 const ANSWERS: [&str; 7] = ["-v", "-V", "--version", "--help", "--test", "-t", "-T"];
 /// The arguments that win against those that send it into the background.
 const STAYS: [&str; 4] = ["--no-daemon", "--nofork", "--foreground", "--attach"];
 
-const fn daemon(
-    names: &'static [&'static str],
-    background: Background,
-    instead: Instead,
-    setting: &'static str,
-) -> Daemon {
-    Daemon { names, background, instead, setting }
+/// What decides whether a program stays in the foreground.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum DecidedBy {
+    /// Its arguments alone.
+    Arguments,
+    /// Its configuration, too.
+    Configuration,
 }
 
-/// From their manual pages (Debian 12), php-fpm.conf, crond(8) of busybox, cronie and dcron, and the manuals of MySQL, MongoDB,
-/// Tomcat, ZooKeeper, Kafka and PM2.
-#[rustfmt::skip] // a table: one program in one line
-const DAEMONS: &[Daemon] = &[
-    // Servers of HTTP, and proxies.
-    daemon(&["nginx", "openresty", "angie"], Unless(&["daemon", "-s"]), Add("\"-g\", \"daemon off;\""), "daemon off;"),
-    daemon(&["php-fpm"], Unless(&["-F", "--nodaemonize", "-i", "-m", "--info"]), Add("\"--nodaemonize\""), "daemonize = no"),
-    daemon(&["apache2", "apachectl", "apache2ctl"], Unless(&["FOREGROUND", "NO_DETACH", "-X", "-S", "-M", "-l", "-L", "stop", "graceful", "configtest", "status"]), Add("\"-DFOREGROUND\""), ""),
-    // busybox has one, too: `-f` is its foreground, and a file of Apache's.
-    daemon(&["httpd"], Unless(&["FOREGROUND", "NO_DETACH", "-X", "-S", "-M", "-l", "-L", "-f", "stop", "graceful"]), Add("\"-DFOREGROUND\""), ""),
-    daemon(&["lighttpd"], Unless(&["-D", "-1", "-p"]), Add("\"-D\""), ""),
-    daemon(&["haproxy"], With(&[&["-D"]]), Remove, ""),
-    daemon(&["squid"], Unless(&["-N", "--foreground", "-z", "-k"]), Add("\"-N\""), ""),
-    daemon(&["varnishd"], Unless(&["-F", "-d", "-C", "-x"]), Add("\"-F\""), ""),
-    daemon(&["privoxy"], Unless(&["--no-daemon", "--config-test"]), Add("\"--no-daemon\""), ""),
-    daemon(&["gunicorn"], With(&[&["-D"], &["--daemon"]]), Remove, ""),
-    daemon(&["uwsgi"], With(&[&["--daemonize"], &["-d"]]), Remove, ""),
-    daemon(&["unicorn", "unicorn_rails"], With(&[&["-D"], &["--daemonize"]]), Remove, ""),
-    daemon(&["pm2"], With(&[&["start"]]), Text("write `pm2-runtime` in the place of `pm2`"), ""),
-    daemon(&["catalina.sh"], With(&[&["start"]]), Replace("run"), ""),
-    // Databases and brokers.
-    daemon(&["redis-server", "valkey-server", "redis-sentinel"], With(&[&["--daemonize", "yes"]]), Remove, ""),
-    daemon(&["memcached"], With(&[&["-d"], &["--daemon"]]), Remove, ""),
-    daemon(&["mysqld"], With(&[&["--daemonize"], &["-D"]]), Remove, ""),
-    daemon(&["mongod"], With(&[&["--fork"]]), Remove, ""),
-    daemon(&["pg_ctl"], With(&[&["start"]]), Text("write `postgres -D DIRECTORY`"), ""),
-    daemon(&["mosquitto"], With(&[&["-d"], &["--daemon"]]), Remove, ""),
-    daemon(&["zkServer.sh"], With(&[&["start"]]), Replace("start-foreground"), ""),
-    daemon(&["kafka-server-start.sh"], With(&[&["-daemon"]]), Remove, ""),
-    daemon(&["slapd"], Unless(&["-d"]), Add("\"-d\", \"0\""), ""),
-    // Of a system.
-    daemon(&["sshd"], Unless(&["-D", "-d", "-i", "-G"]), Add("\"-D\", \"-e\""), ""),
-    daemon(&["dropbear"], Unless(&["-F", "-i"]), Add("\"-F\", \"-E\""), ""),
-    daemon(&["cron"], Unless(&["-f", "-x"]), Add("\"-f\""), ""),
-    daemon(&["crond"], Unless(&["-f", "-n", "-d", "-x"]), Text("add `\"-f\"` (cronie's: `\"-n\"`)"), ""),
-    daemon(&["atd"], Unless(&["-f", "-d", "-s"]), Add("\"-f\""), ""),
-    daemon(&["rsyslogd"], Unless(&["-n", "-N", "-d", "-D"]), Add("\"-n\""), ""),
-    daemon(&["syslog-ng"], Unless(&["-F", "--foreground", "-s", "--syntax-only", "-i", "--interactive"]), Add("\"-F\""), ""),
-    daemon(&["supervisord"], Unless(&["-n", "--nodaemon"]), Text("add `\"-n\"`, or translate its programs: `stepdown import FILE`"), "nodaemon=true"),
-    daemon(&["dbus-daemon"], With(&[&["--system"], &["--fork"]]), Add("\"--nofork\""), ""),
-    daemon(&["chronyd"], Unless(&["-d", "-n", "-q", "-Q", "-p"]), Add("\"-d\""), ""),
-    daemon(&["rpcbind"], Unless(&["-f", "-d"]), Add("\"-f\""), ""),
-    daemon(&["snmpd"], Unless(&["-f", "-D", "-H"]), Add("\"-f\""), ""),
-    daemon(&["zabbix_agentd", "zabbix_server", "zabbix_proxy"], Unless(&["-f", "--foreground", "-p", "--print", "-R"]), Add("\"-f\""), ""),
-    daemon(&["keepalived"], Unless(&["-n", "--dont-fork"]), Add("\"--dont-fork\""), ""),
-    daemon(&["radvd"], Unless(&["-n", "--nodaemon", "-c"]), Add("\"--nodaemon\""), ""),
-    daemon(&["fail2ban-server"], Unless(&["-f", "-d", "--dp"]), Add("\"-f\""), ""),
-    daemon(&["avahi-daemon"], With(&[&["-D"], &["--daemonize"]]), Remove, ""),
-    daemon(&["hostapd"], With(&[&["-B"]]), Remove, ""),
-    daemon(&["start-stop-daemon"], With(&[&["-b"], &["--background"]]), Remove, ""),
-    daemon(&["service", "systemctl", "invoke-rc.d", "rc-service"], With(&[&["start"], &["restart"]]), Text("write the daemon itself as the command, with its option for the foreground"), ""),
-    // Names, mail and files.
-    daemon(&["named"], Unless(&["-f", "-g"]), Add("\"-f\""), ""),
-    daemon(&["unbound"], Unless(&["-d"]), Add("\"-d\""), "do-daemonize: no"),
-    daemon(&["dnsmasq"], Unless(&["-k", "--keep-in-foreground", "-d", "--no-daemon", "-w"]), Add("\"--keep-in-foreground\""), "keep-in-foreground"),
-    daemon(&["postfix"], With(&[&["start"]]), Replace("start-fg"), ""),
-    daemon(&["exim", "exim4"], With(&[&["-bd"]]), Replace("-bdf"), ""),
-    daemon(&["dovecot"], Unless(&["-F", "-n", "-a", "reload", "stop", "--hostdomain", "--build-options"]), Add("\"-F\""), ""),
-    daemon(&["opendkim"], Unless(&["-f", "-n"]), Add("\"-f\""), "Background no"),
-    daemon(&["clamd"], Unless(&["-F", "--foreground"]), Add("\"--foreground\""), "Foreground yes"),
-    daemon(&["proftpd"], Unless(&["-n", "--nodaemon", "-l", "-c"]), Add("\"--nodaemon\""), ""),
-    daemon(&["smbd", "nmbd"], Unless(&["-F", "--foreground", "-i", "--interactive", "-b"]), Add("\"--foreground\""), ""),
-    daemon(&["cupsd"], Unless(&["-f", "-F", "-l"]), Add("\"-f\""), ""),
-    daemon(&["minidlnad"], Unless(&["-S", "-d"]), Add("\"-S\""), ""),
-    daemon(&["transmission-daemon"], Unless(&["-f", "--foreground", "-d", "--dump-settings"]), Add("\"--foreground\""), ""),
-    daemon(&["deluged"], Unless(&["-d", "--do-not-daemonize"]), Add("\"--do-not-daemonize\""), ""),
-    daemon(&["mpd"], Unless(&["--no-daemon", "--systemd", "--kill"]), Add("\"--no-daemon\""), ""),
-    daemon(&["znc"], Unless(&["-f", "--foreground", "-c", "-p", "-D"]), Add("\"--foreground\""), ""),
-    daemon(&["ngircd"], Unless(&["-n", "--nodaemon"]), Add("\"--nodaemon\""), ""),
-];
-
-/// Returns the rows of a table: the programs, when they go into the background, and what to write instead.
-pub fn daemons() -> Vec<[String; 3]> {
-    let row = |daemon: &Daemon| {
-        let names: Vec<_> = daemon.names.iter().map(|name| ticked(name)).collect();
-        let all =
-            |words: &[&[&str]]| words.iter().map(|words| ticked(&words.join(" "))).collect::<Vec<_>>().join(" or ");
-        let unless = match daemon.setting {
-            "" => String::new(),
-            setting => format!(", unless its configuration says `{setting}`"),
-        };
-        let (when, with) = match &daemon.background {
-            Unless(_) => (format!("by itself{unless}"), String::new()),
-            With(words) => (format!("with {}", all(words)), all(words)),
-        };
-        let instead = match daemon.instead {
-            Add(arguments) => format!("add `{arguments}`"),
-            Replace(word) => format!("`{word}` in the place of {with}"),
-            Remove => "leave that out".to_owned(),
-            Text(text) => text.to_owned(),
-        };
-        [names.join(", "), when, instead]
-    };
-    DAEMONS.iter().map(row).collect()
-}
-
-/// Returns the notice, if the program that is executed in the end goes into the background.
-pub(super) fn notice(linted: &Linted<'_>) -> Option<String> {
-    let argv: Vec<OsString> = linted.argv.iter().map(OsString::from).collect();
-    let skipped = argv.len().checked_sub(arguments::executed(&argv).len())?;
-    let (program, given) = linted.argv.get(skipped..)?.split_first()?;
+/// Returns the notice, if the program that is executed in the end goes into the background, as far as this decides.
+pub(super) fn notice(linted: &Linted<'_>, decided_by: DecidedBy) -> Option<String> {
+    let (program, given) = arguments::executed(linted.argv).split_first()?;
     let name = program.rsplit('/').next()?;
     let name = if is_php_fpm(name) { "php-fpm" } else { name };
     let found = DAEMONS.iter().find(|daemon| daemon.names.contains(&name))?;
+    let is_asked = found.setting.is_empty() == (decided_by == DecidedBy::Arguments);
+    if !is_asked || !is_place_of_daemons(program) {
+        return None;
+    }
     let at = found.background.arguments(given)?;
     let written = given.get(at.clone()).unwrap_or_default().join(" ");
     let with = if written.is_empty() { String::new() } else { format!(" with `{written}`") };
@@ -170,6 +43,7 @@ pub(super) fn notice(linted: &Linted<'_>) -> Option<String> {
     let key = if linted.key.is_empty() { "the command" } else { "`command`" };
     let fix = match found.instead {
         Add(arguments) => format!("add `{arguments}` to {key}"),
+        Either(arguments) => format!("add `{arguments}` to {key}, or write that setting, not both"),
         Replace(word) => format!("write \"{word}\" in the place of \"{written}\""),
         Remove => "leave that out".to_owned(),
         Text(text) => text.to_owned(),
@@ -178,9 +52,15 @@ pub(super) fn notice(linted: &Linted<'_>) -> Option<String> {
     Some(linted.says(format!("{what}; {fix}")))
 }
 
+/// Whether packages put daemons there: `/app/cron` is a program of the same name. The scripts have names that nobody else uses.
+fn is_place_of_daemons(program: &str) -> bool {
+    let Some((directory, name)) = program.rsplit_once('/') else { return true };
+    let is_usual = ["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"].contains(&directory);
+    is_usual || directory.starts_with("/usr/lib") || name.ends_with(".sh")
+}
+
 /// `php-fpm8.2`, `php-fpm82`.
 fn is_php_fpm(name: &str) -> bool {
-    let is_version = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     name.strip_prefix("php-fpm").is_some_and(is_version)
 }
 
@@ -188,13 +68,13 @@ impl Background {
     /// Returns the arguments by which it goes into the background, none where it does by itself; `None`: it does not.
     fn arguments(&self, given: &[&str]) -> Option<std::ops::Range<usize>> {
         match self {
-            Self::Unless(options) => {
+            Unless(options) => {
                 let answers = |word: &&str| ANSWERS.contains(word);
                 let stays = |word: &&str| options.iter().any(|option| is_given(option, word));
                 (!given.iter().any(|word| answers(word) || stays(word))).then_some(0..0)
             }
-            Self::With(_) if given.iter().any(|word| STAYS.contains(word)) => None,
-            Self::With(all) => all.iter().find_map(|words| {
+            With(_) if given.iter().any(|word| STAYS.contains(word)) => None,
+            With(all) => all.iter().find_map(|words| {
                 let at = given.windows(words.len()).position(|window| window == *words)?;
                 Some(at..at + words.len())
             }),
@@ -218,7 +98,9 @@ mod tests {
     use super::*;
 
     fn said(key: &str, argv: &[&str]) -> Option<String> {
-        notice(&Linted { name: "web", key, argv })
+        let linted = Linted::new("web", key, argv);
+        let by_configuration = notice(&linted, DecidedBy::Configuration);
+        notice(&linted, DecidedBy::Arguments).or(by_configuration)
     }
 
     #[test]
@@ -227,7 +109,7 @@ mod tests {
             (
                 &["/usr/sbin/nginx", "-c", "/x"][..],
                 "`nginx` goes into the background, so that the service ends at once, unless its configuration says \
-                 `daemon off;`; add `\"-g\", \"daemon off;\"` to `command`",
+                 `daemon off;`; add `\"-g\", \"daemon off;\"` to `command`, or write that setting, not both",
             ),
             (
                 &["redis-server", "--daemonize", "yes"],
@@ -348,11 +230,31 @@ mod tests {
     }
 
     #[test]
-    fn no_program_is_there_twice() {
-        let mut names: Vec<_> = DAEMONS.iter().flat_map(|daemon| daemon.names).collect();
-        let all = names.len();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), all);
+    fn what_a_configuration_may_decide_is_another_question() {
+        for name in ["nginx", "php-fpm", "supervisord", "unbound", "dnsmasq", "opendkim", "clamd"] {
+            let linted = Linted::new("web", "command", std::slice::from_ref(&name));
+            assert_eq!(notice(&linted, DecidedBy::Arguments), None, "{name}");
+            assert!(notice(&linted, DecidedBy::Configuration).is_some(), "{name}");
+        }
+        let linted = Linted::new("web", "command", &["cron"]);
+        assert!(notice(&linted, DecidedBy::Arguments).is_some());
+        assert_eq!(notice(&linted, DecidedBy::Configuration), None);
+    }
+
+    #[test]
+    fn a_program_of_the_same_name_elsewhere_is_another() {
+        for line in ["/app/cron", "./cron", "bin/cron", "/srv/bin/service x start", "/app/named", "/usr/src/app/cron"] {
+            assert_eq!(said("command", &line.split(' ').collect::<Vec<_>>()), None, "{line}");
+        }
+        for line in [
+            "cron",
+            "/usr/sbin/cron",
+            "/usr/local/sbin/php-fpm",
+            "/usr/lib/postgresql/15/bin/pg_ctl start",
+            "/opt/tomcat/bin/catalina.sh start",
+            "bin/zkServer.sh start",
+        ] {
+            assert!(said("command", &line.split(' ').collect::<Vec<_>>()).is_some(), "{line}");
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 
-use super::linted::{Linted, before_code, is_option};
+use super::linted::{Linted, is_option};
 use crate::config::command_line;
-use crate::config::quote::quoted;
+use crate::config::quote::{quoted, ticked};
 
 /// Returns the notice, if an element holds several words that are surely not meant as one.
 pub(super) fn notice(linted: &Linted<'_>) -> Option<String> {
@@ -14,17 +14,21 @@ pub(super) fn notice(linted: &Linted<'_>) -> Option<String> {
             [_] => String::new(),
             _ => " and the arguments after it".to_owned(),
         };
-        let what = format!("{} is taken for the name of one program{line}", quoted(program));
+        let it = if linted.is_secret { "its first element".to_owned() } else { quoted(program) };
+        let what = format!("{it} is taken for the name of one program{line}");
         return Some(linted.says(format!("{what}; write {}", instead(linted, program))));
     }
-    let code = before_code(linted.argv);
+    let code = linted.before_code;
     let mut pairs = code.iter().enumerate().zip(code.iter().skip(1));
     let ((at, _), word) = pairs.find(|((_, before), word)| !is_option(before) && is_option_with_value(word))?;
     let words = command_line::words(word)?;
     let (before, after) = (linted.argv.get(..=at)?, linted.argv.get(at + 2..)?);
     let all: Vec<&str> =
         before.iter().copied().chain(words.iter().map(String::as_str)).chain(after.iter().copied()).collect();
-    let what = format!("{} is one argument, blank included", quoted(word));
+    let what = match word.split_once([' ', '\t']).filter(|_| linted.is_secret) {
+        Some((option, _)) => format!("{} and its value are one argument, blank included", ticked(option)),
+        None => format!("{} is one argument, blank included", quoted(word)),
+    };
     Some(linted.says(format!("{what}; write {}", linted.array(&all))))
 }
 
@@ -32,7 +36,7 @@ pub(super) fn notice(linted: &Linted<'_>) -> Option<String> {
 pub(in super::super) fn instead_of_program(key: &str, argv: &[OsString]) -> Option<String> {
     let argv: Vec<&str> = argv.iter().map(|word| word.to_str()).collect::<Option<_>>()?;
     let program = argv.first().filter(|program| program.trim().contains([' ', '\t']))?;
-    let linted = Linted { name: "", key, argv: &argv };
+    let linted = Linted::new("", key, &argv);
     Some(format!("write {}: the first element is the name of the program alone", instead(&linted, program)))
 }
 
@@ -74,7 +78,7 @@ mod tests {
     use super::*;
 
     fn said(argv: &[&str]) -> Option<String> {
-        notice(&Linted { name: "web", key: "command", argv })
+        notice(&Linted::new("web", "command", argv))
     }
 
     #[test]
@@ -111,6 +115,20 @@ mod tests {
             ),
         ] {
             assert_eq!(said(argv).as_deref(), Some(expected), "{argv:?}");
+        }
+        for (argv, expected) in [
+            (
+                &["web --password hunter2"][..],
+                "its first element is taken for the name of one program; write each word as an element of its own, \
+                 `[\"program\", \"argument\", …]`",
+            ),
+            (
+                &["web", "--token hunter2"],
+                "`--token` and its value are one argument, blank included; write each word as an element of its own, \
+                 `[\"program\", \"argument\", …]`",
+            ),
+        ] {
+            assert_eq!(said(argv), Some(format!("web: `command`: {expected}")), "no password in a log: {argv:?}");
         }
         let long = "web ".repeat(100);
         let said = said(&[&long]).unwrap();

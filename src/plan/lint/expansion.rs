@@ -1,7 +1,11 @@
 //! What a shell or supervisord would put something else for: `$HOME`, `${HOME}`, `$(nproc)`, `~/`, `%(ENV_HOME)s`. Here a
 //! program gets it as written. Must not know what a program makes of it, but for those that read code.
 
-use super::linted::{Linted, before_code, in_shell};
+use std::borrow::Cow;
+
+use super::linted::Linted;
+use crate::config::command_line::in_shell;
+use crate::config::hidden::looks_secret;
 use crate::config::quote::{quoted, ticked};
 use crate::config::service::Service;
 
@@ -11,14 +15,20 @@ const SUPERVISORD: [&str; 6] = ["program_name", "process_num", "group_name", "he
 const READ_LATER: ([&str; 4], [&str; 3]) =
     (["PS", "PROMPT", "SPRING_", "LOGGING_"], ["_FORMAT", "_TEMPLATE", "_PATTERN"]);
 
+/// No more of a word is read. What is expanded stands at its beginning, and PID 1 does not wait for a long one.
+const MAX_READ: usize = 4096;
+/// A longer text in braces or parentheses is none.
+const MAX_EXPANSION: usize = 256;
+
 /// Returns the notice of the first one in a command.
 pub(super) fn notice(linted: &Linted<'_>) -> Option<String> {
-    let words = before_code(linted.argv);
+    let words = linted.before_code;
     // Its frameworks put values into the braces of `-D…=${…}`.
     let is_java = words.iter().any(|word| word.rsplit('/').next() == Some("java"));
     let is_found = |found: &Found<'_>| !(is_java && found.text.starts_with("${"));
     let (word, found) = words.iter().find_map(|word| Some((word, find(word).filter(is_found)?)))?;
-    let what = format!("no shell expands {}: the program gets {} as written", ticked(found.text), quoted(word));
+    let gets = if linted.is_secret { "it".to_owned() } else { quoted(word) };
+    let what = format!("no shell expands {}: the program gets {gets} as written", ticked(&found.named()));
     let line: Vec<_> = linted.argv.iter().map(|word| shell_word(word)).collect();
     let script = linted.script(&format!("exec {}", line.join(" ")));
     let fix = match found.kind {
@@ -32,7 +42,7 @@ pub(super) fn notice(linted: &Linted<'_>) -> Option<String> {
     Some(linted.says(format!("{what}; {fix}")))
 }
 
-/// Returns a notice for each variable with one in its value.
+/// Returns a notice for each variable with one in its value, which may hold a password and is not repeated.
 pub(super) fn of_environment(service: &Service) -> Vec<String> {
     let is_read_later = |name: &str| {
         let (starts, ends) = READ_LATER;
@@ -40,13 +50,16 @@ pub(super) fn of_environment(service: &Service) -> Vec<String> {
     };
     let of_value = |(name, value): (&String, &String)| {
         let found = find(value).filter(|_| !is_read_later(name))?;
+        // A password may have a `$` in it.
+        if found.is_bare() && looks_secret(name.as_bytes(), value.as_bytes()) {
+            return None;
+        }
         Some(format!(
-            "{}: `environment`: no shell expands {} in {}: {} is passed on as written; write the value itself, or \
+            "{}: `environment`: no shell expands {} in {}: it is passed on as written; write the value itself, or \
              `export` it in a `script`",
             service.name,
-            ticked(found.text),
+            ticked(&found.named()),
             ticked(name),
-            quoted(value),
         ))
     };
     service.environment.iter().filter_map(of_value).collect()
@@ -57,6 +70,24 @@ struct Found<'a> {
     kind: Expansion,
 }
 
+impl Found<'_> {
+    /// Its name: a default (`${X:-y}`) and the words of a command may hold a password.
+    fn named(&self) -> Cow<'_, str> {
+        let name = self.text.trim_start_matches(['$', '{', '(']);
+        let end = name.find(|letter| !is_name_letter(letter)).unwrap_or(name.len());
+        let is_longer = self.text.starts_with('$') && name.len() - end > 1;
+        match self.text.get(..self.text.len() - name.len() + end).filter(|_| is_longer) {
+            Some(begin) => format!("{begin}…{}", if self.text.starts_with("$(") { ')' } else { '}' }).into(),
+            None => self.text.into(),
+        }
+    }
+
+    /// Whether it is a variable without braces.
+    fn is_bare(&self) -> bool {
+        self.kind == Expansion::Variable && !["${", "$("].iter().any(|begin| self.text.starts_with(begin))
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expansion {
     Home,
@@ -65,6 +96,8 @@ enum Expansion {
 }
 
 fn find(word: &str) -> Option<Found<'_>> {
+    let end = (0..=word.len().min(MAX_READ)).rev().find(|at| word.is_char_boundary(*at))?;
+    let word = word.get(..end)?;
     if word == "~" || word.starts_with("~/") {
         return Some(Found { text: "~", kind: Expansion::Home });
     }
@@ -99,8 +132,8 @@ fn is_hash(word: &str) -> bool {
     word.split('$').nth(1).is_some_and(is_id) && word.matches('$').count() > 1
 }
 
-/// A variable or a substitution at this `$`. A name without braces is one only in capital letters, at the beginning of a
-/// word: `pa$word` is no variable.
+/// A variable or a substitution at this `$`. A name without braces is one only in capital letters, as a whole part of a path,
+/// a list or a setting: not in `pa$WORD`, `$RECYCLE.BIN` or Caddy's `{$DOMAIN}`.
 fn variable(word: &str, at: usize) -> Option<&str> {
     let (before, rest) = (word.get(..at)?, word.get(at..)?);
     let previous = before.chars().next_back();
@@ -110,6 +143,8 @@ fn variable(word: &str, at: usize) -> Option<&str> {
     }
     let is_start = previous.is_none_or(|letter| " \t/:=,-.@\"'([{;".contains(letter));
     let inner = rest.get(1..)?;
+    let is_border = |letter: char| "/:=,".contains(letter);
+    let up_to = |end: u8| rest.bytes().take(MAX_EXPANSION).position(|byte| byte == end);
     match inner.chars().next()? {
         '{' => {
             let inner = inner.get(1..)?;
@@ -121,14 +156,14 @@ fn variable(word: &str, at: usize) -> Option<&str> {
                 || is_operator(tail)
                 || tail.strip_prefix(':').is_some_and(is_operator)
                 || tail.starts_with(['#', '%']);
-            let end = rest.find('}')?;
-            rest.get(..=end).filter(|_| is_name && is_end)
+            rest.get(..=up_to(b'}')?).filter(|_| is_name && is_end)
         }
-        '(' => rest.get(..=rest.find(')')?).filter(|text| is_start && text.len() > 3),
-        first if first.is_ascii_uppercase() && is_start => {
+        '(' => rest.get(..=up_to(b')')?).filter(|text| is_start && text.len() > 3),
+        first if first.is_ascii_uppercase() && previous.is_none_or(is_border) => {
             let name = inner.len() - inner.trim_start_matches(is_name_letter).len();
             let is_upper = !inner.get(..name)?.contains(|letter: char| letter.is_ascii_lowercase());
-            rest.get(..=name).filter(|_| name > 1 && is_upper)
+            let is_whole = inner.get(name..)?.chars().next().is_none_or(is_border);
+            rest.get(..=name).filter(|_| name > 1 && is_upper && is_whole)
         }
         _ => None,
     }
@@ -164,7 +199,7 @@ mod tests {
     use crate::config::values::ServiceName;
 
     fn said(argv: &[&str]) -> Option<String> {
-        notice(&Linted { name: "web", key: "command", argv })
+        notice(&Linted::new("web", "command", argv))
     }
 
     #[test]
@@ -203,7 +238,7 @@ mod tests {
         ] {
             assert_eq!(said(argv), Some(format!("web: `command`: {expected}")), "{argv:?}");
         }
-        for word in ["${X:-y}", "a:$X_1", "\"$HOME\"", "${x%/}", "${x}"] {
+        for word in ["${X:-y}", "a:$X_1", "--dir=$HOME/x", "${x%/}", "${x}"] {
             assert!(said(&["web", word]).is_some(), "{word}");
         }
     }
@@ -227,9 +262,35 @@ mod tests {
             &["web", "pa$WORD", "p$", "$1", "$$HOME", "\\$HOME", "a~/b", "x$(y", "$()", "${}", "${env:X}"],
             &["nginx", "-c", "location ~* \\.php$"],
             &["web", "--match", "^~/x", "~user/x"],
+            &["restic", "backup", "--exclude", "$RECYCLE.BIN", "/data"],
+            &["restic", "backup", "--exclude", "/$RECYCLE.BIN/**"],
+            &["caddy", "respond", "{$DOMAIN}", "P@$SWORD", "\"$HOME\""],
         ] {
             assert_eq!(said(argv), None, "{argv:?}");
         }
+    }
+
+    #[test]
+    fn a_password_beside_it_is_not_repeated() {
+        for argv in [
+            &["web", "--password", "hunter2", "$PORT"][..],
+            &["web", "--db=postgres://app:hunter2@h/x", "$PORT"],
+            &["web", "DB_PASSWORD=hunter2", "$PORT"],
+        ] {
+            let expected = "web: `command`: no shell expands `$PORT`: the program gets it as written; write the line as \
+                            `script`, which /bin/sh runs";
+            assert_eq!(said(argv).as_deref(), Some(expected), "{argv:?}");
+        }
+        assert!(!said(&["web", "${PW:-hunter2}"]).unwrap().contains("hunter2"));
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_word_is_read() {
+        // Each `$` would be looked at to the end.
+        for begin in ["${X", "$(x", "$X$"] {
+            assert_eq!(said(&["web", &begin.repeat(80_000)]), None, "{begin}");
+        }
+        assert_eq!(said(&["web", &format!("{}${{HOME}}", "ä".repeat(4000))]), None);
     }
 
     #[test]
@@ -242,10 +303,20 @@ mod tests {
         assert_eq!(
             of("PATH", "/app/bin:$PATH"),
             [
-                "web: `environment`: no shell expands `$PATH` in `PATH`: \"/app/bin:$PATH\" is passed on as written; write \
-              the value itself, or `export` it in a `script`"
+                "web: `environment`: no shell expands `$PATH` in `PATH`: it is passed on as written; write the value itself, \
+              or `export` it in a `script`"
             ]
         );
+        for (name, value, shown) in [
+            ("DATABASE_URL", "postgres://app:hunter2@${DB_HOST}/app", "`${DB_HOST}`"),
+            ("DB_PASSWORD", "${DB_PASSWORD:-hunter2}", "`${DB_PASSWORD…}`"),
+            ("DB_PASSWORD", "$(echo hunter2)", "`$(echo…)`"),
+            ("JOBS", "$(nproc)", "`$(nproc)`"),
+        ] {
+            let said = of(name, value).join("\n");
+            assert!(said.contains(&format!("no shell expands {shown} in `{name}`: ")), "{said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
         assert_eq!(of("DATA", "~/data").len(), 1);
         assert_eq!(of("DATA", "%(ENV_HOME)s/data").len(), 1);
         for (name, value) in [
@@ -253,6 +324,8 @@ mod tests {
             ("SPRING_DATASOURCE_URL", "jdbc:${DB_HOST}"),
             ("ACCESS_LOG_FORMAT", "$HOST ${X}"),
             ("PASSWORD", "x$Y9!$z"),
+            ("DB_PASSWORD", "P@$SWORD1"),
+            ("DB_PASSWORD", "x/$SWORD1"),
             ("HASH", "$2b$12$ABCdef"),
             ("ARGON", "$argon2id$v=19$m=65536$X"),
             ("PATTERN", "^foo$"),

@@ -1,6 +1,6 @@
 //! [`Linted`]: one command as lints see it, and how what is to be written instead is spelled. Must not know any lint.
 
-use crate::config::command_line;
+use crate::config::hidden;
 use crate::config::line_endings;
 use crate::config::quote;
 use crate::config::values::ServiceName;
@@ -16,9 +16,18 @@ pub(super) struct Linted<'a> {
     pub key: &'a str,
     /// The program and its arguments.
     pub argv: &'a [&'a str],
+    /// Those before the first program that takes code.
+    pub before_code: &'a [&'a str],
+    /// Whether its words must not be repeated: a password may be among them, and notices are in the log.
+    pub is_secret: bool,
 }
 
-impl Linted<'_> {
+impl<'a> Linted<'a> {
+    /// Returns a command as lints see it.
+    pub fn new(name: &'a str, key: &'a str, argv: &'a [&'a str]) -> Self {
+        Self { name, key, argv, before_code: before_code(argv), is_secret: hidden::are_secret(argv) }
+    }
+
     /// Returns a notice of it: "web: `command`: …".
     pub fn says(&self, what: impl std::fmt::Display) -> String {
         match self.key {
@@ -29,8 +38,8 @@ impl Linted<'_> {
 
     /// Returns these words as its value: `command = ["nginx", "-g", "daemon off;"]`.
     pub fn array<T: AsRef<str>>(&self, words: &[T]) -> String {
-        let spelled: Vec<_> = words.iter().map(|word| spelled(word.as_ref())).collect();
-        let array = match spelled.into_iter().collect::<Option<Vec<_>>>().map(|all| all.join(", ")) {
+        let spelled = words.iter().map(|word| self.spelled(word.as_ref()));
+        let array = match spelled.collect::<Option<Vec<_>>>().map(|all| all.join(", ")) {
             Some(line) if line.len() <= MAX_SPELLED => format!("[{line}]"),
             Some(_) | None => return "each word as an element of its own, `[\"program\", \"argument\", …]`".to_owned(),
         };
@@ -42,26 +51,18 @@ impl Linted<'_> {
 
     /// Returns what has a shell read this line.
     pub fn script(&self, line: &str) -> String {
-        match (self.key, spelled(line)) {
+        match (self.key, self.spelled(line)) {
             ("command", Some(line)) => format!("`script = {line}`"),
             ("command", None) => "the line as `script`, which /bin/sh runs".to_owned(),
             (_, Some(line)) => format!("`[\"/bin/sh\", \"-c\", {line}]`"),
             (_, None) => "`[\"/bin/sh\", \"-c\", …]`".to_owned(),
         }
     }
-}
 
-/// Returns a text as a string of TOML, if it is short and can be shown.
-fn spelled(text: &str) -> Option<String> {
-    let is_shown = text.len() <= MAX_SPELLED && !text.chars().any(char::is_control);
-    is_shown.then(|| quote::quoted_whole(text))
-}
-
-/// Returns a word as a shell reads it as one.
-pub(super) fn in_shell(word: &str) -> String {
-    match command_line::is_plain(word) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
+    /// Returns a text as a string of TOML, if it is short and can be shown.
+    fn spelled(&self, text: &str) -> Option<String> {
+        let is_shown = !self.is_secret && text.len() <= MAX_SPELLED && !text.chars().any(char::is_control);
+        is_shown.then(|| quote::quoted_whole(text))
     }
 }
 
@@ -119,9 +120,7 @@ const TAKE_CODE: [&str; 47] = [
 /// Those that a version may follow.
 const INTERPRETERS: [&str; 8] = ["lua", "node", "perl", "php", "pypy", "python", "ruby", "tclsh"];
 
-/// Returns the words before the first program that takes code.
-pub(super) fn before_code<'w, 'a>(argv: &'w [&'a str]) -> &'w [&'a str] {
-    let is_version = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+fn before_code<'w, 'a>(argv: &'w [&'a str]) -> &'w [&'a str] {
     let takes_code = |word: &&str| {
         let name = word.rsplit('/').next().unwrap_or_default();
         line_endings::is_shell(name)
@@ -131,6 +130,11 @@ pub(super) fn before_code<'w, 'a>(argv: &'w [&'a str]) -> &'w [&'a str] {
     };
     let end = argv.iter().position(takes_code).unwrap_or(argv.len());
     argv.get(..end).unwrap_or_default()
+}
+
+/// Returns whether this may follow the name of a program: `8.2`, nothing.
+pub(super) fn is_version(rest: &str) -> bool {
+    rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// Returns whether a word is an option without a value in the same word.

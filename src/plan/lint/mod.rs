@@ -4,64 +4,86 @@
 
 mod background;
 mod command_line;
+mod daemons;
 mod expansion;
 mod linted;
 mod operators;
 mod user_switch;
 
+use std::rc::Rc;
+
 use super::notes::Notes;
 use crate::config::Config;
-use crate::config::service::{Command, Kind, RunAs, Service};
-use crate::config::values::{ServiceName, UserName};
+use crate::config::container::App;
+use crate::config::service::{Command, Kind, Service};
+use crate::config::values::ServiceName;
+use background::DecidedBy;
 use linted::Linted;
 
-pub use background::daemons;
 pub(super) use command_line::instead_of_program;
+pub use daemons::daemons;
 
-/// Adds a notice for each.
+/// Adds a notice for each, but for those that a configuration file may answer.
 pub(super) fn add_notices(config: &Config, notes: &mut Notes) {
-    let natives = config.services.iter().filter(|service| service.s6.is_none()).cloned();
-    // A main command in such an image may change the user: it runs as root there, too.
-    let main = config.main_service().filter(|_| config.s6.is_none());
-    for service in natives.chain(main) {
-        let key = if service.name.as_str() == ServiceName::MAIN { "" } else { "command" };
-        of_service(&service, notes);
-        let commands = [(key, service.command.clone())].into_iter().chain(service.auxiliary_commands());
-        for (key, command) in commands {
-            match &command {
-                Command::Argv(argv) => {
-                    let words: Option<Vec<_>> = argv.iter().map(|word| word.to_str()).collect();
-                    let linted = Linted { name: service.name.as_str(), key, argv: &words.unwrap_or_default() };
-                    of_argv(&linted, &service, &config.container.app.user, notes);
-                }
-                Command::Script(script) => {
-                    user_switch::in_script(&service, script).into_iter().for_each(|notice| notes.notice(notice));
-                }
-                Command::File(_) | Command::Nothing => {}
-            }
+    for service in services(config) {
+        expansion::of_environment(&service).into_iter().for_each(|notice| notes.notice(notice));
+        of_command(key_of(&service), &service.command, &service, &config.container.app, notes);
+        for (key, command) in service.auxiliary_commands() {
+            of_command(key, &command, &service, &config.container.app, notes);
         }
     }
 }
 
-/// Adds those of its variables.
-fn of_service(service: &Service, notes: &mut Notes) {
-    expansion::of_environment(service).into_iter().for_each(|notice| notes.notice(notice));
+/// Returns a notice for each command whose program goes into the background unless its configuration file says otherwise. No
+/// boot reports them: that file is not read.
+pub fn undecided_daemons(config: &Config) -> Vec<String> {
+    let notice = |service: Rc<Service>| {
+        let argv = words(&service.command).filter(|_| service.kind == Kind::Longrun)?;
+        background::notice(&Linted::new(service.name.as_str(), key_of(&service), &argv), DecidedBy::Configuration)
+    };
+    services(config).filter_map(notice).collect()
+}
+
+fn services(config: &Config) -> impl Iterator<Item = Rc<Service>> {
+    let natives = config.services.iter().filter(|service| service.s6.is_none()).cloned();
+    // A main command in such an image may change the user: it runs as root there, too.
+    natives.chain(config.main_service().filter(|_| config.s6.is_none()))
+}
+
+fn key_of(service: &Service) -> &'static str {
+    if service.name.as_str() == ServiceName::MAIN { "" } else { "command" }
+}
+
+/// The words of a command that no shell reads.
+fn words(command: &Command) -> Option<Vec<&str>> {
+    match command {
+        Command::Argv(argv) => argv.iter().map(|word| word.to_str()).collect(),
+        Command::Script(_) | Command::File(_) | Command::Nothing => None,
+    }
+}
+
+fn of_command(key: &str, command: &Command, service: &Service, app: &App, notes: &mut Notes) {
+    if let Some(argv) = words(command) {
+        of_argv(&Linted::new(service.name.as_str(), key, &argv), service, app, notes);
+    }
+    if let Command::Script(script) = command {
+        user_switch::in_script(service, script, app).into_iter().for_each(|notice| notes.notice(notice));
+    }
 }
 
 /// Adds those of one command: where the words are no arguments yet, what else they say follows from the fix.
-fn of_argv(linted: &Linted<'_>, service: &Service, app: &UserName, notes: &mut Notes) {
+fn of_argv(linted: &Linted<'_>, service: &Service, app: &App, notes: &mut Notes) {
     let of_words = || command_line::notice(linted).or_else(|| operators::notice(linted));
     if let Some(notice) = of_words().or_else(|| expansion::notice(linted)) {
         notes.notice(notice);
         return;
     }
-    // The command alone: a program that is called once may start a daemon.
-    let is_daemon = service.kind == Kind::Longrun && matches!(linted.key, "" | "command");
-    let is_only_root = service.user == RunAs::Root && !is_daemon;
-    if let Some(notice) = user_switch::notice(linted, service, app).filter(|_| !is_only_root) {
+    if let Some(notice) = user_switch::notice(linted, service, app) {
         notes.notice(notice);
     }
-    if let Some(notice) = background::notice(linted).filter(|_| is_daemon) {
+    // The command alone: a program that is called once may start a daemon.
+    let is_daemon = service.kind == Kind::Longrun && matches!(linted.key, "" | "command");
+    if is_daemon && let Some(notice) = background::notice(linted, DecidedBy::Arguments) {
         notes.notice(notice);
     }
 }

@@ -1,6 +1,8 @@
 //! A shell's operators as arguments of a program, which gets them as words. Must not know services.
 
-use super::linted::{Linted, before_code, in_shell, is_option};
+use super::linted::{Linted, is_option};
+use crate::config::command_line::in_shell;
+use crate::config::quote::ticked;
 
 /// Where a program other than a shell can hardly mean them.
 const ALWAYS: [&str; 2] = ["&&", "||"];
@@ -11,10 +13,9 @@ const READERS: [&str; 9] = ["tee", "cat", "logger", "grep", "sed", "awk", "ts", 
 
 /// Returns the notice of the first one.
 pub(super) fn notice(linted: &Linted<'_>) -> Option<String> {
-    let code = before_code(linted.argv);
-    let (at, word) = code.iter().enumerate().skip(1).find(|(at, _)| is_operator(linted.argv, *at))?;
+    let (at, word) = linted.before_code.iter().enumerate().skip(1).find(|(at, _)| is_operator(linted.argv, *at))?;
     let program = linted.argv.first()?.rsplit('/').next()?;
-    let what = format!("no shell reads `{word}` here: `{program}` gets it as an argument");
+    let what = format!("no shell reads {} here: {} gets it as an argument", ticked(word), ticked(program));
     let is_last = at + 1 == linted.argv.len();
     let before = linted.argv.get(..at)?;
     let fix = match *word {
@@ -68,7 +69,7 @@ mod tests {
 
     fn said(line: &str) -> Option<String> {
         let argv: Vec<_> = line.split(' ').collect();
-        notice(&Linted { name: "web", key: "command", argv: &argv })
+        notice(&Linted::new("web", "command", &argv))
     }
 
     #[test]
@@ -107,7 +108,7 @@ mod tests {
         ] {
             assert_eq!(said(line), Some(format!("web: `command`: {expected}")), "{line}");
         }
-        let linted = Linted { name: "web", key: "stop_command", argv: &["a", "||", "b"] };
+        let linted = Linted::new("web", "stop_command", &["a", "||", "b"]);
         let expected = "web: `stop_command`: no shell reads `||` here: `a` gets it as an argument; write `[\"/bin/sh\", \
                         \"-c\", \"a || exec b\"]`";
         assert_eq!(notice(&linted).as_deref(), Some(expected));
@@ -133,6 +134,6 @@ mod tests {
             assert_eq!(said(line), None, "{line}");
         }
         let daemon = ["nginx", "-g", "daemon off; error_log /dev/stderr;"];
-        assert_eq!(notice(&Linted { name: "web", key: "command", argv: &daemon }), None);
+        assert_eq!(notice(&Linted::new("web", "command", &daemon)), None);
     }
 }

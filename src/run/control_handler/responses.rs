@@ -10,6 +10,7 @@ use super::super::event_loop::EventLoop;
 use super::super::reasons;
 use super::super::service_entry::EnvironmentFileState;
 use super::waiters::{ControlHandler, response};
+use crate::config::hidden::looks_secret;
 use crate::config::values::Uid;
 use crate::control::event_history::Audience;
 use crate::control::metrics::{Metrics, ServiceCounts};
@@ -18,7 +19,6 @@ use crate::control::reason::Reason;
 use crate::control::responses::{
     EnvResponse, EnvVariable, ProcessUser, Response, ServiceKind, ServiceStatus, Snapshot,
 };
-use crate::control::secret::looks_secret;
 use crate::control::server::PendingRequest;
 use crate::control::service_index::RequestRefused;
 use crate::control::snapshot;

@@ -1,5 +1,5 @@
-//! Which variables are not shown: by their names, and by passwords in URLs. A heuristic that prefers to hide too much.
-//! Values only.
+//! Which values are not shown: by the names of their variables or options, and by passwords in URLs. A heuristic that prefers to
+//! hide too much. Must not know who shows them.
 
 /// Parts of names of secrets, at a word's border or not.
 const SUBSTRINGS: [&str; 9] =
@@ -19,6 +19,18 @@ pub fn looks_secret(name: &[u8], value: &[u8]) -> bool {
     SUBSTRINGS.iter().any(|part| name.contains(part))
         || name.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| WHOLE_WORDS.contains(&word))
         || has_password(value)
+}
+
+/// Returns whether the words of a command must not be repeated: one is an option, an assignment or a header whose name looks
+/// secret, whatever its value is, or has a password in a URL.
+pub fn are_secret(words: &[&str]) -> bool {
+    let is_secret = |piece: &str| {
+        let (name, value) = piece.split_once(['=', ':']).unwrap_or((piece, ""));
+        let is_named = piece.starts_with('-') || name.len() < piece.len();
+        let name = name.trim_start_matches('-').replace('-', "_");
+        has_password(piece.as_bytes()) || (is_named && looks_secret(name.as_bytes(), value.as_bytes()))
+    };
+    words.iter().any(|word| word.split_whitespace().any(is_secret))
 }
 
 /// `postgres://user:password@host/`
@@ -52,6 +64,26 @@ mod tests {
         }
         for name in ["PATH", "HOME", "PWD", "OLDPWD", "KEYBOARD", "DB_PASSWORD_FILE", "MONKEY", "LANG", "COMPASS"] {
             assert!(!looks_secret(name.as_bytes(), b"x"), "{name}");
+        }
+    }
+
+    #[test]
+    fn words_with_a_secret_among_them_are_known() {
+        for line in [
+            "web postgres://app:pw@db/x",
+            "web --url=postgres://app:pw@db/x",
+            "web --db-password pw",
+            "web --db-password=pw",
+            "web -Dspring.datasource.password=pw",
+            "env DB_PASS=pw web",
+            "curl -H X-Api-Token:x",
+            "web --api-key=$KEY",
+        ] {
+            assert!(are_secret(&line.split(' ').collect::<Vec<_>>()), "{line}");
+            assert!(are_secret(&[line]), "{line}");
+        }
+        for line in ["web --port 80", "web --password-file=/run/x", "pass show", "env A=b key", "nginx -g", ""] {
+            assert!(!are_secret(&line.split(' ').collect::<Vec<_>>()), "{line}");
         }
     }
 
