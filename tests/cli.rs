@@ -11,6 +11,7 @@ mod help;
 mod import;
 mod install_links;
 mod manual;
+mod pasted;
 mod pictures;
 mod plan;
 mod run_as;

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 
 use super::linted::{Linted, is_option};
-use crate::config::command_line;
+use super::shell_line;
+use super::words::is_line;
 use crate::config::quote::{quoted, ticked};
 
 /// Returns the notice, if an element holds several words that are surely not meant as one.
@@ -16,20 +17,16 @@ pub(super) fn notice(linted: &Linted<'_>) -> Option<String> {
         };
         let it = if linted.is_secret { "its first element".to_owned() } else { quoted(program) };
         let what = format!("{it} is taken for the name of one program{line}");
-        return Some(linted.says(format!("{what}; write {}", instead(linted, program))));
+        return Some(linted.says(format!("{what}; {}", instead(linted, program))));
     }
     let code = linted.before_code;
-    let mut pairs = code.iter().enumerate().zip(code.iter().skip(1));
-    let ((at, _), word) = pairs.find(|((_, before), word)| !is_option(before) && is_option_with_value(word))?;
-    let words = command_line::words(word)?;
-    let (before, after) = (linted.argv.get(..=at)?, linted.argv.get(at + 2..)?);
-    let all: Vec<&str> =
-        before.iter().copied().chain(words.iter().map(String::as_str)).chain(after.iter().copied()).collect();
+    let mut pairs = code.iter().zip(code.iter().skip(1));
+    let (_, word) = pairs.find(|(before, word)| !is_option(before) && shell_line::is_split(word))?;
     let what = match word.split_once([' ', '\t']).filter(|_| linted.is_secret) {
         Some((option, _)) => format!("{} and its value are one argument, blank included", ticked(option)),
         None => format!("{} is one argument, blank included", quoted(word)),
     };
-    Some(linted.says(format!("{what}; write {}", linted.array(&all))))
+    Some(linted.says(format!("{what}; write {}", shell_line::instead(linted, linted.argv))))
 }
 
 /// Returns what to write for a program that does not exist and is a line.
@@ -37,40 +34,15 @@ pub(in super::super) fn instead_of_program(key: &str, argv: &[OsString]) -> Opti
     let argv: Vec<&str> = argv.iter().map(|word| word.to_str()).collect::<Option<_>>()?;
     let program = argv.first().filter(|program| program.trim().contains([' ', '\t']))?;
     let linted = Linted::new("", key, &argv);
-    Some(format!("write {}: the first element is the name of the program alone", instead(&linted, program)))
+    Some(format!("{}: the first element is the name of the program alone", instead(&linted, program)))
 }
 
 fn instead(linted: &Linted<'_>, program: &str) -> String {
     let rest = linted.argv.get(1..).unwrap_or_default();
-    match command_line::words(program).filter(|words| words.first().is_some_and(|first| !first.contains('='))) {
-        Some(words) => {
-            let all: Vec<&str> = words.iter().map(String::as_str).chain(rest.iter().copied()).collect();
-            linted.array(&all)
-        }
-        None => linted.script(&[program].into_iter().chain(rest.iter().copied()).collect::<Vec<_>>().join(" ")),
+    match shell_line::missing_quote(program) {
+        Some(quote) => format!("a closing `{quote}` is missing in it: write {}", linted.each_word()),
+        None => format!("write {}", shell_line::instead_of_line(linted, program, rest)),
     }
-}
-
-/// A file may have a blank in its name: a path is a line only if what follows it is no part of a name.
-fn is_line(program: &str) -> bool {
-    let mut words = program.split_whitespace();
-    let (Some(first), Some(second)) = (words.next(), words.next()) else { return false };
-    match first.contains('/') {
-        true => second.starts_with(['-', '/', '$', '~', '\'', '"', '&', '|', '>', ';']),
-        false => first.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._+-=".contains(&byte)),
-    }
-}
-
-/// `--port 80`, `-g 'daemon off;'`; not `-o Key=value`, whose blank many programs skip, nor `-Xmx1g -Xms1g`, several options
-/// that are one value.
-fn is_option_with_value(word: &str) -> bool {
-    let Some((option, value)) = word.split_once([' ', '\t']) else { return false };
-    let value = value.trim_start();
-    let name = option.trim_start_matches('-');
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let is_quoted = value.starts_with(['\'', '"']);
-    let is_long = option.starts_with("--") && !value.contains(' ');
-    option.starts_with('-') && is_name && (is_quoted || is_long) && !value.is_empty() && !value.starts_with('-')
 }
 
 #[cfg(test)]

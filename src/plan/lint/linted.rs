@@ -20,12 +20,21 @@ pub(super) struct Linted<'a> {
     pub before_code: &'a [&'a str],
     /// Whether its words must not be repeated: a password may be among them, and notices are in the log.
     pub is_secret: bool,
+    /// Whether a program that changes the user has no effect here.
+    pub leaves_out: &'a dyn Fn(&str) -> bool,
 }
 
 impl<'a> Linted<'a> {
     /// Returns a command as lints see it.
     pub fn new(name: &'a str, key: &'a str, argv: &'a [&'a str]) -> Self {
-        Self { name, key, argv, before_code: before_code(argv), is_secret: hidden::are_secret(argv) }
+        Self {
+            name,
+            key,
+            argv,
+            before_code: before_code(argv),
+            is_secret: hidden::are_secret(argv),
+            leaves_out: &|_| false,
+        }
     }
 
     /// Returns a notice of it: "web: `command`: …".
@@ -41,7 +50,7 @@ impl<'a> Linted<'a> {
         let spelled = words.iter().map(|word| self.spelled(word.as_ref()));
         let array = match spelled.collect::<Option<Vec<_>>>().map(|all| all.join(", ")) {
             Some(line) if line.len() <= MAX_SPELLED => format!("[{line}]"),
-            Some(_) | None => return "each word as an element of its own, `[\"program\", \"argument\", …]`".to_owned(),
+            Some(_) | None => return self.each_word(),
         };
         match self.key.rsplit('.').next() {
             None | Some("") => format!("`{array}`"),
@@ -49,13 +58,25 @@ impl<'a> Linted<'a> {
         }
     }
 
+    /// Returns the same of words that are not spelled.
+    pub fn each_word(&self) -> String {
+        "each word as an element of its own, `[\"program\", \"argument\", …]`".to_owned()
+    }
+
     /// Returns what has a shell read this line.
     pub fn script(&self, line: &str) -> String {
         match (self.key, self.spelled(line)) {
             ("command", Some(line)) => format!("`script = {line}`"),
-            ("command", None) => "the line as `script`, which /bin/sh runs".to_owned(),
             (_, Some(line)) => format!("`[\"/bin/sh\", \"-c\", {line}]`"),
-            (_, None) => "`[\"/bin/sh\", \"-c\", …]`".to_owned(),
+            (_, None) => self.any_script(),
+        }
+    }
+
+    /// Returns the same of a line that is not spelled.
+    pub fn any_script(&self) -> String {
+        match self.key {
+            "command" => "the line as `script`, which /bin/sh runs".to_owned(),
+            _ => "`[\"/bin/sh\", \"-c\", …]`".to_owned(),
         }
     }
 
@@ -120,7 +141,8 @@ const TAKE_CODE: [&str; 47] = [
 /// Those that a version may follow.
 const INTERPRETERS: [&str; 8] = ["lua", "node", "perl", "php", "pypy", "python", "ruby", "tclsh"];
 
-fn before_code<'w, 'a>(argv: &'w [&'a str]) -> &'w [&'a str] {
+/// Returns the words before the first program that takes code.
+pub(super) fn before_code<'w, 'a>(argv: &'w [&'a str]) -> &'w [&'a str] {
     let takes_code = |word: &&str| {
         let name = word.rsplit('/').next().unwrap_or_default();
         line_endings::is_shell(name)

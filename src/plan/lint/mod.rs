@@ -7,8 +7,12 @@ mod command_line;
 mod daemons;
 mod expansion;
 mod linted;
+mod main_pid;
 mod operators;
+mod shell_line;
 mod user_switch;
+mod variables;
+mod words;
 
 use std::rc::Rc;
 
@@ -64,22 +68,27 @@ fn words(command: &Command) -> Option<Vec<&str>> {
 
 fn of_command(key: &str, command: &Command, service: &Service, app: &App, notes: &mut Notes) {
     if let Some(argv) = words(command) {
-        of_argv(&Linted::new(service.name.as_str(), key, &argv), service, app, notes);
+        let leaves_out = |program: &str| user_switch::is_without_effect(program, service, app);
+        let linted = Linted::new(service.name.as_str(), key, &argv);
+        of_argv(&Linted { leaves_out: &leaves_out, ..linted }, service, app, notes);
     }
     if let Command::Script(script) = command {
         user_switch::in_script(service, script, app).into_iter().for_each(|notice| notes.notice(notice));
     }
 }
 
-/// Adds those of one command: where the words are no arguments yet, what else they say follows from the fix.
+/// Adds those of one command. What is to be written instead is the same in each, and complete.
 fn of_argv(linted: &Linted<'_>, service: &Service, app: &App, notes: &mut Notes) {
     let of_words = || command_line::notice(linted).or_else(|| operators::notice(linted));
-    if let Some(notice) = of_words().or_else(|| expansion::notice(linted)) {
+    if let Some(notice) = main_pid::notice(linted) {
         notes.notice(notice);
         return;
     }
-    if let Some(notice) = user_switch::notice(linted, service, app) {
-        notes.notice(notice);
+    let of_words = of_words().or_else(|| expansion::notice(linted));
+    let is_line = of_words.is_some();
+    of_words.into_iter().chain(user_switch::notice(linted, service, app)).for_each(|notice| notes.notice(notice));
+    if is_line {
+        return;
     }
     // The command alone: a program that is called once may start a daemon.
     let is_daemon = service.kind == Kind::Longrun && matches!(linted.key, "" | "command");

@@ -1,6 +1,7 @@
 //! A program that changes the user, in a service that runs as its user from the start. Must not know how it is recognised.
 
 use super::linted::Linted;
+use super::{shell_line, words};
 use crate::config::container::App;
 use crate::config::quote::ticked;
 use crate::config::service::{RunAs, Service};
@@ -9,13 +10,24 @@ use crate::config::values::{Capability, Uid, UserName};
 
 /// Returns the notice of a command.
 pub(super) fn notice(linted: &Linted<'_>, service: &Service, app: &App) -> Option<String> {
-    let UserSwitch { program, user, executed } = user_switch::of(linted.argv)?;
+    // Also in a whole line as one element.
+    let line = linted.argv.first().filter(|program| words::is_line(program));
+    let line = line.and_then(|line| shell_line::words_of_line(line)).unwrap_or_default();
+    let skipped = usize::from(!line.is_empty());
+    let argv: Vec<&str> = line.iter().map(String::as_str).chain(linted.argv.iter().skip(skipped).copied()).collect();
+    let segments = shell_line::segments(&argv);
+    let (segment, UserSwitch { program, user, executed }) =
+        segments.iter().find_map(|(_, segment)| Some((*segment, user_switch::of(segment)?)))?;
     let because = because(program, service, app)?;
-    let fix = match executed {
-        [] => "leave it out".to_owned(),
-        executed => format!("leave it out: {}", linted.array(executed)),
+    let leaves_out = |program: &str| is_without_effect(program, service, app);
+    let linted = &Linted { leaves_out: &leaves_out, ..*linted };
+    let is_all = segments.len() == 1;
+    let fix = match (executed, text_of_su(segment).filter(|_| is_all)) {
+        ([], Some(text)) => format!("leave it out: {}", shell_line::instead_of_line(linted, text, &[])),
+        ([], None) => "leave it out".to_owned(),
+        _ => format!("leave it out: {}", shell_line::instead(linted, &argv)),
     };
-    let name = user.and_then(UserName::new).filter(|name| !is_user(&service.user, &app.user, name));
+    let name = user.and_then(|user| run_as(user, segment)).filter(|name| !is_user(&service.user, app, name));
     let other = match name.filter(|_| !linted.key.is_empty()) {
         Some(name) => format!("; if it must be another user, write `user = \"{name}\"`"),
         None => String::new(),
@@ -56,13 +68,51 @@ fn is_root(app: &App) -> bool {
     app.user.as_str() == "root" || uid == Some(Uid::ROOT)
 }
 
-fn is_user(user: &RunAs, app: &UserName, name: &UserName) -> bool {
-    match user {
-        RunAs::App => name == app,
-        RunAs::Root => name.as_str() == "root",
-        RunAs::Account(own) => own == name,
-        RunAs::Ids(..) => false,
+/// Returns whether it has no effect in this service.
+pub(super) fn is_without_effect(program: &str, service: &Service, app: &App) -> bool {
+    because(program, service, app).is_some()
+}
+
+/// The user as `user` takes it: `33:33`, or a name alone.
+fn run_as(user: &str, argv: &[&str]) -> Option<String> {
+    let is_number = |text: &str| !text.is_empty() && text.len() < 10 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let option = |(at, word): (usize, &&str)| match word.strip_prefix("--regid")? {
+        "" => argv.get(at + 1).map(|word| (*word).to_owned()),
+        rest => rest.strip_prefix('=').map(str::to_owned),
+    };
+    let regid = argv.iter().enumerate().find_map(option);
+    let (user, group) = match user.split_once(':') {
+        Some((user, group)) => (user, Some(group.to_owned())),
+        None => (user, regid),
+    };
+    if user.trim_start_matches('0').is_empty() {
+        return None;
     }
+    match is_number(user) {
+        true => Some(format!("{user}:{}", group.filter(|group| is_number(group)).unwrap_or_else(|| user.to_owned()))),
+        false => UserName::new(user).map(|name| name.to_string()),
+    }
+}
+
+fn is_user(user: &RunAs, app: &App, name: &str) -> bool {
+    match user {
+        RunAs::App => name == app.user.as_str(),
+        RunAs::Root => name == "root",
+        RunAs::Account(own) => own.as_str() == name,
+        RunAs::Ids(uid, gid) => name == format!("{uid}:{gid}"),
+    }
+}
+
+/// The command in the arguments of su(1): a text.
+fn text_of_su<'a>(argv: &[&'a str]) -> Option<&'a str> {
+    let name = argv.first()?.rsplit('/').next()?;
+    let of_word = |(at, word): (usize, &&'a str)| match word.strip_prefix("--command") {
+        Some("") => argv.get(at + 1).copied(),
+        Some(rest) => rest.strip_prefix('='),
+        None if word.starts_with('-') && !word.starts_with("--") && word.ends_with('c') => argv.get(at + 1).copied(),
+        None => None,
+    };
+    argv.iter().enumerate().skip(1).find_map(of_word).filter(|_| matches!(name, "su" | "runuser"))
 }
 
 #[cfg(test)]
@@ -106,7 +156,7 @@ mod tests {
                 RunAs::App,
                 "su-exec www-data:www-data web",
                 "`su-exec`: the service runs as the app user already and cannot become another; leave it out: `command = \
-                 [\"web\"]`",
+                 [\"web\"]`; if it must be another user, write `user = \"www-data\"`",
             ),
             (
                 RunAs::App,
