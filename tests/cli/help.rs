@@ -2,6 +2,22 @@
 
 use super::*;
 
+/// The verbs that ask no PID 1.
+const OTHERS: [&str; 12] = [
+    "init",
+    "check",
+    "plan",
+    "graph",
+    "import",
+    "try",
+    "doctor",
+    "run-as",
+    "install-links",
+    "man",
+    "schema",
+    "completions",
+];
+
 /// The verbs that talk to the running PID 1.
 const TALKING: [&str; 14] = [
     "status", "health", "start", "stop", "restart", "reload", "signal", "wait", "env", "logs", "events", "metrics",
@@ -15,25 +31,7 @@ fn help_goes_to_standard_output_and_is_no_error() {
         assert_eq!((output.code, output.err.as_str()), (0, ""), "{arguments:?}");
         assert!(output.out.contains("Usage: stepdown"), "{arguments:?}");
     }
-    for verb in [
-        &[
-            "init",
-            "check",
-            "plan",
-            "graph",
-            "import",
-            "try",
-            "doctor",
-            "run-as",
-            "install-links",
-            "man",
-            "schema",
-            "completions",
-        ][..],
-        &TALKING,
-    ]
-    .concat()
-    {
+    for verb in [&OTHERS[..], &TALKING].concat() {
         let output = run(&[verb, "--help"]);
         assert_eq!((output.code, output.err.as_str()), (0, ""), "{verb}");
         assert!(output.out.contains(&format!("Usage: stepdown {verb}")), "{verb}: {}", output.out);
@@ -81,23 +79,7 @@ fn each_verb_names_its_own_codes_and_variables_only() {
 
 #[test]
 fn no_line_of_help_is_wider_than_a_page() {
-    let others = [
-        "init",
-        "check",
-        "plan",
-        "graph",
-        "import",
-        "try",
-        "doctor",
-        "run-as",
-        "install-links",
-        "man",
-        "schema",
-        "completions",
-    ]
-    .into_iter()
-    .chain(TALKING)
-    .map(Some);
+    let others = OTHERS.into_iter().chain(TALKING).map(Some);
     for verb in [None].into_iter().chain(others) {
         let text = run(&verb.into_iter().chain(["--help"]).collect::<Vec<_>>()).out;
         let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > 80).collect();
