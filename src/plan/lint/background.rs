@@ -35,10 +35,6 @@ pub(super) fn notice(linted: &Linted<'_>, decided_by: DecidedBy) -> Option<Strin
     let at = found.background.arguments(given)?;
     let written = given.get(at.clone()).unwrap_or_default().join(" ");
     let with = if written.is_empty() { String::new() } else { format!(" with `{written}`") };
-    let unless = match found.setting {
-        "" => String::new(),
-        setting => format!(", unless its configuration says `{setting}`"),
-    };
     let ends = if linted.key.is_empty() { "so that the container ends" } else { "so that the service ends at once" };
     let key = if linted.key.is_empty() { "the command" } else { "`command`" };
     let fix = match found.instead {
@@ -48,7 +44,7 @@ pub(super) fn notice(linted: &Linted<'_>, decided_by: DecidedBy) -> Option<Strin
         Remove => "leave that out".to_owned(),
         Text(text) => text.to_owned(),
     };
-    let what = format!("{}{with} goes into the background, {ends}{unless}", ticked(name));
+    let what = format!("{}{with} goes into the background, {ends}{}", ticked(name), found.unless());
     Some(linted.says(format!("{what}; {fix}")))
 }
 

@@ -39,6 +39,16 @@ pub(super) struct Daemon {
     pub setting: &'static str,
 }
 
+impl Daemon {
+    /// Returns ", unless its configuration says …", where that may keep it in the foreground.
+    pub fn unless(&self) -> String {
+        match self.setting {
+            "" => String::new(),
+            setting => format!(", unless its configuration says `{setting}`"),
+        }
+    }
+}
+
 const fn daemon(
     names: &'static [&'static str],
     background: Background,
@@ -125,12 +135,8 @@ pub fn daemons() -> Vec<[String; 3]> {
         let names: Vec<_> = daemon.names.iter().map(|name| ticked(name)).collect();
         let all =
             |words: &[&[&str]]| words.iter().map(|words| ticked(&words.join(" "))).collect::<Vec<_>>().join(" or ");
-        let unless = match daemon.setting {
-            "" => String::new(),
-            setting => format!(", unless its configuration says `{setting}`"),
-        };
         let (when, with) = match &daemon.background {
-            Unless(_) => (format!("by itself{unless}"), String::new()),
+            Unless(_) => (format!("by itself{}", daemon.unless()), String::new()),
             With(words) => (format!("with {}", all(words)), all(words)),
         };
         let instead = match daemon.instead {
