@@ -160,7 +160,7 @@ pub fn in_script(text: &str) -> Option<(usize, String)> {
         if code.contains("<<") || ['\'', '"'].iter().any(|quote| code.matches(*quote).count() % 2 == 1) {
             return None;
         }
-        is_command = is_command && code.ends_with('\\') || !code.ends_with('\\');
+        is_command |= !code.ends_with('\\');
     }
     None
 }

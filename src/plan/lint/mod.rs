@@ -79,12 +79,12 @@ fn of_command(key: &str, command: &Command, service: &Service, app: &App, notes:
 
 /// Adds those of one command. What is to be written instead is the same in each, and complete.
 fn of_argv(linted: &Linted<'_>, service: &Service, app: &App, notes: &mut Notes) {
-    let of_words = || command_line::notice(linted).or_else(|| operators::notice(linted));
     if let Some(notice) = main_pid::notice(linted) {
         notes.notice(notice);
         return;
     }
-    let of_words = of_words().or_else(|| expansion::notice(linted));
+    let of_words =
+        command_line::notice(linted).or_else(|| operators::notice(linted)).or_else(|| expansion::notice(linted));
     let is_line = of_words.is_some();
     of_words.into_iter().chain(user_switch::notice(linted, service, app)).for_each(|notice| notes.notice(notice));
     if is_line {
