@@ -201,7 +201,7 @@ impl Worker<'_, '_, '_> {
 /// Returns the mount id of a directory, if its entries have to be compared with it (without openat2).
 fn mount_if_compared(syscalls: SyscallSupport, stat: &Stat, handle: &OwnedFd) -> io::Result<Option<u64>> {
     match stat.mount {
-        None if !syscalls.openat2 => mount_of(syscalls, handle).map(Some),
+        None if !syscalls.openat2() => mount_of(syscalls, handle).map(Some),
         known => Ok(known),
     }
 }

@@ -74,7 +74,7 @@ impl Beneath {
         while let Some(first) = rest.first() {
             let mut taken = 1;
             let mut path = first.to_bytes().to_vec();
-            if self.syscalls.openat2 {
+            if self.syscalls.openat2() {
                 while let Some(next) = rest.get(taken).filter(|next| path.len() + next.to_bytes().len() < MAX_PATH) {
                     path.push(b'/');
                     path.extend_from_slice(next.to_bytes());
@@ -90,7 +90,7 @@ impl Beneath {
     }
 
     fn open(&self, directory: BorrowedFd<'_>, mount: Option<u64>, path: &CStr, flags: OFlag) -> io::Result<OwnedFd> {
-        if self.syscalls.openat2 {
+        if self.syscalls.openat2() {
             return self.open_with_openat2(directory, path, flags);
         }
         let handle = openat(directory, path, flags, Mode::empty())?;

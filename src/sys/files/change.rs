@@ -23,7 +23,7 @@ use crate::sys::files::syscall_support::SyscallSupport;
 /// (SECURITY 1.1).
 pub fn owner(syscalls: SyscallSupport, handle: BorrowedFd<'_>, stat: &Stat, to: Owner) -> io::Result<()> {
     let (uid, gid) = (Some(NixUid::from_raw(to.uid.0)), Some(NixGid::from_raw(to.gid.0)));
-    if syscalls.chown_by_handle {
+    if syscalls.chown_by_handle() {
         return Ok(fchownat(handle, c"", uid, gid, AtFlags::AT_EMPTY_PATH)?);
     }
     if stat.kind == FileKind::Link {
@@ -37,7 +37,7 @@ pub fn mode(syscalls: SyscallSupport, handle: BorrowedFd<'_>, stat: &Stat, to: u
     if stat.kind == FileKind::Link {
         return Err(Errno::ENOTSUP.into());
     }
-    if syscalls.fchmodat2 {
+    if syscalls.fchmodat2() {
         // SAFETY: a static string and integers; the handle is borrowed, so it is open.
         let returned = unsafe {
             libc::syscall(libc::SYS_fchmodat2, handle.as_raw_fd(), c"".as_ptr(), to & 0o7777, libc::AT_EMPTY_PATH)

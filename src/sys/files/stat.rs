@@ -106,7 +106,13 @@ impl Stat {
     }
 
     fn stat_at(syscalls: SyscallSupport, directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Self> {
-        if syscalls.statx { statx(directory, name, flags) } else { fstatat_only(directory, name, flags) }
+        if syscalls.is_known_without_statx() {
+            return fstatat_only(directory, name, flags);
+        }
+        match statx(directory, name, flags) {
+            Err(Errno::ENOSYS | Errno::EPERM) if !syscalls.statx() => fstatat_only(directory, name, flags),
+            result => Ok(result?),
+        }
     }
 
     /// Returns whether only root can create, remove or rename entries of this directory: its entries were put there by root
@@ -127,7 +133,7 @@ pub fn mount_of(syscalls: SyscallSupport, handle: impl AsFd) -> io::Result<u64> 
     line.and_then(|id| id.trim().parse().ok()).ok_or_else(|| io::Error::from(Errno::ENOSYS))
 }
 
-fn statx(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Stat> {
+fn statx(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> Result<Stat, Errno> {
     // With STATX_MNT_ID_UNIQUE the kernel would not report this one.
     const WANTED: u32 = libc::STATX_TYPE
         | libc::STATX_MODE
@@ -196,7 +202,7 @@ mod tests {
         let file = File::open("/proc/self/exe").unwrap();
         let syscalls = SyscallSupport::probe();
         let new = Stat::of(syscalls, file.as_fd()).unwrap();
-        let old = Stat::of(SyscallSupport { statx: false, ..syscalls }, file.as_fd()).unwrap();
+        let old = Stat::of(SyscallSupport::without_statx(), file.as_fd()).unwrap();
         let plain = Stat { mount: None, mount_root: false, ..new };
         assert_eq!((plain, plain), (old, Stat::of_pin(file.as_fd()).unwrap()));
     }
@@ -205,7 +211,7 @@ mod tests {
     fn both_ways_of_asking_name_the_same_mount() {
         let syscalls = SyscallSupport::probe();
         let directory = File::open("/proc").unwrap();
-        let without = SyscallSupport { statx: false, ..syscalls };
+        let without = SyscallSupport::without_statx();
         assert_eq!(mount_of(syscalls, &directory).unwrap(), mount_of(without, &directory).unwrap());
     }
 }
