@@ -1,11 +1,12 @@
-//! Whether this is a host rather than a container, where `init` must not run; and its page size. Must not decide what
+//! Whether this is a host rather than a container, where `init` must not run; its root directory and its page size. Must not decide what
 //! follows.
 #![allow(unsafe_code)] // sysconf(3): nix has it only with a larger feature
 #![allow(clippy::disallowed_methods)] // compares two files by their identity
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use nix::libc;
 use nix::unistd::{geteuid, getpid};
@@ -18,7 +19,7 @@ use crate::error::{Error, Place, Problem};
 /// When root started us, not as PID 1, on a host booted by systemd.
 pub fn refuse_on_host() -> Result<(), Error> {
     // True for every container, so nothing else is checked.
-    if getpid().as_raw() == 1 || !geteuid().is_root() || !is_host(Path::new("/")) {
+    if is_first_process() || !geteuid().is_root() || !is_host(Path::new("/")) {
         return Ok(());
     }
     let what = "this is not a container: systemd booted this machine, and its own accounts would be changed";
@@ -36,6 +37,18 @@ fn is_host(top: &Path) -> bool {
     at("run/systemd/system").is_dir()
         && mounts("1").is_some_and(|first| mounts("self") == Some(first))
         && root(&at("proc/1/root")).is_some_and(|first| root(top) == Some(first))
+}
+
+/// Returns whether this process is PID 1; its children are not, and do not ask.
+pub fn is_first_process() -> bool {
+    static IS_FIRST: OnceLock<bool> = OnceLock::new();
+    *IS_FIRST.get_or_init(|| getpid().as_raw() == 1)
+}
+
+/// Returns the state of `/`. Looked at once: no process of ours changes its root and then asks again.
+pub fn root_directory() -> Option<&'static Metadata> {
+    static ROOT: OnceLock<Option<Metadata>> = OnceLock::new();
+    ROOT.get_or_init(|| fs::metadata("/").ok()).as_ref()
 }
 
 /// Returns the size of a page of memory, in bytes.

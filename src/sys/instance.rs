@@ -14,7 +14,8 @@ use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -25,6 +26,7 @@ use nix::sys::socket::{
 use nix::unistd::{geteuid, getpid};
 
 use crate::error::{Error, Place, Problem};
+use crate::sys::host;
 
 /// The lock of the `init` of this container, held while it runs.
 #[derive(Debug)]
@@ -58,18 +60,18 @@ fn refused(pid: Option<i32>) -> Error {
     Error::Wrong(Problem::new(Place::Argument("init".to_owned()), what, fix).into())
 }
 
-/// Returns the mount namespace of this process, as `/proc` names it.
-pub fn mount_namespace() -> Option<PathBuf> {
-    fs::read_link("/proc/self/ns/mnt").ok()
+/// Returns the mount namespace of this process, as `/proc` names it. Looked at once: no process of ours changes it and then
+/// asks again, it executes a program there.
+pub fn mount_namespace() -> Option<&'static Path> {
+    static NAMESPACE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    NAMESPACE.get_or_init(|| fs::read_link("/proc/self/ns/mnt").ok()).as_deref()
 }
 
 fn name() -> Vec<u8> {
-    let namespace = |which: &str| {
-        let link = fs::read_link(format!("/proc/self/ns/{which}"));
-        link.map_or_else(|_| "-".to_owned(), |target| target.to_string_lossy().into_owned())
-    };
-    let root = fs::metadata("/").map_or_else(|_| "-".to_owned(), |root| format!("{}:{}", root.dev(), root.ino()));
-    format!("stepdown/init/{}/{}/{root}", namespace("mnt"), namespace("pid")).into_bytes()
+    let text = |link: Option<&Path>| link.map_or("-".into(), Path::to_string_lossy).into_owned();
+    let pids = fs::read_link("/proc/self/ns/pid").ok();
+    let root = host::root_directory().map_or_else(|| "-".to_owned(), |root| format!("{}:{}", root.dev(), root.ino()));
+    format!("stepdown/init/{}/{}/{root}", text(mount_namespace()), text(pids.as_deref())).into_bytes()
 }
 
 /// Who has bound the name.

@@ -14,6 +14,7 @@ use crate::config::values::Uid;
 use crate::plan::facts::{FileOwner, NamedFiles, PathEntry, SearchPath};
 use crate::plan::trusted_writers;
 use crate::sys::files::owners::OwnerCheck;
+use crate::sys::host;
 
 /// Checks the paths that `plan::trusted_writers` needs, and every program of services that may have more rights than the app user.
 /// Nothing is checked without root.
@@ -96,5 +97,5 @@ fn is_search_checked(config: &Config, uid: Uid) -> bool {
 
 /// Returns the owner of the root directory.
 pub(super) fn root_owner() -> Uid {
-    std::fs::metadata("/").map_or(Uid::ROOT, |meta| Uid(meta.uid()))
+    host::root_directory().map_or(Uid::ROOT, |meta| Uid(meta.uid()))
 }
