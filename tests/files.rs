@@ -223,7 +223,7 @@ fn t38_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one() {
 
 fn made(candidates: &[&str]) -> Result<runtime_dir::RuntimeDir, String> {
     let candidates: Vec<_> = candidates.iter().map(PathBuf::from).collect();
-    runtime_dir::make(&candidates)
+    runtime_dir::make(&candidates, Uid(nix::unistd::geteuid().as_raw()))
         .map_err(|all| all.iter().map(|error| format!("{}: {}\n", error.path.display(), error.why)).collect())
 }
 

@@ -27,7 +27,7 @@ fn me() -> Uid {
 /// A runtime directory in there, and its path.
 fn directory(place: &Path) -> (RuntimeDir, PathBuf) {
     let path = place.join("stepdown");
-    (make(std::slice::from_ref(&path)).unwrap(), path)
+    (make(std::slice::from_ref(&path), Uid(geteuid().as_raw())).unwrap(), path)
 }
 
 fn opened(directory: Option<&RuntimeDir>, uid: Uid) -> (UnixDatagram, Receiver, OsString) {

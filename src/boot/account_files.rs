@@ -240,6 +240,9 @@ impl Replacement {
 
 /// Opens a directory, which is created if it is missing.
 fn open_directory(syscalls: SyscallSupport, path: &Path) -> Result<OwnedFd, NotReplaceable> {
+    if let Some(directory) = resolve::directory_without_links(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK) {
+        return Ok(directory);
+    }
     let reached = resolve::resolve(syscalls, path).and_then(|reached| match reached {
         Resolved::Found(found) => Ok(found),
         Resolved::Missing(above, names) => resolve::create_missing(syscalls, above, &names),

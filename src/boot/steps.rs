@@ -6,11 +6,13 @@ use std::ffi::OsString;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
+use nix::unistd::geteuid;
+
 use crate::boot::chown_policy::ChownPolicy;
 use crate::boot::s6_layout::{self, S6State};
 use crate::boot::secrets::Secrets;
 use crate::boot::{account_files, append_account, directories, ownership_log, stdio};
-use crate::config::values::Signal;
+use crate::config::values::{Signal, Uid};
 use crate::control::runtime_dir::{self, Rejected, RuntimeDir};
 use crate::control::server;
 use crate::error::Refused;
@@ -118,11 +120,14 @@ fn carry_out(
     // What replaces account files is done together.
     for group in steps.chunk_by(|one, next| is_replacement(one) && is_replacement(next)) {
         let Some(step) = group.first() else { continue };
-        if let Some(signal) = signals.stop_requested() {
+        // The other steps take no time that anybody would notice.
+        if matches!(step, Step::Own(_))
+            && let Some(signal) = signals.stop_requested()
+        {
             return Err(BootEnded::Stopped(signal));
         }
         match (step, user) {
-            (Step::RuntimeDirectory { candidates }, _) => created.endpoint = runtime_directory(candidates),
+            (Step::RuntimeDirectory { candidates }, _) => created.endpoint = runtime_directory(candidates, user),
             (Step::S6Layout(layout), _) => {
                 let runtime = created.endpoint.as_ref().map(|endpoint| &endpoint.directory);
                 let made = s6_layout::create(layout, environment, runtime);
@@ -134,6 +139,7 @@ fn carry_out(
                 Ok(()) => {}
             },
             (Step::Own(tree), EffectiveUser::Root(root)) => {
+                signals.handle_stops().map_err(BootEnded::Refused)?;
                 ownership_log::establish(root, tree, &plan.identity, &chown_policy, signals.stop_flag())
                     .map_err(BootEnded::Refused)?;
             }
@@ -211,8 +217,12 @@ fn report_accounts(file: AccountFile, changes: &[String], written: Result<(), Re
 }
 
 /// Creates the runtime directory and binds the control socket in it now: after the drop PID 1 may not create files there.
-fn runtime_directory(candidates: &[PathBuf]) -> Option<ControlEndpoint> {
-    let made = runtime_dir::make(candidates).map_err(|rejected| {
+fn runtime_directory(candidates: &[PathBuf], user: &EffectiveUser) -> Option<ControlEndpoint> {
+    let uid = match user {
+        EffectiveUser::Root(_) => Uid::ROOT,
+        EffectiveUser::Unprivileged => Uid(geteuid().as_raw()),
+    };
+    let made = runtime_dir::make(candidates, uid).map_err(|rejected| {
         let tried: Vec<_> = rejected.iter().map(|it| format!("{} ({})", shown(&it.path), it.why)).collect();
         Refused::new("cannot create a runtime directory", std::io::Error::other(tried.join(", ")))
             .fix("`status` and the other control commands do not work; mount a tmpfs: `--tmpfs /run`")

@@ -5,6 +5,7 @@
 //! [`metrics`]).
 
 pub mod client;
+pub mod directory_lock;
 pub mod doctor;
 pub mod event_history;
 pub mod events;

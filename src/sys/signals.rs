@@ -1,6 +1,6 @@
 //! Signals to PID 1. All but faults are blocked and read from a descriptor. Blocked ones reach PID 1 although it has no
 //! default dispositions (signal(7)), and none of them is handled, so that a child has nothing to reset but
-//! [`to_reset`]. Before the event loop the three that stop a container have a handler, which long root steps read as a
+//! [`to_reset`]. Only for a root step that may be long the three that stop a container have a handler, which it reads as a
 //! flag: a `docker stop` during a long chown would not be noticed without it. Knows which signals came, not what they mean.
 #![allow(unsafe_code)] // signal handlers
 
@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::resource::{RLIM_INFINITY, Resource as KernelResource, getrlimit, setrlimit};
 use nix::sys::signal::{self, SigHandler, SigSet};
@@ -19,7 +20,7 @@ use crate::config::values::Signal;
 use crate::error::Refused;
 use crate::sys::own_status;
 
-/// The three that stop a container. They are handled until the event loop blocks and reads them as well.
+/// The three that stop a container.
 const STOPS: [signal::Signal; 3] = [signal::SIGTERM, signal::SIGINT, signal::SIGQUIT];
 
 /// The signals of [`Faults::Watched`]: what the kernel sends for a fault of our own. Otherwise they are not blocked: PID 1
@@ -35,12 +36,16 @@ const READS: usize = 64;
 /// Blocked signals that one call reads. Most often there is one.
 const AT_ONCE: usize = 8;
 
+const NOT_INSTALLED: &str = "cannot install signal handlers";
+
 /// The size of what signalfd(2) returns for a signal.
 const INFO: usize = size_of::<siginfo>();
 
 /// The code of signals that kill(2) sends, and that the kernel sends for a write.
 const SI_USER: u32 = 0;
 
+/// Whether the stop signals have a handler.
+static HANDLED: AtomicBool = AtomicBool::new(false);
 /// Whether a stop signal has come since the start.
 static STOP: AtomicBool = AtomicBool::new(false);
 /// The last one.
@@ -79,38 +84,52 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Blocks every signal but faults and the three that stop a container, and installs the handler of those. Real-time
-    /// signals queue (signal(7)): a process that goes on sending one would keep us in a handler for good. Children are
-    /// started with an empty mask.
+    /// Blocks every signal but faults. Real-time signals queue (signal(7)): a process that goes on sending one would keep us
+    /// in a handler for good. Children are started with an empty mask.
     ///
     /// # Errors
-    /// When no descriptor can be created or no handler installed.
+    /// When no descriptor can be created.
     pub fn install() -> Result<Self, Refused> {
-        const WHAT: &str = "cannot install signal handlers";
-        let refused = |cause: nix::Error| Refused::new(WHAT, cause);
-        for stop in STOPS.map(|stop| stop as i32) {
-            // SAFETY: `note_stop` is async-signal-safe.
-            let registered = unsafe { signal_hook::low_level::register(stop, move || note_stop(stop)) };
-            registered.map_err(|cause| Refused::new(WHAT, cause))?;
-        }
+        let refused = |cause: nix::Error| Refused::new(NOT_INSTALLED, cause);
         // Were it ignored, as by some callers, the kernel would reap children itself (sigaction(2)).
         // SAFETY: SIG_DFL is no code of ours.
         unsafe { signal::signal(signal::SIGCHLD, SigHandler::SigDfl) }.map_err(refused)?;
         // The mask is inherited through exec (sigprocmask(2)): a caller that had blocked signals would have left us
         // without the handled ones.
         let mut blocked = read_signals();
-        STOPS.into_iter().chain(FAULTS).for_each(|signal| blocked.remove(signal));
+        FAULTS.into_iter().for_each(|signal| blocked.remove(signal));
         blocked.thread_set_mask().map_err(refused)?;
         let blocked = SignalFd::with_flags(&read_signals(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK);
         Ok(Self { held: Vec::new(), blocked: blocked.map_err(refused)?, may_have_more: false })
     }
 
+    /// Installs the handler of stop signals, for what checks [`Self::stop_flag`].
+    ///
+    /// # Errors
+    /// When it cannot be installed.
+    pub fn handle_stops(&self) -> Result<(), Refused> {
+        if HANDLED.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        for stop in STOPS.map(|stop| stop as i32) {
+            // SAFETY: `note_stop` is async-signal-safe.
+            let registered = unsafe { signal_hook::low_level::register(stop, move || note_stop(stop)) };
+            registered.map_err(|cause| Refused::new(NOT_INSTALLED, cause))?;
+        }
+        STOPS.into_iter().collect::<SigSet>().thread_unblock().map_err(|cause| Refused::new(NOT_INSTALLED, cause))
+    }
+
     /// Returns the stop signal that came since the start, if any. For the steps before the event loop.
     pub fn stop_requested(&self) -> Option<Signal> {
+        if !HANDLED.load(Ordering::SeqCst)
+            && let Some(waiting) = waiting_stop()
+        {
+            return Signal::from_number(waiting as i32);
+        }
         STOP.load(Ordering::SeqCst).then(|| Signal::from_number(LAST_STOP.load(Ordering::SeqCst))).flatten()
     }
 
-    /// Returns the flag that long root steps check: true when a stop signal has come.
+    /// Returns the flag that long root steps check: true when a stop signal has come, after [`Self::handle_stops`].
     pub fn stop_flag(&self) -> &'static AtomicBool {
         &STOP
     }
@@ -121,15 +140,21 @@ impl Signals {
     /// # Errors
     /// The kernel's.
     pub fn begin_loop(&mut self, faults: Faults) -> io::Result<()> {
-        let mut all: SigSet = STOPS.into_iter().collect();
-        if faults == Faults::Watched {
-            FAULTS.into_iter().for_each(|fault| all.add(fault));
+        let mut all = SigSet::empty();
+        if HANDLED.load(Ordering::SeqCst) {
+            all.extend(STOPS);
         }
-        Ok(all.thread_block()?)
+        if faults == Faults::Watched {
+            all.extend(FAULTS);
+        }
+        if all == SigSet::empty() { Ok(()) } else { Ok(all.thread_block()?) }
     }
 
-    /// Ends it: stop signals are handled again, those that the loop has not read as well.
+    /// Ends it: stop signals are handled again, those that the loop has not read as well, if they were handled before.
     pub fn end_loop(&mut self) {
+        if !HANDLED.load(Ordering::SeqCst) {
+            return;
+        }
         // Not faults: others could still end us with one before the container's exit code is ours.
         let stops: SigSet = STOPS.into_iter().collect();
         let unblocked = stops.thread_unblock();
@@ -194,7 +219,17 @@ pub fn limit_queue() -> Option<Limit> {
 /// have a handler, and those that are ignored, which exec(2) does not reset. Read before the fork.
 pub fn to_reset() -> u64 {
     let bit = |signal: signal::Signal| 1 << (signal as u32 - 1);
-    STOPS.into_iter().chain([signal::SIGPIPE]).fold(own_status::ignored_at_start(), |all, signal| all | bit(signal))
+    let handled = STOPS.into_iter().filter(|_| HANDLED.load(Ordering::SeqCst));
+    handled.chain([signal::SIGPIPE]).fold(own_status::ignored_at_start(), |all, signal| all | bit(signal))
+}
+
+/// Returns a stop signal that is blocked and waits to be read.
+fn waiting_stop() -> Option<signal::Signal> {
+    let mut raw = *SigSet::empty().as_ref();
+    // SAFETY: the kernel writes a set, which outlives the call.
+    Errno::result(unsafe { libc::sigpending(&raw mut raw) }).ok()?;
+    // SAFETY: as above, for reading.
+    STOPS.into_iter().find(|stop| unsafe { libc::sigismember(&raw const raw, *stop as i32) } == 1)
 }
 
 /// Returns every signal but the two that cannot be blocked and the two of glibc.

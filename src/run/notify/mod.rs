@@ -21,6 +21,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 pub use parse::{Notification, parse};
 
 use crate::config::values::{ServiceName, Uid};
+use crate::control::directory_lock::DirectoryLock;
 use crate::control::runtime_dir::RuntimeDir;
 use crate::error::Refused;
 use crate::sys::files::socket::bind_at;
@@ -41,7 +42,7 @@ pub struct Receiver {
     /// Whose messages are accepted, besides root's.
     uid: Uid,
     /// Removed with it, its directory and its name there; `None`: its address is an abstract one.
-    place: Option<(Arc<OwnedFd>, CString)>,
+    place: Option<(Arc<DirectoryLock>, CString)>,
     rejected: u64,
     /// Reasons that were already returned.
     reported: Vec<mem::Discriminant<Rejection>>,
@@ -95,7 +96,7 @@ pub fn open(directory: Option<&RuntimeDir>, name: &ServiceName, uid: Uid) -> Res
     Ok((address, Receiver { socket, uid, place, rejected: 0, reported: Vec::new() }))
 }
 
-fn bind_in(socket: &OwnedFd, directory: &RuntimeDir, name: String) -> io::Result<(Arc<OwnedFd>, CString)> {
+fn bind_in(socket: &OwnedFd, directory: &RuntimeDir, name: String) -> io::Result<(Arc<DirectoryLock>, CString)> {
     let name = CString::new(name)?;
     match unlinkat(&*directory.handle, name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => {}

@@ -6,16 +6,16 @@
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, readlinkat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-use crate::sys::files::beneath::Beneath;
+use crate::sys::files::beneath::{Beneath, open_by_openat2};
 use crate::sys::files::listing::Listing;
 use crate::sys::files::name::components;
 use crate::sys::files::placed_by::PlacedBy;
@@ -115,19 +115,34 @@ pub fn create_missing(
     Ok(here)
 }
 
-/// Returns whether a directory is empty.
+/// Opens an existing directory whose absolute path contains no link at all; `None` if it has one, or the kernel cannot say so:
+/// then [`resolve`] does.
+pub fn directory_without_links(path: &Path, access: OFlag) -> Option<OwnedFd> {
+    let links = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let how = OpenHow::new().flags(access | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC).resolve(links);
+    open_by_openat2(AT_FDCWD, path, how).ok()
+}
+
+/// Returns whether a directory is empty, through a handle that nothing was listed with yet.
 ///
 /// # Errors
 /// The system call's error, if it cannot be listed.
-pub fn is_empty(directory: &OwnedFd) -> io::Result<bool> {
-    let handle = Beneath::list_pinned(directory)?;
+pub fn is_empty_unread(directory: BorrowedFd<'_>) -> io::Result<bool> {
     let mut listing = Listing::small();
-    while listing.read(handle.as_fd())? {
+    while listing.read(directory)? {
         if listing.entries().next().is_some() {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Returns whether a directory is empty.
+///
+/// # Errors
+/// The system call's error, if it cannot be listed.
+pub fn is_empty(directory: &OwnedFd) -> io::Result<bool> {
+    is_empty_unread(Beneath::list_pinned(directory)?.as_fd())
 }
 
 struct PathResolver {
