@@ -99,6 +99,8 @@ pub struct Sources {
     pub s6: S6Sources,
     /// The main command: what follows `init --`. Empty: none.
     pub main: Vec<OsString>,
+    /// Whether every user may read all of these files, by their modes; `false` if that is not known.
+    pub open_to_all: bool,
 }
 
 impl Sources {

@@ -90,7 +90,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         return Ok(ended_early(code));
     }
     let user = privilege::detect();
-    if matches!(user, EffectiveUser::Root(_)) && plan.privilege.drop == plan::DropLevel::ToApp {
+    if matches!(user, EffectiveUser::Root(_)) && plan.privilege.drop == plan::DropLevel::ToApp && !sources.open_to_all {
         for path in readable::unreadable_by(&sources.found(), Some(&plan.identity)) {
             tracing::warn!("{}", readable::message(&path));
         }

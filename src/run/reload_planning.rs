@@ -73,7 +73,7 @@ impl BootContext {
     fn sources(&self, read: source::ReloadSources) -> Sources {
         let (env, main) = (self.given.clone(), self.given_main.clone());
         let source::ReloadSources { container, trees, s6, .. } = read;
-        self.with_init_scripts(Sources { env, container, trees, s6, main })
+        self.with_init_scripts(Sources { env, container, trees, s6, main, open_to_all: false })
     }
 
     fn configured(&self, sources: &Sources, occasion: Occasion) -> Result<Config, Problems> {

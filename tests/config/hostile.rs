@@ -159,7 +159,7 @@ proptest! {
     ) {
         let tree = Tree { path: PathBuf::from("/etc/services.d"), entries, unreadable: None };
         let container = container.map(|content| (PathBuf::from("/etc/stepdown.toml"), content));
-        holds(&Sources { env, container, trees: vec![tree], s6: S6Sources::default(), main });
+        holds(&Sources { env, container, trees: vec![tree], s6: S6Sources::default(), main, open_to_all: false });
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) enum OpenedEntry {
     /// A regular file, to be read by [`read_regular`].
     File(OwnedFd, FileStat),
     /// A directory.
-    Dir(OwnedFd),
+    Dir(OwnedFd, FileStat),
     /// Anything else, and what cannot be opened.
     Other(Content),
 }
@@ -103,7 +103,7 @@ fn opened(fd: OwnedFd) -> Result<OpenedEntry, Errno> {
     let stat = fstat(&fd)?;
     Ok(match kind_of(&stat) {
         Type::File => OpenedEntry::File(fd, stat),
-        Type::Directory => OpenedEntry::Dir(fd),
+        Type::Directory => OpenedEntry::Dir(fd, stat),
         kind @ (Type::Fifo | Type::CharacterDevice | Type::BlockDevice | Type::Socket | Type::Symlink) => {
             OpenedEntry::Other(other(kind))
         }
@@ -172,7 +172,7 @@ mod tests {
                 Content::File { bytes, .. } => String::from_utf8(bytes).unwrap(),
                 other => panic!("{other:?}"),
             },
-            OpenedEntry::Dir(_) => "directory".to_owned(),
+            OpenedEntry::Dir(..) => "directory".to_owned(),
             OpenedEntry::Other(Content::Other(what)) => what.to_owned(),
             OpenedEntry::Other(other) => panic!("{other:?}"),
         };

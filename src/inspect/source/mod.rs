@@ -19,6 +19,8 @@ use crate::plan::facts::FileOwner;
 use crate::sys::files::owners;
 use crate::text::shown;
 
+use readable::Openness;
+
 pub use entry::KINDS;
 pub use s6::DIRECTORIES as S6_DIRECTORIES;
 
@@ -123,8 +125,9 @@ fn holds_no_tree(path: &Path) -> bool {
 /// Reads everything at `config_paths`, and the trees of [`MORE_TREES`]. Never fails and never blocks: what cannot be read is
 /// returned as such, with the reason.
 pub fn read(config_paths: &ConfigPaths, env: BTreeMap<OsString, OsString>, main: Vec<OsString>) -> Sources {
-    let (container, trees, s6) = read_files(config_paths, &env);
-    Sources { env, container, trees, s6, main }
+    let openness = Openness::default();
+    let (container, trees, s6) = read_files(config_paths, &env, &openness);
+    Sources { env, container, trees, s6, main, open_to_all: openness.is_open_to_all() }
 }
 
 /// The sources that a worker process reads for a reload ([`super::wire`]).
@@ -169,26 +172,27 @@ impl ReloadSources {
         if !untrusted.is_empty() {
             return Self { untrusted, ..Self::default() };
         }
-        let (container, trees, s6) = read_files(config_paths, env);
+        let (container, trees, s6) = read_files(config_paths, env, &Openness::default());
         Self { untrusted, container, trees, s6 }
     }
 }
 
 type Files = (Option<(PathBuf, Content)>, Vec<Tree>, S6Sources);
 
-fn read_files(config_paths: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Files {
-    let container =
-        tree::read_file(&config_paths.container_file).map(|content| (config_paths.container_file.clone(), content));
+fn read_files(config_paths: &ConfigPaths, env: &BTreeMap<OsString, OsString>, openness: &Openness) -> Files {
+    let container = tree::read_file(&config_paths.container_file, openness)
+        .map(|content| (config_paths.container_file.clone(), content));
     let mut trees: Vec<Tree> = Vec::new();
     for (at, path) in trees_of(config_paths, env).iter().enumerate() {
-        trees.push(tree::read_tree(path, config_paths.is_explicit || at > 0));
+        trees.push(tree::read_tree(path, config_paths.is_explicit || at > 0, openness));
     }
     for path in more_trees(env.get(OsStr::new(MORE_TREES))) {
         if !trees.iter().any(|tree| tree.path == path) {
-            trees.push(tree::read_tree(&path, true));
+            trees.push(tree::read_tree(&path, true, openness));
         }
     }
-    (container, trees, image_paths(config_paths, env).read())
+    let s6 = image_paths(config_paths, env).read(container.is_some(), openness);
+    (container, trees, s6)
 }
 
 /// Returns the services trees of these paths; the first one is the profile's, if an image made for s6-overlay is to run one.

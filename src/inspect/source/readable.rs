@@ -1,14 +1,41 @@
 //! Whether PID 1 can read the configuration after the step down: files that only root can read make every reload impossible.
 //! Uses owner and mode only. Must not read the files.
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use nix::sys::stat::SFlag;
 
 use crate::plan::Identity;
 
 /// Levels of a tree: a service's directory, and one below it.
 const DEPTH: usize = 3;
+
+/// Whether files that were read can be read by every user.
+#[derive(Default)]
+pub(super) struct Openness {
+    some_closed: Cell<bool>,
+}
+
+impl Openness {
+    /// Notes the mode of a file or directory that was read.
+    pub(super) fn note(&self, mode: u32) {
+        let wanted = if SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFDIR { 0o5 } else { 0o4 };
+        self.some_closed.set(self.some_closed.get() || mode & wanted != wanted);
+    }
+
+    /// Notes something that could not be read.
+    pub(super) fn note_unread(&self) {
+        self.some_closed.set(true);
+    }
+
+    /// Returns whether that holds for all that was noted.
+    pub(super) fn is_open_to_all(&self) -> bool {
+        !self.some_closed.get()
+    }
+}
 
 /// Returns those of these paths, and of those below them, that this user cannot read; without a user, those that only root
 /// and its group can read. Files in such a directory are not listed.

@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::readable::Openness;
 use super::tree::{read_file, read_tree};
 use crate::config::s6_overlay::VERSION_TWO_LIST;
 use crate::config::{Content, S6Sources, Tree, VersionTwoFiles};
@@ -41,7 +42,7 @@ pub(super) struct S6Paths {
 
 /// Returns whether the image has the account of LinuxServer's images.
 fn has_linuxserver_account() -> bool {
-    match read_file(Path::new("/etc/passwd")) {
+    match read_file(Path::new("/etc/passwd"), &Openness::default()) {
         Some(Content::File { bytes, .. }) => bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"abc:")),
         Some(_) | None => false,
     }
@@ -89,24 +90,28 @@ impl S6Paths {
         }
     }
 
-    /// Reads all of it.
-    pub(super) fn read(&self) -> S6Sources {
+    /// Reads all of it; `may_be_declared`: whether the container file may say that it is such an image. One that is not
+    /// known by its directories either is none, and nothing else is looked for.
+    pub(super) fn read(&self, may_be_declared: bool, openness: &Openness) -> S6Sources {
         let identifying_directories = IDENTIFYING_DIRECTORIES
             .iter()
             .map(|name| self.beside.join(name))
             .filter(|path| path.is_dir())
             .collect::<Vec<_>>();
-        let tree = |path: &str| read_tree(&self.etc.join(path), false);
+        if identifying_directories.is_empty() && !may_be_declared {
+            return S6Sources::default();
+        }
+        let tree = |path: &str| read_tree(&self.etc.join(path), false, openness);
         // Where a directory is not there, what would be in it is not looked for.
         let [has_overlay, has_scripts] = IDENTIFYING_DIRECTORIES
             .map(|name| self.etc != self.beside || identifying_directories.contains(&self.beside.join(name)));
         let read_if = |may_exist: bool, path: &Path| match may_exist {
-            true => read_tree(path, false),
+            true => read_tree(path, false, openness),
             false => Tree { path: path.to_owned(), ..Tree::default() },
         };
         let has_bundles = has_overlay || !self.user_bundles.starts_with(self.etc.join("s6-overlay"));
         let [services, scripts] = match &self.custom {
-            Some(paths) => paths.each_ref().map(|path| read_tree(path, false)),
+            Some(paths) => paths.each_ref().map(|path| read_tree(path, false, openness)),
             None => Default::default(),
         };
         S6Sources {

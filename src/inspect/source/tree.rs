@@ -8,13 +8,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use nix::dir::{Dir, Type};
+use nix::dir::Type;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, lstat};
+use nix::sys::stat::{Mode, fstat, lstat};
 
 use super::entry::{self, OpenedEntry, READ};
+use super::readable::Openness;
 use crate::config::{Content, Tree, is_read_directory};
+use crate::sys::files::listing::Listing;
 
 /// A tree with more files than this is refused: it does not contain services.
 const MAX_ENTRIES: usize = 50_000;
@@ -46,33 +48,36 @@ impl fmt::Display for TreeError {
 }
 
 /// Reads a whole tree. The tree itself may be a link.
-pub(super) fn read(path: &Path) -> Result<BTreeMap<OsString, Content>, TreeError> {
-    read_within(path, ReadBudget { entries: MAX_ENTRIES, bytes: MAX_BYTES })
+pub(super) fn read(path: &Path, openness: &Openness) -> Result<BTreeMap<OsString, Content>, TreeError> {
+    read_within(path, ReadBudget { entries: MAX_ENTRIES, bytes: MAX_BYTES, openness })
 }
 
 /// Reads a services tree, or one like it; one that is missing is empty, unless it was given explicitly.
-pub(super) fn read_tree(path: &Path, is_explicit: bool) -> Tree {
+pub(super) fn read_tree(path: &Path, is_explicit: bool, openness: &Openness) -> Tree {
     let nothing =
         |unreadable| Tree { path: path.to_owned(), entries: BTreeMap::<OsString, Content>::new(), unreadable };
-    match read(path) {
+    match read(path, openness) {
         Ok(entries) => Tree { path: path.to_owned(), entries, unreadable: None },
         Err(TreeError::Missing) if !is_explicit => nothing(None),
-        Err(why) => nothing(Some(why.to_string())),
+        Err(why) => {
+            openness.note_unread();
+            nothing(Some(why.to_string()))
+        }
     }
 }
 
-fn read_within(path: &Path, mut budget: ReadBudget) -> Result<BTreeMap<OsString, Content>, TreeError> {
+fn read_within(path: &Path, mut budget: ReadBudget<'_>) -> Result<BTreeMap<OsString, Content>, TreeError> {
     let root = match open(path, READ | OFlag::O_DIRECTORY, Mode::empty()) {
         Ok(root) => root,
         Err(Errno::ENOENT) => return Err(TreeError::Missing),
         Err(errno) => return Err(TreeError::Refused(errno)),
     };
-    let top = root.try_clone().map_err(|error| TreeError::Refused(errno_of(&error)))?;
-    read_directory(top.as_fd(), Path::new(""), root, Depth::Tree, &mut budget)
+    budget.openness.note(fstat(&root).map_err(TreeError::Refused)?.st_mode);
+    read_directory(root.as_fd(), Path::new(""), root.as_fd(), Depth::Tree, &mut budget)
 }
 
 /// Reads a single file; `None` if it does not exist.
-pub(super) fn read_file(path: &Path) -> Option<Content> {
+pub(super) fn read_file(path: &Path, openness: &Openness) -> Option<Content> {
     // Most containers have none.
     if matches!(lstat(path), Err(Errno::ENOENT | Errno::ENOTDIR)) {
         return None;
@@ -85,11 +90,17 @@ pub(super) fn read_file(path: &Path) -> Option<Content> {
         Err(errno) => return Some(Content::Unreadable(errno.desc().into())),
     };
     match entry::open(dir.as_fd(), Path::new(""), dir.as_fd(), &name, None) {
-        Ok(OpenedEntry::File(fd, stat)) => Some(entry::read_regular(fd, &stat)),
-        Ok(OpenedEntry::Dir(_)) => Some(Content::Other("directory")),
+        Ok(OpenedEntry::File(fd, stat)) => {
+            openness.note(stat.st_mode);
+            Some(entry::read_regular(fd, &stat))
+        }
+        Ok(OpenedEntry::Dir(..)) => Some(Content::Other("directory")),
         Ok(OpenedEntry::Other(content)) => Some(content),
         Err(Errno::ENOENT) => None,
-        Err(errno) => Some(Content::Unreadable(errno.desc().into())),
+        Err(errno) => {
+            openness.note_unread();
+            Some(Content::Unreadable(errno.desc().into()))
+        }
     }
 }
 
@@ -105,31 +116,38 @@ enum Depth {
 }
 
 /// How much may still be read.
-struct ReadBudget {
+struct ReadBudget<'a> {
     entries: usize,
     bytes: usize,
+    openness: &'a Openness,
 }
 
 fn read_directory(
     root: BorrowedFd<'_>,
     prefix: &Path,
-    fd: OwnedFd,
+    dir: BorrowedFd<'_>,
     depth: Depth,
-    budget: &mut ReadBudget,
+    budget: &mut ReadBudget<'_>,
 ) -> Result<BTreeMap<OsString, Content>, TreeError> {
-    let mut dir = Dir::from_fd(fd).map_err(TreeError::Refused)?;
-    let names = list(&mut dir, budget)?;
+    let names = list(dir, budget)?;
     let mut entries = Vec::with_capacity(names.len());
     for (name, kind) in names {
-        let content = match entry::open(root, prefix, dir.as_fd(), &name, kind) {
-            Ok(OpenedEntry::File(fd, stat)) => entry::read_regular(fd, &stat),
-            Ok(OpenedEntry::Dir(fd)) => {
+        let content = match entry::open(root, prefix, dir, &name, kind) {
+            Ok(OpenedEntry::File(fd, stat)) => {
+                budget.openness.note(stat.st_mode);
+                entry::read_regular(fd, &stat)
+            }
+            Ok(OpenedEntry::Dir(fd, stat)) => {
+                budget.openness.note(stat.st_mode);
                 let path = prefix.join(entry::as_path(&name));
                 read_below(root, path, fd, depth, budget)?
             }
             Ok(OpenedEntry::Other(content)) => content,
             Err(Errno::ENOENT) => continue, // removed since it was listed
-            Err(errno) => Content::Unreadable(errno.desc().into()),
+            Err(errno) => {
+                budget.openness.note_unread();
+                Content::Unreadable(errno.desc().into())
+            }
         };
         if let Content::File { bytes, .. } = &content {
             budget.bytes = budget.bytes.checked_sub(bytes.len()).ok_or(TreeError::TooLarge)?;
@@ -144,14 +162,14 @@ fn read_below(
     path: PathBuf,
     fd: OwnedFd,
     depth: Depth,
-    budget: &mut ReadBudget,
+    budget: &mut ReadBudget<'_>,
 ) -> Result<Content, TreeError> {
     let next = match depth {
         Depth::Tree => Depth::Service,
         Depth::Service if is_read_directory(path.file_name()) => Depth::Inner,
         Depth::Service | Depth::Inner => return Ok(Content::Other("directory")),
     };
-    match read_directory(root, &path, fd, next, budget) {
+    match read_directory(root, &path, fd.as_fd(), next, budget) {
         Ok(entries) => Ok(Content::Dir(entries)),
         Err(TreeError::Refused(errno)) => Ok(Content::Unreadable(errno.desc().into())),
         Err(why @ (TreeError::Missing | TreeError::TooMany | TreeError::TooLarge)) => Err(why),
@@ -160,15 +178,14 @@ fn read_below(
 
 /// Lists a directory, without names that start with a dot (s6-svscan(8) skips them, and a ConfigMap keeps its
 /// generations there).
-fn list(dir: &mut Dir, budget: &mut ReadBudget) -> Result<Vec<(CString, Option<Type>)>, TreeError> {
+fn list(dir: BorrowedFd<'_>, budget: &mut ReadBudget<'_>) -> Result<Vec<(CString, Option<Type>)>, TreeError> {
     let mut names = Vec::new();
-    for entry in dir.iter() {
-        let entry = entry.map_err(TreeError::Refused)?;
-        if entry.file_name().to_bytes().starts_with(b".") {
-            continue;
+    let mut listing = Listing::small();
+    while listing.read(dir).map_err(|error| TreeError::Refused(errno_of(&error)))? {
+        for entry in listing.entries().filter(|entry| !entry.name.to_bytes().starts_with(b".")) {
+            budget.entries = budget.entries.checked_sub(1).ok_or(TreeError::TooMany)?;
+            names.push((entry.name.to_owned(), entry.kind));
         }
-        budget.entries = budget.entries.checked_sub(1).ok_or(TreeError::TooMany)?;
-        names.push((entry.file_name().to_owned(), entry.file_type()));
     }
     Ok(names)
 }
@@ -188,6 +205,14 @@ mod tests {
 
     use super::*;
     use crate::config::MAX_FILE;
+
+    fn read(path: &Path) -> Result<BTreeMap<OsString, Content>, TreeError> {
+        super::read(path, &Openness::default())
+    }
+
+    fn file(path: &Path) -> Option<Content> {
+        read_file(path, &Openness::default())
+    }
 
     fn word(entries: &BTreeMap<OsString, Content>, name: &str) -> String {
         match entries.get(OsStr::new(name)) {
@@ -277,13 +302,41 @@ mod tests {
     }
 
     #[test]
+    fn what_not_everybody_may_read_is_noted_however_deep() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        let closed_to_some = || {
+            let openness = Openness::default();
+            super::read(dir.path(), &openness).unwrap();
+            !openness.is_open_to_all()
+        };
+        let set = |path: &str, mode| fs::set_permissions(at(path), fs::Permissions::from_mode(mode)).unwrap();
+        fs::create_dir_all(at("web/dependencies.d")).unwrap();
+        fs::write(at("web/run"), "").unwrap();
+        for path in ["", "web", "web/dependencies.d"] {
+            set(path, 0o755);
+        }
+        set("web/run", 0o644);
+        assert!(!closed_to_some());
+        for (path, closed, open) in
+            [("web/run", 0o640, 0o644), ("web/dependencies.d", 0o750, 0o755), ("", 0o711, 0o755)]
+        {
+            set(path, closed);
+            assert!(closed_to_some(), "{path}");
+            set(path, open);
+        }
+        assert!(!closed_to_some());
+    }
+
+    #[test]
     fn a_flood_of_files_is_refused_as_a_whole() {
         let dir = tempfile::tempdir().unwrap();
         let some = 40;
         for at in 0..some {
             fs::write(dir.path().join(format!("{at}.toml")), "12345").unwrap();
         }
-        let read = |entries, bytes| read_within(dir.path(), ReadBudget { entries, bytes });
+        let read =
+            |entries, bytes| read_within(dir.path(), ReadBudget { entries, bytes, openness: &Openness::default() });
         assert_eq!(read(some, 5 * some).unwrap().len(), some);
         assert_eq!(read(some - 1, 5 * some).unwrap_err(), TreeError::TooMany);
         assert_eq!(read(some, 5 * some - 1).unwrap_err(), TreeError::TooLarge);
@@ -292,11 +345,11 @@ mod tests {
     #[test]
     fn the_container_file_may_be_missing_and_its_directory_too() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(read_file(&dir.path().join("stepdown.toml")).is_none());
-        assert!(read_file(&dir.path().join("none/stepdown.toml")).is_none());
+        assert!(file(&dir.path().join("stepdown.toml")).is_none());
+        assert!(file(&dir.path().join("none/stepdown.toml")).is_none());
         fs::write(dir.path().join("stepdown.toml"), "a").unwrap();
-        assert!(matches!(read_file(&dir.path().join("stepdown.toml")), Some(Content::File { .. })));
+        assert!(matches!(file(&dir.path().join("stepdown.toml")), Some(Content::File { .. })));
         fs::create_dir(dir.path().join("folder")).unwrap();
-        assert!(matches!(read_file(&dir.path().join("folder")), Some(Content::Other("directory"))));
+        assert!(matches!(file(&dir.path().join("folder")), Some(Content::Other("directory"))));
     }
 }

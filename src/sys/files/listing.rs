@@ -6,6 +6,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use nix::dir::Type;
 use nix::errno::Errno;
 use nix::libc;
 
@@ -29,6 +30,8 @@ pub struct DirEntry<'a> {
     pub name: &'a CStr,
     /// Its type, as the directory says.
     pub hint: TypeHint,
+    /// The same in detail; `None`: this file system does not report types.
+    pub kind: Option<Type>,
 }
 
 /// `d_type`, as far as the walk needs it.
@@ -107,7 +110,17 @@ impl<'a> Iterator for Entries<'a> {
                     libc::DT_UNKNOWN => TypeHint::Unknown,
                     _ => TypeHint::Other,
                 };
-                return Some(DirEntry { name, hint });
+                let kind = match kind {
+                    libc::DT_DIR => Some(Type::Directory),
+                    libc::DT_REG => Some(Type::File),
+                    libc::DT_LNK => Some(Type::Symlink),
+                    libc::DT_FIFO => Some(Type::Fifo),
+                    libc::DT_SOCK => Some(Type::Socket),
+                    libc::DT_CHR => Some(Type::CharacterDevice),
+                    libc::DT_BLK => Some(Type::BlockDevice),
+                    _ => None,
+                };
+                return Some(DirEntry { name, hint, kind });
             }
         }
     }
