@@ -2,7 +2,7 @@
 //! ids and capabilities of this process. Allocates; must not be used after a fork of a process with several threads.
 
 use std::fs::{self, File, Metadata};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -79,25 +79,27 @@ pub fn too_long<'a>(argv: &[usize], env: impl Iterator<Item = &'a [u8]>) -> Exec
 
 /// Returns a failure of execve(2) that any user can see: the program is missing, or something is wrong with its contents or
 /// with its interpreter. The caller may be another user than the one that will execute it, so that permissions are not certain.
-pub fn visible_from_outside(program: &Path) -> Option<ExecFailure> {
-    visible_at(program, MAX_INTERPRETERS)
+/// `head`: the first bytes of the program that needs it: a loader's own file capabilities count for nothing (execve(2)).
+pub fn visible_in_interpreter(interpreter: &Path, head: &[u8]) -> Option<ExecFailure> {
+    visible_at(interpreter, head, MAX_INTERPRETERS)
 }
 
-fn visible_at(program: &Path, depth: usize) -> Option<ExecFailure> {
-    if access::check(program, AccessFlags::F_OK) == Err(Errno::ENOENT) {
-        return Some(ExecFailure::Missing);
-    }
-    let head = head(program)?;
-    in_file(program, &head).or_else(|| {
+fn visible_at(program: &Path, needed_by: &[u8], depth: usize) -> Option<ExecFailure> {
+    let head = match read_head(program) {
+        Err(cause) if cause.raw_os_error() == Some(Errno::ENOENT as i32) => return Some(ExecFailure::Missing),
+        head => head.ok()??.1,
+    };
+    let is_executed = needed_by.starts_with(b"#!");
+    format(&head).or_else(|| is_executed.then(|| capabilities(program))?).or_else(|| {
         let path = interpreter::interpreter_of(&head).filter(|_| depth > 0)?;
-        let why = Box::new(visible_at(&path, depth - 1)?);
+        let why = Box::new(visible_at(&path, &head, depth - 1)?);
         Some(ExecFailure::Needs { path, why })
     })
 }
 
-/// Returns what is wrong with a program itself, given its first bytes.
-pub fn in_file(program: &Path, head: &[u8]) -> Option<ExecFailure> {
-    format(head).or_else(|| capabilities(program))
+/// Returns what is wrong with a program itself, given its first bytes and its file capabilities.
+pub fn in_file(head: &[u8], capabilities: impl FnOnce() -> Option<(CapSet, bool)>) -> Option<ExecFailure> {
+    format(head).or_else(|| of_capabilities(capabilities()?))
 }
 
 fn missing(program: &Path, depth: usize) -> ExecFailure {
@@ -205,7 +207,10 @@ fn is_text(head: &[u8]) -> bool {
 /// Whether a program's file capabilities are outside of the bounding set: execve(2) fails then (capabilities(7), "Safety
 /// checking for capability-dumb binaries").
 fn capabilities(program: &Path) -> Option<ExecFailure> {
-    let (wants, effective) = xattr::file_capabilities(program)?;
+    of_capabilities(xattr::file_capabilities(program)?)
+}
+
+fn of_capabilities((wants, effective): (CapSet, bool)) -> Option<ExecFailure> {
     let missing = wants.minus(bounding());
     (effective && !missing.is_empty()).then_some(ExecFailure::FileCapabilities { wants, missing })
 }
@@ -224,12 +229,24 @@ fn permissions_of(path: &Path, meta: &Metadata) -> FilePermissions {
 
 /// Returns the first bytes of a regular file; `None` if it is not one or may not be read.
 pub fn head(path: &Path) -> Option<Vec<u8>> {
+    read_head(path).ok()?.map(|(_, head)| head)
+}
+
+/// Returns the state and the first bytes of a regular file; `None` if it is not one.
+///
+/// # Errors
+/// When it does not exist or may not be read.
+pub fn read_head(path: &Path) -> io::Result<Option<(Metadata, Vec<u8>)>> {
     let flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    let mut file = File::options().read(true).custom_flags(flags).open(path).ok()?;
+    let mut file = File::options().read(true).custom_flags(flags).open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Ok(None);
+    }
     let mut head = vec![0; interpreter::HEAD_SIZE];
-    let length = if file.metadata().ok()?.is_file() { file.read(&mut head).ok()? } else { return None };
+    let length = file.read(&mut head)?;
     head.truncate(length);
-    Some(head)
+    Ok(Some((meta, head)))
 }
 
 /// The label of this process in a security module, unless `unconfined`.

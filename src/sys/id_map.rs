@@ -1,10 +1,23 @@
 //! The id maps of this user namespace (user_namespaces(7)): `/proc/self/uid_map`, `gid_map`.
 
+use nix::fcntl::readlink;
+
 use crate::plan::facts::{IdMap, IdRange};
 use crate::sys::read_file;
 
+/// The link of the user namespace that the kernel begins with, which has this number everywhere (linux/nsfs.h,
+/// `USER_NS_INIT_INO`). There every id is mapped, to itself, and that cannot be changed.
+const INITIAL: &str = "user:[4026531837]";
+
 /// Returns the maps of this process: users, groups.
 pub fn id_maps() -> (IdMap, IdMap) {
+    if readlink("/proc/self/ns/user").is_ok_and(|namespace| namespace == INITIAL) {
+        return (IdMap::whole(), IdMap::whole());
+    }
+    maps_of_files()
+}
+
+fn maps_of_files() -> (IdMap, IdMap) {
     (id_map(&read_file::read_proc("/proc/self/uid_map")), id_map(&read_file::read_proc("/proc/self/gid_map")))
 }
 
@@ -23,6 +36,11 @@ fn parse_range(line: &str) -> Option<IdRange> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_number_of_the_namespace_says_what_the_files_say() {
+        assert_eq!(id_maps(), maps_of_files());
+    }
 
     #[test]
     fn maps_are_whole_without_proc_and_exact_with_it() {

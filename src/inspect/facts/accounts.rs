@@ -63,8 +63,7 @@ fn is_regular(mode: u32) -> bool {
 }
 
 fn mount_of_etc() -> Option<u64> {
-    let around = open(Path::new("/etc"), OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).ok();
-    around.and_then(|fd| Attributes::of(fd.as_fd()).ok()).and_then(|stat| stat.mount)
+    Attributes::of_path(c"/etc").ok().and_then(|stat| stat.mount)
 }
 
 /// Returns whether we may write to the file itself. Whether it is a file that may be changed is in [`AccountState`].

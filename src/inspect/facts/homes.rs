@@ -12,7 +12,7 @@ use crate::plan::facts::{Access, AccountFile, AccountState};
 use crate::plan::home::FALLBACKS;
 use crate::sys::access;
 
-/// Checks the given HOME, the declared home, the account's, and all fallbacks.
+/// Checks the given HOME, the declared home, the account's, and the fallbacks up to the first that can be used.
 pub(super) fn read(
     config: &Config,
     given: Option<&Path>,
@@ -24,12 +24,18 @@ pub(super) fn read(
     let container = &config.container;
     let own = container.own.iter().map(|own| own.path.as_path());
     let named = given.into_iter().chain(container.app.home.as_deref()).chain(account.as_deref());
-    let all = named.chain(own).chain(FALLBACKS.map(Path::new)).filter(|path| path.is_absolute());
-    all.map(|path| (path.to_owned(), access::can_create_in(path))).collect()
+    let all = named.chain(own).filter(|path| path.is_absolute());
+    let mut found: BTreeMap<_, _> = all.map(|path| (path.to_owned(), access::can_create_in(path))).collect();
+    for path in FALLBACKS.map(PathBuf::from) {
+        let access = *found.entry(path).or_insert_with_key(|path| access::can_create_in(path));
+        if access == Access::Yes {
+            break;
+        }
+    }
+    found
 }
 
-/// Returns the directories whose state root needs: the homes of the app user and of all users of services, and their
-/// fallbacks.
+/// Returns the directories whose state root needs: the homes of the app user and of all users of services.
 pub(super) fn named(config: &Config, accounts: &BTreeMap<AccountFile, AccountState>) -> BTreeSet<PathBuf> {
     let passwd = accounts.get(&AccountFile::Passwd).map_or(&[][..], AccountState::bytes);
     let app = passwd::by_name(passwd, &config.container.app.user);
@@ -39,5 +45,5 @@ pub(super) fn named(config: &Config, accounts: &BTreeMap<AccountFile, AccountSta
         RunAs::App | RunAs::Root => None,
     });
     let homes = app.into_iter().chain(others).map(|account| account.home);
-    homes.chain(FALLBACKS.map(PathBuf::from)).filter(|path| path.is_absolute()).collect()
+    homes.filter(|path| path.is_absolute()).collect()
 }

@@ -8,6 +8,7 @@ mod limits;
 mod named_paths;
 mod owners;
 mod paths;
+mod ports;
 mod process;
 mod program_heads;
 mod programs;
@@ -25,7 +26,6 @@ use crate::config::Config;
 use crate::config::values::Uid;
 use crate::plan::facts::{Access, AccountFile, Facts, StdioKind};
 use crate::plan::{code_variables, machine_notices};
-use crate::sys::process::resource;
 use crate::sys::{access, dev_null};
 use crate::text::shown;
 
@@ -43,12 +43,19 @@ pub fn read(config: &Config) -> Facts {
     let accounts::AccountFiles { states: accounts, modes: account_modes } = accounts::read();
     let etc = access::can_create_in(Path::new("/etc"));
     let is_root = process.uid == Uid::ROOT;
-    let homes = if is_root { homes::named(config, &accounts) } else { BTreeSet::new() };
+    let root_homes = if is_root { homes::named(config, &accounts) } else { BTreeSet::new() };
+    let homes = match is_root {
+        true => BTreeMap::new(),
+        false => homes::read(config, home.as_deref(), process.uid, &accounts),
+    };
+    let paths = paths::read(config, &root_homes);
+    let paths = if is_root { paths::with_fallback_homes(paths) } else { paths };
+    let named = named_paths::files(config, process.uid);
     Facts {
-        homes: if is_root { BTreeMap::new() } else { homes::read(config, home.as_deref(), process.uid, &accounts) },
         passwd_appendable: !is_root && etc != Access::Yes && accounts::can_append(AccountFile::Passwd),
-        unprivileged_port_start: unprivileged_port_start(),
-        cwd_exists: std::env::current_dir().is_ok(),
+        unprivileged_port_start: ports::unprivileged_start(config, &named),
+        // Only a main command starts there, which may come from a hook.
+        cwd_exists: (config.main.is_empty() && config.s6.is_none()) || std::env::current_dir().is_ok(),
         proc_mounted: process.proc_mounted,
         dev_null: dev_null::exists(),
         uid: process.uid,
@@ -64,8 +71,8 @@ pub fn read(config: &Config) -> Facts {
         pid_one: process.pid_one,
         tty: stdio[0].kind == StdioKind::Terminal,
         umask: process.umask,
-        nice: resource::nice(),
-        oom_score_adj: process.oom_score_adj,
+        nice: process::nice(config),
+        oom_score_adj: process::oom_score_adj(config),
         hard_limits: limits::read(config),
         accounts,
         account_modes,
@@ -73,11 +80,12 @@ pub fn read(config: &Config) -> Facts {
         root_owner: owners::root_owner(),
         variables: variables(),
         no_shell_names: no_shell_names(),
-        paths: paths::read(config, &homes),
-        runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
+        paths,
+        runtime: runtime::read(var_os("XDG_RUNTIME_DIR"), &homes),
+        homes,
         s6: config.s6.as_ref().map(|_| s6_places::read()),
         stdio,
-        named: named_paths::files(config, process.uid),
+        named,
         home,
         secrets: secrets::read(config, process.uid),
         unknown_zone: zone::unknown(var_os("TZ").as_deref()),
@@ -88,12 +96,6 @@ pub fn read(config: &Config) -> Facts {
 fn variables() -> Vec<String> {
     let given = std::env::vars_os().filter(|(name, value)| code_variables::names_code(name, value));
     given.map(|(name, _)| shown(&name)).collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// Returns the lowest port that can be bound without a capability.
-pub fn unprivileged_port_start() -> Option<u16> {
-    let text = crate::sys::read_file::read_proc("/proc/sys/net/ipv4/ip_unprivileged_port_start");
-    String::from_utf8_lossy(&text).trim().parse().ok()
 }
 
 /// Names in the environment that are not valid shell names, except functions exported by bash.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env::var_os;
 use std::path::PathBuf;
 
-use super::{homes, limits, owners, paths, programs};
+use super::{homes, limits, owners, paths, ports, process, programs};
 use crate::config::values::Uid;
 use crate::config::{Config, s6_overlay};
 use crate::plan::facts::{Facts, NamedFiles, PathFact};
@@ -32,7 +32,10 @@ impl NamedPaths {
     /// Returns the facts of the boot with these: other facts read after the step down would be wrong for a plan. Accesses no
     /// path.
     pub fn with(self, config: &Config, boot: &Facts) -> Facts {
-        let mut facts = Facts { named: self.files, ..boot.clone() };
+        let unprivileged_port_start =
+            boot.unprivileged_port_start.or_else(|| ports::unprivileged_start(config, &self.files));
+        let (nice, oom_score_adj) = (process::nice(config), process::oom_score_adj(config));
+        let mut facts = Facts { named: self.files, unprivileged_port_start, nice, oom_score_adj, ..boot.clone() };
         facts.hard_limits.extend(limits::read(config));
         facts.paths.extend(self.paths);
         facts
@@ -42,7 +45,7 @@ impl NamedPaths {
 /// Reads the facts about the programs and other files of a configuration.
 pub(super) fn files(config: &Config, uid: Uid) -> NamedFiles {
     let path = s6_overlay::container_path(var_os("PATH").as_deref(), config.s6.as_ref());
-    let found = programs::read(config, &path);
+    let found = programs::read(config, &path, uid);
     let mut check = OwnerCheck::default();
     let file_owners = owners::read(config, &found, uid, &mut check);
     let search = owners::search(config, &path, uid, &mut check);

@@ -13,6 +13,7 @@ use nix::sys::statvfs::{FsFlags, fstatvfs};
 use crate::config::Config;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::{Access, PathFact, PathKind};
+use crate::plan::home::FALLBACKS;
 use crate::sys::access;
 
 /// Reads each path once. Entries of a directory in `device_groups` are read too: the nodes in `/dev/dri` belong to `video`
@@ -36,6 +37,17 @@ pub(super) fn read(config: &Config, homes: &BTreeSet<PathBuf>) -> BTreeMap<PathB
             facts.extend(entries.map(|entry| (entry.path(), path_fact(&entry.path()))));
         }
         facts.insert(path.clone(), fact);
+    }
+    facts
+}
+
+/// Reads the fallbacks for HOME as well, up to the first that everybody can write: `plan` takes that one.
+pub(super) fn with_fallback_homes(mut facts: BTreeMap<PathBuf, PathFact>) -> BTreeMap<PathBuf, PathFact> {
+    for path in FALLBACKS.map(PathBuf::from) {
+        let fact = facts.entry(path).or_insert_with_key(|path| path_fact(path));
+        if matches!(fact, PathFact::Found { mode, read_only: false, .. } if *mode & 0o7 == 0o7) {
+            break;
+        }
     }
     facts
 }

@@ -1,12 +1,14 @@
 //! Ids, capabilities and id maps of this process. Read from `/proc/self`, where one file has many of them; by system calls
 //! if `/proc` is missing or (as in gVisor) incomplete.
 
-use nix::unistd::{getegid, geteuid, getgroups, getpid};
+use nix::unistd::{getegid, geteuid, getgroups};
 
+use crate::config::Config;
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::plan::facts::IdMap;
 use crate::sys::id_map::id_maps;
-use crate::sys::{own_status, read_file};
+use crate::sys::process::resource;
+use crate::sys::{host, own_status, read_file};
 
 /// Ids, capabilities and id maps of this process.
 #[derive(Debug)]
@@ -24,7 +26,6 @@ pub(super) struct ProcessFacts {
     pub(super) pid_one: bool,
     pub(super) proc_mounted: bool,
     pub(super) umask: u32,
-    pub(super) oom_score_adj: i32,
 }
 
 /// Reads them.
@@ -45,11 +46,23 @@ pub(super) fn read() -> ProcessFacts {
         uid_map,
         gid_map,
         setgroups_denied: may_be_denied && read_file::read_proc("/proc/self/setgroups").trim_ascii() == b"deny",
-        pid_one: getpid().as_raw() == 1,
+        pid_one: host::is_first_process(),
         proc_mounted: !text.is_empty(),
         umask: status.umask.unwrap_or_else(umask_by_syscall),
-        oom_score_adj: number(&read_file::read_proc("/proc/self/oom_score_adj")).unwrap_or_default(),
     }
+}
+
+/// Returns the `oom_score_adj` that we were started with, if a service is to have another.
+pub(super) fn oom_score_adj(config: &Config) -> i32 {
+    if config.services.iter().all(|service| service.oom_score_adj.is_none()) {
+        return 0;
+    }
+    number(&read_file::read_proc("/proc/self/oom_score_adj")).unwrap_or_default()
+}
+
+/// Returns our nice value, if a service is to have another.
+pub(super) fn nice(config: &Config) -> i32 {
+    if config.services.iter().all(|service| service.nice.is_none()) { 0 } else { resource::nice() }
 }
 
 /// The fields of `/proc/self/status` that are needed (proc_pid_status(5)).

@@ -1,24 +1,52 @@
-//! The first bytes of programs and their interpreters. Each file is read once, however many services and scripts need it.
+//! The first bytes of programs and their interpreters, their modes and their file capabilities. Each file is looked at once,
+//! however many services and scripts need it.
 //! Must not execute anything.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
+use crate::config::values::CapSet;
+use crate::sys::files::xattr;
 use crate::sys::{exec_failure, interpreter};
 
 /// Files that were read already; `None`: not a regular file, or not readable.
 #[derive(Default)]
 pub(super) struct ProgramHeads {
-    read: HashMap<PathBuf, Option<Vec<u8>>>,
+    read: BTreeMap<PathBuf, Option<(Metadata, Vec<u8>)>>,
+    capabilities: BTreeMap<PathBuf, FileCapabilities>,
 }
+
+/// The capabilities that a program is permitted by its file, and whether they are effective at once; `None`: it has none.
+pub(super) type FileCapabilities = Option<(CapSet, bool)>;
 
 impl ProgramHeads {
     /// Returns the first bytes of a file.
     pub(super) fn head(&mut self, path: &Path) -> Option<&[u8]> {
+        self.entry(path).map(|(_, head)| head.as_slice())
+    }
+
+    /// Returns the state of a file; `None` if it does not exist.
+    pub(super) fn metadata(&mut self, path: &Path) -> Option<Metadata> {
+        // One that may not be read has a state all the same.
+        self.entry(path).map(|(meta, _)| meta.clone()).or_else(|| path.metadata().ok())
+    }
+
+    fn entry(&mut self, path: &Path) -> Option<&(Metadata, Vec<u8>)> {
         if !self.read.contains_key(path) {
-            self.read.insert(path.to_owned(), exec_failure::head(path));
+            self.read.insert(path.to_owned(), exec_failure::read_head(path).ok().flatten());
         }
-        self.read.get(path)?.as_deref()
+        self.read.get(path)?.as_ref()
+    }
+
+    /// Returns the capabilities of a file.
+    pub(super) fn capabilities(&mut self, path: &Path) -> FileCapabilities {
+        if let Some(known) = self.capabilities.get(path) {
+            return *known;
+        }
+        let found = xattr::file_capabilities(path);
+        self.capabilities.insert(path.to_owned(), found);
+        found
     }
 
     /// Whether the kernel runs it by the interpreter that it names.

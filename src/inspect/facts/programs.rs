@@ -1,8 +1,9 @@
 //! Looks up each service's program, in the service's PATH. Each file is examined once, however many services run it. Must
 //! not execute anything.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,9 @@ use crate::sys::{access, exec_failure, interpreter};
 
 /// Looks up the program of every service and of the main command, and the other programs of services;
 /// owners and links are not read here.
-pub(super) fn read(config: &Config, path: &OsStr) -> NamedFiles {
+///
+/// `uid`: our own. Without root everything runs as this user, whose access the kernel has checked.
+pub(super) fn read(config: &Config, path: &OsStr, uid: Uid) -> NamedFiles {
     let mut lookup = LookupCache::default();
     let mut found = NamedFiles::default();
     let main = config.main_service();
@@ -60,8 +63,8 @@ pub(super) fn read(config: &Config, path: &OsStr) -> NamedFiles {
     }
     let interpreters = found.restricted_scripts.values().filter_map(|script| script.interpreter.path());
     let all: BTreeSet<_> = all.into_iter().chain(interpreters).collect();
-    let mut directories = HashMap::new();
-    let noted = |path: &PathBuf| Some((path.clone(), executable(path, &mut directories, &mut lookup.heads)?));
+    let mut directories = (uid == Uid::ROOT || config.s6.is_some()).then(BTreeMap::new);
+    let noted = |path: &PathBuf| Some((path.clone(), executable(path, directories.as_mut(), &mut lookup.heads)?));
     found.executables = all.into_iter().filter_map(noted).collect();
     found
 }
@@ -74,9 +77,10 @@ pub fn resolve(program: &OsStr, path: &OsStr, directory: &Path) -> ProgramFact {
 /// Files that were examined already.
 #[derive(Default)]
 struct LookupCache {
-    files: HashMap<PathBuf, ProgramFact>,
-    interpreters: HashMap<PathBuf, Option<ExecFailure>>,
-    argv: HashMap<(OsString, OsString), ProgramFact>,
+    files: BTreeMap<PathBuf, ProgramFact>,
+    /// And whether a script needs it.
+    interpreters: BTreeMap<(PathBuf, bool), Option<ExecFailure>>,
+    argv: BTreeMap<(OsString, OsString), ProgramFact>,
     heads: ProgramHeads,
 }
 
@@ -219,8 +223,9 @@ impl LookupCache {
                 false => ProgramFact::Refused { program, why: ExecFailure::NotAFile },
             };
         };
-        let (in_file, interpreter) = (exec_failure::in_file(path, head), interpreter::interpreter_of(head));
-        match in_file.or_else(|| self.interpreter_failure(interpreter?)) {
+        let head = head.to_owned();
+        let in_file = exec_failure::in_file(&head, || self.heads.capabilities(path));
+        match in_file.or_else(|| self.interpreter_failure(&head)) {
             Some(ExecFailure::Needs { path: interpreter, why }) if *why == ExecFailure::Missing => {
                 ProgramFact::NoInterpreter { program, interpreter }
             }
@@ -230,41 +235,37 @@ impl LookupCache {
     }
 
     /// What is wrong with an interpreter or a loader. Each is checked once, however many programs need it.
-    fn interpreter_failure(&mut self, path: PathBuf) -> Option<ExecFailure> {
+    fn interpreter_failure(&mut self, head: &[u8]) -> Option<ExecFailure> {
+        let path = interpreter::interpreter_of(head)?;
         let why = self
             .interpreters
-            .entry(path.clone())
-            .or_insert_with(|| exec_failure::visible_from_outside(&path))
+            .entry((path.clone(), head.starts_with(b"#!")))
+            .or_insert_with(|| exec_failure::visible_in_interpreter(&path, head))
             .clone()?;
         Some(ExecFailure::Needs { path, why: Box::new(why) })
     }
 }
 
-/// Who may execute a program and what it gains; `None`: everybody, nothing. Each directory is read once.
+/// Who may execute a program and what it gains; `None`: everybody, nothing. Each directory is read once; without a map of
+/// them who may execute it is not asked.
 fn executable(
     program: &Path,
-    directories: &mut HashMap<PathBuf, Option<FilePermissions>>,
+    directories: Option<&mut BTreeMap<PathBuf, Option<FilePermissions>>>,
     heads: &mut ProgramHeads,
 ) -> Option<Executable> {
-    let real = program.canonicalize().ok()?;
-    let mut restricted: Vec<_> = real
-        .ancestors()
-        .skip(1)
-        .filter_map(|place| directories.entry(place.to_owned()).or_insert_with(|| restricted(place, place)).clone())
-        .collect();
-    restricted.extend(self::restricted(&real, program));
-    let file = match heads.is_script(&real) {
+    let restricted = directories.map_or_else(|| Some(Vec::new()), |known| all_restricted(program, known, heads))?;
+    let file = match heads.is_script(program) {
         true => heads.interpreters(program, Path::new("/")).into_iter().find(|path| !heads.is_script(path))?,
         false => program.to_owned(),
     };
     let mut found = Executable { restricted, file, ..Executable::default() };
     let keeps = |path: &Path| !statvfs(path).is_ok_and(|vfs| vfs.flags().contains(FsFlags::ST_NOSUID));
-    if let Ok(meta) = found.file.metadata() {
+    if let Some(meta) = heads.metadata(&found.file) {
         let mode = meta.mode();
         found.setuid = (mode & 0o4000 != 0).then(|| Uid(meta.uid()));
         // Without the group's execute bit setgid means mandatory locking.
         found.setgid = (mode & 0o2010 == 0o2010).then(|| Gid(meta.gid()));
-        found.capabilities = xattr::file_capabilities(&found.file).map(|(wants, _)| wants).unwrap_or_default();
+        found.capabilities = heads.capabilities(&found.file).map(|(wants, _)| wants).unwrap_or_default();
         let gains = found.setuid.is_some() || found.setgid.is_some() || !found.capabilities.is_empty();
         if gains && !keeps(&found.file) {
             found = Executable { setuid: None, setgid: None, capabilities: CapSet::EMPTY, ..found };
@@ -274,10 +275,30 @@ fn executable(
     (!is_plain).then_some(found)
 }
 
-/// The permissions of a file that not everybody may search or execute, reported under the name `named`. `None` with an
-/// access control list, because the other users in it are not known.
+/// The directories of a program, and itself, that not everybody may search or execute; `None` if it is gone.
+fn all_restricted(
+    program: &Path,
+    directories: &mut BTreeMap<PathBuf, Option<FilePermissions>>,
+    heads: &mut ProgramHeads,
+) -> Option<Vec<FilePermissions>> {
+    let real = program.canonicalize().ok()?;
+    let mut found: Vec<_> = real
+        .ancestors()
+        .skip(1)
+        .filter_map(|place| directories.entry(place.to_owned()).or_insert_with(|| restricted(place, place)).clone())
+        .collect();
+    found.extend(heads.metadata(program).and_then(|meta| restricted_by(&meta, &real, program)));
+    Some(found)
+}
+
+/// The permissions of a file that not everybody may search or execute, reported under the name `named`.
 fn restricted(path: &Path, named: &Path) -> Option<FilePermissions> {
-    let meta = path.metadata().ok()?;
+    restricted_by(&path.metadata().ok()?, path, named)
+}
+
+/// As [`restricted`], of a file whose state is known. `None` with an access control list, because the other users in it are
+/// not known.
+fn restricted_by(meta: &Metadata, path: &Path, named: &Path) -> Option<FilePermissions> {
     let is_open = meta.mode() & 0o001 != 0 || xattr::has_acl(path);
     let seen = || FilePermissions {
         path: named.to_owned(),

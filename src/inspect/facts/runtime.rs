@@ -1,6 +1,7 @@
 //! Candidates for the runtime directory (DESIGN §3.3), and whether each can be used. Creates nothing: its creation verifies
 //! again, because a world-writable directory may change in between.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -42,19 +43,24 @@ pub fn alternatives(candidate: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// Returns each candidate with its access. Those after the first one that can be used are not looked at: they count as usable,
 /// and are tried if that one is in use by the time it is created.
-pub(super) fn read(xdg_runtime_dir: Option<OsString>) -> Vec<(PathBuf, Access)> {
+///
+/// `known`: the access to directories that were looked at already.
+pub(super) fn read(xdg_runtime_dir: Option<OsString>, known: &BTreeMap<PathBuf, Access>) -> Vec<(PathBuf, Access)> {
     let mut is_found = false;
     let verdict = |path: PathBuf| {
-        let access = if is_found { Access::Yes } else { access_of(&path) };
+        let access = if is_found { Access::Yes } else { access_of(&path, known) };
         is_found |= access == Access::Yes;
         (path, access)
     };
     candidates(xdg_runtime_dir).into_iter().map(verdict).collect()
 }
 
-fn access_of(path: &Path) -> Access {
+fn access_of(path: &Path, known: &BTreeMap<PathBuf, Access>) -> Access {
     let Some(place) = path.parent() else { return Access::Unfit };
-    let around = access::can_create_in(place);
+    let around = known.get(place).copied().unwrap_or_else(|| access::can_create_in(place));
+    if matches!(around, Access::Missing | Access::Unfit) {
+        return around;
+    }
     let Ok(found) = fs::symlink_metadata(path) else { return around };
     let mine = found.uid() == geteuid().as_raw();
     match around {
@@ -99,10 +105,13 @@ mod tests {
     #[test]
     fn a_place_that_is_missing_or_no_directory_is_said_so() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(access_of(&dir.path().join(NAME)), Access::Yes);
-        assert_eq!(access_of(&dir.path().join("none").join(NAME)), Access::Missing);
+        assert_eq!(access_of(&dir.path().join(NAME), &BTreeMap::new()), Access::Yes);
+        assert_eq!(access_of(&dir.path().join("none").join(NAME), &BTreeMap::new()), Access::Missing);
         fs::write(dir.path().join("file"), "").unwrap();
-        assert_eq!(access_of(&dir.path().join("file").join(NAME)), Access::Unfit);
-        assert_eq!(access_of(Path::new("/proc/self/stepdown")), access::can_create_in(Path::new("/proc/self")));
+        assert_eq!(access_of(&dir.path().join("file").join(NAME), &BTreeMap::new()), Access::Unfit);
+        assert_eq!(
+            access_of(Path::new("/proc/self/stepdown"), &BTreeMap::new()),
+            access::can_create_in(Path::new("/proc/self"))
+        );
     }
 }

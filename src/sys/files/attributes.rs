@@ -1,10 +1,11 @@
 //! [`Attributes`]: what decides whether an open file can be read whole and replaced. Unlike [`super::stat`] it includes
 //! size and attributes, and needs no [`super::syscall_support::SyscallSupport`]. Must not know what it is used for.
 
+use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
-use nix::fcntl::AtFlags;
+use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::libc;
 use nix::sys::stat::fstat;
 
@@ -32,7 +33,7 @@ impl Attributes {
     /// # Errors
     /// The kernel's.
     pub fn of(fd: BorrowedFd<'_>) -> Result<Self, Errno> {
-        match by_statx(fd) {
+        match by_statx(fd, c"", AtFlags::AT_EMPTY_PATH) {
             Err(Errno::ENOSYS | Errno::EPERM) => {
                 let plain = fstat(fd)?;
                 let size = u64::try_from(plain.st_size).unwrap_or_default();
@@ -41,11 +42,19 @@ impl Attributes {
             result => result,
         }
     }
+
+    /// Returns those of the file at an absolute path; a link is followed.
+    ///
+    /// # Errors
+    /// The kernel's, also where statx(2) is missing or blocked.
+    pub fn of_path(path: &CStr) -> Result<Self, Errno> {
+        by_statx(AT_FDCWD, path, AtFlags::empty())
+    }
 }
 
-fn by_statx(fd: BorrowedFd<'_>) -> Result<Attributes, Errno> {
+fn by_statx(fd: BorrowedFd<'_>, path: &CStr, flags: AtFlags) -> Result<Attributes, Errno> {
     let wanted = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID;
-    let out = raw_statx(fd, c"", AtFlags::AT_EMPTY_PATH, wanted)?;
+    let out = raw_statx(fd, path, flags, wanted)?;
     // The attribute bits have another integer type here.
     let frozen = (libc::STATX_ATTR_IMMUTABLE | libc::STATX_ATTR_APPEND) as u64;
     Ok(Attributes {
