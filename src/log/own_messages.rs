@@ -16,6 +16,7 @@ use super::sink::Sink;
 use super::{json, lines};
 use crate::config::container::Level;
 use crate::config::values::ServiceName;
+use crate::sys::stdio_at_start;
 
 /// The container's stdout and stderr; one sink if both are the same object.
 static OUTPUTS: Mutex<Option<Outputs>> = Mutex::new(None);
@@ -51,8 +52,10 @@ enum MessageFormat {
 
 impl Outputs {
     fn open() -> Self {
-        let stdout = (!Sink::same_object(1, 2)).then(|| Sink::of(1));
-        Self { stderr: Sink::of(2), stdout, format: MessageFormat::Lines("stepdown: ".to_owned()), event: None }
+        let [one, two] = [1, 2].map(stdio_at_start::state_of);
+        let stdout = (!Sink::is_same_object(one.as_ref(), two.as_ref())).then(|| Sink::with_state(1, one.as_ref()));
+        let format = MessageFormat::Lines("stepdown: ".to_owned());
+        Self { stderr: Sink::with_state(2, two.as_ref()), stdout, format, event: None }
     }
 
     /// Returns the sink of a service's descriptor.

@@ -11,7 +11,7 @@ use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, open, splice};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
-use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::sys::stat::{Mode, SFlag};
 use nix::unistd::{isatty, pipe2, write};
 
 use crate::sys::{descriptors, dev_null};
@@ -61,15 +61,21 @@ pub struct Sink {
 
 impl Sink {
     /// Returns the sink for descriptor 1 or 2, which stay open for the life of this process.
+    #[cfg(test)]
     pub fn of(fd: RawFd) -> Self {
+        Self::with_state(fd, descriptors::stat_of(fd).as_ref())
+    }
+
+    /// As [`Self::of`], with the state of the descriptor, if there is one.
+    pub fn with_state(fd: RawFd, stat: Option<&libc::stat>) -> Self {
         let fd = descriptors::standard(fd);
-        Self { fd, method: write_method(fd), waiting: Vec::new(), written: 0, dropped: 0, exclusive: false }
+        Self { fd, method: write_method(fd, stat), waiting: Vec::new(), written: 0, dropped: 0, exclusive: false }
     }
 
     /// Returns whether two descriptors are the same object: then one sink must serve both, or lines would be torn.
-    pub fn same_object(one: RawFd, other: RawFd) -> bool {
-        let identity = |fd| descriptors::stat_of(fd).map(|stat| (stat.st_dev, stat.st_ino, stat.st_rdev));
-        identity(one).is_some_and(|one| identity(other) == Some(one))
+    pub fn is_same_object(one: Option<&libc::stat>, other: Option<&libc::stat>) -> bool {
+        let identity = |stat: &libc::stat| (stat.st_dev, stat.st_ino, stat.st_rdev);
+        one.is_some_and(|one| other.map(identity) == Some(identity(one)))
     }
 
     /// Sets whether this process is the only writer of the output. Then large writes tear no line.
@@ -211,8 +217,8 @@ fn whole_lines(bytes: &[u8], space: usize) -> &[u8] {
     fitting.get(..end).unwrap_or(fitting)
 }
 
-fn write_method(fd: BorrowedFd<'_>) -> WriteMethod {
-    let Ok(stat) = fstat(fd) else { return WriteMethod::Direct };
+fn write_method(fd: BorrowedFd<'_>, stat: Option<&libc::stat>) -> WriteMethod {
+    let Some(stat) = stat else { return WriteMethod::Direct };
     let kind = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits());
     let terminal = kind == SFlag::S_IFCHR && stat.st_rdev != dev_null::NUMBER && isatty(fd) == Ok(true);
     if kind == SFlag::S_IFSOCK {
@@ -232,6 +238,10 @@ fn write_method(fd: BorrowedFd<'_>) -> WriteMethod {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn method_of_fd(fd: BorrowedFd<'_>) -> WriteMethod {
+        write_method(fd, descriptors::stat_of(fd.as_raw_fd()).as_ref())
+    }
     use nix::unistd::{pipe, read};
 
     /// A pipe whose write end is never given back, as descriptor 1 is not.
@@ -270,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_full_pipe_keeps_what_waits_and_loses_nothing() {
-        for method_of in [write_method, careful, spliced] {
+        for method_of in [method_of_fd, careful, spliced] {
             let (reader, mut sink) = pipe_sink(method_of);
             let sent: Vec<u8> = (0..HIGH_WATER).map(|at| b'a' + u8::try_from(at % 26).unwrap()).collect();
             sink.buffer().extend_from_slice(&sent);
@@ -290,8 +300,8 @@ mod tests {
     #[test]
     fn where_nobody_reads_to_the_end_whole_lines_are_cut_off() {
         for (method_of, exclusive) in [
-            (write_method as fn(BorrowedFd<'_>) -> WriteMethod, true),
-            (write_method, false),
+            (method_of_fd as fn(BorrowedFd<'_>) -> WriteMethod, true),
+            (method_of_fd, false),
             (careful, false),
             (spliced, false),
         ] {
@@ -315,7 +325,7 @@ mod tests {
 
     #[test]
     fn own_messages_are_bounded_and_their_loss_is_reported() {
-        let (reader, mut sink) = pipe_sink(write_method);
+        let (reader, mut sink) = pipe_sink(method_of_fd);
         let line = [b'x'; 1000];
         let lost = |count: u64| format!("{count} own messages lost\n").into_bytes();
         for _ in 0..1000 {
@@ -335,7 +345,7 @@ mod tests {
 
     #[test]
     fn the_inherited_descriptor_is_not_switched_to_nonblocking() {
-        let (_reader, sink) = pipe_sink(write_method);
+        let (_reader, sink) = pipe_sink(method_of_fd);
         assert!(matches!(sink.method, WriteMethod::Reopened(_)));
         let flags = fcntl(sink.fd, FcntlArg::F_GETFL).unwrap();
         assert!(!OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK));
@@ -343,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_is_gone_costs_nothing() {
-        let (reader, mut sink) = pipe_sink(write_method);
+        let (reader, mut sink) = pipe_sink(method_of_fd);
         drop(reader);
         sink.push_own_message(b"to nobody\n", |_| Vec::new());
         sink.flush();

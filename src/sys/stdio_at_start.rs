@@ -2,11 +2,15 @@
 //! what is printed would go there. Must not allocate or print.
 #![allow(unsafe_code)] // raw calls on descriptors by number
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use nix::libc;
 
-use crate::sys::dev_null;
+use crate::sys::{descriptors, dev_null};
+
+/// The state of each that was open.
+static STATES: [OnceLock<libc::stat>; 3] = [const { OnceLock::new() }; 3];
 
 /// Which descriptors were closed: one bit each.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
@@ -15,6 +19,12 @@ static CLOSED: AtomicU8 = AtomicU8::new(0);
 pub fn was_closed(fd: i32) -> bool {
     let bit = u32::try_from(fd).ok().and_then(|fd| 1_u8.checked_shl(fd));
     bit.is_some_and(|bit| CLOSED.load(Ordering::Relaxed) & bit != 0)
+}
+
+/// Returns the state that descriptor 0, 1 or 2 had when this process started, or has now, if it was closed then.
+pub fn state_of(fd: i32) -> Option<libc::stat> {
+    let known = usize::try_from(fd).ok().and_then(|fd| STATES.get(fd)?.get());
+    known.copied().or_else(|| descriptors::stat_of(fd))
 }
 
 /// Notes that the descriptor has been opened since.
@@ -27,11 +37,13 @@ pub fn note_open(fd: i32) {
 /// Opens `/dev/null` at those that are closed, or something else that is as empty. To be called before any other file is
 /// opened.
 pub fn open_missing() {
-    for fd in 0..3 {
-        // SAFETY: any number may be asked for.
-        if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
-            CLOSED.fetch_or(1 << fd, Ordering::Relaxed);
-            open_as(fd);
+    for (fd, known) in (0..).zip(&STATES) {
+        match descriptors::stat_of(fd) {
+            Some(state) => known.set(state).unwrap_or_default(),
+            None => {
+                CLOSED.fetch_or(1 << fd, Ordering::Relaxed);
+                open_as(fd);
+            }
         }
     }
 }
@@ -72,12 +84,6 @@ fn open_unconnected_socket() {
 }
 
 fn is_null(fd: i32) -> bool {
-    let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
-    // SAFETY: the buffer has the size that the call writes.
-    if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } != 0 {
-        return false;
-    }
-    // SAFETY: every field is a number, so the zeroed and then written buffer is a value.
-    let stat = unsafe { stat.assume_init() };
-    stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == dev_null::NUMBER
+    descriptors::stat_of(fd)
+        .is_some_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == dev_null::NUMBER)
 }

@@ -9,7 +9,7 @@ use crate::sys::{descriptors, dev_null, stdio_at_start};
 
 /// Reads all three.
 pub(super) fn read() -> [StdioFact; 3] {
-    [0, 1, 2].map(|fd| match descriptors::stat_of(fd).filter(|_| !stdio_at_start::was_closed(fd)) {
+    [0, 1, 2].map(|fd| match stdio_at_start::state_of(fd).filter(|_| !stdio_at_start::was_closed(fd)) {
         Some(stat) => StdioFact {
             kind: kind(&stat, || descriptors::is_terminal(fd)),
             uid: Uid(stat.st_uid),
