@@ -164,10 +164,10 @@ impl<'a> EventLoop<'a> {
     /// Starts the first processes. Returns the exit code if the engine says so already.
     pub(super) fn begin(&mut self) -> Option<u8> {
         self.queue.push_back(Event::Begin);
-        // A signal that came during the boot was seen by its flag; it is read here like any other.
-        self.read_signals();
-        // What an earlier stage has left may have exited before there was a loop: its signal is one of those just read.
-        self.processes.reap_children(EXITS_AT_ONCE, &mut self.queue);
+        // A signal that came during the boot was seen there, but for CHLD of what an earlier stage has left.
+        if self.read_signals() {
+            self.processes.reap_children(EXITS_AT_ONCE, &mut self.queue);
+        }
         self.process_events()
     }
 
@@ -177,7 +177,8 @@ impl<'a> EventLoop<'a> {
     /// # Errors
     /// As [`Self::sources`]; processes may be running then.
     pub(super) async fn run(&mut self, sources: Option<EventSources>) -> std::io::Result<u8> {
-        let mut ready = ReadySources::default();
+        // For what had exited before this program was executed no signal comes any more.
+        let mut ready = ReadySources { exits: true, ..ReadySources::default() };
         self.processes.oom_tracker.begin();
         let sources = sources.map_or_else(|| self.sources(), Ok)?;
         loop {

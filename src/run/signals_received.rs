@@ -8,11 +8,12 @@ use crate::config::values::{ServiceName, Signal};
 use crate::supervise::{Event, Report, Target};
 
 impl EventLoop<'_> {
-    /// Reads received signals and queues what they mean as events.
-    pub(super) fn read_signals(&mut self) {
+    /// Reads received signals and queues what they mean as events. Returns whether a child may have exited.
+    pub(super) fn read_signals(&mut self) -> bool {
+        let mut may_have_exited = false;
         for signal in self.signals.pending() {
             match signal {
-                Signal::CHLD => {}
+                Signal::CHLD => may_have_exited = true,
                 #[cfg(debug_assertions)]
                 signal if signal.number() == panic_message::PANIC_SIGNAL => panic!("requested by a test"),
                 signal if self.signal_rules.iter().any(|rule| rule.from == signal) => self.forward_by_rule(signal),
@@ -43,6 +44,7 @@ impl EventLoop<'_> {
                 }
             }
         }
+        may_have_exited
     }
 
     fn main_is_running(&self) -> bool {

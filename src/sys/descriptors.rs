@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::fcntl::{OFlag, open};
 use nix::libc::{self, c_int, c_uint};
@@ -40,7 +41,10 @@ pub struct DescriptorNeeds {
 
 /// Returns the limit on open files, if it is so low that descriptors have to be counted.
 pub fn low_limit() -> Option<usize> {
-    let (limit, _) = getrlimit(Which::RLIMIT_NOFILE).ok()?;
+    let limit = match LIMIT.load(Ordering::Relaxed) {
+        0 => getrlimit(Which::RLIMIT_NOFILE).ok()?.0,
+        known => known,
+    };
     // Open descriptors are counted one by one; no boot has nearly this many.
     usize::try_from(limit).ok().filter(|limit| *limit <= ENOUGH)
 }
@@ -60,6 +64,9 @@ pub fn check_limit(limit: usize, needs: &DescriptorNeeds) -> Result<(), Refused>
     let why = format!("{limit} open files are allowed, and at least {least} are needed");
     Err(Refused::new(format!("cannot run {programs}"), io::Error::other(why)).fix(fix(recommended(count))))
 }
+
+/// The limit on open files since [`raise_limit`]; 0 before.
+static LIMIT: AtomicU64 = AtomicU64::new(0);
 
 /// A limit that needs no counting.
 const ENOUGH: usize = 4096;
@@ -183,8 +190,10 @@ pub fn raise_limit(services: usize) -> Vec<Limit> {
         tracing::warn!("{hard} open files are allowed, and {who} may need {needed}; fix: {}", fix(needed));
     }
     if soft >= needed || setrlimit(Which::RLIMIT_NOFILE, needed.min(hard), hard).is_err() {
+        LIMIT.store(soft, Ordering::Relaxed);
         return Vec::new();
     }
+    LIMIT.store(needed.min(hard), Ordering::Relaxed);
     vec![Limit { resource: Resource::Nofile, soft: Some(soft), hard: Some(hard) }]
 }
 
