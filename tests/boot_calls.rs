@@ -8,9 +8,9 @@ use crate::support::bare_container::BareContainer;
 use crate::support::try_container::possible;
 
 /// Root, with PUID and one service, accounts as they should be.
-const AS_ROOT: usize = 245;
+const AS_ROOT: usize = 150;
 /// Without root, a bare main command.
-const AS_USER: usize = 210;
+const AS_USER: usize = 125;
 
 /// The calls of one boot, by their names.
 type Calls = BTreeMap<String, usize>;
@@ -36,7 +36,8 @@ fn before_the_first_program(trace: &str) -> Calls {
     let mut lines = begun(trace).skip_while(|(_, call)| !call.starts_with("execve(\"/stepdown\""));
     let (first, _) = lines.next().expect("PID 1 is executed");
     // What comes before is the loader's and the C library's. `main` looks first whether 0 to 2 are open.
-    let lines = lines.skip_while(|(pid, call)| *pid != first || !call.starts_with("fcntl(0, F_GETFD"));
+    let is_first = |call: &str| ["newfstatat(0,", "fstat(0,"].iter().any(|begin| call.starts_with(begin));
+    let lines = lines.skip_while(|(pid, call)| *pid != first || !is_first(call));
     let (mut calls, mut child) = (Calls::new(), None);
     for (pid, call) in lines {
         let name = call.split('(').next().unwrap_or_default();
