@@ -299,12 +299,14 @@ impl Logs {
         let mut all = 0;
         for output in [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files] {
             for key in self.group_mut(output).keys_of(id) {
-                let mut left = self.group_mut(output).pipe(key).map_or(0, |pipe| pipe.size());
-                while left > 0
+                let mut left = None;
+                while left != Some(0)
                     && self.may_read(output)
                     && let ReadResult::Bytes(length) = self.read_if_room(output, key)
                 {
-                    left = left.saturating_sub(length);
+                    // Most have nothing left, and are not asked for their size.
+                    let size = || self.group_mut(output).pipe(key).map_or(0, |pipe| pipe.size());
+                    left = Some(left.unwrap_or_else(size).saturating_sub(length));
                     all += length;
                 }
             }
