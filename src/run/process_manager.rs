@@ -210,6 +210,18 @@ impl ProcessManager {
         }
     }
 
+    /// Reaps a child that has exited, if it is nobody's: nothing has to be done while it still has its number.
+    pub fn reap_orphan(&mut self, pid: Pid) {
+        if self.process_table.get(pid).is_none()
+            && !self.probes.has(pid)
+            && let Some(exit) = reap::reap(pid)
+        {
+            self.oom_tracker.explains(exit);
+            self.process_table.detached.reaped(pid);
+            self.reaped += 1;
+        }
+    }
+
     /// Reaps up to `most` exited children, started and adopted ones alike, and fewer where they have left much to read.
     /// Returns whether there may be more.
     pub fn reap_children(&mut self, most: usize, events: &mut VecDeque<Event>) -> bool {

@@ -11,7 +11,11 @@ impl EventLoop<'_> {
     /// Reads received signals and queues what they mean as events. Returns whether a child may have exited.
     pub(super) fn read_signals(&mut self) -> bool {
         let mut may_have_exited = false;
-        for signal in self.signals.pending() {
+        let came = self.signals.pending();
+        if let Some(pid) = self.signals.take_exited() {
+            self.processes.reap_orphan(pid);
+        }
+        for signal in came {
             match signal {
                 Signal::CHLD => may_have_exited = true,
                 #[cfg(debug_assertions)]

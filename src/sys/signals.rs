@@ -18,6 +18,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use crate::config::service::{Limit, Resource};
 use crate::config::values::Signal;
 use crate::error::Refused;
+use crate::supervise::Pid;
 use crate::sys::own_status;
 
 /// The three that stop a container.
@@ -81,6 +82,8 @@ pub struct Signals {
     held: Vec<Signal>,
     blocked: SignalFd,
     may_have_more: bool,
+    /// The child of the last CHLD that the kernel sent for an exit, until it is asked for.
+    exited: Option<Pid>,
 }
 
 impl Signals {
@@ -100,7 +103,7 @@ impl Signals {
         FAULTS.into_iter().for_each(|signal| blocked.remove(signal));
         blocked.thread_set_mask().map_err(refused)?;
         let blocked = SignalFd::with_flags(&read_signals(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK);
-        Ok(Self { held: Vec::new(), blocked: blocked.map_err(refused)?, may_have_more: false })
+        Ok(Self { held: Vec::new(), blocked: blocked.map_err(refused)?, may_have_more: false, exited: None })
     }
 
     /// Installs the handler of stop signals, for what checks [`Self::stop_flag`].
@@ -168,7 +171,7 @@ impl Signals {
         let mut came = std::mem::take(&mut self.held);
         let caught = CAUGHT.swap(0, Ordering::SeqCst);
         came.extend((1..32).filter(|number| caught & (1 << number) != 0).filter_map(Signal::from_number));
-        let (blocked, may_have_more) = read_blocked(&self.blocked);
+        let (blocked, may_have_more) = read_blocked(&self.blocked, &mut self.exited);
         for signal in blocked.iter().filter(|signal| STOPS.iter().any(|stop| *stop as i32 == signal.number())) {
             LAST_STOP.store(signal.number(), Ordering::SeqCst);
             STOP.store(true, Ordering::SeqCst);
@@ -181,6 +184,11 @@ impl Signals {
     /// Returns whether the last call of [`Self::pending`] may have left some: others may send faster than we read.
     pub fn may_have_more(&self) -> bool {
         self.may_have_more
+    }
+
+    /// Returns one child that has exited since the last call, if the kernel has named one: CHLD coalesces.
+    pub fn take_exited(&mut self) -> Option<Pid> {
+        self.exited.take()
     }
 
     /// Discards `signal` if it came, because we caused it ourselves. All others stay for [`Self::pending`].
@@ -259,8 +267,9 @@ pub fn wait_for_exit(most: Duration) {
 
 /// Reads a bounded number of signals, and returns each kind once and whether there may be more. PIPE is left out where the
 /// kernel has sent it for a write of our own, which says so itself. Nothing else is: who may queue signals for us chooses the
-/// sender that they name (rt_sigqueueinfo(2)), and one that is pending takes all others of its kind in.
-fn read_blocked(blocked: &SignalFd) -> (Vec<Signal>, bool) {
+/// sender that they name (rt_sigqueueinfo(2)), and one that is pending takes all others of its kind in. `exited` is set where
+/// the kernel has named a child that exited.
+fn read_blocked(blocked: &SignalFd, exited: &mut Option<Pid>) -> (Vec<Signal>, bool) {
     let mut came = Vec::new();
     for _ in 0..READS / AT_ONCE {
         let mut bytes = [0; AT_ONCE * INFO];
@@ -273,6 +282,11 @@ fn read_blocked(blocked: &SignalFd) -> (Vec<Signal>, bool) {
                 && number(std::mem::offset_of!(siginfo, ssi_code)) == SI_USER
                 && number(std::mem::offset_of!(siginfo, ssi_pid)) == std::process::id();
             let signal = Signal::from_number(signal);
+            // Only the kernel sends these codes (rt_sigqueueinfo(2)).
+            let code = i32::try_from(number(std::mem::offset_of!(siginfo, ssi_code))).unwrap_or_default();
+            if signal == Some(Signal::CHLD) && [libc::CLD_EXITED, libc::CLD_KILLED, libc::CLD_DUMPED].contains(&code) {
+                *exited = i32::try_from(number(std::mem::offset_of!(siginfo, ssi_pid))).ok().map(Pid);
+            }
             came.extend(signal.filter(|signal| !is_ours && !came.contains(signal)));
         }
         if read < bytes.len() {
@@ -299,7 +313,7 @@ mod tests {
         let (reader, writer) = nix::unistd::pipe().unwrap();
         drop(reader);
         assert!(nix::unistd::write(&writer, b"x").is_err());
-        assert_eq!(read_blocked(&blocked), (vec![], false));
+        assert_eq!(read_blocked(&blocked, &mut None), (vec![], false));
     }
 
     #[test]
@@ -320,7 +334,7 @@ mod tests {
                 unsafe { libc::syscall(libc::SYS_rt_tgsigqueueinfo, pid, thread, queued as i32, &raw const info) };
             assert_eq!(sent, 0);
             let came = Signal::from_number(queued as i32).unwrap();
-            assert_eq!(read_blocked(&blocked), (vec![came], false));
+            assert_eq!(read_blocked(&blocked, &mut None), (vec![came], false));
         }
     }
 
@@ -336,13 +350,13 @@ mod tests {
     #[test]
     fn a_bounded_number_of_signals_is_read_whoever_goes_on_sending() {
         let blocked = blocked_signals();
-        assert_eq!(read_blocked(&blocked), (vec![], false));
+        assert_eq!(read_blocked(&blocked, &mut None), (vec![], false));
         for _ in 0..=READS {
             // SAFETY: takes a number only; the signal is blocked.
             assert_eq!(unsafe { libc::raise(REALTIME) }, 0);
         }
         let realtime = vec![Signal::from_number(REALTIME).unwrap()];
-        assert_eq!(read_blocked(&blocked), (realtime.clone(), true));
-        assert_eq!(read_blocked(&blocked), (realtime, false));
+        assert_eq!(read_blocked(&blocked, &mut None), (realtime.clone(), true));
+        assert_eq!(read_blocked(&blocked, &mut None), (realtime, false));
     }
 }

@@ -177,6 +177,11 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         count > 0
     }
 
+    /// Returns whether a process is a probe that is not reaped yet.
+    pub fn has(&self, pid: Pid) -> bool {
+        self.running.contains_key(&pid)
+    }
+
     /// Records an exit and reaps the zombie, with what it leaves in its group, whose number is still its own before
     /// that, and in its session. Returns the result, if it is needed; `None` also for a pid that is no probe.
     pub fn exited(&mut self, pid: Pid, exit: Exit) -> Option<(K, ProbeResult)> {

@@ -12,7 +12,7 @@ use crate::sys::process::stat::ProcessStat;
 /// The result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitResult {
-    /// A child has exited and is a zombie: [`reap`] it.
+    /// A child has exited and is a zombie, for [`reap`].
     Exited(Pid, Exit),
     /// There are children, all running.
     Running,
@@ -25,9 +25,12 @@ pub fn peek() -> WaitResult {
     wait(libc::P_ALL, 0, libc::WNOWAIT)
 }
 
-/// Reaps a zombie that [`peek`] returned.
-pub fn reap(pid: Pid) {
-    wait(libc::P_PID, libc::id_t::try_from(pid.0).unwrap_or_default(), 0);
+/// Reaps a child if it is a zombie, and returns how it exited.
+pub fn reap(pid: Pid) -> Option<Exit> {
+    match wait(libc::P_PID, libc::id_t::try_from(pid.0).unwrap_or_default(), 0) {
+        WaitResult::Exited(_, exit) => Some(exit),
+        WaitResult::Running | WaitResult::NoChild => None,
+    }
 }
 
 /// Returns whether a process is running: neither a zombie nor exiting (`PF_EXITING`), when its descriptors are closed before
