@@ -248,6 +248,32 @@ fn a_daemon_of_another_service_lives_on() {
     running.stop().expect(0);
 }
 
+/// A service that runs, and below it a daemon without its tag that takes its time to end.
+fn slow_daemon_without_a_tag(name: &str) -> String {
+    let daemon = format!("trap \\\"sleep 0.7; exit\\\" TERM; touch /tmp/{name}; while :; do sleep 0.05; done # {name}");
+    let there = format!("until [ -e /tmp/{name} ]; do sleep 0.01; done");
+    format!("setsid prlimit --locks=7:7 bash -c \"{daemon}\" & {there}; echo runs; exec sleep 600")
+}
+
+#[test]
+fn what_a_service_requires_is_stopped_after_its_daemons_when_the_container_stops() {
+    if !possible() {
+        return;
+    }
+    // Several end at once: whose such a daemon is cannot be told.
+    let db = "trap 'echo \"left: $(pgrep -fc \"[d]aemon-46\")\"; exit' TERM; echo runs; while :; do sleep 0.05; done";
+    let running = app()
+        .service("db.toml", &bash(db, ""))
+        .service("cache.toml", &bash(db, ""))
+        .service("web.toml", &bash(&slow_daemon_without_a_tag("daemon-461"), "requires = [\"db\"]"))
+        .service("worker.toml", &bash(&slow_daemon_without_a_tag("daemon-462"), "requires = [\"cache\"]"))
+        .service("other.toml", &bash("echo runs; exec sleep 600", "requires = [\"db\", \"cache\"]"))
+        .start();
+    running.wait_until(|lines| count(lines, "| runs") == 5, LIMIT);
+    let ended = running.stop().expect(0);
+    assert_eq!(count(&ended.lines, "| left: 0"), 2, "{ended:#?}");
+}
+
 #[test]
 fn a_process_that_cannot_be_attributed_is_reported_once() {
     if !possible() {

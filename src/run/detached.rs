@@ -6,26 +6,31 @@ use super::kill_report::command_of;
 use super::process_manager::ProcessManager;
 use crate::config::values::Signal;
 use crate::supervise::{Id, Phase, Pid};
+use crate::sys::process::detached::ChildScan;
 
 impl EventLoop<'_> {
-    /// Records the descendants of a process before a stop signal: they are adopted once it has ended.
+    /// Records the descendants of a process before a stop signal: they are adopted once it has ended. While the container
+    /// stops they are told by what has ended.
     pub(super) fn record_descendants(&mut self, id: Id, pid: Pid, signal: Signal) {
-        if signal != Signal::CONT && self.supervisor.phase(id) == Some(Phase::Stopping) {
+        if self.is_stopping() {
+            self.processes.process_table.begin_stop();
+        } else if signal != Signal::CONT && self.supervisor.phase(id) == Some(Phase::Stopping) {
             self.processes.process_table.record_descendants(pid);
         }
     }
 }
 
 impl ProcessManager {
-    /// Attributes what was adopted because these services have ended, and logs once each process that carries no tag.
-    pub(super) fn assign_and_log_orphans(&mut self, ended: &[Id]) {
+    /// Attributes what was adopted because these services have ended, and logs once each process that carries no tag. Returns
+    /// whether anything may be left of them, in their sessions or elsewhere.
+    pub(super) fn assign_and_log_orphans(&mut self, ended: &[Id]) -> bool {
         if ended.is_empty() {
-            return;
+            return false;
         }
-        let untagged = self.process_table.assign_orphans();
+        let ChildScan { unassigned, may_be_left } = self.process_table.assign_orphans();
         let mut services = ended.iter().filter_map(|id| self.records.entry(*id)).filter(|it| !it.is_main());
-        let Some(entry) = services.next() else { return };
-        for pid in untagged {
+        let Some(entry) = services.next() else { return may_be_left };
+        for pid in unassigned {
             tracing::info!(
                 "{}: ended; process {} ({}) has lost its parent and carries no tag of a service: it may be one that this \
                  service started, is not ended with it, and ends with the container",
@@ -34,5 +39,6 @@ impl ProcessManager {
                 command_of(pid),
             );
         }
+        may_be_left
     }
 }

@@ -263,11 +263,16 @@ impl ProcessManager {
                 groups.push((process, pid, exit, group));
             }
         }
+        if !more {
+            self.process_table.detached.all_are_reaped();
+        }
         // After all exited children are reaped: a group member that exited together with its main process is not left.
-        self.assign_and_log_orphans(&groups.iter().map(|(process, ..)| process.id).collect::<Vec<_>>());
+        let ended: Vec<_> = groups.iter().map(|(process, ..)| process.id).collect();
+        let may_be_left = self.assign_and_log_orphans(&ended);
         for (process, pid, exit, group) in groups {
             let Process { id, killed, tag, .. } = process;
-            let group_left = group.may_have_members(self.null.as_fd()) || self.process_table.detached.has(tag);
+            let group_left =
+                may_be_left && (group.may_have_members(self.null.as_fd()) || self.process_table.detached.has(tag));
             let leftover = group_left.then_some(Leftover { id, group, tag });
             self.process_table.add_leftover(pid, tag, leftover);
             if group_left && killed {

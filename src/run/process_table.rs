@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use super::fd_watcher::Key;
 use crate::config::values::Signal;
 use crate::supervise::{Id, Pid, Role};
-use crate::sys::process::detached::Detached;
+use crate::sys::process::detached::{ChildScan, Detached};
 use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::LeaderlessGroup;
 use crate::sys::process::permission::combine;
@@ -100,10 +100,16 @@ impl ProcessTable {
         }
     }
 
-    /// Attributes the processes that PID 1 has adopted since to their runs. Returns those that carry no tag.
-    pub fn assign_orphans(&mut self) -> Vec<Pid> {
+    /// Attributes the processes that PID 1 has adopted since to their runs.
+    pub fn assign_orphans(&mut self) -> ChildScan {
         let running = &self.running;
         self.detached.scan_children(|pid| running.contains_key(&pid))
+    }
+
+    /// The container stops: from now on no descendants need be recorded.
+    pub fn begin_stop(&mut self) {
+        let running = &self.running;
+        self.detached.begin_stop(|pid| running.contains_key(&pid));
     }
 
     /// Records the descendants of a running main process, which are adopted when it ends.
@@ -138,6 +144,7 @@ impl ProcessTable {
     /// Removes a process that was reaped.
     pub fn remove(&mut self, pid: Pid) -> Option<Process> {
         let process = self.running.remove(&pid)?;
+        self.detached.main_ended(process.tag);
         self.scores.remove(&pid);
         // Amortised: the order is only read at the very end.
         if self.order.len() > 2 * self.running.len() + 16 {

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::FileExt;
 
 /// The usual size of a file in `/proc`, at most.
 const PROC_SIZE: usize = 4096;
@@ -53,6 +54,22 @@ pub fn try_read_proc(path: &str) -> Option<Vec<u8>> {
     }
 }
 
+/// Reads a file of `/proc` that is kept open, from its beginning: the kernel writes it anew each time. `None` on an error.
+pub fn read_again(file: &File) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; PROC_SIZE];
+    let mut length = 0_usize;
+    loop {
+        let at = u64::try_from(length).ok()?;
+        let read = file.read_at(bytes.get_mut(length..).unwrap_or_default(), at).ok()?;
+        length = length.saturating_add(read);
+        if read == 0 || bytes.len() - length >= PROC_SIZE / 2 {
+            bytes.truncate(length);
+            return Some(bytes);
+        }
+        bytes.resize(length.saturating_add(PROC_SIZE), 0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -77,6 +94,10 @@ mod tests {
         for path in ["/proc/self/status", "/proc/self/uid_map", "/proc/self/mountinfo", "/proc/filesystems"] {
             let (ours, theirs) = (read_proc(path), std::fs::read(path).unwrap());
             assert_eq!(ours.len(), theirs.len(), "{path}");
+            let file = File::open(path).unwrap();
+            for _ in 0..2 {
+                assert_eq!(read_again(&file).unwrap().len(), theirs.len(), "{path}");
+            }
         }
         assert_eq!(read_proc("/proc/none"), b"");
     }

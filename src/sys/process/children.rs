@@ -1,7 +1,7 @@
 //! The children of a process, from the kernel's list: in the host's PID namespace reading every process would block PID 1
 //! for seconds. Must not know which service they belong to.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 
 use nix::libc::pid_t;
@@ -28,9 +28,30 @@ pub fn children_of(pid: pid_t) -> Option<Vec<pid_t>> {
 }
 
 fn listed_in(path: &str) -> Option<Vec<pid_t>> {
-    let list = read_file::try_read_proc(path)?;
-    let words = list.split(u8::is_ascii_whitespace).filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok());
-    Some(words.collect())
+    read_file::try_read_proc(path).as_deref().map(parse)
+}
+
+fn parse(list: &[u8]) -> Vec<pid_t> {
+    let words = list.split(u8::is_ascii_whitespace);
+    words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok()).collect()
+}
+
+/// The list of a process of one thread, kept open: each look at it is one system call.
+#[derive(Debug)]
+pub struct OpenList(File);
+
+impl OpenList {
+    /// Opens that of `pid`; `None` as in [`children_of`], and if it has more threads than one.
+    pub fn open(pid: pid_t) -> Option<Self> {
+        let threads = format!("/proc/{pid}/task");
+        let has_one = fs::metadata(&threads).ok()?.nlink() == 3;
+        has_one.then(|| File::open(format!("{threads}/{pid}/children")).ok()).flatten().map(Self)
+    }
+
+    /// Returns the children now.
+    pub fn read(&self) -> Option<Vec<pid_t>> {
+        read_file::read_again(&self.0).as_deref().map(parse)
+    }
 }
 
 /// Returns all descendants of `pid`; `None` if the kernel has no list of children. Processes that exit meanwhile may be

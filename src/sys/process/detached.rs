@@ -20,13 +20,21 @@
 //! | tag shed, its parent gone         | left / left | left / left | left / left | left / left |
 //!
 //! Processes that are left have no tag and are reported once (`run/detached.rs`).
+//!
+//! While the whole container stops nobody's descendants are looked for, which costs more than all the rest of a stop: what
+//! is adopted then without a tag is taken for one of whatever has ended since the scan before, which may be several runs. It
+//! holds each of them, so that none counts as down before it is gone.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use nix::errno::Errno;
+use nix::sys::prctl;
 
 use crate::config::values::Signal;
 use crate::supervise::Pid;
+use crate::sys::process::children::OpenList;
 use crate::sys::process::permission::{self, combine};
 use crate::sys::process::run_tag::{self, RunTag, RunTags};
 use crate::sys::process::session;
@@ -35,6 +43,8 @@ use crate::sys::process::{children, group, pidfd};
 
 /// More rounds than needed: a killed process does not fork any more.
 const MAX_ROUNDS: usize = 8;
+/// More than the exits that are reaped between two scans; bounded, because who forks without end decides it otherwise.
+const MAX_CANDIDATES: usize = 1024;
 
 /// The processes that became our children, as of the last scan.
 #[derive(Debug)]
@@ -43,15 +53,48 @@ pub struct Detached {
     adopted: HashMap<Pid, ProcessOrigin>,
     /// Processes seen below a service's main process: start time and run.
     seen: HashMap<Pid, (u64, RunTag)>,
+    /// While the container stops.
+    stop: Option<StopScans>,
+    /// Whether a process that loses its parent becomes our child, once that was asked.
+    adopts: Option<bool>,
+}
+
+/// What tells whose those are that are adopted without a tag while the container stops.
+#[derive(Debug, Default)]
+struct StopScans {
+    /// Our own children.
+    list: Option<OpenList>,
+    /// What has ended since the last scan.
+    ended: Candidates,
+    /// Those of what the last scan has found, whose parent may be a zombie that is not reaped yet.
+    latest: Candidates,
+    /// Found before the stop, and not reported yet.
+    unreported: Vec<Pid>,
+}
+
+/// Where processes that one scan has found may come from: no origin of these is [`ProcessOrigin::AnyOf`] itself.
+type Candidates = Rc<RefCell<Vec<ProcessOrigin>>>;
+
+/// The result of a scan.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ChildScan {
+    /// Those that cannot be assigned to a service.
+    pub unassigned: Vec<Pid>,
+    /// Whether anything may be left of runs whose main processes were reaped before: nothing is if all our children are main
+    /// processes themselves. What is in the session of one that has ended descends from it (fork(2)), so that it is below a
+    /// child that we have adopted.
+    pub may_be_left: bool,
 }
 
 /// Where an adopted process comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum ProcessOrigin {
     /// It has this limit, which the tag of a run may cover.
     Limit(u64),
     /// It was seen below the main process of this run, and has lost the tag.
     Ancestry(RunTag),
+    /// It was adopted while the container stops, and has lost the tag: of one of these.
+    AnyOf(Candidates),
     /// PID 1 has forked it for itself, not for a run.
     PidOne,
     Unknown,
@@ -60,7 +103,13 @@ enum ProcessOrigin {
 impl Detached {
     /// Returns an empty set. Lowers this process's own limit, from which the tags of runs count down.
     pub fn lower_our_limit() -> Self {
-        Self { tags: RunTags::lower_our_limit(), adopted: HashMap::new(), seen: HashMap::new() }
+        Self {
+            tags: RunTags::lower_our_limit(),
+            adopted: HashMap::new(),
+            seen: HashMap::new(),
+            stop: None,
+            adopts: None,
+        }
     }
 
     /// Returns the tag of the next run.
@@ -68,22 +117,78 @@ impl Detached {
         self.tags.next_tag()
     }
 
-    /// Scans for new children; `running` are those that were started as services. Returns those that cannot be assigned to a
-    /// service.
-    pub fn scan_children(&mut self, running: impl Fn(Pid) -> bool) -> Vec<Pid> {
-        let us = i32::try_from(std::process::id()).unwrap_or(1);
-        let mut unassigned = Vec::new();
-        for pid in children::children_of(us).unwrap_or_default().into_iter().map(Pid) {
-            if running(pid) || self.adopted.contains_key(&pid) || session::is_dead(pid) != Some(false) {
+    /// Scans for new children; `running` are those that were started as services.
+    pub fn scan_children(&mut self, running: impl Fn(Pid) -> bool) -> ChildScan {
+        let open = self.stop.as_ref().and_then(|stop| stop.list.as_ref()).and_then(OpenList::read);
+        let listed = open.or_else(|| children::children_of(us()));
+        let mut scan = ChildScan { unassigned: Vec::new(), may_be_left: listed.is_none() || !self.adopts() };
+        for pid in listed.unwrap_or_default().into_iter().map(Pid).filter(|pid| !running(*pid)) {
+            scan.may_be_left = true;
+            if self.adopted.contains_key(&pid) || session::is_dead(pid) != Some(false) {
                 continue;
             }
-            let origin = self.origin(pid);
-            if origin == ProcessOrigin::Unknown {
-                unassigned.push(pid);
-            }
+            let origin = match (self.origin(pid), &mut self.stop) {
+                (ProcessOrigin::Unknown, Some(stop)) => ProcessOrigin::AnyOf(Rc::clone(&stop.ended)),
+                (ProcessOrigin::Unknown, None) => {
+                    scan.unassigned.push(pid);
+                    ProcessOrigin::Unknown
+                }
+                (origin, _) => origin,
+            };
             self.adopted.insert(pid, origin);
         }
-        unassigned
+        if let Some(stop) = &mut self.stop {
+            stop.latest = std::mem::take(&mut stop.ended);
+            scan.unassigned.append(&mut stop.unreported);
+        }
+        scan
+    }
+
+    /// The container stops. What is there already is not of what ends from now on.
+    pub fn begin_stop(&mut self, running: impl Fn(Pid) -> bool) {
+        if self.stop.is_none() {
+            let ChildScan { unassigned, .. } = self.scan_children(running);
+            let list = OpenList::open(us());
+            self.stop = Some(StopScans { list, unreported: unassigned, ..StopScans::default() });
+        }
+    }
+
+    /// A main process was reaped.
+    pub fn main_ended(&mut self, run: RunTag) {
+        if let Some(stop) = &mut self.stop {
+            // Each run ends once, so that it is in neither yet.
+            stop.ended.borrow_mut().push(ProcessOrigin::Ancestry(run));
+            if Rc::strong_count(&stop.latest) > 1 {
+                stop.latest.borrow_mut().push(ProcessOrigin::Ancestry(run));
+            }
+        }
+    }
+
+    /// No child is a zombie: nothing else that has ended was a parent of those that the last scan has found.
+    pub fn all_are_reaped(&mut self) {
+        self.stop.iter_mut().for_each(|stop| stop.latest = Candidates::default());
+    }
+
+    /// An adopted process was reaped.
+    fn orphan_ended(&mut self, origin: &ProcessOrigin) {
+        let Some(stop) = &mut self.stop else { return };
+        let origins = match origin {
+            ProcessOrigin::AnyOf(candidates) => candidates.borrow().clone(),
+            one => vec![one.clone()],
+        };
+        for candidates in [&stop.ended, &stop.latest] {
+            let mut candidates = candidates.borrow_mut();
+            for origin in &origins {
+                if candidates.len() < MAX_CANDIDATES && !candidates.contains(origin) {
+                    candidates.push(origin.clone());
+                }
+            }
+        }
+    }
+
+    fn adopts(&mut self) -> bool {
+        let is_reaper = || us() == 1 || prctl::get_child_subreaper().unwrap_or(false);
+        *self.adopts.get_or_insert_with(is_reaper)
     }
 
     fn origin(&self, pid: Pid) -> ProcessOrigin {
@@ -97,7 +202,13 @@ impl Detached {
 
     /// Removes a child that was reaped: its pid may be reused.
     pub fn reaped(&mut self, pid: Pid) {
-        self.adopted.remove(&pid);
+        match self.adopted.remove(&pid) {
+            Some(ProcessOrigin::PidOne | ProcessOrigin::Unknown) | None => {}
+            Some(origin) => self.orphan_ended(&origin),
+        }
+        if let Some(stop) = &mut self.stop {
+            stop.unreported.retain(|other| *other != pid);
+        }
     }
 
     /// Returns whether an adopted process of that run is not reaped yet.
@@ -162,13 +273,18 @@ impl Detached {
 }
 
 impl ProcessOrigin {
-    fn is_of(self, run: RunTag) -> bool {
+    fn is_of(&self, run: RunTag) -> bool {
         match self {
-            Self::Limit(limit) => run.covers(limit),
-            Self::Ancestry(of) => of == run,
+            Self::Limit(limit) => run.covers(*limit),
+            Self::Ancestry(of) => *of == run,
+            Self::AnyOf(candidates) => candidates.borrow().iter().any(|origin| origin.is_of(run)),
             Self::PidOne | Self::Unknown => false,
         }
     }
+}
+
+fn us() -> i32 {
+    i32::try_from(std::process::id()).unwrap_or(1)
 }
 
 /// Returns a child of ours and its descendants, each with its parent; the child's own is `None`.
