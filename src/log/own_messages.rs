@@ -4,6 +4,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use nix::libc;
 use serde::{Deserialize, Serialize};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -18,6 +19,9 @@ use crate::config::container::Level;
 use crate::config::values::ServiceName;
 use crate::sys::stdio_at_start;
 
+/// The most bytes of our own messages that are held back: what a pipe takes as a whole.
+const MOST_HELD: usize = libc::PIPE_BUF;
+
 /// The container's stdout and stderr; one sink if both are the same object.
 static OUTPUTS: Mutex<Option<Outputs>> = Mutex::new(None);
 
@@ -30,6 +34,8 @@ pub struct Outputs {
     format: MessageFormat,
     /// What the messages are about that are logged now.
     event: Option<EventMembers>,
+    /// Our own messages wait, to be written together.
+    is_held: bool,
 }
 
 /// What a JSON line has besides its message.
@@ -55,7 +61,7 @@ impl Outputs {
         let [one, two] = [1, 2].map(stdio_at_start::state_of);
         let stdout = (!Sink::is_same_object(one.as_ref(), two.as_ref())).then(|| Sink::with_state(1, one.as_ref()));
         let format = MessageFormat::Lines("stepdown: ".to_owned());
-        Self { stderr: Sink::with_state(2, two.as_ref()), stdout, format, event: None }
+        Self { stderr: Sink::with_state(2, two.as_ref()), stdout, format, event: None, is_held: false }
     }
 
     /// Returns the sink of a service's descriptor.
@@ -91,7 +97,9 @@ impl Outputs {
             format.append("warn", &text, None, &mut line);
             line
         });
-        stderr.flush();
+        if !self.is_held || stderr.pending() > MOST_HELD {
+            stderr.flush();
+        }
     }
 }
 
@@ -136,6 +144,25 @@ pub enum Stream {
 pub fn with_outputs<T>(work: impl FnOnce(&mut Outputs) -> T) -> T {
     let mut outputs: MutexGuard<'_, _> = OUTPUTS.lock().unwrap_or_else(PoisonError::into_inner);
     work(outputs.get_or_insert_with(Outputs::open))
+}
+
+/// Writes our own messages together once this is dropped, also by a panic. For what is done at once and waits for nothing.
+#[must_use]
+pub struct Held(());
+
+/// Begins it.
+pub fn hold() -> Held {
+    with_outputs(|outputs| outputs.is_held = true);
+    Held(())
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        with_outputs(|outputs| {
+            outputs.is_held = false;
+            outputs.stderr.flush();
+        });
+    }
 }
 
 /// Sends `tracing` events to the outputs, up to `level`. Later calls have no effect.

@@ -279,6 +279,7 @@ impl<'a> EventLoop<'a> {
             self.queue.push_back(Event::Request(Request::Shutdown { code: Some(EXIT_REFUSED) }));
         }
         self.release_ids();
+        let _held = (self.queue.len() > 1).then(own_messages::hold);
         // The result of a spawn comes before every other event (`Action::Spawn`).
         let mut spawn_results = VecDeque::new();
         loop {
@@ -320,9 +321,8 @@ impl<'a> EventLoop<'a> {
                     {
                         record.refusal = Some(Box::new(why.clone()));
                     }
-                    let processes = self.named_processes(&report);
                     let context = ReportContext {
-                        processes: &processes,
+                        processes: &self.named_processes(&report),
                         is_forced: self.is_forced,
                         now: self.now(),
                         run_kind: self.run_kind,
