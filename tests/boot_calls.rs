@@ -16,7 +16,7 @@ const AS_USER: usize = 125;
 type Calls = BTreeMap<String, usize>;
 
 /// Boots under strace(1), and returns what it has written.
-fn traced(container: BareContainer) -> String {
+pub fn traced(container: BareContainer) -> String {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("trace");
     let words = ["strace", "-f", "-qq", "-o", file.to_str().unwrap()];
@@ -26,7 +26,7 @@ fn traced(container: BareContainer) -> String {
 }
 
 /// Returns pid and call of each line that begins one; what is resumed was begun before.
-fn begun(trace: &str) -> impl Iterator<Item = (&str, &str)> {
+pub fn begun(trace: &str) -> impl Iterator<Item = (&str, &str)> {
     let lines = trace.lines().filter_map(|line| line.split_once(' '));
     lines.map(|(pid, call)| (pid, call.trim_start())).filter(|(_, call)| !call.starts_with(['<', '+', '-']))
 }

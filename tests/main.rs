@@ -55,6 +55,7 @@ mod properties;
 mod random_kills;
 mod rehearse;
 mod reload;
+mod running_calls;
 mod runtimes;
 mod s6_commands;
 mod s6_container;
