@@ -95,3 +95,26 @@ fn account_files_are_synced_once_each_and_their_directory_once_for_all() {
     let calls = before_the_first_program(&traced(root().broken(shadows)));
     assert_eq!((calls.get("renameat"), calls.get("fsync")), (Some(&4), Some(&5)), "{calls:#?}");
 }
+
+/// Returns the call that has made the process of the last program.
+fn made_by(trace: &str) -> String {
+    let calls = begun(trace).filter(|(_, call)| call.starts_with("clone"));
+    calls.last().expect("a process is made").1.to_owned()
+}
+
+#[test]
+fn a_service_with_pid_1s_ids_shares_its_memory_until_its_exec_and_no_other_does() {
+    if !possible() {
+        return;
+    }
+    let service = |keys: &str| {
+        let text = format!("type = \"oneshot\"\ncommand = [\"/bin/true\"]\n{keys}");
+        BareContainer::new().app().etc("services.d/web.toml", &text)
+    };
+    let shares = |container| made_by(&traced(container)).contains("CLONE_VM|CLONE_CHILD_CLEARTID");
+    assert!(shares(service("")));
+    assert!(shares(service("user = \"root\"\n")), "PID 1 stays root for it");
+    assert!(!shares(service("user = \"1235:1235\"\n")), "whoever may trace the service could write to PID 1");
+    let with_file = service("environment_file = \"/etc/web.env\"\n").broken("echo A=b > etc/web.env");
+    assert!(!shares(with_file), "the child allocates");
+}

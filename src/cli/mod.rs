@@ -39,6 +39,7 @@ use clap::error::ErrorKind;
 
 use crate::error::{EXIT_WRONG, Error};
 use crate::s6_commands;
+use crate::sys::process::exec_refusal;
 use crate::sys::signals;
 use args::Verb;
 pub use args::command;
@@ -56,6 +57,9 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         return s6_commands::main(command, argv);
     }
     if let Some(code) = argv.first().and_then(|name| s6_commands::refuse(name)) {
+        return code;
+    }
+    if let Some(code) = exec_refusal::called(&argv) {
         return code;
     }
     signals::ignore_broken_pipes();

@@ -221,7 +221,7 @@ impl<'a> EventLoop<'a> {
             self.processes.expire_probes(Instant::now(), &mut self.queue);
             self.processes.config_reader.expire(Instant::now(), &mut self.processes.fd_watcher);
             self.processes.logs.on_deadline();
-            self.idle_pages.release_if_due(Instant::now());
+            self.idle_pages.release_if_due(Instant::now(), || self.processes.spawner.release_free());
             self.queue.push_back(Event::Tick);
         }
         let code = self.handle_requests(ready, pending);

@@ -22,7 +22,7 @@ impl ProcessManager {
         let ready = self.fd_watcher.ready();
         for fd in &ready {
             match fd {
-                ReadyFd::ExecPipe(pid) => self.read_exec_result(*pid, events),
+                ReadyFd::ExecPipe(pid) => self.read_exec_result(*pid, false, events),
                 ReadyFd::NotifyFd(key) => match self.fd_watcher.read_notify(*key) {
                     Some((id, true)) => events.push_back(Event::Ready { id }),
                     Some((id, false)) => self.log_notify_fd_closed(id),
@@ -50,11 +50,12 @@ impl ProcessManager {
         }
     }
 
-    pub(super) fn read_exec_result(&mut self, pid: Pid, events: &mut VecDeque<Event>) {
+    /// Reads what a child has reported so far; if it has ended, that is all.
+    pub(super) fn read_exec_result(&mut self, pid: Pid, has_ended: bool, events: &mut VecDeque<Event>) {
         let Some(process) = self.process_table.get(pid) else { return };
         let Some((key, mut pipe)) = process.exec_pipe.take() else { return };
         let (id, role) = (process.id, process.role);
-        let result = pipe.read();
+        let result = if has_ended { pipe.read_to_end() } else { pipe.read() };
         if let Some(errno) = pipe.unfiltered() {
             log_unfiltered(errno);
         }

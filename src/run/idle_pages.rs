@@ -25,10 +25,11 @@ impl IdlePages {
         self.due
     }
 
-    /// Releases them if they are due.
-    pub(super) fn release_if_due(&mut self, now: Instant) {
+    /// Releases them if they are due, after `free` has freed what is kept for the next work.
+    pub(super) fn release_if_due(&mut self, now: Instant, free: impl FnOnce()) {
         if self.due.is_some_and(|due| due <= now) {
             self.due = None;
+            free();
             heap::release_free();
             program_pages::release();
         }

@@ -33,7 +33,7 @@ use crate::sys::dev_null;
 use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::{self, LeaderlessGroup};
 use crate::sys::process::reap::{self, WaitResult};
-use crate::sys::process::spawn;
+use crate::sys::process::spawn::Spawner;
 
 /// Everything that acts on processes.
 pub struct ProcessManager {
@@ -41,6 +41,7 @@ pub struct ProcessManager {
     pub records: ServiceRecords,
     pub(super) context: LaunchContext,
     pub(super) process_table: ProcessTable,
+    pub(super) spawner: Spawner,
     /// Exec results and readiness.
     pub fd_watcher: FdWatcher,
     /// The output of services.
@@ -82,6 +83,7 @@ impl ProcessManager {
             records: ServiceRecords::new(entries, sockets, &mut fd_watcher)?,
             context,
             process_table: ProcessTable::new(),
+            spawner: Spawner::default(),
             fd_watcher,
             oom_tracker: OomTracker::default(),
             s6_directories: BTreeMap::new(),
@@ -142,7 +144,7 @@ impl ProcessManager {
             record.file = None;
             record.notify_socket.iter_mut().for_each(|socket| socket.begin());
         }
-        let started = spawn::spawn(&launch)?;
+        let started = self.spawner.spawn(launch)?;
         let pid = started.pid;
         if let Some(record) = record {
             record.last_pid = Some(pid);
@@ -238,7 +240,7 @@ impl ProcessManager {
             };
             let out_of_memory = self.oom_tracker.explains(exit);
             // What it reported before it ended comes before its end.
-            self.read_exec_result(pid, events);
+            self.read_exec_result(pid, true, events);
             let Some(process) = self.process_table.remove(pid) else {
                 let probe_finished = self.probes.exited(pid, exit);
                 self.process_table.detached.reaped(pid);
@@ -258,6 +260,7 @@ impl ProcessManager {
             }
             let group = LeaderlessGroup::hold_pid(pid);
             reap::reap(pid);
+            self.spawner.reaped(pid);
             self.reaped += 1;
             if !process.refused {
                 groups.push((process, pid, exit, group));

@@ -1,10 +1,10 @@
-//! capget(2) and capset(2) as a forked child may call them: nothing is allocated, no lock is taken.
+//! capget(2) and capset(2) as a forked child may call them: nothing is allocated, no lock is taken, errno stays.
 #![allow(unsafe_code)] // the raw calls
 
 use nix::errno::Errno;
-use nix::libc;
 
 use crate::config::values::CapSet;
+use crate::sys::process::raw::call;
 
 /// Version 3 of the header: two words of 32 bits for each set (capget(2)).
 const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
@@ -47,10 +47,7 @@ pub fn capget() -> Result<CapSets, Errno> {
     let mut header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
     let mut words = [CapData::default(); 2];
     // SAFETY: both outlive the call and have the layout that version 3 asks for.
-    let result = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) };
-    if result != 0 {
-        return Err(Errno::last());
-    }
+    unsafe { call!(capget, &raw mut header, words.as_mut_ptr()) }?;
     let [low, high] = words;
     let set = |word: fn(&CapData) -> u32| CapSet(u64::from(word(&high)) << 32 | u64::from(word(&low)));
     Ok(CapSets {
@@ -72,6 +69,5 @@ pub fn capset(effective: CapSet, permitted: CapSet, inheritable: CapSet) -> Resu
     };
     let words = [half(0), half(32)];
     // SAFETY: both outlive the call and have the layout that version 3 asks for.
-    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, words.as_ptr()) };
-    if result == 0 { Ok(()) } else { Err(Errno::last()) }
+    unsafe { call!(capset, &raw const header, words.as_ptr()) }.map(drop)
 }

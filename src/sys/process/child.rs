@@ -1,10 +1,11 @@
 //! Between fork and exec: one step after the other, each named so that an error can be reported in words. Allocates
-//! nothing, takes no lock, uses only what [`Launch`] prepared (signal-safety(7)). Exceptions: what `program` looks up at
-//! the end, if a launch needs that, and a child whose program could not be executed: it finds out why, with its user's
-//! rights, and without PID 1 waiting for the disk.
+//! nothing, takes no lock, cannot panic, leaves errno alone, uses only what [`Launch`] prepared (signal-safety(7)): the
+//! child may share PID 1's memory ([`super::shared_memory`]). What a child of its own memory may do beyond that is in
+//! [`super::program`].
 #![allow(unsafe_code)] // the raw calls between fork and exec
 
 use std::ffi::{CStr, c_char};
+use std::os::fd::RawFd;
 use std::ptr;
 
 use nix::errno::Errno;
@@ -16,9 +17,15 @@ use crate::plan::Credentials;
 use crate::supervise::SpawnStep;
 use crate::sys::process::capset::{capset, permitted};
 use crate::sys::process::launch::{Launch, Parent, Session};
+use crate::sys::process::raw::{self, ResourceLimit, call};
 use crate::sys::process::resource::kernel_resource;
-use crate::sys::process::spawn_record::{RECORD_SIZE, encode};
+use crate::sys::process::spawn_record::{MAX_REPORT, RECORD_SIZE, encode, encode_filter_error};
 use crate::sys::signals;
+
+/// The exit code of a child that could not become its service; nobody sees it.
+pub const EXIT_REFUSED: u8 = 111;
+/// The bytes of the kernel's set of signals (`_NSIG / 8`).
+const SIGNAL_SET_SIZE: usize = 8;
 
 /// The arrays of pointers that execve(2) takes, and what else the child must not look up, made before the fork.
 pub struct ExecPointers {
@@ -58,6 +65,21 @@ pub fn set_up(launch: &Launch, pointers: &ExecPointers) -> Result<Option<Errno>,
     run_steps(launch, pointers).map_err(encode)
 }
 
+/// Sets up the process, and writes to `exec_pipe` what went wrong. Returns whether it may execute the program.
+pub fn set_up_or_report(launch: &Launch, pointers: &ExecPointers, exec_pipe: RawFd) -> bool {
+    match set_up(launch, pointers) {
+        Ok(None) => true,
+        Ok(Some(errno)) => {
+            write_report(exec_pipe, encode_filter_error(errno), b"");
+            true
+        }
+        Err(record) => {
+            write_report(exec_pipe, record, b"");
+            false
+        }
+    }
+}
+
 /// Executes the program, or the first of its fallbacks that this user may execute. Returns the first error.
 pub fn execute_first(program: &CStr, launch: &Launch, pointers: &ExecPointers) -> Errno {
     let refused = execute(program, pointers);
@@ -72,8 +94,18 @@ pub fn execute_first(program: &CStr, launch: &Launch, pointers: &ExecPointers) -
 /// Executes a program with the arguments and the environment of [`ExecPointers`]. Returns only on an error.
 pub fn execute(program: &CStr, pointers: &ExecPointers) -> Errno {
     // SAFETY: NUL-terminated strings in NULL-terminated arrays, all of which outlive the call.
-    unsafe { libc::execve(program.as_ptr(), pointers.argv.as_ptr(), pointers.env.as_ptr()) };
-    Errno::last()
+    unsafe { raw::execute(program.as_ptr(), pointers.argv.as_ptr(), pointers.env.as_ptr()) }
+}
+
+/// Writes a record and an explanation with one write(2), so that they are read at once.
+pub fn write_report(exec_pipe: RawFd, record: [u8; RECORD_SIZE], words: &[u8]) {
+    let mut said = [0; MAX_REPORT];
+    let length = RECORD_SIZE + words.len().min(MAX_REPORT - RECORD_SIZE);
+    for (to, from) in said.iter_mut().zip(record.iter().chain(words)) {
+        *to = *from;
+    }
+    // SAFETY: `said` is valid for that length; a failing write leaves nothing to be done.
+    let _written = unsafe { call!(write, exec_pipe, said.as_ptr(), length) };
 }
 
 fn run_steps(launch: &Launch, pointers: &ExecPointers) -> Result<Option<Errno>, (SpawnStep, Errno)> {
@@ -93,17 +125,17 @@ fn run_steps(launch: &Launch, pointers: &ExecPointers) -> Result<Option<Errno>, 
     identity(launch, pointers)?;
     if credentials.no_new_privs {
         // SAFETY: takes numbers only.
-        check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map_err(at_step(SpawnStep::NoNewPrivs))?;
+        unsafe { call!(prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.map_err(at_step(SpawnStep::NoNewPrivs))?;
     }
     // A kernel without seccomp filters, or an outer filter that forbids them.
     let unfiltered = launch.filter.as_ref().and_then(|filter| filter.install().err());
     // As the service's user: a directory that root may not enter (NFS root_squash) may be the user's own.
     if let Some(directory) = &launch.directory {
         // SAFETY: a NUL-terminated string that outlives the call.
-        check(unsafe { libc::chdir(directory.as_ptr()) }).map_err(at_step(SpawnStep::Directory))?;
+        unsafe { call!(chdir, directory.as_ptr()) }.map_err(at_step(SpawnStep::Directory))?;
     }
-    // SAFETY: takes a number only.
-    unsafe { libc::umask(launch.umask) };
+    // SAFETY: takes a number only; it cannot fail.
+    let _before = unsafe { call!(umask, launch.umask) };
     unblock_signals();
     Ok(unfiltered)
 }
@@ -117,37 +149,41 @@ fn raised_capabilities() -> CapSet {
 /// exec(2) resets handlers, but a signal that comes before it must already have the default action, and what is ignored
 /// (SIGPIPE) would stay ignored.
 fn reset_dispositions(which: u64) {
-    for number in (1..=Signal::MAX).filter(|number| which & (1 << (number - 1)) != 0) {
-        // SAFETY: SIG_DFL is no code of ours; KILL, STOP and glibc's own two are refused, which changes nothing.
-        unsafe { libc::signal(number, libc::SIG_DFL) };
+    // The kernel's `struct sigaction`: SIG_DFL, no flags, an empty mask.
+    let default = [0_u64; 4];
+    for number in (1..=Signal::MAX)
+        .filter(|number| which.checked_shr(number.wrapping_sub(1) as u32).is_some_and(|bits| bits & 1 == 1))
+    {
+        // SAFETY: `default` is as large as the structure of each architecture, and SIG_DFL is no code of ours; KILL and STOP
+        // are refused, which changes nothing.
+        let _refused = unsafe { call!(rt_sigaction, number, default.as_ptr(), 0, SIGNAL_SET_SIZE) };
     }
 }
 
 fn unblock_signals() {
-    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigemptyset initialises the set that sigprocmask then reads.
-    unsafe {
-        libc::sigemptyset(none.as_mut_ptr());
-        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
-    }
+    let none = 0_u64;
+    // SAFETY: the set has as many bytes as are named, and outlives the call, which cannot fail.
+    let _unblocked = unsafe { call!(rt_sigprocmask, libc::SIG_SETMASK, &raw const none, 0, SIGNAL_SET_SIZE) };
 }
 
 fn session(session: Session) -> Result<(), (SpawnStep, Errno)> {
+    // SAFETY: takes nothing; a child is no group leader, so it is not refused.
+    let new = || unsafe { call!(setsid) }.map(drop).map_err(at_step(SpawnStep::Session));
     match session {
-        // SAFETY: takes nothing; a forked child is no group leader, so it is not refused.
-        Session::Own => check(unsafe { libc::setsid() }).map_err(at_step(SpawnStep::Session)),
+        Session::Own => new(),
         Session::OwnWithTerminal => {
-            // SAFETY: as above.
-            check(unsafe { libc::setsid() }).map_err(at_step(SpawnStep::Session))?;
+            new()?;
             // SAFETY: takes numbers only. Where another session holds the terminal, the command runs without job control.
-            unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) };
+            let _held = unsafe { call!(ioctl, 0, libc::TIOCSCTTY, 0) };
             Ok(())
         }
         Session::ForegroundGroup => {
             // SAFETY: takes numbers only.
-            check(unsafe { libc::setpgid(0, 0) }).map_err(at_step(SpawnStep::Session))?;
-            // SAFETY: takes numbers only; TTOU is blocked until exec, so the call cannot stop us.
-            unsafe { libc::tcsetpgrp(0, libc::getpid()) };
+            unsafe { call!(setpgid, 0, 0) }.map_err(at_step(SpawnStep::Session))?;
+            // SAFETY: takes nothing, and cannot fail.
+            let group = unsafe { call!(getpid) }.map_or(0, |pid| pid as libc::pid_t);
+            // SAFETY: `group` outlives the call, which reads it; TTOU is blocked until exec, so it cannot stop us.
+            let _refused = unsafe { call!(ioctl, 0, libc::TIOCSPGRP, &raw const group) };
             Ok(())
         }
     }
@@ -156,31 +192,29 @@ fn session(session: Session) -> Result<(), (SpawnStep, Errno)> {
 fn descriptors(launch: &Launch) -> Result<(), (SpawnStep, Errno)> {
     for (target, source) in (0..).zip(launch.stdio) {
         if let Some(source) = source {
-            // SAFETY: takes numbers only; every source lies above 2 (std opens 0 to 2 at the start of a process).
-            check(unsafe { libc::dup2(source, target) }).map_err(at_step(SpawnStep::Descriptors))?;
+            place(source, target)?;
         }
     }
-    if let Some((source, target)) = launch.notify {
-        let placed = if source == target {
-            // SAFETY: takes numbers only; clears FD_CLOEXEC.
-            unsafe { libc::fcntl(target, libc::F_SETFD, 0) }
-        } else {
-            // SAFETY: takes numbers only; the parent keeps the verdict pipe above `target`.
-            unsafe { libc::dup2(source, target) }
-        };
-        check(placed).map_err(at_step(SpawnStep::Descriptors))?;
-    }
-    Ok(())
+    // The parent keeps the exec pipe above `target`.
+    launch.notify.map_or(Ok(()), |(source, target)| place(source, target))
+}
+
+/// Makes `target` a copy of a descriptor that stays open at exec.
+fn place(source: RawFd, target: RawFd) -> Result<(), (SpawnStep, Errno)> {
+    let placed = if source == target {
+        // SAFETY: takes numbers only; clears FD_CLOEXEC.
+        unsafe { call!(fcntl, target, libc::F_SETFD, 0) }
+    } else {
+        // SAFETY: takes numbers only; every source lies above 2 (descriptors 0 to 2 are opened at the start of a process).
+        unsafe { call!(dup3, source, target, 0) }
+    };
+    placed.map(drop).map_err(at_step(SpawnStep::Descriptors))
 }
 
 fn limits(launch: &Launch) -> Result<(), (SpawnStep, Errno)> {
     for limit in &launch.limits {
-        let value = libc::rlimit {
-            rlim_cur: limit.soft.unwrap_or(libc::RLIM_INFINITY),
-            rlim_max: limit.hard.unwrap_or(libc::RLIM_INFINITY),
-        };
-        // SAFETY: `value` outlives the call.
-        let set = check(unsafe { libc::setrlimit(resource_number(limit.resource), &raw const value) });
+        let value = ResourceLimit { soft: limit.soft.unwrap_or(u64::MAX), hard: limit.hard.unwrap_or(u64::MAX) };
+        let set = set_limit(limit.resource, value);
         if set == Err(Errno::EPERM) {
             // SYS_RESOURCE was not granted; the plan has reported that: the limit is set as high as possible.
             set_capped(limit.resource, value).map_err(at_step(SpawnStep::Limits))?;
@@ -190,24 +224,23 @@ fn limits(launch: &Launch) -> Result<(), (SpawnStep, Errno)> {
     }
     if let Some(nice) = launch.nice {
         // SAFETY: takes numbers only.
-        match check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) }) {
+        match unsafe { call!(setpriority, libc::PRIO_PROCESS, 0, nice) } {
             // SYS_NICE was not granted; the plan has reported that the service runs without it.
-            Ok(()) | Err(Errno::EPERM | Errno::EACCES) => {}
+            Ok(_) | Err(Errno::EPERM | Errno::EACCES) => {}
             Err(errno) => return Err((SpawnStep::Nice, errno)),
         }
     }
     Ok(())
 }
 
+fn set_limit(resource: Resource, value: ResourceLimit) -> Result<(), Errno> {
+    raw::set_limit(kernel_resource(resource) as u32, value)
+}
+
 /// Sets a limit, at most to the present hard limit.
-fn set_capped(resource: Resource, wanted: libc::rlimit) -> Result<(), Errno> {
-    let mut there = wanted;
-    // SAFETY: `there` outlives the call.
-    check(unsafe { libc::getrlimit(resource_number(resource), &raw mut there) })?;
-    let hard = wanted.rlim_max.min(there.rlim_max);
-    let value = libc::rlimit { rlim_cur: wanted.rlim_cur.min(hard), rlim_max: hard };
-    // SAFETY: `value` outlives the call.
-    check(unsafe { libc::setrlimit(resource_number(resource), &raw const value) })
+fn set_capped(resource: Resource, wanted: ResourceLimit) -> Result<(), Errno> {
+    let hard = wanted.hard.min(raw::limit(kernel_resource(resource) as u32)?.hard);
+    set_limit(resource, ResourceLimit { soft: wanted.soft.min(hard), hard })
 }
 
 /// Groups before gid before uid: each needs a privilege that the next one drops.
@@ -215,19 +248,19 @@ fn identity(launch: &Launch, pointers: &ExecPointers) -> Result<(), (SpawnStep, 
     let Credentials { uid, gid, groups, ambient, .. } = &launch.credentials;
     if groups.is_some() {
         // SAFETY: the array outlives the call and holds that many ids.
-        check(unsafe { libc::setgroups(pointers.groups.len(), pointers.groups.as_ptr()) })
+        unsafe { call!(setgroups, pointers.groups.len(), pointers.groups.as_ptr()) }
             .map_err(at_step(SpawnStep::Groups))?;
     }
     // All three, always: PID 1's private saved gid must not reach a service (SECURITY fact 2).
     // SAFETY: takes numbers only.
-    check(unsafe { libc::setresgid(gid.0, gid.0, gid.0) }).map_err(at_step(SpawnStep::Gid))?;
+    unsafe { call!(setresgid, gid.0, gid.0, gid.0) }.map_err(at_step(SpawnStep::Gid))?;
     let keep = !ambient.is_empty() && launch.parent == Parent::Root && *uid != Uid::ROOT;
     if keep {
         // SAFETY: takes numbers only. Without it, leaving uid 0 empties *permitted* (capabilities(7)).
-        check(unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) }).map_err(at_step(SpawnStep::Capabilities))?;
+        unsafe { call!(prctl, libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) }.map_err(at_step(SpawnStep::Capabilities))?;
     }
     // SAFETY: takes numbers only.
-    check(unsafe { libc::setresuid(uid.0, uid.0, uid.0) }).map_err(at_step(SpawnStep::Uid))?;
+    unsafe { call!(setresuid, uid.0, uid.0, uid.0) }.map_err(at_step(SpawnStep::Uid))?;
     if *uid == Uid::ROOT {
         return Ok(());
     }
@@ -236,20 +269,11 @@ fn identity(launch: &Launch, pointers: &ExecPointers) -> Result<(), (SpawnStep, 
         capset(CapSet::EMPTY, ambient, ambient).map_err(at_step(SpawnStep::Capabilities))?;
     }
     for capability in ambient.iter() {
-        let number = libc::c_ulong::from(capability.number());
         // SAFETY: takes numbers only; the capability is in *permitted* and *inheritable*.
-        let raised = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, number, 0, 0) };
-        check(raised).map_err(at_step(SpawnStep::Capabilities))?;
+        unsafe { call!(prctl, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, capability.number(), 0, 0) }
+            .map_err(at_step(SpawnStep::Capabilities))?;
     }
     Ok(())
-}
-
-fn resource_number(resource: Resource) -> libc::__rlimit_resource_t {
-    kernel_resource(resource) as libc::__rlimit_resource_t
-}
-
-fn check(result: libc::c_int) -> Result<(), Errno> {
-    if result < 0 { Err(Errno::last()) } else { Ok(()) }
 }
 
 fn at_step(step: SpawnStep) -> impl Fn(Errno) -> (SpawnStep, Errno) {

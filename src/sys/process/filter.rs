@@ -17,6 +17,7 @@ use nix::libc;
 
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::Credentials;
+use crate::sys::process::raw::call;
 
 /// The errno of the first failed installation; 0: none failed. Global, because the reason is: the kernel, or a filter of the
 /// container.
@@ -155,18 +156,16 @@ impl Filter {
         Self(program)
     }
 
-    /// Installs it for this thread. Between fork and exec: allocates nothing.
+    /// Installs it for this thread. Between fork and exec: allocates nothing, leaves errno alone.
     ///
     /// # Errors
     /// The kernel's: EACCES without no_new_privs, EINVAL where it has no filters.
     pub fn install(&self) -> Result<(), Errno> {
         let length = u16::try_from(self.0.len()).unwrap_or_default();
         let program = libc::sock_fprog { len: length, filter: self.0.as_ptr().cast_mut() };
-        let install = |flags: libc::c_ulong| {
-            // SAFETY: the program outlives the call, which only reads it.
-            let result =
-                unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
-            Errno::result(result).map(drop)
+        // SAFETY: the program outlives the call, which only reads it.
+        let install = |flags: libc::c_ulong| unsafe {
+            call!(seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program).map(drop)
         };
         // Before 5.16 a filter enables a slow Spectre v4 mitigation, which is not needed for one that only checks pids.
         match install(libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW) {

@@ -5,12 +5,12 @@
 //! lowering it needs no privilege and raising it CAP_SYS_RESOURCE, and `/proc/PID/limits` is readable for processes of any
 //! user. An environment variable would not do: daemons clear their environment (postfix, cron, sudo), and that of another
 //! user's process, or of one that is not dumpable, cannot be read after the step down.
-#![allow(unsafe_code)] // getrlimit(2), setrlimit(2): nix has them only with a larger feature
 
 use nix::errno::Errno;
 use nix::libc;
 
 use crate::supervise::Pid;
+use crate::sys::process::raw::{self, ResourceLimit};
 use crate::sys::read_file;
 
 /// Our own limit if there was none: far above any number of locks, far below "unlimited".
@@ -102,20 +102,15 @@ fn parse(limits: &[u8]) -> Option<u64> {
 }
 
 fn own_hard_limit() -> Option<u64> {
-    let mut value = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `value` outlives the call.
-    let result = unsafe { libc::getrlimit(libc::RLIMIT_LOCKS, &raw mut value) };
-    (result == 0).then_some(value.rlim_max)
+    raw::limit(libc::RLIMIT_LOCKS).ok().map(|limit| limit.hard)
 }
 
-/// Sets our own limit. Between fork and exec too: allocates nothing.
+/// Sets our own limit. Between fork and exec too: allocates nothing, leaves errno alone.
 ///
 /// # Errors
 /// The kernel's; a limit is only ever lowered here.
 pub fn set(limit: u64) -> Result<(), Errno> {
-    let value = libc::rlimit { rlim_cur: limit, rlim_max: limit };
-    // SAFETY: `value` outlives the call.
-    Errno::result(unsafe { libc::setrlimit(libc::RLIMIT_LOCKS, &raw const value) }).map(drop)
+    raw::set_limit(libc::RLIMIT_LOCKS, ResourceLimit { soft: limit, hard: limit })
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The fork. The child reports the step that failed through a pipe that closes at exec; the parent never waits for it,
-//! because a program on a mount that hangs must block only its own service.
+//! The start of a process. The child reports the step that failed through a pipe that closes at exec; the parent never waits
+//! for it, because a program on a mount that hangs must block only its own service.
 #![allow(unsafe_code)] // fork(2)
 #![allow(clippy::disallowed_methods)] // the only place that starts services
 
@@ -20,8 +20,9 @@ use crate::supervise::{Pid, SpawnError, SpawnStep};
 use crate::sys::descriptors;
 use crate::sys::process::environment_file::Unreadable;
 use crate::sys::process::launch::{Launch, Program};
-use crate::sys::process::spawn_record::{self, MAX_REPORT, RECORD_SIZE, encode, encode_filter_error};
-use crate::sys::process::{child, program};
+use crate::sys::process::shared_memory::SharedMemory;
+use crate::sys::process::spawn_record::{self, MAX_REPORT, RECORD_SIZE, Record, encode};
+use crate::sys::process::{child, program, raw};
 
 /// A forked child that has not reported yet whether it could execute its program.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct SpawnedChild {
 pub struct ExecPipe {
     pipe: File,
     unfiltered: Option<Errno>,
+    /// The program could not be executed, and an explanation is to come.
+    unexplained: Option<SpawnError>,
 }
 
 /// The report of the pipe.
@@ -51,24 +54,59 @@ pub enum ExecResult {
 }
 
 impl ExecPipe {
+    pub(super) fn new(pipe: OwnedFd) -> Self {
+        Self { pipe: File::from(pipe), unfiltered: None, unexplained: None }
+    }
+
     /// Returns what the child has reported so far; never blocks.
     pub fn read(&mut self) -> ExecResult {
-        let mut said = [0; RECORD_SIZE + MAX_REPORT];
+        let mut said = [0; 2 * RECORD_SIZE + MAX_REPORT];
         loop {
-            let length = match self.pipe.read(&mut said) {
-                Ok(0) => return ExecResult::Executed,
-                Ok(length) => length,
+            match self.pipe.read(&mut said) {
+                Ok(0) => return self.at_end(),
+                Ok(length) => {
+                    if let Some(error) = self.take_in(said.get(..length).unwrap_or_default()) {
+                        return ExecResult::Refused(error);
+                    }
+                }
                 Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
                     return ExecResult::Pending;
                 }
-                Err(_) => return ExecResult::Executed,
-            };
-            let (unfiltered, rest) = spawn_record::split_filter_error(said.get(..length).unwrap_or_default());
-            self.unfiltered = self.unfiltered.or(unfiltered);
-            if unfiltered.is_none() || !rest.is_empty() {
-                return ExecResult::Refused(spawn_record::parse(rest));
+                Err(_) => return self.at_end(),
             }
         }
+    }
+
+    /// The same of a child that has ended: nothing is to come, also if the pipe is open, as a copy in a child that has not
+    /// executed its program yet keeps it.
+    pub fn read_to_end(&mut self) -> ExecResult {
+        match self.read() {
+            ExecResult::Pending => self.at_end(),
+            result => result,
+        }
+    }
+
+    fn at_end(&mut self) -> ExecResult {
+        self.unexplained.take().map_or(ExecResult::Executed, ExecResult::Refused)
+    }
+
+    /// Returns the error if the report has one that is all there is to say.
+    fn take_in(&mut self, said: &[u8]) -> Option<SpawnError> {
+        let mut rest = said;
+        while !rest.is_empty() {
+            rest = match spawn_record::first(rest) {
+                Record::Unfiltered(errno, rest) => {
+                    self.unfiltered = Some(errno);
+                    rest
+                }
+                Record::Unexplained(error, rest) => {
+                    self.unexplained = Some(error);
+                    rest
+                }
+                Record::Refused(error) => return Some(error),
+            };
+        }
+        None
     }
 
     /// Returns why the child has no filter, if it failed to install one and has reported that by now.
@@ -83,24 +121,48 @@ impl AsFd for ExecPipe {
     }
 }
 
-/// Forks and lets the child become `launch`.
-///
-/// # Errors
-/// When no pipe or no process can be created (EMFILE, EAGAIN, ENOMEM). Errors in the child come through the pipe.
-pub fn spawn(launch: &Launch) -> Result<SpawnedChild, SpawnError> {
-    let refused = |step| move |errno: Errno| SpawnError::new(step, errno as i32);
-    let (read, mut write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused(SpawnStep::Pipe))?;
-    if let Some((_, target)) = launch.notify {
-        // The readiness descriptor gets a fixed number in the child, which must not be that of the exec pipe.
-        let above = fcntl(&write, FcntlArg::F_DUPFD_CLOEXEC(target.saturating_add(1)));
-        let above = above.map_err(refused(SpawnStep::NotifyFd))?;
-        // SAFETY: fcntl just made it, and nobody else owns it.
-        write = unsafe { OwnedFd::from_raw_fd(above) };
+/// Starts services.
+#[derive(Default)]
+pub struct Spawner {
+    shared_memory: SharedMemory,
+}
+
+impl Spawner {
+    /// Makes a child that becomes `launch`.
+    ///
+    /// # Errors
+    /// When no pipe or no process can be created (EMFILE, EAGAIN, ENOMEM). Errors in the child come through the pipe.
+    pub fn spawn(&mut self, launch: Launch) -> Result<SpawnedChild, SpawnError> {
+        let refused = |step| move |errno: Errno| SpawnError::new(step, errno as i32);
+        let (read, mut write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused(SpawnStep::Pipe))?;
+        if let Some((_, target)) = launch.notify {
+            // The readiness descriptor gets a fixed number in the child, which must not be that of the exec pipe.
+            let above = fcntl(&write, FcntlArg::F_DUPFD_CLOEXEC(target.saturating_add(1)));
+            let above = above.map_err(refused(SpawnStep::NotifyFd))?;
+            // SAFETY: fcntl just made it, and nobody else owns it.
+            write = unsafe { OwnedFd::from_raw_fd(above) };
+        }
+        let exec_pipe = write.as_raw_fd();
+        let pid = without_signals(|| {
+            let launch = match self.shared_memory.spawn(Box::new(launch), exec_pipe) {
+                Ok(pid) => return Ok(pid),
+                Err(launch) => launch,
+            };
+            let pointers = child::ExecPointers::of(&launch);
+            fork_now(|| become_service(&launch, &pointers, exec_pipe))
+        })?;
+        Ok(SpawnedChild { pid, exec_pipe: ExecPipe::new(read) })
     }
-    let pointers = child::ExecPointers::of(launch);
-    let exec_pipe = write.as_raw_fd();
-    let pid = fork_child(|| become_service(launch, &pointers, exec_pipe))?;
-    Ok(SpawnedChild { pid, exec_pipe: ExecPipe { pipe: File::from(read), unfiltered: None } })
+
+    /// Must be called for each process that was reaped.
+    pub fn reaped(&mut self, pid: Pid) {
+        self.shared_memory.reaped(pid);
+    }
+
+    /// Releases what no start needs.
+    pub fn release_free(&mut self) {
+        self.shared_memory.release_free();
+    }
 }
 
 /// Returns how many threads this process has. Without /proc it cannot be known, and counts as one.
@@ -133,16 +195,10 @@ pub fn fork_worker(own: OwnedFd, job: impl FnOnce(OwnedFd)) -> Result<Pid, Spawn
 
 /// Becomes the service; on an error writes the record to `exec_pipe` and exits.
 fn become_service(launch: &Launch, pointers: &child::ExecPointers, exec_pipe: RawFd) -> ! {
-    let become_it = || {
-        let unfiltered = child::set_up(launch, pointers)?;
-        if let Some(errno) = unfiltered {
-            write_report(exec_pipe, encode_filter_error(errno), b"");
-        }
-        Ok(())
-    };
-    match (become_it(), &launch.program, &launch.environment_file) {
-        (Err(record), _, _) => write_report(exec_pipe, record, b""),
-        (Ok(()), Program::Path(program), None) => {
+    let is_set_up = child::set_up_or_report(launch, pointers, exec_pipe);
+    match (&launch.program, &launch.environment_file) {
+        _ if !is_set_up => {}
+        (Program::Path(program), None) => {
             // As below; after a panic the script itself is executed.
             let _panicked = catch_unwind(AssertUnwindSafe(|| {
                 program::execute_by_shortcut(program, launch, &launch.env);
@@ -150,18 +206,17 @@ fn become_service(launch: &Launch, pointers: &child::ExecPointers, exec_pipe: Ra
             let errno = child::execute_first(program, launch, pointers);
             // It must never unwind into the parent's code: there it would be a second PID 1.
             let why = catch_unwind(AssertUnwindSafe(|| program::explanation(errno, program, launch)));
-            write_report(exec_pipe, encode((SpawnStep::Exec, errno)), why.unwrap_or_default().as_bytes());
+            child::write_report(exec_pipe, encode((SpawnStep::Exec, errno)), why.unwrap_or_default().as_bytes());
         }
-        (Ok(()), Program::Path(_) | Program::Search(_), _) => {
+        (Program::Path(_) | Program::Search(_), _) => {
             // Nor must this.
             let done = catch_unwind(AssertUnwindSafe(|| find_and_execute(launch, exec_pipe)));
             if done.is_err() {
-                write_report(exec_pipe, encode((SpawnStep::Exec, Errno::EINVAL)), b"internal error");
+                child::write_report(exec_pipe, encode((SpawnStep::Exec, Errno::EINVAL)), b"internal error");
             }
         }
     }
-    // SAFETY: ends this process without running the parent's exit handlers.
-    unsafe { libc::_exit(111) }
+    raw::exit(child::EXIT_REFUSED)
 }
 
 /// Looks up what is not prepared, then executes. Returns only on an error, which it has reported.
@@ -173,23 +228,16 @@ fn find_and_execute(launch: &Launch, exec_pipe: RawFd) {
                 Some(program) => program::explanation(errno, &program, launch),
                 None => "there is no such program in PATH".to_owned(),
             };
-            write_report(exec_pipe, encode((SpawnStep::Exec, errno)), why.as_bytes());
+            child::write_report(exec_pipe, encode((SpawnStep::Exec, errno)), why.as_bytes());
         }
         Err(Unreadable { words, errno }) => {
-            write_report(exec_pipe, encode((SpawnStep::EnvironmentFile, errno)), words.unwrap_or_default().as_bytes());
+            child::write_report(
+                exec_pipe,
+                encode((SpawnStep::EnvironmentFile, errno)),
+                words.unwrap_or_default().as_bytes(),
+            );
         }
     }
-}
-
-/// Writes a record and an explanation with one write(2), so that they are read at once.
-fn write_report(exec_pipe: RawFd, record: [u8; RECORD_SIZE], words: &[u8]) {
-    let mut said = [0; MAX_REPORT];
-    let length = RECORD_SIZE + words.len().min(MAX_REPORT - RECORD_SIZE);
-    for (to, from) in said.iter_mut().zip(record.iter().chain(words)) {
-        *to = *from;
-    }
-    // SAFETY: `said` is valid for that length; a failing write leaves nothing to be done.
-    unsafe { libc::write(exec_pipe, said.as_ptr().cast(), length) };
 }
 
 /// Forks; the child is `child`, with every signal blocked until it has reset its dispositions.
@@ -200,22 +248,31 @@ fn write_report(exec_pipe: RawFd, record: [u8; RECORD_SIZE], words: &[u8]) {
 /// # Errors
 /// When no process can be created (EAGAIN, ENOMEM).
 pub fn fork_child(child: impl FnOnce() -> Infallible) -> Result<Pid, SpawnError> {
-    let refused = |step, errno: Errno| SpawnError::new(step, errno as i32);
-    // A signal that reaches the child before its dispositions are reset would be handled by our handlers.
+    without_signals(|| fork_now(child))
+}
+
+/// Does it with all signals blocked: one that reached a child before its dispositions are reset would be handled by our
+/// handlers.
+fn without_signals(make: impl FnOnce() -> Result<Pid, SpawnError>) -> Result<Pid, SpawnError> {
     let mut before = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))
-        .map_err(|errno| refused(SpawnStep::BlockSignals, errno))?;
+        .map_err(|errno| SpawnError::new(SpawnStep::BlockSignals, errno as i32))?;
+    let made = make();
+    let restored = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
+    debug_assert!(restored.is_ok(), "restoring a mask that the kernel gave");
+    made
+}
+
+fn fork_now(child: impl FnOnce() -> Infallible) -> Result<Pid, SpawnError> {
     // SAFETY: this process has one thread (DESIGN §11), so the child may use all that the parent may, and `child` never
     // returns.
     let forked = unsafe { fork() };
     if let Ok(ForkResult::Child) = forked {
         child();
     }
-    let restored = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
-    debug_assert!(restored.is_ok(), "restoring a mask that the kernel gave");
     match forked {
         Ok(ForkResult::Parent { child }) => Ok(Pid(child.as_raw())),
         Ok(ForkResult::Child) => unreachable!("the child does not return"),
-        Err(errno) => Err(refused(SpawnStep::Fork, errno)),
+        Err(errno) => Err(SpawnError::new(SpawnStep::Fork, errno as i32)),
     }
 }

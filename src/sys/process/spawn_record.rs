@@ -11,6 +11,29 @@ pub const MAX_REPORT: usize = 1024;
 
 /// The code of a filter that could not be installed: the process continues without, and another record may follow.
 const FILTER: u8 = u8::MAX;
+/// The code of a program that could not be executed; another record, which explains that, follows unless the process ends.
+const UNEXPLAINED: u8 = u8::MAX - 1;
+
+/// What a report begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record<'a> {
+    /// The filter could not be installed; and what comes after that.
+    Unfiltered(Errno, &'a [u8]),
+    /// The program could not be executed, and why is to be found out; and what comes after that.
+    Unexplained(SpawnError, &'a [u8]),
+    /// A step failed, which is all there is to say.
+    Refused(SpawnError),
+}
+
+/// Returns the first record of a report, which is not empty.
+pub fn first(said: &[u8]) -> Record<'_> {
+    let (head, rest) = said.split_at_checked(RECORD_SIZE).unwrap_or((said, &[]));
+    match head.first() {
+        Some(&FILTER) => Record::Unfiltered(Errno::from_raw(errno_of(head)), rest),
+        Some(&UNEXPLAINED) => Record::Unexplained(SpawnError::new(SpawnStep::Exec, errno_of(head)), rest),
+        Some(_) | None => Record::Refused(parse(said)),
+    }
+}
 
 /// Returns the error of a record.
 pub fn parse(record: &[u8]) -> SpawnError {
@@ -26,14 +49,6 @@ fn errno_of(record: &[u8]) -> i32 {
     record.get(1..RECORD_SIZE).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_ne_bytes)
 }
 
-/// Splits off the error of the filter, if the report begins with one.
-pub fn split_filter_error(said: &[u8]) -> (Option<Errno>, &[u8]) {
-    match said.split_at_checked(RECORD_SIZE) {
-        Some((first, rest)) if first.first() == Some(&FILTER) => (Some(Errno::from_raw(errno_of(first))), rest),
-        Some(_) | None => (None, said),
-    }
-}
-
 /// Returns the record of a step.
 pub fn encode((step, errno): (SpawnStep, Errno)) -> [u8; RECORD_SIZE] {
     record(step as u8, errno)
@@ -42,6 +57,11 @@ pub fn encode((step, errno): (SpawnStep, Errno)) -> [u8; RECORD_SIZE] {
 /// Returns the record of a filter that could not be installed.
 pub fn encode_filter_error(errno: Errno) -> [u8; RECORD_SIZE] {
     record(FILTER, errno)
+}
+
+/// Returns the record of a program that could not be executed, if another one may follow that says why.
+pub fn encode_unexplained(errno: Errno) -> [u8; RECORD_SIZE] {
+    record(UNEXPLAINED, errno)
 }
 
 fn record(code: u8, errno: Errno) -> [u8; RECORD_SIZE] {
@@ -75,9 +95,16 @@ mod tests {
     #[test]
     fn a_refused_filter_is_reported_beside_the_result_of_the_spawn() {
         let (filter, exec) = (encode_filter_error(Errno::EPERM), encode((SpawnStep::Exec, Errno::ENOENT)));
-        assert_eq!(split_filter_error(&filter), (Some(Errno::EPERM), &[][..]));
-        assert_eq!(split_filter_error(&[filter, exec].concat()), (Some(Errno::EPERM), &exec[..]));
-        assert_eq!(split_filter_error(&exec), (None, &exec[..]));
-        assert_eq!(split_filter_error(&[]), (None, &[][..]));
+        assert_eq!(first(&filter), Record::Unfiltered(Errno::EPERM, &[]));
+        assert_eq!(first(&[filter, exec].concat()), Record::Unfiltered(Errno::EPERM, &exec));
+        assert_eq!(first(&exec), Record::Refused(SpawnError::new(SpawnStep::Exec, 2)));
+    }
+
+    #[test]
+    fn an_explanation_may_follow() {
+        let (before, exec) = (encode_unexplained(Errno::ENOENT), encode((SpawnStep::Exec, Errno::ENOENT)));
+        let refused = SpawnError::new(SpawnStep::Exec, 2);
+        assert_eq!(first(&before), Record::Unexplained(refused.clone(), &[]));
+        assert_eq!(first(&[before, exec].concat()), Record::Unexplained(refused, &exec));
     }
 }

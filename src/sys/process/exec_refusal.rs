@@ -1,0 +1,97 @@
+//! Why a program could not be executed, found out by an execution of this program in its place: a child that shares PID 1's
+//! memory cannot look it up itself, and PID 1 may not wait for a disk, and has other rights. The same process continues, with
+//! the same descriptors, and writes what a forked child would have written.
+#![allow(unsafe_code)] // execve(2), fcntl(2) in the child
+
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::prctl;
+
+use crate::supervise::SpawnStep;
+use crate::sys::exec_failure;
+use crate::sys::process::child;
+use crate::sys::process::raw::{self, call};
+use crate::sys::process::spawn_record::encode;
+
+/// How this program is called for it.
+const NAME: &CStr = c"stepdown-exec-refusal";
+/// The program of unit tests is another.
+const THIS_PROGRAM: &CStr = if cfg!(test) { c"/nonexistent/stepdown" } else { c"/proc/self/exe" };
+
+/// What the child needs for it.
+pub struct Prepared {
+    exec_pipe: RawFd,
+    /// The same as text.
+    pipe_number: CString,
+}
+
+impl Prepared {
+    /// Prepares it for a child with this exec pipe.
+    pub fn new(exec_pipe: RawFd) -> Self {
+        Self { exec_pipe, pipe_number: CString::new(exec_pipe.to_string()).unwrap_or_default() }
+    }
+
+    /// Executes this program to report why `program` could not be executed. Returns if it cannot be executed either: there is
+    /// no `/proc`, or this user may not. Called by a child that shares PID 1's memory.
+    pub fn explain(&self, errno: Errno, program: &CStr) {
+        let digits = digits(errno);
+        let argv = [NAME.as_ptr(), self.pipe_number.as_ptr(), digits.as_ptr().cast(), program.as_ptr(), ptr::null()];
+        let env = [ptr::null()];
+        // SAFETY: takes numbers only: the pipe stays open at the exec.
+        let _kept = unsafe { call!(fcntl, self.exec_pipe, libc::F_SETFD, 0) };
+        // SAFETY: strings that end with NUL, in arrays that end with a null pointer.
+        unsafe { raw::execute(THIS_PROGRAM.as_ptr(), argv.as_ptr(), env.as_ptr()) };
+    }
+}
+
+/// If this process is such an execution, writes the report, and returns the exit code.
+pub fn called(argv: &[OsString]) -> Option<u8> {
+    let [name, pipe, errno, program] = argv else { return None };
+    if name.as_bytes() != NAME.to_bytes() {
+        return None;
+    }
+    // The service, whose user we are, has no business in what PID 1 is told.
+    let _dumpable = prctl::set_dumpable(false);
+    let number = |word: &OsStr| word.to_str().and_then(|word| word.parse::<i32>().ok());
+    if let (Some(pipe), Some(errno)) = (number(pipe), number(errno).map(Errno::from_raw)) {
+        let program = Path::new(program);
+        let why = exec_failure::explain(errno, program).explanation(program);
+        child::write_report(pipe, encode((SpawnStep::Exec, errno)), why.as_bytes());
+    }
+    Some(child::EXIT_REFUSED)
+}
+
+/// Returns an errno as text that ends with NUL. Allocates nothing.
+fn digits(errno: Errno) -> [u8; 5] {
+    let number = (errno as i32).unsigned_abs();
+    let digit = |unit: u32| b"0123456789".get((number / unit % 10) as usize).copied().unwrap_or(b'0');
+    [digit(1000), digit(100), digit(10), digit(1), 0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_errno_is_written_and_read() {
+        for errno in [Errno::EPERM, Errno::ENOENT, Errno::E2BIG, Errno::ELIBBAD, Errno::EHWPOISON] {
+            let digits = digits(errno);
+            let text = CStr::from_bytes_with_nul(&digits).unwrap().to_str().unwrap();
+            assert_eq!(text.parse::<i32>().map(Errno::from_raw), Ok(errno), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_calls_are_not_meant() {
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(called(&words(&["stepdown", "9", "2", "/x"])), None);
+        assert_eq!(called(&words(&["stepdown-exec-refusal", "9"])), None);
+        assert_eq!(called(&[]), None);
+    }
+}
