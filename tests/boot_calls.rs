@@ -86,6 +86,22 @@ fn few_system_calls_come_before_the_first_program() {
 }
 
 #[test]
+fn no_thread_is_made_before_the_first_program() {
+    if !possible() {
+        return;
+    }
+    for container in [root(), BareContainer::new().user(1234, 2345, "").command(&["/bin/true"])] {
+        let trace = traced(container);
+        let boot = begun(&trace).skip_while(|(_, call)| !call.starts_with("execve(\"/stepdown\""));
+        let boot = boot.take_while(|(_, call)| !call.starts_with("execve(\"/bin/true\""));
+        let (calls, threads): (Vec<_>, Vec<_>) =
+            boot.map(|(_, call)| call).partition(|call| !call.contains("CLONE_THREAD"));
+        assert!(calls.iter().any(|call| call.starts_with("clone") || call.starts_with("vfork")), "the fork is seen");
+        assert_eq!(threads, [""; 0]);
+    }
+}
+
+#[test]
 fn account_files_are_synced_once_each_and_their_directory_once_for_all() {
     if !possible() {
         return;

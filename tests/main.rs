@@ -18,6 +18,7 @@
 
 mod blocking;
 mod boot_calls;
+mod boot_faults;
 mod calendar;
 mod cli;
 mod config;

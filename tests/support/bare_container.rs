@@ -44,6 +44,7 @@ pub struct BareContainer {
     command: Vec<String>,
     unshare: Vec<&'static str>,
     under: Vec<String>,
+    program: PathBuf,
 }
 
 impl BareContainer {
@@ -66,6 +67,7 @@ impl BareContainer {
             command: Vec::new(),
             unshare: Vec::new(),
             under: Vec::new(),
+            program: crate::support::try_container::program(),
         }
     }
 
@@ -136,6 +138,12 @@ impl BareContainer {
         self
     }
 
+    /// Another program as PID 1, which is called as the binary is.
+    pub fn program(mut self, path: PathBuf) -> Self {
+        self.program = path;
+        self
+    }
+
     /// Where `/out` is, seen from here.
     pub fn out(&self) -> PathBuf {
         self.home.path().join("out")
@@ -164,7 +172,7 @@ impl BareContainer {
         let mut child = Command::new(words.next().unwrap_or("unshare"));
         child.args(words);
         child.args(&self.unshare).args(["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "sh", "-ec"]);
-        child.arg(script).arg(self.home.path()).arg(crate::support::try_container::program());
+        child.arg(script).arg(self.home.path()).arg(&self.program);
         child.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("SIZE", &self.size);
         child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running::watch(child.spawn().expect("unshare is everywhere"), self.home)
