@@ -38,7 +38,7 @@ fn before_the_first_program(trace: &str) -> Calls {
     // What comes before is the loader's and the C library's. `main` looks first whether 0 to 2 are open.
     let is_first = |call: &str| ["newfstatat(0,", "fstat(0,"].iter().any(|begin| call.starts_with(begin));
     let lines = lines.skip_while(|(pid, call)| *pid != first || !is_first(call));
-    let (mut calls, mut child) = (Calls::new(), None);
+    let (mut calls, mut child, mut has_heap) = (Calls::new(), None, false);
     for (pid, call) in lines {
         let name = call.split('(').next().unwrap_or_default();
         let is_fork = ["fork", "vfork", "clone", "clone3"].contains(&name);
@@ -55,6 +55,13 @@ fn before_the_first_program(trace: &str) -> Calls {
         }
         // With debug assertions std checks each descriptor that it owns.
         if call.contains("F_GETFD") {
+            continue;
+        }
+        // The C library's allocator begins: in the static binary, before `main`.
+        if call.starts_with("brk(NULL") || call.contains("GRND_NONBLOCK") {
+            continue;
+        }
+        if name == "brk" && !std::mem::replace(&mut has_heap, true) {
             continue;
         }
         *calls.entry(name.to_owned()).or_default() += 1;
