@@ -52,6 +52,8 @@ usage: .ci/bench [OPTIONS] [GROUP...]            builds the static binary and ev
 
 What is not installed is listed as missing, with its package. BENCH_DINIT=PATH names a dinit (Debian 12 has none).
 STEPDOWN_TEST_BINARY=PATH names the stepdown; the default is the static release build, then cargo's own build.
+BENCH_BEFORE=PATH names an older one, which gets rows of its own in boot, identity, memory, idle, stop, restart, orphans,
+calls and size.
 All groups take some 12 minutes on two quiet cores, with --quick two; --long adds some five.
 Ctrl-C ends the run and removes namespaces, mounts, processes and files.
 

@@ -1,17 +1,21 @@
 //! What every group gets: where to work, how much to do, and which binary is measured.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::Outcome;
 use super::args::Args;
 use super::workplace::Workplace;
 
 /// The run of the benchmarks.
+#[derive(Clone)]
 pub struct Bench {
     /// Where root file systems lie.
-    pub place: Workplace,
+    pub place: Rc<Workplace>,
     /// The binary under test.
     pub stepdown: PathBuf,
+    /// An older one, for rows of its own.
+    before: Option<PathBuf>,
     /// Small sizes.
     pub quick: bool,
     /// Large ones too.
@@ -22,8 +26,18 @@ pub struct Bench {
 impl Bench {
     /// Prepares the work.
     pub fn new(args: &Args) -> Outcome<Self> {
-        let place = Workplace::new(&args.disk)?;
-        Ok(Self { place, stepdown: stepdown(), quick: args.quick, long: args.long, rounds: args.rounds })
+        let place = Rc::new(Workplace::new(&args.disk)?);
+        let before = std::env::var_os("BENCH_BEFORE").map(PathBuf::from);
+        Ok(Self { place, stepdown: stepdown(), before, quick: args.quick, long: args.long, rounds: args.rounds })
+    }
+
+    /// Returns what the row of each binary is called, and the run with it.
+    pub fn versions(&self, row: &str) -> Vec<(String, Self)> {
+        let before = self
+            .before
+            .iter()
+            .map(|path| (format!("{row}, before"), Self { stepdown: path.clone(), before: None, ..self.clone() }));
+        std::iter::once((row.to_owned(), self.clone())).chain(before).collect()
     }
 
     /// Returns how often something is repeated that needs this many rounds for a steady median.

@@ -44,13 +44,7 @@ pub fn load() -> f64 {
 }
 
 fn versions(bench: &Bench) -> Vec<(String, String)> {
-    let binary = bench.stepdown.to_string_lossy();
-    let size = fs::metadata(&bench.stepdown).map_or(0, |metadata| metadata.len());
-    let linkage =
-        if output("ldd", &[&binary]).contains("=>") { "dynamic, images get the static build" } else { "static" };
-    let commit = output("git", &["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"]);
-    let ours = format!("{} ({commit}), {linkage}, {size} bytes", output(&binary, &["--version"]));
-    let mut all = vec![("stepdown".to_owned(), ours)];
+    let mut all: Vec<_> = bench.versions("stepdown").iter().map(|(row, bench)| (row.clone(), binary(bench))).collect();
     if cfg!(debug_assertions) {
         all.push((
             "the harness".to_owned(),
@@ -65,6 +59,15 @@ fn versions(bench: &Bench) -> Vec<(String, String)> {
     let dinit = dinit.and_then(|text| text.lines().next().map(str::to_owned));
     all.push(("dinit".to_owned(), dinit.unwrap_or_else(|| "not given (BENCH_DINIT)".to_owned())));
     all
+}
+
+/// Returns what the binary says that it is, and how it was built.
+fn binary(bench: &Bench) -> String {
+    let path = bench.stepdown.to_string_lossy();
+    let size = fs::metadata(&bench.stepdown).map_or(0, |metadata| metadata.len());
+    let linkage =
+        if output("ldd", &[&path]).contains("=>") { "dynamic, images get the static build" } else { "static" };
+    format!("{}, {linkage}, {size} bytes", output(&path, &["--version"]))
 }
 
 /// Returns the binary of dinit that the environment names.

@@ -23,7 +23,9 @@ fn bare(bench: &Bench) -> Outcome<Case> {
     for (name, argv) in commands::INITS {
         race.one(name, commands::init(bench, name, argv, &["/payload"]), |setup| setup.boot(1));
     }
-    race.one("stepdown", stepdown::command(bench, &["/payload"]), |setup| setup.boot(1));
+    for (row, bench) in bench.versions("stepdown") {
+        race.one(&row, stepdown::command(&bench, &["/payload"]), |setup| setup.boot(1));
+    }
     let case = Case::new("bare command, as root", "ms");
     let [case] = race.run(bench.rounds(100), [case])?;
     Ok(case
@@ -38,7 +40,9 @@ fn user(bench: &Bench) -> Outcome<Case> {
     for (name, argv) in commands::INITS {
         race.one(name, as_user(commands::init(bench, name, argv, &["/payload"])), |setup| setup.boot(1));
     }
-    race.one("stepdown", as_user(stepdown::command(bench, &["/payload"])), |setup| setup.boot(1));
+    for (row, bench) in bench.versions("stepdown") {
+        race.one(&row, as_user(stepdown::command(&bench, &["/payload"])), |setup| setup.boot(1));
+    }
     let case = Case::new("bare command, --user", "ms");
     let [case] = race.run(bench.rounds(100), [case])?;
     Ok(case.against("tini").budget("stepdown", &Limit::Times(0.8, "tini")))
@@ -56,8 +60,8 @@ fn services(bench: &Bench, count: usize) -> Outcome<Case> {
         let tini = commands::init(bench, "tini", &["/tini", "--"], &["/stays"]);
         race.one("tini", tini, |setup| setup.boot(1));
     }
-    for peer in Supervisor::FAST {
-        race.one(peer.name(), peer.services(bench, count), move |setup| setup.boot(count));
+    for (row, made) in Supervisor::FAST.into_iter().flat_map(|peer| peer.rows(bench, count)) {
+        race.one(&row, made, move |setup| setup.boot(count));
     }
     let [mut case] = race.run(rounds, [case])?;
     // Takes a second each time, whatever the size.
@@ -78,7 +82,9 @@ fn services(bench: &Bench, count: usize) -> Outcome<Case> {
 
 fn chain(bench: &Bench, length: usize) -> Outcome<Case> {
     let mut race = Race::default();
-    race.one("stepdown", stepdown::chain(bench, length), move |setup| setup.boot(length));
+    for (row, bench) in bench.versions("stepdown") {
+        race.one(&row, stepdown::chain(&bench, length), move |setup| setup.boot(length));
+    }
     if length <= dinit::LONGEST_CHAIN {
         race.one("dinit", dinit::chain(bench, length), move |setup| setup.boot(length));
     }

@@ -16,7 +16,6 @@ use super::super::workplace::Medium;
 /// Measures.
 pub fn run(bench: &Bench) -> Outcome<Vec<Case>> {
     let as_user = |made: Outcome<Setup>| made.map(|Setup { rootfs, boot }| Setup { rootfs, boot: boot.user("1234") });
-    let command = || stepdown::command(bench, &["/stays"]);
     let mut race = Race::default();
     let mut faults = Race::default();
     for (name, argv) in commands::INITS {
@@ -24,16 +23,21 @@ pub fn run(bench: &Bench) -> Outcome<Vec<Case>> {
         race.one(name, init(), |setup| traced(bench, setup));
         faults.one(name, init(), |setup| faults_of(setup));
     }
-    let rows: [(&str, Outcome<Setup>, Outcome<Setup>); 4] = [
-        ("stepdown, bare command", command(), command()),
-        ("stepdown, bare command, --user", as_user(command()), as_user(command())),
-        ("stepdown, one service, PUID", service(bench), service(bench)),
-        ("dinit, one service", Supervisor::Dinit.services(bench, 1), Supervisor::Dinit.services(bench, 1)),
-    ];
-    for (name, counted, faulted) in rows {
-        race.one(name, counted, |setup| traced(bench, setup));
-        faults.one(name, faulted, |setup| faults_of(setup));
+    let mut both = |row: &str, make: &dyn Fn() -> Outcome<Setup>| {
+        race.one(row, make(), |setup| traced(bench, setup));
+        faults.one(row, make(), |setup| faults_of(setup));
+    };
+    let command = |bench: &Bench| stepdown::command(bench, &["/stays"]);
+    for (row, bench) in bench.versions("stepdown, bare command") {
+        both(&row, &|| command(&bench));
     }
+    for (row, bench) in bench.versions("stepdown, bare command, --user") {
+        both(&row, &|| as_user(command(&bench)));
+    }
+    for (row, bench) in bench.versions("stepdown, one service, PUID") {
+        both(&row, &|| service(&bench));
+    }
+    both("dinit, one service", &|| Supervisor::Dinit.services(bench, 1));
     let title = "system calls of PID 1 and its child, from its exec to the first exec of a program";
     let [calls] = race.run(1, [Case::new(title, "calls")])?;
     let [faults] = faults.run(bench.rounds(5), [Case::new("page faults of PID 1 when its program runs", "faults")])?;

@@ -29,7 +29,10 @@ fn on(bench: &Bench, medium: Medium, name: &str) -> Outcome<Case> {
     let mut race = Race::default();
     race.one("tini, bare", commands::init(bench, "tini", &["/tini", "--"], &["/payload"]), |setup| setup.boot(1));
     for (who, account) in [("stepdown, first boot", OTHER), ("stepdown, second boot", RIGHT)] {
-        race.one(who, ours(bench, medium, account).map(|setup| env(setup, &VARIABLES)), |setup| setup.boot(1));
+        for (row, bench) in bench.versions(who) {
+            let setup = ours(&bench, medium, account).map(|setup| env(setup, &VARIABLES));
+            race.one(&row, setup, |setup| setup.boot(1));
+        }
     }
     race.one("stepdown, without PUID", ours(bench, medium, RIGHT), |setup| setup.boot(1));
     for exec_as in ["gosu", "setpriv"] {

@@ -36,13 +36,13 @@ impl Many {
     pub fn supervisors(bench: &Bench, count: usize) -> Self {
         let mut many = Self { running: Vec::new(), setups: Vec::new(), missing: Vec::new() };
         for peer in Supervisor::ALL {
-            let is_slow = peer == Supervisor::Supervisord && count > SLOW;
-            let made = if is_slow {
-                Err("not with so many: its start takes long".into())
-            } else {
-                peer.services(bench, count)
-            };
-            many.add(peer.name(), count, made);
+            if peer == Supervisor::Supervisord && count > SLOW {
+                many.add(peer.name(), count, Err("not with so many: its start takes long".into()));
+                continue;
+            }
+            for (row, made) in peer.rows(bench, count) {
+                many.add(&row, count, made);
+            }
         }
         many
     }

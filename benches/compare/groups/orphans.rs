@@ -22,7 +22,9 @@ pub fn run(bench: &Bench) -> Outcome<Vec<Case>> {
         for (name, argv) in commands::INITS {
             race.add(name, commands::init(bench, name, argv, &command), |setup| reap(setup));
         }
-        race.add("stepdown", stepdown::command(bench, &command), |setup| reap(setup));
+        for (row, bench) in bench.versions("stepdown") {
+            race.add(&row, stepdown::command(&bench, &command), |setup| reap(setup));
+        }
         let titles =
             [format!("processor time for {count} orphans, {mode}"), format!("until all {count} are reaped, {mode}")];
         let [time, elapsed] = race.run(bench.rounds(3), titles.map(|title| Case::new(title, "ms")))?;

@@ -18,8 +18,8 @@ const RELEASE: u64 = 20_000_000;
 pub fn run(bench: &Bench) -> Outcome<Vec<Case>> {
     let mut cases = [Case::new("binary", "KB"), Case::new("binary, xz -9", "KB")];
     let find = |names: &[&str]| names.iter().map(|name| installed(name)).collect::<Option<Vec<PathBuf>>>();
-    let rows = [
-        ("stepdown", Some(vec![bench.stepdown.clone()])),
+    let ours = bench.versions("stepdown").into_iter().map(|(row, bench)| (row, Some(vec![bench.stepdown])));
+    let others = [
         ("tini", find(&["tini"])),
         ("dumb-init", find(&["dumb-init"])),
         ("catatonit", find(&["catatonit"])),
@@ -27,18 +27,18 @@ pub fn run(bench: &Bench) -> Outcome<Vec<Case>> {
         ("s6-svscan and s6-supervise", find(&["s6-svscan", "s6-supervise"])),
         ("dinit", machine::dinit().map(|path| vec![path])),
     ];
-    for (who, files) in rows {
+    for (who, files) in ours.chain(others.map(|(row, files)| (row.to_owned(), files))) {
         let Some(files) = files else {
-            cases.iter_mut().for_each(|case| case.missing(who, "not installed"));
+            cases.iter_mut().for_each(|case| case.missing(&who, "not installed"));
             continue;
         };
         let [plain, packed] = &mut cases;
         let sizes: std::io::Result<Vec<u64>> = files.iter().map(|file| Ok(fs::metadata(file)?.len())).collect();
-        plain.row(who, &[sizes?.iter().sum::<u64>() as f64 / 1e3]);
+        plain.row(&who, &[sizes?.iter().sum::<u64>() as f64 / 1e3]);
         let sizes: Outcome<Vec<usize>> = files.iter().map(xz).collect();
         match sizes {
-            Ok(sizes) => packed.row(who, &[sizes.iter().sum::<usize>() as f64 / 1e3]),
-            Err(error) => packed.missing(who, error),
+            Ok(sizes) => packed.row(&who, &[sizes.iter().sum::<usize>() as f64 / 1e3]),
+            Err(error) => packed.missing(&who, error),
         }
     }
     let [plain, packed] = cases;

@@ -26,12 +26,14 @@ fn size(bench: &Bench, count: usize) -> Outcome<Case> {
         }
     }
     for peer in Supervisor::FAST {
-        let who = if peer == Supervisor::Runit { "runsvdir (does not wait)" } else { peer.name() };
-        race.one(who, peer.services(bench, count), move |setup| {
-            let mut container = setup.start()?;
-            container.stamps(count)?;
-            Ok(container.stop(peer.stop_signal())?.as_secs_f64() * 1e3)
-        });
+        for (row, made) in peer.rows(bench, count) {
+            let row = if peer == Supervisor::Runit { "runsvdir (does not wait)" } else { &row };
+            race.one(row, made, move |setup| {
+                let mut container = setup.start()?;
+                container.stamps(count)?;
+                Ok(container.stop(peer.stop_signal())?.as_secs_f64() * 1e3)
+            });
+        }
     }
     let rounds = bench.rounds(if count < 500 { 15 } else { 5 });
     let [case] = race.run(rounds, [Case::new(format!("stop of {count} services"), "ms")])?;

@@ -71,6 +71,19 @@ impl Supervisor {
         }
     }
 
+    /// Makes it ready as often as it has rows, with so many services that stay.
+    pub fn rows(self, bench: &Bench, count: usize) -> Vec<(String, Outcome<Setup>)> {
+        match self {
+            Self::Stepdown | Self::StepdownS6 => {
+                let versions = bench.versions(self.name()).into_iter();
+                versions.map(|(row, bench)| (row, self.services(&bench, count))).collect()
+            }
+            Self::Dinit | Self::S6 | Self::Runit | Self::Supervisord => {
+                vec![(self.name().to_owned(), self.services(bench, count))]
+            }
+        }
+    }
+
     /// Makes it ready, with so many services that stay.
     pub fn services(self, bench: &Bench, count: usize) -> Outcome<Setup> {
         match self {
