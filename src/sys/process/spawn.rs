@@ -94,7 +94,11 @@ impl ExecPipe {
     fn take_in(&mut self, said: &[u8]) -> Option<SpawnError> {
         let mut rest = said;
         while !rest.is_empty() {
-            rest = match spawn_record::first(rest) {
+            let record = spawn_record::first(rest);
+            if let Some(known) = self.unexplained.take() {
+                return Some(explained(known, record));
+            }
+            rest = match record {
                 Record::Unfiltered(errno, rest) => {
                     self.unfiltered = Some(errno);
                     rest
@@ -118,6 +122,16 @@ impl ExecPipe {
 impl AsFd for ExecPipe {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pipe.as_fd()
+    }
+}
+
+/// Returns the error with its explanation. That is written after an exec ([`super::exec_refusal`]): until that program has
+/// made itself undumpable, whoever has the service's uid can take its pipe. So no more than words for this one error is
+/// accepted, once; who wrote on would otherwise keep PID 1 reading, or choose what it does.
+fn explained(known: SpawnError, record: Record<'_>) -> SpawnError {
+    match record {
+        Record::Refused(error) if (error.step, error.errno) == (known.step, known.errno) => error,
+        Record::Refused(_) | Record::Unfiltered(..) | Record::Unexplained(..) => known,
     }
 }
 
@@ -276,3 +290,7 @@ fn fork_now(child: impl FnOnce() -> Infallible) -> Result<Pid, SpawnError> {
         Err(errno) => Err(SpawnError::new(SpawnStep::Fork, errno as i32)),
     }
 }
+
+#[cfg(test)]
+#[path = "spawn_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 
 use crate::supervise::{SpawnError, SpawnStep};
+use crate::text::shown_bytes;
 
 /// Stage and errno.
 pub const RECORD_SIZE: usize = 5;
@@ -38,9 +39,9 @@ pub fn first(said: &[u8]) -> Record<'_> {
 /// Returns the error of a record.
 pub fn parse(record: &[u8]) -> SpawnError {
     let step = record.first().and_then(|code| SpawnStep::ALL.into_iter().find(|step| *step as u8 == *code));
-    let words = String::from_utf8_lossy(record.get(RECORD_SIZE..).unwrap_or_default());
     SpawnError {
-        explanation: words.into_owned(),
+        // Others than this program may have written it: a line break would begin a line of PID 1's.
+        explanation: shown_bytes(record.get(RECORD_SIZE..).unwrap_or_default()),
         ..SpawnError::new(step.unwrap_or(SpawnStep::Unknown), errno_of(record))
     }
 }
