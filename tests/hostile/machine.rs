@@ -1,6 +1,6 @@
 //! Machines that lack what every container has, or have something else in its place.
 
-use super::{BareContainer, hello, says};
+use super::{BareContainer, hello, says, text};
 use crate::support::try_container::possible;
 
 const RUNS: &str = "it runs as 1234:2345";
@@ -105,6 +105,24 @@ fn without_proc_or_with_a_hidden_one_it_boots_and_stops_what_it_started() {
             ],
         );
         message.into_iter().for_each(|message| says(broken, &ended, 0, &[message]));
+    }
+}
+
+/// Children that share PID 1's memory have it explained by an execution of this program.
+#[test]
+fn where_this_program_cannot_be_executed_again_a_refused_program_is_still_explained() {
+    if !possible() {
+        return;
+    }
+    let remove = "type = \"oneshot\"\ncommand = [\"rm\", \"/out/web\"]\n";
+    let web = "command = [\"/out/web\"]\nrequires = [\"remove\"]\nrestart = { limit = 1 }\n";
+    let program = "printf '#!/bin/sh\\n' > out/web; chmod 0755 out/web";
+    let closed = "cp stepdown closed; umount stepdown; mv closed stepdown; chmod 0700 stepdown";
+    for broken in [":", "umount proc", closed] {
+        let container = BareContainer::new().app().size("size=300m").broken(program).broken(broken);
+        let ended = container.etc("services.d/remove.toml", remove).etc("services.d/web.toml", web).run();
+        let why = "web: cannot execute `/out/web`: No such file or directory; it is not there; ";
+        assert!(text(&ended).contains(why), "{broken}: {}", text(&ended));
     }
 }
 

@@ -12,8 +12,10 @@ use std::ptr;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl;
+use nix::unistd::AccessFlags;
 
 use crate::supervise::SpawnStep;
+use crate::sys::access;
 use crate::sys::exec_failure;
 use crate::sys::process::child;
 use crate::sys::process::raw::{self, call};
@@ -37,8 +39,8 @@ impl Prepared {
         Self { exec_pipe, pipe_number: CString::new(exec_pipe.to_string()).unwrap_or_default() }
     }
 
-    /// Executes this program to report why `program` could not be executed. Returns if it cannot be executed either: there is
-    /// no `/proc`, or this user may not. Called by a child that shares PID 1's memory.
+    /// Executes this program to report why `program` could not be executed. Returns if it cannot be executed either. Called by
+    /// a child that shares PID 1's memory.
     pub fn explain(&self, errno: Errno, program: &CStr) {
         let digits = digits(errno);
         let argv = [NAME.as_ptr(), self.pipe_number.as_ptr(), digits.as_ptr().cast(), program.as_ptr(), ptr::null()];
@@ -48,6 +50,11 @@ impl Prepared {
         // SAFETY: strings that end with NUL, in arrays that end with a null pointer.
         unsafe { raw::execute(THIS_PROGRAM.as_ptr(), argv.as_ptr(), env.as_ptr()) };
     }
+}
+
+/// Returns whether a child with the ids of this process can execute this program: there is a `/proc`, and this user may.
+pub fn is_possible() -> bool {
+    cfg!(test) || access::check(Path::new(OsStr::from_bytes(THIS_PROGRAM.to_bytes())), AccessFlags::X_OK).is_ok()
 }
 
 /// If this process is such an execution, writes the report, and returns the exit code.

@@ -31,6 +31,7 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use nix::sys::utsname::uname;
 use nix::unistd::{SysconfVar, getegid, sysconf};
 
+use crate::config::service::{Limit, Resource};
 use crate::config::values::{Gid, Uid};
 use crate::supervise::Pid;
 use crate::sys::process::child::{self, ExecPointers};
@@ -53,7 +54,7 @@ const KERNEL: (u32, u32) = (5, 16);
 #[derive(Default)]
 pub struct SharedMemory {
     slots: Vec<Slot>,
-    /// Whether this kernel can do it; `None`: not tried yet.
+    /// Whether that is possible here, and its children can say all that forked ones say; `None`: not tried yet.
     is_usable: Option<bool>,
 }
 
@@ -90,7 +91,7 @@ impl SharedMemory {
             Program::Path(path) if is_plain(&launch) => path.clone(),
             Program::Path(_) | Program::Search(_) => return Err(launch),
         };
-        if !*self.is_usable.get_or_insert_with(is_kernel_safe) {
+        if !*self.is_usable.get_or_insert_with(|| is_kernel_safe() && exec_refusal::is_possible()) {
             return Err(launch);
         }
         let Some(slot) = self.free_slot() else { return Err(launch) };
@@ -192,12 +193,15 @@ impl Drop for Stack {
     }
 }
 
-/// Returns whether a child of this launch does nothing that it may not do in PID 1's memory.
+/// Returns whether a child of this launch does nothing that it may not do in PID 1's memory, and can say all that a forked one
+/// would: its limits leave room for [`exec_refusal`].
 fn is_plain(launch: &Launch) -> bool {
+    let is_of_memory = |limit: &Limit| matches!(limit.resource, Resource::As | Resource::Data | Resource::Stack);
     let size = |word: &CString| word.as_bytes_with_nul().len() + size_of::<usize>();
     has_own_ids(launch)
         && launch.environment_file.is_none()
         && launch.shortcut.is_none()
+        && !launch.limits.iter().any(is_of_memory)
         && launch.argv.iter().chain(&launch.env).map(size).sum::<usize>() < MOST_WORDS
 }
 

@@ -12,6 +12,7 @@ use nix::unistd::{Pid as Number, getgid, getuid, pipe2};
 use super::*;
 use crate::config::values::CapSet;
 use crate::plan::Credentials;
+use crate::sys::process::filter::{Filter, ProtectedProcess};
 use crate::sys::process::launch::Session;
 use crate::sys::process::spawn::{ExecPipe, ExecResult};
 
@@ -137,7 +138,9 @@ fn what_needs_more_than_the_memory_allows_is_forked() {
     let searched = Launch { program: Program::Search(CString::new("true").unwrap()), ..launch("/bin/true") };
     let long = Launch { env: vec![CString::new(vec![b'x'; MOST_WORDS]).unwrap()], ..launch("/bin/true") };
     let with_shortcut = Launch { shortcut: Some(|_, _, _| None), ..launch("/bin/true") };
-    let all = [other_user, other_group, more_rights, searched, long, with_shortcut];
+    let small = Limit { resource: Resource::As, soft: Some(1 << 20), hard: Some(1 << 20) };
+    let without_room = Launch { limits: vec![small], ..launch("/bin/true") };
+    let all = [other_user, other_group, more_rights, searched, long, with_shortcut, without_room];
     for (number, launch) in all.into_iter().enumerate() {
         let mut memory = SharedMemory::default();
         assert!(memory.spawn(Box::new(launch), 2).is_err(), "{number}");
@@ -150,4 +153,35 @@ fn kernels_whose_core_dumps_end_all_sharers_are_known() {
     let is_safe = |release| version(release).is_some_and(|version| version >= KERNEL);
     assert_eq!(["6.18.44-fc", "5.16.0", "5.16-rc1", "10.0"].map(is_safe), [true; 4]);
     assert_eq!(["5.15.200-generic", "4.19.0-23-amd64", "5", "", "x.y"].map(is_safe), [false; 5]);
+}
+
+/// All steps that a child without more rights takes, and a program that cannot be executed: the longest way there is.
+#[test]
+fn the_stack_is_many_times_what_a_child_needs() {
+    let limit = |resource| Limit { resource, soft: Some(5), hard: Some(u64::MAX - 1) };
+    let ours = ProtectedProcess::this();
+    let (read, write) = pipe2(OFlag::O_CLOEXEC).unwrap();
+    let null = File::open("/dev/null").unwrap();
+    let launch = Launch {
+        fallbacks: vec![CString::new("/nonexistent/other").unwrap()],
+        // It is refused with EACCES, so that the fallbacks are tried.
+        program: Program::Path(CString::new("/dev/null").unwrap()),
+        nice: Some(1),
+        limits: vec![limit(Resource::Core), limit(Resource::Memlock)],
+        tag: Some(1 << 60),
+        filter: Some(Filter::new(ours)),
+        stdio: [Some(null.as_raw_fd()), None, None],
+        ..launch("/bin/true")
+    };
+    let mut memory = SharedMemory::default();
+    let pid = memory.spawn(Box::new(launch), write.as_raw_fd()).ok().unwrap();
+    drop(write);
+    assert_eq!(report(pid, read), encode_unexplained(Errno::EACCES));
+    let Stack { start, length } = &memory.slots[0].stack;
+    let page = usize::try_from(sysconf(SysconfVar::PAGE_SIZE).unwrap().unwrap()).unwrap();
+    // SAFETY: the mapping without the page that cannot be read; the child has ended.
+    let bytes = unsafe { std::slice::from_raw_parts(start.as_ptr().byte_add(page).cast::<u8>(), length.get() - page) };
+    let untouched = bytes.iter().take_while(|byte| **byte == 0).count();
+    let used = bytes.len() - untouched;
+    assert!(used > 0 && used * 8 < STACK, "{used} bytes");
 }
