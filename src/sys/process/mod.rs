@@ -26,3 +26,4 @@ pub mod spawn;
 pub mod spawn_message;
 pub mod spawn_record;
 pub mod stat;
+mod translated;

@@ -14,6 +14,8 @@
 //! - **Who may trace it** may write to PID 1's memory. It is used only where the child has PID 1's own ids and no more than its
 //!   capabilities ([`has_own_ids`]), so that it is nobody who may not trace PID 1; and as no effective id changes, the kernel
 //!   leaves it as it is whether the memory is dumpable (SECURITY fact 3).
+//! - **Translators** for other processors have state of their own in the same memory, which is not made for it: not used under
+//!   those that are known ([`is_translated`]).
 //! - **The OOM killer** ends all processes that share a memory. The child has no memory of its own, and PID 1's score: it is
 //!   chosen when PID 1 would be.
 #![allow(unsafe_code)] // clone(2), mmap(2), and what the child reads through a pointer
@@ -39,6 +41,7 @@ use crate::sys::process::exec_refusal;
 use crate::sys::process::launch::{Launch, Parent, Program};
 use crate::sys::process::raw;
 use crate::sys::process::spawn_record::encode_unexplained;
+use crate::sys::process::translated::is_translated;
 
 /// Many times what the child needs, in a build without optimisation too. Only pages that are written cost memory.
 const STACK: usize = 32 * 1024;
@@ -91,7 +94,7 @@ impl SharedMemory {
             Program::Path(path) if is_plain(&launch) => path.clone(),
             Program::Path(_) | Program::Search(_) => return Err(launch),
         };
-        if !*self.is_usable.get_or_insert_with(|| is_kernel_safe() && exec_refusal::is_possible()) {
+        if !*self.is_usable.get_or_insert_with(|| is_kernel_safe() && !is_translated() && exec_refusal::is_possible()) {
             return Err(launch);
         }
         let Some(slot) = self.free_slot() else { return Err(launch) };
