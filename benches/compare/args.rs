@@ -51,9 +51,10 @@ usage: .ci/bench [OPTIONS] [GROUP...]            builds the static binary and ev
   --help
 
 What is not installed is listed as missing, with its package. BENCH_DINIT=PATH names a dinit (Debian 12 has none).
+BENCH_S6_OVERLAY=DIR names a directory in which the release tarballs of s6-overlay are unpacked (noarch and x86_64).
 STEPDOWN_TEST_BINARY=PATH names the stepdown; the default is the static release build, then cargo's own build.
-BENCH_BEFORE=PATH names an older one, which gets rows of its own in boot, identity, memory, idle, stop, restart, orphans,
-calls and size.
+BENCH_BEFORE=PATH names an older one, which gets rows of its own in boot, identity, image, memory, idle, stop, restart,
+orphans, calls and size.
 All groups take some 12 minutes on two quiet cores, with --quick two; --long adds some five.
 Ctrl-C ends the run and removes namespaces, mounts, processes and files.
 

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // measures, and runs others to compare with
 #![allow(unsafe_code)] // pidfd_open(2)
 
+use std::error::Error;
 use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
@@ -93,28 +94,30 @@ impl Container {
 
     /// Waits until so many more programs have written the time, and returns what the last one wrote, since PID 1's exec.
     pub fn last_of(&mut self, programs: usize) -> Outcome<Duration> {
-        let last = self.stamps(programs)?.into_iter().max().ok_or("no program was started")?;
+        let stamps = self.stamps(programs)?;
+        self.last(stamps)
+    }
+
+    /// The same of programs that write the time to another file.
+    pub fn last_in(&mut self, file: &mut (impl Read + AsFd), programs: usize) -> Outcome<Duration> {
+        let stamps = stamps(file, programs).map_err(|error| self.with_printed(error))?;
+        self.last(stamps)
+    }
+
+    /// Waits until so many more programs have written the time, and returns these times.
+    pub fn stamps(&mut self, count: usize) -> Outcome<Vec<Duration>> {
+        stamps(&mut self.stdout, count).map_err(|error| self.with_printed(error))
+    }
+
+    fn last(&self, stamps: Vec<Duration>) -> Outcome<Duration> {
+        let last = stamps.into_iter().max().ok_or("no program was started")?;
         // Text that something else has written would be some other time.
         let took = last.checked_sub(self.began).filter(|took| *took < LIMIT);
         took.ok_or_else(|| "what was written is no time".into())
     }
 
-    /// Waits until so many more programs have written the time, and returns these times.
-    pub fn stamps(&mut self, count: usize) -> Outcome<Vec<Duration>> {
-        let until = Instant::now() + LIMIT;
-        let mut bytes = vec![0; count * STAMP];
-        let mut length = 0;
-        while length < bytes.len() {
-            interrupt::check()?;
-            let is_ready = wait(&self.stdout, until)?;
-            let read = if is_ready { self.stdout.read(bytes.get_mut(length..).unwrap_or_default())? } else { 0 };
-            if read == 0 {
-                let (end, printed) = (if is_ready { "it ended" } else { "none in a minute" }, self.printed());
-                return Err(format!("{} of {count} times were written, then {end}: {printed}", length / STAMP).into());
-            }
-            length += read;
-        }
-        Ok(bytes.as_chunks().0.iter().map(time).collect())
+    fn with_printed(&self, error: Box<dyn Error>) -> Box<dyn Error> {
+        format!("{error}: {}", self.printed()).into()
     }
 
     /// Returns PID 1, as this namespace sees it.
@@ -196,6 +199,23 @@ pub fn now() -> Outcome<Duration> {
 pub fn children(pid: Pid) -> Vec<Pid> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     text.split_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw).collect()
+}
+
+fn stamps(file: &mut (impl Read + AsFd), count: usize) -> Outcome<Vec<Duration>> {
+    let until = Instant::now() + LIMIT;
+    let mut bytes = vec![0; count * STAMP];
+    let mut length = 0;
+    while length < bytes.len() {
+        interrupt::check()?;
+        let is_ready = wait(&*file, until)?;
+        let read = if is_ready { file.read(bytes.get_mut(length..).unwrap_or_default())? } else { 0 };
+        if read == 0 {
+            let end = if is_ready { "it ended" } else { "none in a minute" };
+            return Err(format!("{} of {count} times were written, then {end}", length / STAMP).into());
+        }
+        length += read;
+    }
+    Ok(bytes.as_chunks().0.iter().map(time).collect())
 }
 
 fn pidfd(pid: Pid) -> Outcome<OwnedFd> {

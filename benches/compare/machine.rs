@@ -2,7 +2,7 @@
 #![allow(clippy::disallowed_methods)] // runs others to ask their version
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::bench::Bench;
@@ -58,6 +58,8 @@ fn versions(bench: &Bench) -> Vec<(String, String)> {
     let dinit = dinit().map(|path| output(&path.to_string_lossy(), &["--version"]));
     let dinit = dinit.and_then(|text| text.lines().next().map(str::to_owned));
     all.push(("dinit".to_owned(), dinit.unwrap_or_else(|| "not given (BENCH_DINIT)".to_owned())));
+    let s6_overlay = s6_overlay().and_then(|directory| s6_overlay_version(&directory));
+    all.push(("s6-overlay".to_owned(), s6_overlay.unwrap_or_else(|| "not given (BENCH_S6_OVERLAY)".to_owned())));
     all
 }
 
@@ -68,6 +70,17 @@ fn binary(bench: &Bench) -> String {
     let linkage =
         if output("ldd", &[&path]).contains("=>") { "dynamic, images get the static build" } else { "static" };
     format!("{}, {linkage}, {size} bytes", output(&path, &["--version"]))
+}
+
+/// Returns the directory in which the environment says that s6-overlay is unpacked.
+pub fn s6_overlay() -> Option<PathBuf> {
+    std::env::var_os("BENCH_S6_OVERLAY").map(PathBuf::from)
+}
+
+/// Reads the link that names its version.
+fn s6_overlay_version(directory: &Path) -> Option<String> {
+    let link = fs::read_link(directory.join("package/admin/s6-overlay")).ok()?;
+    Some(link.file_name()?.to_string_lossy().strip_prefix("s6-overlay-")?.to_owned())
 }
 
 /// Returns the binary of dinit that the environment names.

@@ -7,6 +7,7 @@ mod growth;
 mod helpers;
 mod identity;
 mod idle;
+mod image;
 mod log_latency;
 mod loggers;
 mod logs;
@@ -42,6 +43,7 @@ pub const GROUPS: &[Kind] = &[
         title: "the same with PUID and PGID, five groups, /run and 100 files, beside a shell entrypoint",
         run: identity::run,
     },
+    Kind { name: "image", title: "boot of an image made for s6-overlay, beside s6-overlay", run: image::run },
     Kind { name: "memory", title: "memory of an init with its helpers, at rest", run: memory::run },
     Kind { name: "idle", title: "wake-ups of an init with its helpers while nothing happens", run: idle::run },
     Kind { name: "stop", title: "request to stop to the end of the container", run: stop::run },

@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod dinit;
+pub mod image;
 pub mod runit;
 pub mod s6;
 pub mod stepdown;
