@@ -1,7 +1,9 @@
 //! The basic types of the configuration: ids, names, signals, capabilities. Parsed once into types that are always valid;
 //! must not know where a value came from.
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::sync::Arc;
 
 pub use super::log_format::LogFormat;
 use super::units;
@@ -89,9 +91,9 @@ impl fmt::Display for GroupName {
 }
 
 /// A service's name: letters, digits and `_ - . @ : +`, not starting with `-` or `.`, at most 64 bytes.
-/// It becomes a tag in the log and a file name, so it contains no special characters.
+/// It becomes a tag in the log and a file name, so it contains no special characters. Its letters are shared by all copies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServiceName(String);
+pub struct ServiceName(Arc<str>);
 
 impl ServiceName {
     /// The name of the main command in reports, logs and `status`; no service may have it.
@@ -107,16 +109,23 @@ impl ServiceName {
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.@:+".contains(&byte))
             && text != Self::MAIN
             && text != Self::OWN;
-        fits.then(|| Self(text.to_owned()))
+        fits.then(|| Self(text.into()))
     }
 
     /// Returns the name of the main command in the engine.
     pub fn main() -> Self {
-        Self(Self::MAIN.to_owned())
+        Self(Self::MAIN.into())
     }
 
     /// Returns its letters.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So that a name is found by its letters.
+impl Borrow<str> for ServiceName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -228,48 +237,13 @@ impl fmt::Display for Signal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Capability(u8);
 
+#[rustfmt::skip] // a table
 const CAPABILITIES: [&str; 41] = [
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETGID",
-    "SETUID",
-    "SETPCAP",
-    "LINUX_IMMUTABLE",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_ADMIN",
-    "NET_RAW",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "SYS_MODULE",
-    "SYS_RAWIO",
-    "SYS_CHROOT",
-    "SYS_PTRACE",
-    "SYS_PACCT",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_NICE",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "MKNOD",
-    "LEASE",
-    "AUDIT_WRITE",
-    "AUDIT_CONTROL",
-    "SETFCAP",
-    "MAC_OVERRIDE",
-    "MAC_ADMIN",
-    "SYSLOG",
-    "WAKE_ALARM",
-    "BLOCK_SUSPEND",
-    "AUDIT_READ",
-    "PERFMON",
-    "BPF",
-    "CHECKPOINT_RESTORE",
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO",
+    "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG",
+    "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM",
+    "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE",
 ];
 
 impl Capability {

@@ -6,13 +6,14 @@ use std::collections::{BTreeSet, HashMap};
 use super::responses::ServiceKind;
 use crate::config::service::Kind;
 use crate::config::suggest;
+use crate::config::values::ServiceName;
 use crate::supervise::{Id, Spec, Start};
 
 /// All services in the order of the engine's ids, and by name, so that a request costs as much as it names.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceIndex {
     entries: Vec<IndexEntry>,
-    names: HashMap<String, Id>,
+    names: HashMap<ServiceName, Id>,
     main: Option<Id>,
     /// Services that a later stage of the boot has.
     later: BTreeSet<String>,
@@ -22,7 +23,7 @@ pub struct ServiceIndex {
 #[derive(Clone, Debug)]
 pub struct IndexEntry {
     /// Its name.
-    pub name: String,
+    pub name: ServiceName,
     /// What kind of service.
     pub kind: ServiceKind,
     /// Must be up or done before it starts.
@@ -84,7 +85,7 @@ impl ServiceIndex {
             Kind::Oneshot => ServiceKind::Oneshot,
         };
         let entry = IndexEntry {
-            name: spec.name.as_str().to_owned(),
+            name: spec.name.clone(),
             kind,
             requires: spec.requires.clone(),
             after: if spec.is_main { self.ids().collect() } else { spec.after.clone() },
@@ -106,7 +107,7 @@ impl ServiceIndex {
 
     /// Sets what a known service depends on, if that is another than before.
     pub fn set_order(&mut self, id: Id, spec: &Spec) {
-        if let Some(entry) = self.entries.get_mut(id.0).filter(|entry| entry.name == spec.name.as_str())
+        if let Some(entry) = self.entries.get_mut(id.0).filter(|entry| entry.name == spec.name)
             && (entry.requires != spec.requires || entry.after != spec.after)
         {
             (entry.requires, entry.after) = (spec.requires.clone(), spec.after.clone());
@@ -116,8 +117,8 @@ impl ServiceIndex {
     /// Removes a service.
     pub fn remove(&mut self, id: Id) {
         let name = self.name(id).to_owned();
-        if self.names.get(&name) == Some(&id) {
-            self.names.remove(&name);
+        if self.names.get(name.as_str()) == Some(&id) {
+            self.names.remove(name.as_str());
         }
         if let Some(main) = self.main.and_then(|main| self.entries.get_mut(main.0)) {
             main.after.retain(|known| *known != id);
@@ -136,7 +137,7 @@ impl ServiceIndex {
 
     /// Returns its name; empty if there is no such service.
     pub fn name(&self, id: Id) -> &str {
-        self.get(id).map_or("", |entry| &entry.name)
+        self.get(id).map_or("", |entry| entry.name.as_str())
     }
 
     /// Returns the ids of these names, each once.
@@ -147,7 +148,7 @@ impl ServiceIndex {
         let mut ids = Vec::new();
         let mut unknown = Vec::new();
         for name in names {
-            match self.names.get(name).copied() {
+            match self.names.get(name.as_str()).copied() {
                 Some(id) if ids.contains(&id) => {}
                 Some(id) => ids.push(id),
                 None => unknown.push(self.unknown_service(name)),

@@ -126,7 +126,7 @@ fn critical_chain(service_index: &ServiceIndex, moments_of: &[Moments], last: Id
         let end = moments.settled().unwrap_or(released_at);
         let wait_for = moments.wait_for.zip(moments.started).map_or(Duration::ZERO, |(from, to)| to.since(from));
         links.push(ChainLink {
-            name: entry.name.clone(),
+            name: entry.name.to_string(),
             took_ms: Millis(end.since(released_at)),
             wait_for_ms: Millis(wait_for),
         });

@@ -73,7 +73,7 @@ impl Tree {
             node.after.retain(|name| there.contains(name));
         }
         let differs = |old: &Node, node: &Node| old.spec != node.spec;
-        let changed = self.nodes.iter().filter(|(name, node)| before.get(name).is_some_and(|old| differs(old, node)));
+        let changed = self.nodes.iter().filter(|(name, node)| before.get(*name).is_some_and(|old| differs(old, node)));
         let changed: BTreeSet<ServiceName> = changed.map(|(name, _)| name.clone()).collect();
         for node in self.nodes.iter_mut().filter(|(name, _)| changed.contains(*name)).map(|(_, node)| node) {
             // What changed has not been done before, and is not skipped; it may be held back.
