@@ -20,7 +20,7 @@ use stepdown::config::values::Uid;
 use stepdown::control::responses::{AppIdentity, Snapshot};
 use stepdown::control::server::ControlContext;
 use stepdown::log::own_messages::{self, with_outputs};
-use stepdown::plan::{Mode, ServicePlan, TrustedWriters};
+use stepdown::plan::{Login, Mode, ServicePlan, TrustedWriters};
 use stepdown::run::{self, Environment, LaunchContext, ServiceEntry, Stage, StageResult};
 use stepdown::supervise::{Setup, StopReason};
 use stepdown::sys::process::launch::Parent;
@@ -50,7 +50,7 @@ fn oneshot(name: &str, script: &str, route: LogRoute, logs: &Path) -> ServiceEnt
         LogRoute::Inherit => Log { format: Some(LogFormat::Inherit), directory: None },
         LogRoute::Tagged => Log::default(),
         LogRoute::Json => Log { format: Some(LogFormat::Json), directory: None },
-        LogRoute::Directory => Log { format: None, directory: Some(log_directory) },
+        LogRoute::Directory => Log { format: None, directory: Some(Box::new(log_directory)) },
     };
     let service = Service { command: Command::Argv(argv.clone()), log, ..plan_inputs::oneshot(name) };
     let plan = ServicePlan {
@@ -59,13 +59,12 @@ fn oneshot(name: &str, script: &str, route: LogRoute, logs: &Path) -> ServiceEnt
         program: "/bin/sh".into(),
         argv,
         interpreted: std::collections::BTreeMap::new(),
-        home: "/".into(),
-        user: "app".to_owned(),
+        login: Rc::new(Login { home: "/".into(), user: "app".to_owned() }),
         skipped: None,
         held_back: Vec::new(),
         file_writers: TrustedWriters::Anybody,
         inherited: stepdown::plan::inherited::Inherited::All,
-        secrets: Vec::new(),
+        secrets: Box::default(),
     };
     ServiceEntry { service: Rc::new(service), plan: Rc::new(plan), notify_variables: Vec::new() }
 }

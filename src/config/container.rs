@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::probe::Health;
 use super::service::{Ready, RunAs, Stop};
+use super::success_codes::SuccessCodes;
 pub use super::values::LogFormat;
 use super::values::{Gid, GroupName, GroupRef, ServiceName, Signal, Uid, UserName};
 use crate::error::Place;
@@ -85,7 +86,7 @@ pub struct MainCommand {
     /// The user.
     pub user: RunAs,
     /// Exit codes that make the container end with 0; 128+n means signal n, as with tini's `-e`.
-    pub success_codes: Vec<u8>,
+    pub success_codes: SuccessCodes,
     /// How it is stopped.
     pub stop: Stop,
     /// Whether it is stopped with the signal that PID 1 received, because `stop.signal` is not set.
@@ -106,7 +107,7 @@ impl Default for MainCommand {
         Self {
             at: None,
             user: RunAs::App,
-            success_codes: vec![0],
+            success_codes: SuccessCodes::default(),
             stop: Stop { signal: Signal::TERM, timeout: None, group: false },
             forwards_stop_signal: true,
             stop_timeout_at: None,

@@ -40,12 +40,14 @@ pub fn read(table: &Table<'_>, report: &mut FileReport<'_>) -> Log {
         }
         return Log { format, directory: None };
     };
-    let directory = paths::declared(&path, report).map(|path| LogDirectory {
-        path,
-        max_size: max_size.unwrap_or(LOG_MAX_SIZE),
-        keep: keep.and_then(|keep| u32::try_from(keep).ok()).unwrap_or(LOG_KEEP),
-        max_age,
-        compress: compress.unwrap_or(false),
+    let directory = paths::declared(&path, report).map(|path| {
+        Box::new(LogDirectory {
+            path,
+            max_size: max_size.unwrap_or(LOG_MAX_SIZE),
+            keep: keep.and_then(|keep| u32::try_from(keep).ok()).unwrap_or(LOG_KEEP),
+            max_age,
+            compress: compress.unwrap_or(false),
+        })
     });
     Log { format, directory }
 }

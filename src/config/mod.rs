@@ -48,6 +48,7 @@ mod service_parts;
 mod service_toml;
 pub mod shebang;
 mod signals_toml;
+pub mod success_codes;
 pub mod suggest;
 mod toml_error;
 mod toml_field;

@@ -123,7 +123,7 @@ fn ready_table(field: &Field<'_>, doc: &'static TableDoc, report: &mut FileRepor
         ProbeKey::Delay => value.duration_from(MIN_TIME, report).map(Ready::Delay),
         ProbeKey::Probe(probe_kind) => {
             let probe = table.probe(probe_kind, &value, report)?;
-            Some(Ready::Probe { probe, interval: interval.unwrap_or(READY_INTERVAL), timeout })
+            Some(Ready::Probe { probe: Box::new(probe), interval: interval.unwrap_or(READY_INTERVAL), timeout })
         }
     }
 }

@@ -11,6 +11,7 @@ use super::probe::{Health, Probe};
 use super::restart::{Restart, RestartPolicy};
 use super::s6_overlay::{S6Origin, S6Overlay};
 use super::search_path::PathSource;
+use super::success_codes::SuccessCodes;
 pub use super::values::GroupRef;
 use super::values::{CapSet, Gid, LogFormat, ServiceName, Signal, Uid, UserName};
 use crate::error::Place;
@@ -56,7 +57,7 @@ pub struct Service {
     /// When it is restarted.
     pub restart: Restart,
     /// Exit codes that count as success; 0 unless configured otherwise.
-    pub success_codes: Vec<u8>,
+    pub success_codes: SuccessCodes,
     /// When it has ended and is not restarted, the container ends with its code. Default: true for oneshots.
     pub essential: bool,
     /// Its readiness check.
@@ -72,7 +73,7 @@ pub struct Service {
     /// Its health check.
     pub health: Option<Box<Health>>,
     /// How it re-reads its configuration; `None`: not supported.
-    pub reload: Option<Reload>,
+    pub reload: Option<Box<Reload>>,
     /// The service that reads its standard output as standard input.
     pub pipe_to: Option<ServiceName>,
     /// Its log settings, as far as they differ from the container's.
@@ -80,9 +81,9 @@ pub struct Service {
     /// How it is stopped.
     pub stop: Stop,
     /// The command that undoes a oneshot, at the stop.
-    pub stop_command: Option<Command>,
+    pub stop_command: Option<Box<Command>>,
     /// Run after each exit, with exit code (256 if signalled), signal number, name and pgid as arguments (s6).
-    pub finish: Option<Finish>,
+    pub finish: Option<Box<Finish>>,
     /// Resource limits.
     pub limits: Vec<Limit>,
     /// Niceness, -20 to 19; below 0 counts as privilege.
@@ -125,7 +126,7 @@ impl Service {
             secrets: None,
             environment_file: None,
             restart: Restart { limit: None, ..Restart::standard(RestartPolicy::Never) },
-            success_codes: vec![0],
+            success_codes: SuccessCodes::default(),
             essential: false,
             ready: Ready::Executed,
             wait_for: Vec::new(),
@@ -174,12 +175,12 @@ impl Service {
             Ready::Probe { probe, .. } => probe.command(),
             Ready::Executed | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
         };
-        let reload = match &self.reload {
+        let reload = match self.reload.as_deref() {
             Some(Reload::Command(argv)) => Some(argv.clone()),
             Some(Reload::Signal(_)) | None => None,
         };
         let health = self.health.as_ref().and_then(|health| health.probe.command());
-        let stop_command = self.stop_command.clone();
+        let stop_command = self.stop_command.as_deref().cloned();
         let argv = [ready, health, reload].map(|argv| argv.map(Command::Argv));
         let all = [finish, stop_command].into_iter().chain(argv);
         AUXILIARY_KEYS.into_iter().zip(all).filter_map(|(key, command)| Some((key, command?))).collect()
@@ -246,7 +247,7 @@ pub enum Ready {
     /// A probe succeeded.
     Probe {
         /// The probe.
-        probe: Probe,
+        probe: Box<Probe>,
         /// The longest interval between two probes.
         interval: Duration,
         /// As above.
@@ -271,7 +272,7 @@ pub struct Log {
     /// The format on the container's output.
     pub format: Option<LogFormat>,
     /// Log files instead of the container's output.
-    pub directory: Option<LogDirectory>,
+    pub directory: Option<Box<LogDirectory>>,
 }
 
 /// Log files: `current`, and older ones named by their time.

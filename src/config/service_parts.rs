@@ -7,6 +7,7 @@ use super::restart::{
 };
 use super::service::{Kind, Reload, Stop};
 use super::service_keys;
+use super::success_codes::SuccessCodes;
 use super::toml_field::Field;
 use super::toml_table::Table;
 use super::units::show_duration;
@@ -65,9 +66,9 @@ fn limit(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<u32> {
 }
 
 /// Returns the exit codes that count as success, sorted.
-pub fn success_codes(table: &Table<'_>, report: &mut FileReport<'_>) -> Vec<u8> {
-    let Some(field) = table.get("success_codes") else { return vec![0] };
-    let Some(elements) = field.elements(report) else { return vec![0] };
+pub fn success_codes(table: &Table<'_>, report: &mut FileReport<'_>) -> SuccessCodes {
+    let Some(field) = table.get("success_codes") else { return SuccessCodes::default() };
+    let Some(elements) = field.elements(report) else { return SuccessCodes::default() };
     if elements.is_empty() {
         report.line(field.line(), format!("{} is empty", field.name()), field.paste());
     }
@@ -75,7 +76,7 @@ pub fn success_codes(table: &Table<'_>, report: &mut FileReport<'_>) -> Vec<u8> 
     let mut codes: Vec<u8> = codes.filter_map(|code| u8::try_from(code).ok()).collect();
     codes.sort_unstable();
     codes.dedup();
-    codes
+    codes.into()
 }
 
 /// Opens `stop`.

@@ -74,7 +74,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
         stop: service_parts::stop(stop.as_ref(), report),
         finish: table.get("finish").and_then(|field| {
             let command = Command::Argv(field.argv(report)?);
-            Some(Finish { command, timeout: Some(FINISH_TIMEOUT) })
+            Some(Box::new(Finish { command, timeout: Some(FINISH_TIMEOUT) }))
         }),
         limits: table.get("limits").map_or_else(Vec::new, |field| super::limits::read(&field, report)),
         nice: small(table, "nice", -20, 19, report),
@@ -87,10 +87,13 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
         every: every.filter(|_| kind == Kind::Oneshot),
         calendar: calendar.filter(|_| kind == Kind::Oneshot).map(Box::new),
         health: probe_toml::health(table, &HealthKeys::OF_SERVICE, kind, report).map(Box::new),
-        reload: service_parts::reload(table, kind, report),
+        reload: service_parts::reload(table, kind, report).map(Box::new),
         pipe_to: None,
         log,
-        stop_command: table.get("stop_command").and_then(|field| field.argv(report)).map(Command::Argv),
+        stop_command: table
+            .get("stop_command")
+            .and_then(|field| field.argv(report))
+            .map(|argv| Box::new(Command::Argv(argv))),
         s6: None,
         enabled,
     };

@@ -48,16 +48,19 @@ pub fn nearest(mut service: Service) -> (Service, Vec<Omission>) {
         service.restart.pause = RestartPause::Backoff { delay: interval, max_delay: interval };
     }
     service.command = command(service.command, &service.name, "command", &mut left);
-    service.stop_command = service.stop_command.map(|it| command(it, &service.name, "stop_command", &mut left));
-    service.finish = service.finish.map(|it| finish(it, &service.name, &mut left));
+    let stop_command = service.stop_command.map(|it| command(*it, &service.name, "stop_command", &mut left));
+    service.stop_command = stop_command.map(Box::new);
+    service.finish = service.finish.map(|it| Box::new(finish(*it, &service.name, &mut left)));
     service.directory = service.directory.and_then(|path| absolute("directory", path, &mut left));
     service.environment_file = service.environment_file.and_then(|path| absolute("environment_file", path, &mut left));
     service.stop.timeout = service.stop.timeout.map(whole);
     service.limits.retain(|limit| fits(limit, &mut left));
     service.limits.sort_by_key(|limit| limit.resource);
     service.limits.dedup_by_key(|limit| limit.resource);
-    service.success_codes.sort_unstable();
-    service.success_codes.dedup();
+    let mut success_codes = service.success_codes.to_vec();
+    success_codes.sort_unstable();
+    success_codes.dedup();
+    service.success_codes = success_codes.into();
     (service, left)
 }
 
@@ -169,18 +172,18 @@ mod tests {
     fn a_script_file_gets_its_name_and_those_beside_it_do_not() {
         let file = |path: &str| Command::File(path.into());
         let command = |arguments: &[&str]| Command::Argv(arguments.iter().map(OsString::from).collect());
-        let finish = Some(Finish { command: file("/s/finish"), timeout: Some(FINISH_TIMEOUT) });
-        let stop_command = Some(file("/s/down"));
+        let finish = Some(Box::new(Finish { command: file("/s/finish"), timeout: Some(FINISH_TIMEOUT) }));
+        let stop_command = Some(Box::new(file("/s/down")));
         let (near, left) = nearest(Service { finish, stop_command, ..service(file("/s/run")) });
         assert_eq!(near.command, command(&["/s/run", "web"]));
         assert_eq!(near.finish.map(|finish| finish.command), Some(command(&["/s/finish"])));
-        assert_eq!(near.stop_command, Some(command(&["/s/down"])));
+        assert_eq!(near.stop_command.as_deref(), Some(&command(&["/s/down"])));
         assert_eq!(left, []);
     }
 
     #[test]
     fn what_no_file_can_say_is_left_out_and_named() {
-        let finish = Some(Finish { command: Command::File("/s/finish".into()), timeout: None });
+        let finish = Some(Box::new(Finish { command: Command::File("/s/finish".into()), timeout: None }));
         let odd = OsString::from(OsStr::from_bytes(b"a\xff"));
         let given = Service {
             finish,

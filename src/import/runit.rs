@@ -42,7 +42,7 @@ fn add(imported: &mut ImportedService, directory: &Path, files: &BTreeMap<OsStri
     let has = |name: &str| files.contains_key(&OsString::from(name));
     if has("check") {
         let probe = Probe::Command(vec![directory.join("check").into()]);
-        imported.service.ready = Ready::Probe { probe, interval: READY_INTERVAL, timeout: None };
+        imported.service.ready = Ready::Probe { probe: Box::new(probe), interval: READY_INTERVAL, timeout: None };
         imported.has_directory = true;
     }
     if has("finish") {

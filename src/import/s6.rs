@@ -122,7 +122,7 @@ fn in_image(mut service: Service, image: &ImagePaths) -> Service {
         other @ (Command::Script(_) | Command::Nothing) => other,
     };
     service.command = command(service.command);
-    service.stop_command = service.stop_command.map(command);
+    service.stop_command = service.stop_command.map(|it| Box::new(command(*it)));
     if let Some(finish) = &mut service.finish {
         finish.command = command(finish.command.clone());
     }
@@ -259,7 +259,7 @@ fn directory_in_tree(at: &Place, image: &ImagePaths) -> Option<PathBuf> {
 fn uses_own_directory(service: &Service) -> bool {
     let own = Path::new(SERVICES).join(service.name.as_str());
     let commands =
-        [Some(&service.command), service.stop_command.as_ref(), service.finish.as_ref().map(|it| &it.command)];
+        [Some(&service.command), service.stop_command.as_deref(), service.finish.as_ref().map(|it| &it.command)];
     let in_command = commands.into_iter().flatten().any(|command| match command {
         Command::Argv(arguments) => arguments.iter().any(|word| Path::new(word).starts_with(&own)),
         Command::File(path) => path.starts_with(&own),

@@ -173,7 +173,7 @@ fn supervision(service: &Service, file: &mut File) {
     if service.kind == Kind::Longrun {
         restart(&service.restart, file);
     }
-    if service.success_codes != [0] {
+    if *service.success_codes != [0] {
         file.key("success_codes", &values::array(service.success_codes.iter().map(ToString::to_string)));
     }
     let comes_again = service.every.is_some() || service.calendar.is_some();
@@ -182,7 +182,7 @@ fn supervision(service: &Service, file: &mut File) {
     file.table("ready", &ready(&service.ready));
     file.table("health", &service.health.as_deref().map(health).unwrap_or_default());
     file.table("stop", &stop(&service.stop));
-    if let Some(reload) = &service.reload {
+    if let Some(reload) = service.reload.as_deref() {
         let entry = match reload {
             Reload::Signal(signal) => ("signal", values::signal(*signal)),
             Reload::Command(command) => ("command", argv_text(command)),

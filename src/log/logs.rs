@@ -13,7 +13,7 @@ use super::files::{FileLog, WriterEvent};
 use super::followers::Followed;
 use super::own_messages::{Stream, with_outputs};
 use super::pipe_group::{PipeGroup, ReadResult};
-use super::service_log::{ActiveRoute, LogRoute, ServiceLog};
+use super::service_log::{ActiveRoute, FileRoute, LogRoute, ServiceLog};
 use super::split::{MAX_FILE_LINE, MAX_LINE};
 use super::tail::NamedLine;
 use crate::supervise::Id;
@@ -116,7 +116,7 @@ impl Logs {
             return false;
         }
         self.close_store(id);
-        if matches!(route, LogRoute::Files { .. }) {
+        if matches!(route, LogRoute::Files(_)) {
             self.stores.push(id);
         }
         if let Some(service_log) = self.service_logs.get_mut(id.0) {
@@ -230,7 +230,8 @@ impl Logs {
     fn divert(&mut self, id: Id, why: &str) {
         self.stores.retain(|known| *known != id);
         let Some(service_log) = self.service_logs.get_mut(id.0) else { return };
-        if let (LogRoute::Files { name, to, user, .. }, false) = (&service_log.route, service_log.fallback_reported) {
+        if let (LogRoute::Files(configured), false) = (&service_log.route, service_log.fallback_reported) {
+            let FileRoute { name, to, user, .. } = &**configured;
             let (at, (uid, gid)) = (shown(&to.path), user.ids());
             tracing::warn!(
                 "{name}: {why}; its lines go to the container's output instead. Mount something there that \

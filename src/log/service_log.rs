@@ -1,6 +1,8 @@
 //! [`ServiceLog`]: the log of one service: the format of its lines, where they go, and the last of them. Must not know
 //! descriptors.
 
+use std::sync::Arc;
+
 use memchr::memrchr;
 
 use super::clock::Now;
@@ -24,20 +26,24 @@ pub enum LogRoute {
     /// terminal.
     Plain,
     /// To the container's outputs, each line prefixed with this tag.
-    Tagged(String),
+    Tagged(Arc<str>),
     /// To the container's outputs, as JSON objects with this service name.
-    Json(String),
+    Json(Arc<str>),
     /// Into files, written with the rights of this user.
-    Files {
-        /// The service's name, for our own messages.
-        name: String,
-        /// The directory and its limits.
-        to: LogDirectory,
-        /// The service's user.
-        user: FileUser,
-        /// Where its lines go if the files cannot be written.
-        fallback: Box<Self>,
-    },
+    Files(Box<FileRoute>),
+}
+
+/// Where the lines of a service with log files go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRoute {
+    /// The service's name, for our own messages.
+    pub name: Arc<str>,
+    /// The directory and its limits.
+    pub to: LogDirectory,
+    /// The service's user.
+    pub user: FileUser,
+    /// Where its lines go if the files cannot be written.
+    pub fallback: LogRoute,
 }
 
 /// The log of one service.
@@ -64,7 +70,7 @@ pub enum ActiveRoute {
     /// Lines unchanged.
     Plain,
     /// Lines prefixed with this tag.
-    Tagged(Box<[u8]>),
+    Tagged(Arc<str>),
     /// JSON objects; the parts between time and line for stdout and stderr.
     Json(Box<[ObjectHead; 2]>),
     /// Lines in files.
@@ -76,11 +82,11 @@ impl ActiveRoute {
         match route {
             LogRoute::Inherit => ActiveRoute::Inherit,
             LogRoute::Plain => ActiveRoute::Plain,
-            LogRoute::Tagged(tag) => ActiveRoute::Tagged(tag.into_bytes().into()),
+            LogRoute::Tagged(tag) => ActiveRoute::Tagged(tag),
             LogRoute::Json(name) => {
                 ActiveRoute::Json(Box::new([ObjectHead::new(&name, "stdout"), ObjectHead::new(&name, "stderr")]))
             }
-            LogRoute::Files { name, to, user, .. } => ActiveRoute::Files(Box::new(FileLog::new(&name, to, user))),
+            LogRoute::Files(route) => ActiveRoute::Files(Box::new(FileLog::new(&route.name, route.to, route.user))),
         }
     }
 }
@@ -111,13 +117,13 @@ impl ServiceLog {
 
     /// Returns whether the fallback is used instead of the configured files.
     pub fn is_diverted(&self) -> bool {
-        matches!(self.route, LogRoute::Files { .. }) && !matches!(self.active, ActiveRoute::Files(_))
+        matches!(self.route, LogRoute::Files(_)) && !matches!(self.active, ActiveRoute::Files(_))
     }
 
     /// Switches to the fallback because the files cannot be written. Returns the files.
     pub fn divert(&mut self) -> Option<FileLog> {
-        let LogRoute::Files { fallback, .. } = &self.route else { return None };
-        match std::mem::replace(&mut self.active, ActiveRoute::of(LogRoute::clone(fallback))) {
+        let LogRoute::Files(configured) = &self.route else { return None };
+        match std::mem::replace(&mut self.active, ActiveRoute::of(configured.fallback.clone())) {
             ActiveRoute::Files(files) => Some(*files),
             ActiveRoute::Inherit | ActiveRoute::Plain | ActiveRoute::Tagged(_) | ActiveRoute::Json(_) => None,
         }
@@ -155,7 +161,7 @@ impl ServiceLog {
                 let sink = outputs.sink(stream);
                 let out = sink.buffer();
                 split(&mut |piece| {
-                    lines::tagged(tag, piece, needs_no_escape, out);
+                    lines::tagged(tag.as_bytes(), piece, needs_no_escape, out);
                     tail.push(now.wall, stream, piece);
                 });
                 sink.flush();

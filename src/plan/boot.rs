@@ -19,8 +19,8 @@ use super::steps::{PlanInputs, accounts::AccountFiles};
 use super::switch::{self, PlannedAccounts, RunsAs, SwitchAbility};
 use super::trust_check::TrustCheck;
 use super::{
-    BootPlan, Decision, DropLevel, Identity, Mode, PlannedStep, ServicePlan, accounts, groups, host_ids, identity,
-    machine_notices, prepare, privilege, services, steps,
+    BootPlan, Decision, DropLevel, Identity, Login, Mode, PlannedStep, ServicePlan, accounts, groups, host_ids,
+    identity, machine_notices, prepare, privilege, services, steps,
 };
 use crate::config::container::{LogFormat, OnMissingPrivilege};
 use crate::config::service::{Kind, RunAs, Service};
@@ -130,7 +130,15 @@ pub(super) fn whole(config: &Config, facts: &Facts, on_fault: OnFault) -> (BootP
     let steps = steps::plan(&plan_inputs, files.as_ref(), &mut notes);
 
     trust.check(&mut notes);
-    let common = ServiceInputs { facts, identity: &identity, switch_ability, privilege: &privilege, trust: &trust };
+    let app_login = Rc::new(Login { home: identity.home.clone(), user: identity.name.clone() });
+    let common = ServiceInputs {
+        facts,
+        identity: &identity,
+        switch_ability,
+        privilege: &privilege,
+        trust: &trust,
+        app_login: &app_login,
+    };
     let mut plans = Vec::with_capacity(config.services.len());
     let mut removed = RemovedVariables::default();
     for (at, (service, runs)) in config.services.iter().zip(runs.iter().cloned()).enumerate() {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::AccountFile;
 use super::finding::Issue;
+use super::login::Login;
 use super::notice::Notice;
 use super::owner::Owner;
 use super::trusted_writers::TrustedWriters;
@@ -355,12 +356,10 @@ pub struct ServicePlan {
     pub argv: Vec<OsString>,
     /// Its other programs that are run by their interpreters, because its user may not execute them: the arguments, by key.
     pub interpreted: BTreeMap<&'static str, Vec<OsString>>,
-    /// For HOME.
-    pub home: PathBuf,
-    /// For USER and LOGNAME.
-    pub user: String,
+    /// What the environment says of its user; shared by all services of the app user.
+    pub login: Rc<Login>,
     /// Why it is not run in this mode (`without_root = "skip"`).
-    pub skipped: Option<Issue>,
+    pub skipped: Option<Box<Issue>>,
     /// Why its definition may not be used ([`super::boot_after_scripts`]): it is failed then, and does not start.
     pub held_back: Vec<Problem>,
     /// Who may own its `environment_file`.
@@ -368,7 +367,7 @@ pub struct ServicePlan {
     /// The variables that it inherits from the container.
     pub inherited: Inherited,
     /// The secrets that it gets, by name.
-    pub secrets: Vec<String>,
+    pub secrets: Box<[String]>,
 }
 
 /// Ids and capabilities of a child.

@@ -27,6 +27,7 @@ mod host_ids;
 mod identity;
 pub mod inherited;
 mod lint;
+mod login;
 pub mod machine_notices;
 mod notes;
 pub mod notice;
@@ -56,6 +57,7 @@ pub use boot_plan::{
     ServicePlan, StdioAccess, Step,
 };
 pub use lint::{daemons, undecided_daemons};
+pub use login::Login;
 pub use owner::Owner;
 pub use services::{SHELL, main_is_missing, main_is_still_missing};
 pub use trusted_writers::TrustedWriters;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::exec_failure::{ExecFailure, INSTALL_LINKS};
 use super::exec_rights::Executor;
@@ -14,7 +15,7 @@ use super::notes::{MainFault, Notes};
 use super::restricted_scripts::LookedUp;
 use super::switch::{RunsAs, SwitchAbility};
 use super::trust_check::TrustCheck;
-use super::{BootPlan, Credentials, DropLevel, Identity, Privilege, ServicePlan, printable};
+use super::{BootPlan, Credentials, DropLevel, Identity, Login, Privilege, ServicePlan, printable};
 use crate::config::container::Secret;
 use crate::config::service::{Command, RunAs, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
@@ -31,6 +32,16 @@ pub(super) struct ServiceInputs<'a> {
     pub switch_ability: SwitchAbility,
     pub privilege: &'a Privilege,
     pub trust: &'a TrustCheck<'a>,
+    /// The app user's.
+    pub app_login: &'a Rc<Login>,
+}
+
+impl ServiceInputs<'_> {
+    /// Returns the login of a user: one value for all services of the app user.
+    fn login(&self, home: PathBuf, user: String) -> Rc<Login> {
+        let login = Login { home, user };
+        if login == **self.app_login { Rc::clone(self.app_login) } else { Rc::new(login) }
+    }
 }
 
 /// Whether a service runs before the drop.
@@ -132,16 +143,15 @@ fn service_plan(
         file_writers: common.trust.trusted_writers_of(service, &runs),
         inherited: common.trust.inherited(service, &runs, removed),
         secrets: secrets(&common.trust.config.container.secrets, service),
-        home: runs.home,
-        user: runs.user,
-        skipped: runs.skipped,
+        login: common.login(runs.home, runs.user),
+        skipped: runs.skipped.map(Box::new),
         held_back: Vec::new(),
     }
 }
 
 /// Returns the secrets that a service gets: those that it asks for; else, if it is the app user's or gets the container's
 /// environment from s6-overlay, those that the environment alone names.
-fn secrets(all: &[Secret], service: &Service) -> Vec<String> {
+fn secrets(all: &[Secret], service: &Service) -> Box<[String]> {
     // With `S6_KEEP_ENV` the scripts of an image have asked for every variable, whoever they run as.
     let by_default = !service.clear_environment && (service.user == RunAs::App || service.s6.is_some());
     let gets = |secret: &&Secret| match &service.secrets {

@@ -79,9 +79,9 @@ impl Environment {
         if service.secrets.is_some() {
             inherited.extend(secrets());
         }
-        inherited.insert("HOME".into(), plan.home.clone().into());
-        inherited.insert("USER".into(), plan.user.clone().into());
-        inherited.insert("LOGNAME".into(), plan.user.clone().into());
+        inherited.insert("HOME".into(), plan.login.home.clone().into());
+        inherited.insert("USER".into(), plan.login.user.clone().into());
+        inherited.insert("LOGNAME".into(), plan.login.user.clone().into());
         inherited.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
         Variables { inherited, own: own(service) }
     }
@@ -141,11 +141,13 @@ pub fn as_c_strings(all: &BTreeMap<OsString, OsString>) -> Result<Vec<CString>, 
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
     use crate::config::s6_overlay::S6Origin;
     use crate::config::service::Command;
     use crate::config::values::{CapSet, Gid, ServiceName, Uid};
-    use crate::plan::{Credentials, Identity, ReadSecret, SecretReader, TrustedWriters};
+    use crate::plan::{Credentials, Identity, Login, ReadSecret, SecretReader, TrustedWriters};
 
     fn service(s6: Option<S6Origin>) -> (Service, ServicePlan) {
         let name = ServiceName::new("web").unwrap();
@@ -159,13 +161,12 @@ mod tests {
             program: "/run".into(),
             argv: Vec::new(),
             interpreted: BTreeMap::new(),
-            home: "/root".into(),
-            user: "root".into(),
+            login: Rc::new(Login { home: "/root".into(), user: "root".into() }),
             skipped: None,
             held_back: Vec::new(),
             file_writers: TrustedWriters::Anybody,
             inherited: Inherited::All,
-            secrets: Vec::new(),
+            secrets: Box::default(),
         };
         (service, plan)
     }
@@ -228,7 +229,7 @@ mod tests {
         let mut environment = Environment::new(given(), Some(&s6));
         environment.add_secrets(secrets);
         let (service, plan) = service(Some(S6Origin::Script));
-        let gets = ["PASSWORD", "LD_PRELOAD", "PATH"].map(str::to_owned).to_vec();
+        let gets: Box<[String]> = ["PASSWORD", "LD_PRELOAD", "PATH"].map(str::to_owned).into();
         let of = |inherited| {
             let plan = ServicePlan { inherited, secrets: gets.clone(), ..plan.clone() };
             let all = environment.of(&service, &plan).with_file(Vec::new());

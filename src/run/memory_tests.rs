@@ -18,14 +18,14 @@ use crate::control::service_index::ServiceIndex;
 use crate::log::logs::Logs;
 use crate::log::service_log::LogRoute;
 use crate::plan::inherited::Inherited;
-use crate::plan::{Credentials, ServicePlan, TrustedWriters};
+use crate::plan::{Credentials, Login, ServicePlan, TrustedWriters};
 use crate::supervise::{EngineTime, Event, Setup, Supervisor};
 use crate::sys::heap;
 
 /// Bytes for one service more. A definition is kept once: the configuration, the plan and the event loop share it.
-const BUDGET: usize = 3_400;
+const BUDGET: usize = 2_400;
 
-fn plan(service: &Service) -> ServicePlan {
+fn plan(service: &Service, login: &Rc<Login>) -> ServicePlan {
     let credentials =
         Credentials { uid: Uid(1), gid: Gid(1), groups: None, ambient: CapSet::EMPTY, no_new_privs: true };
     ServicePlan {
@@ -34,13 +34,12 @@ fn plan(service: &Service) -> ServicePlan {
         program: "/usr/bin/web".into(),
         argv: vec!["/usr/bin/web".into()],
         interpreted: BTreeMap::new(),
-        home: "/".into(),
-        user: "app".into(),
+        login: Rc::clone(login),
         skipped: None,
         held_back: Vec::new(),
         file_writers: TrustedWriters::Anybody,
         inherited: Inherited::All,
-        secrets: Vec::new(),
+        secrets: Box::default(),
     }
 }
 
@@ -53,7 +52,8 @@ fn in_use_of(count: usize) -> usize {
     };
     let tree = Tree { path: "/t".into(), entries: (0..count).map(file).collect(), unreadable: None };
     let config = config::read(&Sources { trees: vec![tree], ..Sources::default() }).unwrap();
-    let plans: Vec<Rc<ServicePlan>> = config.services.iter().map(|service| Rc::new(plan(service))).collect();
+    let app = Rc::new(Login { home: "/".into(), user: "app".into() });
+    let plans: Vec<Rc<ServicePlan>> = config.services.iter().map(|service| Rc::new(plan(service, &app))).collect();
     let entries = config.services.iter().zip(&plans).map(|(service, plan)| ServiceEntry {
         service: Rc::clone(service),
         plan: Rc::clone(plan),
@@ -67,7 +67,7 @@ fn in_use_of(count: usize) -> usize {
     let mut supervisor = Supervisor::new(setup);
     let journal = Journal::begin(&supervisor, &[], EngineTime::default());
     let started = supervisor.step(EngineTime::default(), Event::Begin);
-    let routes = config.services.iter().map(|service| LogRoute::Tagged(format!("{:20}", service.name)));
+    let routes = config.services.iter().map(|service| LogRoute::Tagged(format!("{:20}", service.name).into()));
     let logs = Logs::new(routes.collect::<Vec<_>>());
     drop(started);
     let kept = heap::in_use() - before;

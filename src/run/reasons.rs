@@ -121,7 +121,7 @@ fn not_started(why: &SpawnError) -> String {
 
 /// Returns how a run ended by itself, and where that is a failure only because it was declared one.
 fn ended(id: Id, exit: Exit, supervisor: &Supervisor) -> Reason {
-    let codes = supervisor.spec(id).map(|spec| spec.success_codes.as_slice());
+    let codes = supervisor.spec(id).map(|spec| &*spec.success_codes);
     let is_unlisted = match exit {
         Exit::Signal(_) => false,
         Exit::Code(code) => codes.is_some_and(|codes| codes != [0] && !codes.contains(&code)),

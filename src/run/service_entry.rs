@@ -16,7 +16,7 @@ use crate::config::container::LogFormat;
 use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, ServiceName, Uid};
 use crate::config::zone::Zone;
-use crate::log::service_log::LogRoute;
+use crate::log::service_log::{FileRoute, LogRoute};
 use crate::plan::{SHELL, ServicePlan, TrustedWriters};
 use crate::supervise::{Exit, Pid, Role, SpawnError, SpawnStep};
 use crate::sys::file_user::FileUser;
@@ -100,14 +100,14 @@ impl ServiceEntry {
     pub fn route(&self, context: &LaunchContext) -> LogRoute {
         let log = &self.service.log;
         let name = self.plan.name.as_str();
-        let tagged = || LogRoute::Tagged(format!("{name:width$}", width = context.tag_width));
+        let tagged = || LogRoute::Tagged(format!("{name:width$}", width = context.tag_width).into());
         if let Some(to) = log.directory.clone() {
             let user = FileUser::from(&self.plan.credentials);
             let fallback = match context.log {
-                LogFormat::Json => LogRoute::Json(name.to_owned()),
+                LogFormat::Json => LogRoute::Json(name.into()),
                 LogFormat::Auto | LogFormat::Inherit | LogFormat::Tagged => tagged(),
             };
-            return LogRoute::Files { name: name.to_owned(), to, user, fallback: Box::new(fallback) };
+            return LogRoute::Files(Box::new(FileRoute { name: name.into(), to: *to, user, fallback }));
         }
         if self.is_main() && context.terminal.is_some() {
             return LogRoute::Inherit;
@@ -120,7 +120,7 @@ impl ServiceEntry {
             }
             LogFormat::Auto | LogFormat::Inherit => LogRoute::Inherit,
             LogFormat::Tagged => tagged(),
-            LogFormat::Json => LogRoute::Json(name.to_owned()),
+            LogFormat::Json => LogRoute::Json(name.into()),
         }
     }
 
@@ -221,7 +221,7 @@ impl ServiceEntry {
         match role {
             Role::Run => None,
             Role::Finish => service.finish.as_ref().map(|finish| &finish.command),
-            Role::StopCommand => service.stop_command.as_ref(),
+            Role::StopCommand => service.stop_command.as_deref(),
         }
     }
 
@@ -358,7 +358,7 @@ mod tests {
     use crate::config::values::CapSet;
     use crate::config::{self, Content, Sources, Tree};
     use crate::plan::inherited::Inherited;
-    use crate::plan::{Credentials, TrustedWriters};
+    use crate::plan::{Credentials, Login, TrustedWriters};
 
     fn entry(toml: &str) -> ServiceEntry {
         let file = Content::File { bytes: toml.into(), executable: false };
@@ -373,13 +373,12 @@ mod tests {
             program: "/usr/bin/web".into(),
             argv: vec!["web".into()],
             interpreted: BTreeMap::new(),
-            home: "/".into(),
-            user: "app".into(),
+            login: Rc::new(Login { home: "/".into(), user: "app".into() }),
             skipped: None,
             held_back: Vec::new(),
             file_writers: TrustedWriters::Anybody,
             inherited: Inherited::All,
-            secrets: Vec::new(),
+            secrets: Box::default(),
         });
         ServiceEntry { service, plan, notify_variables: Vec::new() }
     }

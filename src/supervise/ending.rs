@@ -18,7 +18,7 @@ impl Supervisor {
             EndedByUs::Unhealthy(_) => Cause::Unhealthy,
             EndedByUs::Watchdog(_) => Cause::Watchdog,
         };
-        self.services[id].ended_by_us = Some(why);
+        self.services[id].ended_by_us = Some(Box::new(why));
         self.terminate(id, cause);
     }
 

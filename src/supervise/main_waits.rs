@@ -28,17 +28,18 @@ impl Supervisor {
     /// Notes how a run failed that is tried again, until one comes up.
     pub(super) fn note_failing(&mut self, id: Id, outcome: &RunEnd, is_failure: bool) {
         let ended_by_us = self.services[id].ended_by_us.clone();
-        self.services[id].failing = is_failure.then(|| match (outcome, ended_by_us) {
+        let failing = is_failure.then(|| match (outcome, ended_by_us) {
             (RunEnd::CannotStart(why), _) => LastFailure::CannotStart(why.clone()),
-            (RunEnd::Success(_) | RunEnd::Failure(_), Some(why)) => LastFailure::EndedByUs(why),
+            (RunEnd::Success(_) | RunEnd::Failure(_), Some(why)) => LastFailure::EndedByUs(*why),
             (RunEnd::Success(end) | RunEnd::Failure(end), None) => LastFailure::Ended(end.exit),
         });
+        self.services[id].failing = failing.map(Box::new);
     }
 
     /// Returns how its last run failed, while it is tried again and has not come up since.
     pub fn failing(&self, id: Id) -> Option<&LastFailure> {
         let service = self.services.has(id).then(|| &self.services[id])?;
-        service.failing.as_ref().filter(|_| !service.state.phase().satisfies_after())
+        service.failing.as_deref().filter(|_| !service.state.phase().satisfies_after())
     }
 
     /// Returns what the main command waits for, if it has never run.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::spec::{HealthRule, Readiness};
+use super::spec::Readiness;
 use super::state::{ProbeState, State, at_rest, pending, spawning};
 use super::supervisor::Supervisor;
 use super::timers::TimerKind;
@@ -22,7 +22,7 @@ pub const FIRST_READY_PAUSE: Duration = Duration::from_millis(20);
 impl Supervisor {
     /// Starts a probe.
     pub(super) fn probe(&mut self, id: Id, purpose: ProbePurpose) {
-        self.services[id].probe_state.open = true;
+        self.services[id].probe_state.get_mut().open = true;
         self.out.push(Action::Probe { id, purpose });
     }
 
@@ -30,8 +30,7 @@ impl Supervisor {
     pub(super) fn cancel_probe(&mut self, id: Id) {
         self.timers.set(id, TimerKind::Secondary, None);
         self.timers.set(id, TimerKind::Watchdog, None);
-        let probe_state = &mut self.services[id].probe_state;
-        if std::mem::take(&mut probe_state.open) {
+        if self.services[id].probe_state.close() {
             self.out.push(Action::CancelProbe { id });
         }
     }
@@ -43,7 +42,7 @@ impl Supervisor {
     }
 
     pub(super) fn probe_result(&mut self, id: Id, result: ProbeResult) {
-        if !std::mem::take(&mut self.services[id].probe_state.open) {
+        if !self.services[id].probe_state.close() {
             return;
         }
         match (&self.services[id].state, result) {
@@ -92,7 +91,7 @@ impl Supervisor {
 
     fn still_not_ready(&mut self, id: Id, started: EngineTime, why: String) {
         let Readiness::Probed { interval, .. } = self.services[id].spec.ready else { return };
-        let probe_state = &mut self.services[id].probe_state;
+        let probe_state = self.services[id].probe_state.get_mut();
         let tries = probe_state.tries;
         probe_state.tries = tries.saturating_add(1);
         probe_state.not_ready = Some(why.clone());
@@ -108,16 +107,16 @@ impl Supervisor {
 
     /// It is up: its health check and its watchdog begin.
     pub(super) fn begin_health(&mut self, id: Id) {
-        if let Some(HealthRule { interval, .. }) = self.services[id].spec.health {
-            self.timers.set(id, TimerKind::Secondary, Some(self.now.plus(interval)));
+        if let Some(rule) = self.services[id].spec.health.as_deref() {
+            self.timers.set(id, TimerKind::Secondary, Some(self.now.plus(rule.interval)));
         }
         self.arm_watchdog(id);
     }
 
     fn health_result(&mut self, id: Id, result: ProbeResult) {
-        let Some(rule) = self.services[id].spec.health else { return };
+        let Some(rule) = self.services[id].spec.health.as_deref().copied() else { return };
         self.timers.set(id, TimerKind::Secondary, Some(self.now.plus(rule.interval)));
-        let probe_state = &mut self.services[id].probe_state;
+        let probe_state = self.services[id].probe_state.get_mut();
         let was_healthy = probe_state.healthy != Some(false);
         probe_state.consecutive = match (&result, was_healthy) {
             (ProbeResult::Pass, true) | (ProbeResult::Fail(_), false) => 0,
@@ -137,7 +136,7 @@ impl Supervisor {
                 match rule.then {
                     UnhealthyAction::Restart => self.end_run(id, EndedByUs::Unhealthy(why)),
                     UnhealthyAction::StopContainer => {
-                        self.services[id].ended_by_us = Some(EndedByUs::Unhealthy(why));
+                        self.services[id].ended_by_us = Some(Box::new(EndedByUs::Unhealthy(why)));
                         self.begin_stop(StopReason::Unhealthy(id));
                     }
                     UnhealthyAction::Report => {}

@@ -233,7 +233,7 @@ impl Supervisor {
                 self.end_run(id, EndedByUs::TimedOut(after));
             }
             State::Starting { run } => {
-                let probe_state = &mut self.services[id].probe_state;
+                let probe_state = self.services[id].probe_state.get_mut();
                 let no_result = probe_state.open.then(|| "no result yet".to_owned());
                 let last_result = probe_state.not_ready.take().or(no_result);
                 let after = due.since(run.started);

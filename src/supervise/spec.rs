@@ -9,6 +9,7 @@ use crate::config::container::MainCommand;
 use crate::config::probe::{Health, UnhealthyAction};
 use crate::config::restart::{Restart, RestartPolicy};
 use crate::config::service::{Command, Kind, Ready, Service, Stop};
+use crate::config::success_codes::SuccessCodes;
 use crate::config::values::{ServiceName, Signal};
 
 /// Everything that one run of the engine is about.
@@ -39,7 +40,7 @@ pub struct Spec {
     /// When it is started again.
     pub restart: Restart,
     /// Exit codes that are no failure.
-    pub success_codes: Vec<u8>,
+    pub success_codes: SuccessCodes,
     /// Whether the container ends when it has ended for good (a oneshot: when it has failed).
     pub essential: bool,
     /// What makes a longrun ready; without meaning for a oneshot, which is done when it ends.
@@ -57,7 +58,7 @@ pub struct Spec {
     /// A longrun sends a watchdog notification at least this often, unless it requests another interval.
     pub watchdog: Option<Duration>,
     /// A longrun's health check, and what follows from it.
-    pub health: Option<HealthRule>,
+    pub health: Option<Box<HealthRule>>,
     /// How it is stopped.
     pub stop: Stop,
     /// Whether its standard input is what other services write (`pipe_to`).
@@ -227,7 +228,7 @@ impl Setup {
                 every: service.every,
                 scheduled: service.calendar.is_some() && service.kind == Kind::Oneshot,
                 watchdog: watchdog(&service.ready),
-                health: service.health.as_deref().map(HealthRule::of),
+                health: service.health.as_deref().map(|health| Box::new(HealthRule::of(health))),
                 stop: service.stop.clone(),
                 is_consumer: consumers.contains(&service.name),
                 has_stop_command: service.stop_command.is_some() && service.kind == Kind::Oneshot,
@@ -261,7 +262,7 @@ impl Spec {
             requires: Vec::new(),
             after: Vec::new(),
             restart: Restart { limit: None, ..Restart::standard(RestartPolicy::Never) },
-            success_codes: vec![0],
+            success_codes: SuccessCodes::default(),
             essential: false,
             ready: Readiness::Executed,
             late_start: LateStart::Restart,
@@ -289,7 +290,7 @@ impl Spec {
             success_codes: main.success_codes.clone(),
             ready: Readiness::of(&main.ready),
             watchdog: watchdog(&main.ready),
-            health: main.health.as_ref().map(HealthRule::of),
+            health: main.health.as_ref().map(|health| Box::new(HealthRule::of(health))),
             stop: main.stop.clone(),
             forwards_stop_signal: main.forwards_stop_signal,
             ..Self::main()
@@ -307,7 +308,7 @@ fn watchdog(ready: &Ready) -> Option<Duration> {
 /// A finish script belongs to a longrun (s6-supervise); a oneshot has none.
 fn finish(service: &Service) -> Option<FinishRule> {
     match service.kind {
-        Kind::Longrun => service.finish.as_ref().map(|finish| FinishRule { timeout: finish.timeout }),
+        Kind::Longrun => service.finish.as_deref().map(|finish| FinishRule { timeout: finish.timeout }),
         Kind::Oneshot => None,
     }
 }
@@ -329,7 +330,7 @@ mod tests {
             kind,
             requires: requires.iter().map(|text| name(text)).collect(),
             after: after.iter().map(|text| name(text)).collect(),
-            finish: Some(Finish { command: command.clone(), timeout: Some(Duration::from_secs(5)) }),
+            finish: Some(Box::new(Finish { command: command.clone(), timeout: Some(Duration::from_secs(5)) })),
             ..Service::plain(name(text), command)
         })
     }

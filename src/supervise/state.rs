@@ -25,9 +25,9 @@ pub(super) struct ServiceRuntime {
     /// Whether the next start is counted in `restarts`.
     pub(super) next_start_is_restart: bool,
     /// Why the engine ended its last run without a request.
-    pub(super) ended_by_us: Option<EndedByUs>,
+    pub(super) ended_by_us: Option<Box<EndedByUs>>,
     /// How its last run failed, until one comes up: it is tried again.
-    pub(super) failing: Option<LastFailure>,
+    pub(super) failing: Option<Box<LastFailure>>,
     /// How its command last ended.
     pub(super) last_exit: Option<Exit>,
     /// How long it ran then.
@@ -37,7 +37,7 @@ pub(super) struct ServiceRuntime {
     /// Its latest ends.
     pub(super) history: RestartHistory,
     /// What its probes have found.
-    pub(super) probe_state: ProbeState,
+    pub(super) probe_state: ProbeRecord,
     /// The watchdog interval that holds now: the configured one, or the one that it requested.
     pub(super) watchdog: Option<Duration>,
     /// It has been up since its start was requested.
@@ -76,7 +76,7 @@ impl ServiceRuntime {
             last_ran: None,
             code: None,
             history: RestartHistory::default(),
-            probe_state: ProbeState::default(),
+            probe_state: ProbeRecord::default(),
             watchdog: spec.watchdog,
             was_up: false,
             was_requested: false,
@@ -108,6 +108,27 @@ pub(super) struct ProbeState {
     /// Why it is not ready, and when a report last said so.
     pub(super) not_ready: Option<String>,
     pub(super) reported: Option<EngineTime>,
+}
+
+/// The [`ProbeState`] of a service: most are never probed, and have none.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ProbeRecord(Option<Box<ProbeState>>);
+
+impl ProbeRecord {
+    /// Returns it, unless nothing was noted yet.
+    pub(super) fn get(&self) -> Option<&ProbeState> {
+        self.0.as_deref()
+    }
+
+    /// Returns it to note something.
+    pub(super) fn get_mut(&mut self) -> &mut ProbeState {
+        self.0.get_or_insert_default()
+    }
+
+    /// Notes that no probe is under way. Returns whether one was.
+    pub(super) fn close(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|noted| std::mem::take(&mut noted.open))
+    }
 }
 
 /// Counts over a service's neighbours, kept up to date by every change of state, so that an event costs as much as the

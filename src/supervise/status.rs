@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::state::ProbeState;
 use super::supervisor::Supervisor;
 use super::timers::TimerKind;
 use super::{EndedByUs, EngineTime, Exit, FailureReason, Id, Phase, Pid, Status, StatusReason, StopReason, exit_code};
@@ -27,7 +28,7 @@ impl Supervisor {
                     last_exit: service.last_exit,
                     last_ran: service.last_ran,
                     why: self.reason(id),
-                    healthy: service.probe_state.healthy,
+                    healthy: service.probe_state.get().and_then(|probed| probed.healthy),
                 }
             })
             .collect()
@@ -118,7 +119,7 @@ impl Supervisor {
     fn reason(&self, id: Id) -> Option<StatusReason> {
         let service = &self.services[id];
         let pauses = service.state.phase() == Phase::Backoff;
-        match (service.state.failure(), service.stopped_manually && !service.wanted, &service.ended_by_us) {
+        match (service.state.failure(), service.stopped_manually && !service.wanted, service.ended_by_us.as_deref()) {
             (Some(why), ..) => Some(StatusReason::Failed(why.clone())),
             (None, true, _) => Some(StatusReason::StoppedManually(service.stopped_with)),
             (None, false, Some(why)) if pauses => Some(StatusReason::EndedByUs(why.clone())),
@@ -128,18 +129,22 @@ impl Supervisor {
 
     /// Returns why the engine ended its last run without a request, if it did.
     pub fn ended_by_us(&self, id: Id) -> Option<&EndedByUs> {
-        self.services.has(id).then(|| self.services[id].ended_by_us.as_ref()).flatten()
+        self.services.has(id).then(|| self.services[id].ended_by_us.as_deref()).flatten()
     }
 
     /// Returns what the latest readiness check found, while it is not ready.
     pub fn not_ready(&self, id: Id) -> Option<&str> {
-        self.services.has(id).then(|| self.services[id].probe_state.not_ready.as_deref()).flatten()
+        self.probed(id)?.not_ready.as_deref()
     }
 
     /// Returns what the health check found that made it unhealthy.
     pub fn unhealthy_reason(&self, id: Id) -> &str {
-        let found = self.services.has(id).then(|| self.services[id].probe_state.unhealthy_reason.as_deref()).flatten();
+        let found = self.probed(id).and_then(|probed| probed.unhealthy_reason.as_deref());
         found.unwrap_or("its health check fails")
+    }
+
+    fn probed(&self, id: Id) -> Option<&ProbeState> {
+        self.services.has(id).then(|| self.services[id].probe_state.get()).flatten()
     }
 
     /// Returns whether it is a oneshot that runs again and again: after a while, or at times of the day.

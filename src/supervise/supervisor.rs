@@ -12,7 +12,7 @@ use super::phase::Phase;
 use super::reread_state::Rereading;
 use super::spec::{Setup, Start};
 use super::start_rule::{StartInProgress, StartLimit};
-use super::state::{DependencyCounts, ProbeState, ServiceRuntime, State};
+use super::state::{DependencyCounts, ProbeRecord, ServiceRuntime, State};
 use super::timers::{TimerKind, Timers};
 use super::{Action, EngineTime, Event, FailureReason, Id, MainBlocked, Report, Request, StopReason};
 use crate::config::service::Kind;
@@ -245,7 +245,7 @@ impl Supervisor {
         self.services[id].since = self.now;
         self.timers.clear(id);
         self.cancel_probe(id);
-        self.services[id].probe_state = ProbeState::default();
+        self.services[id].probe_state = ProbeRecord::default();
         self.to_evaluate.push_back(id);
         adjust_count(&mut self.process_count, old.has_process(), new.has_process());
         adjust_count(&mut self.may_change_count, old.may_change(), new.may_change());

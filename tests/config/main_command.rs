@@ -34,11 +34,12 @@ fn every_key_is_read_as_in_a_services_file() {
         "[main]\nuser = \"33:34\"\nsuccess_codes = [143, 0]\nstop = { signal = \"INT\", timeout = \"5s\", group = true }\n\
          ready = { tcp = 8080, timeout = \"1m\" }\nhealth = { path = \"/run/x\", failures = 5 }\n",
     );
-    assert_eq!((main.user, main.success_codes), (RunAs::Ids(Uid(33), Gid(34)), vec![0, 143]));
+    assert_eq!((main.user, main.success_codes), (RunAs::Ids(Uid(33), Gid(34)), vec![0, 143].into()));
     let five = Some(Duration::from_secs(5));
     assert_eq!(main.stop, Stop { signal: Signal::INT, timeout: five, group: true });
     assert!(!main.forwards_stop_signal);
-    assert!(matches!(main.ready, Ready::Probe { probe: Probe::Tcp(_), timeout: Some(_), .. }));
+    let Ready::Probe { probe, timeout: Some(_), .. } = main.ready else { panic!("{:?}", main.ready) };
+    assert!(matches!(*probe, Probe::Tcp(_)));
     let health = main.health.unwrap();
     assert_eq!((health.failures, health.then), (5, UnhealthyAction::StopContainer));
 }
@@ -57,7 +58,7 @@ fn the_app_users_own_name_asks_for_nothing() {
 fn the_main_command_is_a_service_of_that_description() {
     let config = empty_sources().main("java").container("[main]\nsuccess_codes = [143]").config();
     let Service { name, success_codes, user, .. } = Rc::unwrap_or_clone(config.main_service().unwrap());
-    assert_eq!((name.as_str(), success_codes, user), ("main", vec![143], RunAs::App));
+    assert_eq!((name.as_str(), success_codes, user), ("main", vec![143].into(), RunAs::App));
     assert_eq!(empty_sources().toml("web", PLAIN).config().main_service(), None);
 }
 

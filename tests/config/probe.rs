@@ -20,7 +20,7 @@ fn ready(text: &str) -> Ready {
 /// The question of `ready` with nothing said about times.
 fn probe_of(text: &str) -> Probe {
     match ready(text) {
-        Ready::Probe { probe, interval, timeout: None } if interval == Duration::from_millis(500) => probe,
+        Ready::Probe { probe, interval, timeout: None } if interval == Duration::from_millis(500) => *probe,
         other => panic!("{other:?}"),
     }
 }
@@ -45,7 +45,7 @@ fn each_readiness_kind_is_read() {
     let interval = Duration::from_secs(1);
     assert_eq!(
         ready("path = \"/run/x\", interval = \"1s\", timeout = \"30s\""),
-        Ready::Probe { probe: Probe::Path(path), interval, timeout }
+        Ready::Probe { probe: Box::new(Probe::Path(path)), interval, timeout }
     );
 }
 

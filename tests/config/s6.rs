@@ -38,7 +38,7 @@ fn a_run_script_is_a_longrun_of_the_app_user() {
     assert_eq!(service.restart.limit, None);
     assert_eq!((service.stop.signal.number(), service.stop.timeout, service.stop.group), (15, None, false));
     assert_eq!((service.ready, service.finish), (Ready::Executed, None));
-    assert_eq!(service.success_codes, [0]);
+    assert_eq!(*service.success_codes, [0]);
 }
 
 #[test]
@@ -388,7 +388,10 @@ fn a_producer_pipes_to_its_consumer() {
 
 #[test]
 fn a_down_file_becomes_the_stop_command_of_a_oneshot() {
-    let down = |down: Content| web(oneshot([("up", file("/bin/do")), ("down", down)])).service().stop_command;
+    let down = |down: Content| {
+        let service = web(oneshot([("up", file("/bin/do")), ("down", down)])).service();
+        service.stop_command.map(|command| *command)
+    };
     assert_eq!(down(file("/bin/undo -x\n")), Some(Command::Argv(["/bin/undo", "-x"].map(Into::into).into())));
     assert_eq!(down(program("#!/bin/sh\n")), Some(Command::File(PathBuf::from("/etc/services.d/web/down"))));
     assert_eq!(down(file("# nothing\n")), None);

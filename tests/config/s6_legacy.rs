@@ -120,7 +120,7 @@ fn scripts_of_the_stop_run_in_their_order_after_everything_else() {
     let config = sources.config();
     let first = by_name(&config, "cont-finish-1");
     assert_eq!(first.command, Command::Nothing);
-    assert_eq!(first.stop_command, Some(Command::Argv(vec!["/etc/cont-finish.d/1".into()])));
+    assert_eq!(first.stop_command.as_deref(), Some(&Command::Argv(vec!["/etc/cont-finish.d/1".into()])));
     assert_eq!((first.user.clone(), first.stop.timeout), (RunAs::Root, Some(Duration::from_secs(2))));
     // What is after another stops before it.
     assert_eq!(order(&config, "cont-finish-1"), ["cont-finish-2"]);

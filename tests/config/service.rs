@@ -32,7 +32,7 @@ fn a_command_alone_gets_every_default_of_the_manual() {
         limit: Some(10),
     };
     assert_eq!(service.restart, restart);
-    assert_eq!(service.success_codes, [0]);
+    assert_eq!(*service.success_codes, [0]);
     assert!(!service.essential);
     assert_eq!(service.ready, Ready::Executed);
     assert_eq!(service.stop, Stop { signal: Signal::TERM, timeout: None, group: false });
@@ -103,7 +103,7 @@ fn the_listing_of_the_design_is_understood() {
     assert_eq!(web.ready, Ready::Fd { fd: 3, timeout: Some(Duration::from_secs(30)) });
     assert_eq!(web.stop, Stop { signal: Signal::QUIT, timeout: Some(Duration::from_secs(5)), group: true });
     let finish = Finish { command: argv(&["/usr/bin/cleanup"]), timeout: Some(Duration::from_secs(5)) };
-    assert_eq!(web.finish, Some(finish));
+    assert_eq!(web.finish.as_deref(), Some(&finish));
     assert_eq!(web.limits, [Limit { resource: Resource::Nofile, soft: Some(65536), hard: Some(65536) }]);
     assert_eq!((web.nice, web.oom_score_adj, web.umask), (Some(0), Some(0), Some(0o022)));
 }
@@ -193,7 +193,7 @@ fn limits_are_numbers_sizes_pairs_or_infinity() {
 
 #[test]
 fn success_codes_are_sorted_and_unique() {
-    assert_eq!(web("success_codes = [143, 0, 143]").service().success_codes, [0, 143]);
+    assert_eq!(*web("success_codes = [143, 0, 143]").service().success_codes, [0, 143]);
 }
 
 #[test]

@@ -32,11 +32,11 @@ fn a_log_is_a_format_or_files() {
         max_age: None,
         compress: false,
     };
-    assert_eq!(log("directory = \"/var/log/web/\"").directory, Some(plain.clone()));
+    assert_eq!(log("directory = \"/var/log/web/\"").directory.as_deref(), Some(&plain));
     let full =
         log("directory = \"/var/log/web\", max_size = \"1M\", keep = 0, max_age = \"7d\", compress = true").directory;
     let max_age = Some(Duration::from_secs(7 * 24 * 3600));
-    assert_eq!(full, Some(LogDirectory { max_size: 1 << 20, keep: 0, max_age, compress: true, ..plain }));
+    assert_eq!(full.as_deref(), Some(&LogDirectory { max_size: 1 << 20, keep: 0, max_age, compress: true, ..plain }));
     assert_eq!(log("directory = \"/x\", max_size = 4096").directory.map(|directory| directory.max_size), Some(4096));
 }
 
@@ -123,7 +123,7 @@ fn a_log_that_gets_less_than_it_seems_is_remarked() {
 
 #[test]
 fn a_reload_is_a_signal_or_a_command() {
-    let reload = |text: &str| web(&format!("reload = {{ {text} }}")).service().reload;
+    let reload = |text: &str| web(&format!("reload = {{ {text} }}")).service().reload.map(|reload| *reload);
     assert_eq!(reload("signal = \"HUP\""), Some(Reload::Signal(Signal::HUP)));
     assert_eq!(
         reload("command = [\"nginx\", \"-s\", \"reload\"]"),
@@ -139,7 +139,7 @@ fn a_reload_is_a_signal_or_a_command() {
 fn a_oneshot_may_be_periodic_and_have_a_stop_command() {
     let service = web("type = \"oneshot\"\nevery = \"1h\"\nstop_command = [\"umount\", \"/x\"]").service();
     assert_eq!((service.every, service.essential), (Some(Duration::from_secs(3600)), false));
-    assert_eq!(service.stop_command, Some(Command::Argv(["umount", "/x"].map(Into::into).into())));
+    assert_eq!(service.stop_command.as_deref(), Some(&Command::Argv(["umount", "/x"].map(Into::into).into())));
     assert_eq!(web("type = \"oneshot\"\ntimeout = \"5m\"").service().timeout, Some(Duration::from_secs(300)));
     web("type = \"oneshot\"\ntimeout = \"0s\"")
         .assert_web_problems(&["3: `timeout` cannot be \"0s\"; write at least \"10ms\""]);

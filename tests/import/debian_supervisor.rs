@@ -111,7 +111,7 @@ fn supervisors_own_reader_finds_the_same_programs() {
         let variables: BTreeMap<String, String> = serde_json::from_value(theirs["environment"].clone()).unwrap();
         assert_eq!(service.environment, variables, "{name}");
         assert_eq!(
-            service.success_codes,
+            service.success_codes.to_vec(),
             serde_json::from_value::<Vec<u8>>(theirs["codes"].clone()).unwrap(),
             "{name}"
         );

@@ -99,7 +99,7 @@ fn ready() -> impl Strategy<Value = Ready> {
         (3..=1023, limit()).prop_map(|(fd, timeout)| Ready::Fd { fd, timeout }),
         (limit(), limit()).prop_map(|(timeout, watchdog)| Ready::Notify { timeout, watchdog }),
         (probe(), time(10, YEAR), limit()).prop_map(|(probe, interval, timeout)| Ready::Probe {
-            probe,
+            probe: Box::new(probe),
             interval,
             timeout
         }),
@@ -165,7 +165,7 @@ fn log() -> impl Strategy<Value = Log> {
         max_age,
         compress,
     });
-    (format, option::of(directory)).prop_map(|(format, directory)| Log { format, directory })
+    (format, option::of(directory.prop_map(Box::new))).prop_map(|(format, directory)| Log { format, directory })
 }
 
 fn user() -> impl Strategy<Value = RunAs> {
@@ -223,7 +223,7 @@ fn common() -> impl Strategy<Value = Service> {
             nice: numbers.0,
             oom_score_adj: numbers.1,
             limits: numbers.2,
-            success_codes: numbers.3.into_iter().collect(),
+            success_codes: numbers.3.into_iter().collect::<Vec<_>>().into(),
             essential: flags.0,
             no_new_privileges: flags.1,
             enabled: flags.2,
@@ -243,8 +243,8 @@ fn longrun() -> impl Strategy<Value = Service> {
             ready,
             health: health.map(Box::new),
             restart,
-            reload,
-            finish,
+            reload: reload.map(Box::new),
+            finish: finish.map(Box::new),
             pipe_to,
             ..service
         },
@@ -258,7 +258,7 @@ fn oneshot() -> impl Strategy<Value = Service> {
         |(service, every, calendar, undo)| Service {
             kind: Kind::Oneshot,
             every: every.filter(|_| calendar.is_none()),
-            stop_command: undo.filter(|_| calendar.is_none()).map(Command::Argv),
+            stop_command: undo.filter(|_| calendar.is_none()).map(|argv| Box::new(Command::Argv(argv))),
             calendar: calendar.map(Box::new),
             ..service
         },

@@ -36,7 +36,7 @@ fn a_service_of_root_has_its_check_and_what_differs_is_said() {
     assert_eq!(service.service.user, RunAs::Root);
     let check = Probe::Command(vec!["/etc/services.d/web/check".into()]);
     assert!(
-        matches!(&service.service.ready, Ready::Probe { probe, .. } if *probe == check),
+        matches!(&service.service.ready, Ready::Probe { probe, .. } if **probe == check),
         "{:?}",
         service.service.ready
     );

@@ -54,7 +54,7 @@ fn a_finish_script_gets_the_same_arguments() {
     let entry = dir([("run", program("#!/bin/sh\nexec x\n")), ("finish", program(script))]);
     let imported = import(&empty_sources().entry("web", entry).0).unwrap();
     let ours = &imported.services[0].service;
-    let service::Finish { command, .. } = ours.finish.as_ref().unwrap();
+    let service::Finish { command, .. } = ours.finish.as_deref().unwrap();
     // The engine adds them.
     let words = [native::argv(command, &ours.name), ["256", "15", "web"].map(OsString::from).to_vec()].concat();
     assert_eq!(String::from_utf8(output(&words).stdout).unwrap(), "3 256 15 web\n");

@@ -342,7 +342,7 @@ fn device(gid: u32) -> PathFact {
 fn ports_are_compared_with_what_the_kernel_asks() {
     let mut config = config();
     let at = |port| Ready::Probe {
-        probe: Probe::Tcp(HostPort { host: "localhost".into(), port }),
+        probe: Box::new(Probe::Tcp(HostPort { host: "localhost".into(), port })),
         interval: READY_INTERVAL,
         timeout: None,
     };

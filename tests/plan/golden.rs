@@ -405,8 +405,8 @@ fn what_a_service_is_beside_its_process() {
         compress: false,
     };
     let mut config = config();
-    let ready = Ready::Probe { probe: path.clone(), interval: READY_INTERVAL, timeout: None };
-    let log = Log { format: None, directory: Some(directory) };
+    let ready = Ready::Probe { probe: Box::new(path.clone()), interval: READY_INTERVAL, timeout: None };
+    let log = Log { format: None, directory: Some(Box::new(directory)) };
     config.services = shared([
         Service {
             ready,
@@ -440,7 +440,7 @@ fn the_main_command_is_shown_as_it_is_described() {
     let mut config = config();
     config.main = vec!["java".into(), "-jar".into(), "x.jar".into()];
     config.container.main = MainCommand {
-        success_codes: vec![0, 143],
+        success_codes: vec![0, 143].into(),
         stop: Stop { signal: Signal::INT, timeout: None, group: false },
         ready: Ready::Delay(std::time::Duration::from_secs(2)),
         ..MainCommand::default()

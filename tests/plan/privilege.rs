@@ -152,7 +152,7 @@ fn another_user_costs_as_much_as_root_and_says_so() {
     let db = service(&plan, "db");
     assert_eq!((db.credentials.uid, db.credentials.gid), (Uid(999), Gid(998)));
     assert_eq!(db.credentials.groups.as_deref(), Some(&[Gid(101), Gid(998)][..]), "memberships and the primary group");
-    assert_eq!((db.home.to_str(), db.user.as_str()), (Some("/var/lib/postgresql"), "postgres"));
+    assert_eq!((db.login.home.to_str(), db.login.user.as_str()), (Some("/var/lib/postgresql"), "postgres"));
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn a_root_oneshot_that_waits_for_a_longrun_keeps_pid_1_root() {
 #[test]
 fn a_root_oneshot_that_needs_root_again_keeps_pid_1_root() {
     let root = |name: &str| Service { user: RunAs::Root, ..oneshot(name) };
-    let undo = Some(Command::Argv(vec!["/bin/undo".into()]));
+    let undo = Some(Box::new(Command::Argv(vec!["/bin/undo".into()])));
     for (again, why) in [
         (Service { every: Some(Duration::from_secs(60)), ..root("x") }, "it runs again and again (`every`)"),
         (Service { stop_command: undo, ..root("x") }, "its `stop_command` does"),
@@ -429,7 +429,7 @@ fn programs_are_looked_up_before_anything_is_touched() {
 #[test]
 fn what_is_run_beside_the_command_is_looked_up_too() {
     let words = |name: &str| vec![name.into()];
-    let finish = |name: &str| Some(Finish { command: Command::Argv(words(name)), timeout: None });
+    let finish = |name: &str| Some(Box::new(Finish { command: Command::Argv(words(name)), timeout: None }));
     let health = Health {
         probe: Probe::Command(words("is-well")),
         interval: HEALTH_INTERVAL,
@@ -438,13 +438,14 @@ fn what_is_run_beside_the_command_is_looked_up_too() {
         successes: HEALTH_SUCCESSES,
         then: UnhealthyAction::Restart,
     };
-    let ready = Ready::Probe { probe: Probe::Command(words("is-up")), interval: READY_INTERVAL, timeout: None };
-    let reload = Some(Reload::Command(words("reread")));
+    let ready =
+        Ready::Probe { probe: Box::new(Probe::Command(words("is-up"))), interval: READY_INTERVAL, timeout: None };
+    let reload = Some(Box::new(Reload::Command(words("reread"))));
     let config = config_with(vec![
         Service { finish: finish("cleanup"), ready, health: Some(Box::new(health)), reload, ..longrun("a") },
         Service { finish: finish("/data/wipe"), ..longrun("b") },
         Service { finish: finish("cleanup"), ..oneshot("c") },
-        Service { stop_command: Some(Command::Argv(words("undo"))), ..oneshot("d") },
+        Service { stop_command: Some(Box::new(Command::Argv(words("undo")))), ..oneshot("d") },
     ]);
     let mut facts = docker();
     let missing = |keys: &[&'static str]| keys.iter().map(|key| (*key, ProgramFact::NotFound)).collect();
@@ -518,7 +519,10 @@ fn a_main_command_of_another_user_keeps_what_that_takes_and_says_so() {
     let user = RunAs::Account(user("postgres"));
     let plan = plan::boot(&with_main(MainCommand { user, ..MainCommand::default() }), &docker()).unwrap();
     let main = plan.main.as_ref().unwrap();
-    assert_eq!((main.credentials.uid, main.credentials.gid, main.user.as_str()), (Uid(999), Gid(998), "postgres"));
+    assert_eq!(
+        (main.credentials.uid, main.credentials.gid, main.login.user.as_str()),
+        (Uid(999), Gid(998), "postgres")
+    );
     assert_eq!(plan.privilege.kept, caps(&[Capability::SETUID, Capability::SETGID, Capability::KILL]));
     assert_eq!(
         plan.privilege.reasons,
@@ -549,7 +553,7 @@ fn an_account_of_the_main_command_that_is_missing_is_reported_at_its_table() {
 #[test]
 fn a_probe_of_the_main_command_that_is_missing_is_a_problem() {
     let probe = Probe::Command(vec!["nosuch".into()]);
-    let ready = Ready::Probe { probe, interval: Duration::from_secs(1), timeout: None };
+    let ready = Ready::Probe { probe: Box::new(probe), interval: Duration::from_secs(1), timeout: None };
     let config = with_main(MainCommand { ready, ..MainCommand::default() });
     let mut facts = docker();
     facts.named.auxiliary_programs.insert("main".into(), BTreeMap::from([("ready.command", ProgramFact::NotFound)]));

@@ -78,8 +78,10 @@ fn a_longrun_whose_interpreter_is_missing_would_be_executed_again_and_again() {
 #[test]
 fn a_finish_script_and_a_down_file_are_named_themselves() {
     let finish = PathBuf::from(format!("{DEFINITIONS}/svc-web/finish"));
-    let service =
-        Service { finish: Some(Finish { command: Command::File(finish.clone()), timeout: None }), ..svc_web() };
+    let service = Service {
+        finish: Some(Box::new(Finish { command: Command::File(finish.clone()), timeout: None })),
+        ..svc_web()
+    };
     assert_eq!(
         problems(service, "finish", ProgramFact::NotExecutable(finish), OnFailure::Continue),
         [
@@ -87,7 +89,7 @@ fn a_finish_script_and_a_down_file_are_named_themselves() {
              `RUN chmod +x D/svc-web/finish` in the Dockerfile"
         ]
     );
-    let down = Some(Command::Argv(vec!["/opt/bye".into()]));
+    let down = Some(Box::new(Command::Argv(vec!["/opt/bye".into()])));
     let service = Service { stop_command: down, ..init_config() };
     assert_eq!(
         problems(service, "stop_command", ProgramFact::NotFound, OnFailure::Stop),

@@ -79,7 +79,7 @@ fn a_listed_secret_is_for_who_asks_and_a_variables_one_for_every_service_of_the_
     assert_eq!(gets, expected.map(|(name, names)| (name, names.to_owned())));
     config.container.main.secrets = Some(vec!["DB".into()]);
     let plan = plan::boot(&config, &with_file(docker(), file())).unwrap();
-    assert_eq!(plan.main.unwrap().secrets, ["DB"]);
+    assert_eq!(*plan.main.unwrap().secrets, ["DB"]);
 }
 
 #[test]

@@ -475,7 +475,7 @@ fn a_thousand_services_in_a_chain_are_ordered() {
 fn logging(user: RunAs, fact: PathFact, mut facts: Facts) -> BootPlan {
     let mut config = config();
     let log_directory = LogDirectory { path: "/log/web".into(), max_size: 1, keep: 1, max_age: None, compress: false };
-    let log = Log { format: None, directory: Some(log_directory) };
+    let log = Log { format: None, directory: Some(Box::new(log_directory)) };
     config.services = shared([Service { user, log, without_root: WithoutRoot::Skip, ..longrun("web") }]);
     path(&mut facts, "/log/web", fact);
     plan::boot(&config, &facts).unwrap()

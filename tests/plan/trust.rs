@@ -212,7 +212,7 @@ fn what_a_program_needs_and_what_runs_beside_it_is_executed_too() {
     let finish = ("finish", ProgramFact::Found("/data/finish".into()));
     facts.named.auxiliary_programs.insert("hook".to_owned(), [finish].into());
     let command = Command::Argv(vec!["/data/finish".into()]);
-    let service = Service { finish: Some(Finish { command, timeout: None }), ..root("hook") };
+    let service = Service { finish: Some(Box::new(Finish { command, timeout: None })), ..root("hook") };
     let messages = problems_of(service, &facts);
     assert!(messages[0].contains("could have written its `finish` /data/finish"), "{messages:?}");
 }
@@ -507,7 +507,7 @@ fn the_interpreter_that_env_finds_is_judged_and_looked_for_in_what_is_left_of_pa
     others.named.file_owners.insert("/data/bin/python3".into(), vec![file_owner("/data/bin/python3")]);
     let finish = Finish { command: Command::Argv(vec!["/opt/hook".into()]), timeout: None };
     let command = Command::Argv(vec!["/usr/bin/env".into(), "/data/bin/python3".into()]);
-    let messages = problems_of(Service { command, finish: Some(finish), ..declares }, &others);
+    let messages = problems_of(Service { command, finish: Some(Box::new(finish)), ..declares }, &others);
     assert!(
         messages.len() == 1 && messages[0].contains("have written /data/bin/python3, which /opt/hook needs"),
         "{messages:?}"

@@ -171,7 +171,7 @@ impl Reader<'_> {
         service.command = self.program("run");
         if self.dir.has("finish") {
             let timeout = self.dir.millis("timeout-finish").unwrap_or(Some(FINISH_TIMEOUT));
-            service.finish = Some(Finish { command: self.program("finish"), timeout });
+            service.finish = Some(Box::new(Finish { command: self.program("finish"), timeout }));
         }
         let dir = &mut self.dir;
         if let Some(fd) = dir.number("notification-fd", 3..=1023)
@@ -189,7 +189,7 @@ impl Reader<'_> {
             && let Some(word) = dir.word("reload-signal")
         {
             match Signal::parse(&word.to_ascii_uppercase()) {
-                Some(signal) => service.reload = Some(Reload::Signal(signal)),
+                Some(signal) => service.reload = Some(Box::new(Reload::Signal(signal))),
                 None => dir.problem("reload-signal", format!("cannot be {}", quoted(word)), SIGNALS),
             }
         }
@@ -240,7 +240,8 @@ impl Reader<'_> {
         if let Some(command) = self.execline_command("up") {
             service.command = command;
         }
-        service.stop_command = self.execline_command("down").filter(|command| *command != Command::Nothing);
+        let stop_command = self.execline_command("down").filter(|command| *command != Command::Nothing);
+        service.stop_command = stop_command.map(Box::new);
         service.timeout = self.dir.millis("timeout-up").flatten();
         service.stop.timeout = self.dir.millis("timeout-down").flatten();
     }

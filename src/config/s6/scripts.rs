@@ -47,7 +47,7 @@ pub fn finish(image: &Image, tree: &Tree, found: &mut TreeContents, problems: &m
     // What is stopped first depends on what is stopped later.
     for (file, command) in all.into_iter().rev() {
         let Some(mut draft) = draft(image, tree, "cont-finish-", &file, found, problems) else { continue };
-        draft.service.stop_command = Some(command);
+        draft.service.stop_command = Some(Box::new(command));
         draft.service.stop.timeout = image.overlay.finish_timeout;
         draft.dependencies.extend(names.last().map(|next| after(next, &draft.service)));
         names.push(draft.service.name.clone());

@@ -155,13 +155,13 @@ fn process(
     service.directory = directory(reader);
     service.umask = umask(reader);
     service.restart = restart(reader);
-    service.success_codes = exit_codes(reader);
+    service.success_codes = exit_codes(reader).into();
     if let Some(seconds) = reader.count("startsecs").filter(|seconds| *seconds > 0) {
         service.ready = Ready::Delay(Duration::from_secs(seconds.into()));
     }
     service.stop = stop(reader);
     service.enabled = !reader.has("autostart") || reader.flag("autostart");
-    service.log.directory = log(reader);
+    service.log.directory = log(reader).map(Box::new);
     // supervisord leaves setuid programs their effect.
     service.no_new_privileges = false;
     for value in section.values.iter().filter(|value| !is_known(&value.key)) {

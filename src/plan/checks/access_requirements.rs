@@ -139,7 +139,7 @@ impl RequirementBuilder<'_> {
     pub(super) fn service(&self, how: &ServicePlan) -> ProbedUser {
         let Credentials { uid, gid, groups, .. } = &how.credentials;
         let groups = groups.as_ref().map_or_else(|| self.groups_of_pid_one(*uid), |groups| numbers(groups));
-        ProbedUser { name: how.user.clone(), uid: uid.0, gid: gid.0, groups }
+        ProbedUser { name: how.login.user.clone(), uid: uid.0, gid: gid.0, groups }
     }
 
     fn groups_of_pid_one(&self, uid: Uid) -> Vec<u32> {
@@ -165,7 +165,7 @@ impl RequirementBuilder<'_> {
         self.of_home(&mut requirements);
         self.of_devices(&mut requirements, &mut checks);
         for (service, how) in self.config.services.iter().zip(&self.plan.services) {
-            match &how.skipped {
+            match how.skipped.as_deref() {
                 Some(why) => checks.push(Check::degraded(Area::Service, tick(service), why.clone())),
                 None => self.of_service(service, how, &mut requirements),
             }

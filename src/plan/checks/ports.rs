@@ -53,7 +53,7 @@ pub(super) fn privileged_ports(
 ) -> Vec<Port> {
     let needed = Capability::NET_BIND_SERVICE;
     let ready = match &service.ready {
-        Ready::Probe { probe, .. } => Some(probe),
+        Ready::Probe { probe, .. } => Some(&**probe),
         Ready::Executed | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
     };
     let probes = ready.into_iter().chain(service.health.as_ref().map(|health| &health.probe));

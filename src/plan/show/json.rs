@@ -134,7 +134,7 @@ fn service_json(service: &Service, how: &ServicePlan) -> Value {
         "requires": names(&service.requires),
         "after": names(&service.after),
         "enabled": service.enabled,
-        "skipped": how.skipped.as_ref().map(skipped),
+        "skipped": how.skipped.as_deref().map(skipped),
     });
     merge(&mut value, more);
     let parts = service_details::details(service).map(|part| (part.key.to_owned(), json!(part.value)));
@@ -147,7 +147,7 @@ fn main_json(service: &Service, how: &ServicePlan) -> Value {
     let mut value = program(how);
     let parts = service_details::details(service).into_iter().filter(|part| matches!(part.key, "ready" | "health"));
     let parts = parts.map(|part| (part.key.to_owned(), json!(part.value)));
-    merge(&mut value, json!({ "success_codes": service.success_codes }));
+    merge(&mut value, json!({ "success_codes": *service.success_codes }));
     merge(&mut value, Value::Object(parts.collect()));
     value
 }
@@ -156,7 +156,7 @@ fn program(how: &ServicePlan) -> Value {
     let argv: Vec<_> = how.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     json!({
         "name": how.name.to_string(),
-        "user": how.user,
+        "user": how.login.user,
         "uid": how.credentials.uid.0,
         "gid": how.credentials.gid.0,
         "groups": how.credentials.groups.as_deref().map(gids),
@@ -164,7 +164,7 @@ fn program(how: &ServicePlan) -> Value {
         "no_new_privs": how.credentials.no_new_privs,
         "program": labels::path(&how.program),
         "argv": argv,
-        "home": labels::path(&how.home),
+        "home": labels::path(&how.login.home),
         "secrets": how.secrets,
     })
 }

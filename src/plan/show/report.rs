@@ -97,7 +97,7 @@ fn skipped(plan: &BootPlan) -> Vec<(String, &Issue)> {
             Decision::Perform | Decision::AlreadyDone(_) => {}
         }
     }
-    all.extend(plan.services.iter().filter_map(|it| Some((format!("`{}`", it.name), it.skipped.as_ref()?))));
+    all.extend(plan.services.iter().filter_map(|it| Some((format!("`{}`", it.name), it.skipped.as_deref()?))));
     all
 }
 

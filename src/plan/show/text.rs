@@ -35,8 +35,9 @@ pub fn text(plan: &BootPlan, config: &Config) -> String {
     );
     steps(&mut page, plan);
     if !plan.prepare.is_empty() {
-        let who =
-            |name: &ServiceName| plan.services.iter().find(|it| it.name == *name).map_or("", |it| it.user.as_str());
+        let who = |name: &ServiceName| {
+            plan.services.iter().find(|it| it.name == *name).map_or("", |it| it.login.user.as_str())
+        };
         let all: Vec<_> = plan.prepare.iter().map(|name| format!("{name} as {}", shown(&who(name)))).collect();
         page.line("prepare", &all.join(", then "));
     }
@@ -47,14 +48,14 @@ pub fn text(plan: &BootPlan, config: &Config) -> String {
     let layers = order::layers(&config.services);
     serve(&mut page, plan, config, &layers);
     if let Some(main) = &plan.main {
-        let who = format!("{} ({}:{})", shown(&main.user), main.credentials.uid, main.credentials.gid);
+        let who = format!("{} ({}:{})", shown(&main.login.user), main.credentials.uid, main.credentials.gid);
         let mut parts = vec![format!("{} as {who}", labels::command(&main.argv))];
         if !main.secrets.is_empty() {
             parts.push(format!("secrets {}", main.secrets.join(", ")));
         }
         if let Some(service) = config.main_service() {
             parts.extend(described(&service));
-            if service.success_codes != [0] {
+            if *service.success_codes != [0] {
                 let codes: Vec<_> = service.success_codes.iter().map(u8::to_string).collect();
                 parts.push(format!("success codes {}", codes.join(", ")));
             }
@@ -144,7 +145,7 @@ fn serve(page: &mut PlanPage, plan: &BootPlan, config: &Config, layers: &[Vec<us
 
 fn service_line(service: &Service, how: &ServicePlan) -> String {
     let credentials = &how.credentials;
-    let mut parts = vec![format!("{} ({}:{})", shown(&how.user), credentials.uid, credentials.gid)];
+    let mut parts = vec![format!("{} ({}:{})", shown(&how.login.user), credentials.uid, credentials.gid)];
     if credentials.uid.0 != 0 && !credentials.ambient.is_empty() {
         parts.push(format!("+{}", labels::caps(credentials.ambient).join(" +")));
     }

@@ -138,7 +138,7 @@ impl EventLoop<'_> {
         let Some(service) = self.processes.records.entry(id).map(|entry| &entry.service) else {
             return false;
         };
-        let reloads = matches!(&service.reload, Some(Reload::Signal(declared)) if *declared == signal);
+        let reloads = matches!(service.reload.as_deref(), Some(Reload::Signal(declared)) if *declared == signal);
         let signal_rules = self.signal_rules.iter().any(|rule| rule.service == service.name && rule.to == signal);
         reloads || signal_rules || service.stop.signal == signal
     }

@@ -59,7 +59,7 @@ impl EventLoop<'_> {
 
     fn reload_method(&self, id: Id) -> Result<Reload, RequestRefused> {
         let entry = self.processes.records.entry(id);
-        let method = entry.and_then(|entry| entry.service.reload.clone());
+        let method = entry.and_then(|entry| entry.service.reload.as_deref().cloned());
         method.ok_or_else(|| {
             let name = self.control_handler.service_index.name(id);
             let fix = match entry.filter(|entry| !entry.is_main()) {

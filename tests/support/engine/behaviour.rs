@@ -243,7 +243,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
             pause,
             limit: rng.pick(&[None, Some(0), Some(1), Some(2), Some(3), Some(10)]),
         },
-        success_codes: rng.pick::<&[u8]>(&[&[0], &[0], &[0, 143], &[]]).to_vec(),
+        success_codes: rng.pick::<&[u8]>(&[&[0], &[0], &[0, 143], &[]]).to_vec().into(),
         essential: rng.percent(15),
         ready,
         stop: Stop {
@@ -268,7 +268,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         every: every.filter(|_| kind == Kind::Oneshot),
         scheduled: false,
         watchdog: rng.percent(10).then(|| milliseconds(2_000)),
-        health: health.filter(|_| kind == Kind::Longrun),
+        health: health.filter(|_| kind == Kind::Longrun).map(Box::new),
         is_consumer: kind == Kind::Longrun && rng.percent(15),
         has_stop_command: kind == Kind::Oneshot && rng.percent(40),
         holds_main: true,

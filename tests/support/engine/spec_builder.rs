@@ -75,7 +75,7 @@ impl SpecBuilder {
     }
 
     pub fn success_codes(mut self, codes: &[u8]) -> Self {
-        self.spec.success_codes = codes.to_vec();
+        self.spec.success_codes = codes.to_vec().into();
         self
     }
 
@@ -124,7 +124,7 @@ impl SpecBuilder {
     /// Its health is probed every ten seconds; three failures make it unhealthy, two successes healthy again.
     pub fn health(mut self, then: UnhealthyAction) -> Self {
         let interval = Duration::from_secs(10);
-        self.spec.health = Some(HealthRule { interval, failures: 3, successes: 2, then });
+        self.spec.health = Some(Box::new(HealthRule { interval, failures: 3, successes: 2, then }));
         self
     }
 

@@ -222,7 +222,7 @@ impl Oracle {
             self.services[id.0].was_up = true;
         }
         if before.is_none() && self.proc(id).is_some_and(|proc| proc.up_at.is_some()) {
-            let due = self.services[id.0].spec.health.filter(|_| judged).map(|rule| now.plus(rule.interval));
+            let due = self.services[id.0].spec.health.as_deref().filter(|_| judged).map(|rule| now.plus(rule.interval));
             self.services[id.0].probe =
                 ProbeModel { due, open: self.services[id.0].probe.open, ..ProbeModel::default() };
         }

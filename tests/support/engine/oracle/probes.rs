@@ -128,7 +128,7 @@ impl Oracle {
     }
 
     fn health_result(&mut self, id: Id, passed: bool) {
-        let Some(rule) = self.services[id.0].spec.health else { return };
+        let Some(rule) = self.services[id.0].spec.health.as_deref().copied() else { return };
         let now = self.now;
         let probe = &mut self.services[id.0].probe;
         probe.due = Some(now.plus(rule.interval));

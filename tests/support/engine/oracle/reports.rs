@@ -107,7 +107,7 @@ impl Oracle {
             }
             Report::PeriodicFailed { id, pause } => self.judge_next_run(*id, Some(*pause), false),
             Report::Unhealthy { id, failures, .. } => {
-                let rule = self.services[id.0].spec.health;
+                let rule = self.services[id.0].spec.health.as_deref().copied();
                 let fits =
                     self.obligations.unhealthy.remove(id) && rule.is_some_and(|rule| rule.failures.max(1) == *failures);
                 self.check(fits, Property::AnUnhealthyServiceIsTreatedAsDeclared, || format!("{id:?} {failures}"));
