@@ -4,14 +4,19 @@
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 
+use nix::dir::Type;
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::libc;
+use nix::sys::stat::Mode;
 
 use crate::s6_commands::call::{Argument, Call, CommandResult};
 use crate::s6_commands::failure::Failure;
+use crate::sys::files::listing::Listing;
 use crate::text::shown_bytes;
 
 /// What one file yields without `-L`.
@@ -78,24 +83,37 @@ pub(super) fn read(directory: &[u8], reading: ReadOptions) -> Result<Vec<(Argume
     if reading.nul == 0 {
         return Err(Errno::EINVAL);
     }
+    let opened =
+        open(OsStr::from_bytes(directory), OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
     let mut found = Vec::new();
-    for entry in fs::read_dir(OsStr::from_bytes(directory)).map_err(errno)? {
-        let entry = entry.map_err(errno)?;
-        let name = entry.file_name().into_vec();
-        if name.starts_with(b".") || name.contains(&b'=') {
-            continue;
+    let mut listing = Listing::small();
+    while listing.read(opened.as_fd()).map_err(errno)? {
+        for entry in listing.entries() {
+            let name = entry.name.to_bytes();
+            if name.starts_with(b".") || name.contains(&b'=') {
+                continue;
+            }
+            let path = [directory, b"/", name].concat();
+            if reading.is_plain && !is_listed_as_file(&path, entry.kind)? {
+                return Err(Errno::EINVAL);
+            }
+            let value = match value(&path, reading) {
+                // The directory is there, a file in it is not any more: another error than that of a missing directory.
+                Err(Errno::ENOENT) => return Err(Errno::EIDRM),
+                result => result?,
+            };
+            found.push((name.to_vec(), value));
         }
-        if reading.is_plain && !entry.file_type().map_err(errno)?.is_file() {
-            return Err(Errno::EINVAL);
-        }
-        let value = match value(&[directory, b"/", &name].concat(), reading) {
-            // The directory is there, a file in it is not any more: another error than that of a missing directory.
-            Err(Errno::ENOENT) => return Err(Errno::EIDRM),
-            result => result?,
-        };
-        found.push((name, value));
     }
     Ok(found)
+}
+
+/// Returns whether an entry of a directory is a plain file; some file systems do not list what their entries are.
+fn is_listed_as_file(path: &[u8], kind: Option<Type>) -> Result<bool, Errno> {
+    match kind {
+        Some(kind) => Ok(kind == Type::File),
+        None => Ok(fs::symlink_metadata(OsStr::from_bytes(path)).map_err(errno)?.is_file()),
+    }
 }
 
 /// Returns the value of one file; `None` if it is empty.
@@ -106,13 +124,16 @@ pub(super) fn value(path: &[u8], reading: ReadOptions) -> Result<Option<Argument
     // Whoever may write the directory can put a FIFO there after its entry was read.
     let flags = if reading.is_plain { libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW } else { 0 };
     let mut file = OpenOptions::new().read(true).custom_flags(flags).open(OsStr::from_bytes(path)).map_err(errno)?;
-    if reading.is_plain && !file.metadata().map_err(errno)?.is_file() {
-        return Err(Errno::EINVAL);
-    }
+    let size = match reading.is_plain.then(|| file.metadata()).transpose().map_err(errno)? {
+        Some(found) if !found.is_file() => return Err(Errno::EINVAL),
+        found => found.map_or(0, |found| found.len()),
+    };
     // `read_to_end` asks for the size and the position before; most values fit into the first of two reads.
     let mut chunk = [0; CLAMPED];
     let mut bytes = Vec::new();
-    loop {
+    // A file that is being written is read to its end, like one whose size is not known: with the size of a moment ago comes all
+    // that it had then.
+    while bytes.is_empty() || bytes.len() as u64 != size {
         match file.read(&mut chunk) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(errno(error)),
@@ -187,6 +208,13 @@ mod tests {
         let some = || Ok(Some(b"x".to_vec()));
         assert_eq!([read("FILE", true), read("FILE", false), read("LINK", false)], [some(), some(), some()]);
         assert_eq!([read("LINK", true), read("FIFO", true)], [Err(Errno::ELOOP), Err(Errno::EINVAL)]);
+    }
+
+    /// Such as those of /proc, and one that is being written.
+    #[test]
+    fn a_file_with_more_than_its_size_says_is_read_to_its_end() {
+        let plain = ReadOptions { is_plain: true, ..ReadOptions::CONTAINER };
+        assert_eq!(super::value(b"/proc/sys/kernel/ostype", plain), Ok(Some(b"Linux".to_vec())));
     }
 
     #[test]
