@@ -8,7 +8,11 @@ use crate::sys::process::launch::Shortcut;
 /// that interpreter. It allocates memory in a copy of PID 1 to which the limits apply already.
 pub(super) fn of(service: &Service, limits: &[Limit]) -> Option<Shortcut> {
     let is_short = limits.iter().any(|limit| matches!(limit.resource, Resource::As | Resource::Data));
-    (service.s6.is_some() && !is_short).then_some(contenv_script::executable)
+    if service.s6.is_none() || is_short {
+        return None;
+    }
+    contenv_script::prepare();
+    Some(contenv_script::executable)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::stat;
+use nix::sys::stat::{FileStat, stat};
 use nix::unistd::{pipe2, read, write};
 
 use crate::s6_commands::call::{Argument, Call, CommandResult, HelperCommand, Lifetime, print_error};
@@ -163,15 +163,24 @@ fn execute(files: Vec<Argument>, argv: &[Argument], environment: &Environment) -
 
 /// Returns whether a file is the program that runs; `None` if there is no such file.
 pub(super) fn is_this_program(file: &[u8]) -> Option<bool> {
-    static RUNNING: OnceLock<Option<(u64, u64)>> = OnceLock::new();
-    let id = |path: &OsStr| stat(path).map(|found| (found.st_dev, found.st_ino));
-    let running = RUNNING.get_or_init(|| id(OsStr::new("/proc/self/exe")).ok());
-    match id(OsStr::from_bytes(file)) {
-        Ok(found) => Some(*running == Some(found)),
+    match stat(OsStr::from_bytes(file)) {
+        Ok(found) => Some(is_running(&found)),
         Err(Errno::ENOENT) => None,
         // It is executed, and fails as it must.
         Err(_) => Some(false),
     }
+}
+
+/// Returns whether this is the file of the program that runs.
+pub(super) fn is_running(file: &FileStat) -> bool {
+    running() == Some((file.st_dev, file.st_ino))
+}
+
+/// Returns device and inode of the program that runs, if they can be known. They are read once: a forked child knows what its
+/// parent knew.
+pub(super) fn running() -> Option<(u64, u64)> {
+    static RUNNING: OnceLock<Option<(u64, u64)>> = OnceLock::new();
+    *RUNNING.get_or_init(|| stat("/proc/self/exe").map(|found| (found.st_dev, found.st_ino)).ok())
 }
 
 /// Returns the command of that name.

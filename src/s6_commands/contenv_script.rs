@@ -9,15 +9,16 @@ use std::ffi::{CStr, CString, OsStr};
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::libc;
+use nix::sys::stat::stat;
 use nix::unistd::AccessFlags;
 
 use crate::config::shebang;
 use crate::s6_commands::call::{Argument, Call};
-use crate::s6_commands::chain::is_this_program;
+use crate::s6_commands::chain::{is_running, running};
 use crate::s6_commands::container_environment;
 use crate::s6_commands::envdir::ReadOptions;
 use crate::s6_commands::environment::Environment;
@@ -31,6 +32,11 @@ const NAME: &str = "with-contenv";
 const HEAD: u64 = 128;
 /// S_ISUID and S_ISGID.
 const OTHER_IDS: u32 = 0o6000;
+
+/// Looks up once what every child would look up: which file this program is.
+pub fn prepare() {
+    running();
+}
 
 /// Returns what is executed at last if this process executes `program`, a script that `with-contenv` interprets or
 /// `with-contenv` itself, with these arguments and this environment. `None`: the script itself is executed, also if
@@ -70,9 +76,8 @@ fn is_named(word: &OsStr) -> bool {
 
 /// Returns whether a file is this program, which this user may execute, and which gives no other rights.
 fn is_plain_link(path: &OsStr) -> bool {
-    let (bytes, path) = (path.as_bytes(), Path::new(path));
-    is_this_program(bytes) == Some(true)
-        && path.metadata().is_ok_and(|found| found.mode() & OTHER_IDS == 0)
+    let path = Path::new(path);
+    stat(path).is_ok_and(|found| is_running(&found) && found.st_mode & OTHER_IDS == 0)
         && xattr::file_capabilities(path).is_none()
         && access::check(path, AccessFlags::X_OK).is_ok()
 }
