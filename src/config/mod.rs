@@ -81,7 +81,7 @@ pub use paths::is_system_directory;
 pub use quote::shown_value;
 pub use read::{read, read_after_hook, read_after_scripts};
 pub use s6::table::differences;
-pub use s6::{VersionTwoFiles, is_read_directory};
+pub use s6::{VersionTwoFiles, is_list_directory, is_read_directory};
 pub use variables::VARIABLES;
 
 /// A file larger than this is refused unread: a configuration is small, a bomb is not (SECURITY 1.4).

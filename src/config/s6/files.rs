@@ -270,3 +270,9 @@ pub fn make_executable(before: impl Into<String>, path: PathBuf) -> FileCommand 
 pub fn is_read_directory(name: Option<&OsStr>) -> bool {
     name.is_some_and(|name| name == "env" || name == "log" || name.as_bytes().ends_with(b".d"))
 }
+
+/// Returns whether only the names in such a directory have a meaning, as in [`ServiceDir::list`]: what is in its files is not
+/// read, by s6-rc neither.
+pub fn is_list_directory(name: Option<&OsStr>) -> bool {
+    name.is_some_and(|name| name == "dependencies.d" || name == "contents.d")
+}

@@ -25,7 +25,7 @@ mod version_two;
 pub use bundles::Bundles;
 pub use command_paths::{is_installed_by_links, is_unmistakable, is_word_of_execline};
 pub use definition::{is_of_s6, is_service_directory, read as read_directory};
-pub use files::{ServiceDir, is_read_directory};
+pub use files::{ServiceDir, is_list_directory, is_read_directory};
 pub use format::DirectoryFormat;
 pub use image::Image;
 pub use instead::{file_of, instead, is_execline};

@@ -15,7 +15,7 @@ use nix::sys::stat::{Mode, fstat, lstat};
 
 use super::entry::{self, OpenedEntry, READ};
 use super::readable::Openness;
-use crate::config::{Content, Tree, is_read_directory};
+use crate::config::{Content, Tree, is_list_directory, is_read_directory};
 use crate::sys::files::listing::Listing;
 
 /// A tree with more files than this is refused: it does not contain services.
@@ -131,7 +131,13 @@ fn read_directory(
 ) -> Result<BTreeMap<OsString, Content>, TreeError> {
     let names = list(dir, budget)?;
     let mut entries = Vec::with_capacity(names.len());
+    let has_only_names = matches!(depth, Depth::Inner) && is_list_directory(prefix.file_name());
     for (name, kind) in names {
+        if has_only_names && kind == Some(Type::File) {
+            let nothing = Content::File { bytes: Vec::new(), executable: false };
+            entries.push((OsString::from_vec(name.into_bytes()), nothing));
+            continue;
+        }
         let content = match entry::open(root, prefix, dir, &name, kind) {
             Ok(OpenedEntry::File(fd, stat)) => {
                 budget.openness.note(stat.st_mode);
@@ -256,6 +262,26 @@ mod tests {
             let Some(Content::Dir(inner)) = web.get(OsStr::new("dependencies.d")) else { panic!("a directory") };
             assert_eq!(word(inner, "deeper"), "directory");
         }
+    }
+
+    #[test]
+    fn of_a_directory_of_names_no_file_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        for inner in ["dependencies.d", "contents.d", "env"] {
+            fs::create_dir_all(at("web").join(inner)).unwrap();
+            fs::write(at("web").join(inner).join("db"), vec![b'x'; MAX_FILE + 1]).unwrap();
+        }
+        symlink("../nowhere", at("web/contents.d/link")).unwrap();
+        let entries = read(dir.path()).unwrap();
+        let Some(Content::Dir(web)) = entries.get(OsStr::new("web")) else { panic!("a directory") };
+        let found = |directory: &str, name: &str| match web.get(OsStr::new(directory)) {
+            Some(Content::Dir(inner)) => word(inner, name),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([found("dependencies.d", "db"), found("contents.d", "db")], ["file ", "file "]);
+        assert_eq!(found("contents.d", "link"), "dangling link");
+        assert_eq!(found("env", "db"), format!("too large {}", MAX_FILE + 1));
     }
 
     #[test]
