@@ -7,6 +7,7 @@ use super::process_manager::ProcessManager;
 use crate::config::values::Signal;
 use crate::supervise::{Id, Phase, Pid};
 use crate::sys::process::detached::ChildScan;
+use crate::sys::process::reap::WaitResult;
 
 impl EventLoop<'_> {
     /// Records the descendants of a process before a stop signal: they are adopted once it has ended. While the container
@@ -22,12 +23,12 @@ impl EventLoop<'_> {
 
 impl ProcessManager {
     /// Attributes what was adopted because these services have ended, and logs once each process that carries no tag. Returns
-    /// whether anything may be left of them, in their sessions or elsewhere.
-    pub(super) fn assign_and_log_orphans(&mut self, ended: &[Id]) -> bool {
+    /// whether anything may be left of them, in their sessions or elsewhere. `waited`: what waiting has found last.
+    pub(super) fn assign_and_log_orphans(&mut self, ended: &[Id], waited: WaitResult) -> bool {
         if ended.is_empty() {
             return false;
         }
-        let ChildScan { unassigned, may_be_left } = self.process_table.assign_orphans();
+        let ChildScan { unassigned, may_be_left } = self.process_table.assign_orphans(waited);
         let mut services = ended.iter().filter_map(|id| self.records.entry(*id)).filter(|it| !it.is_main());
         let Some(entry) = services.next() else { return may_be_left };
         for pid in unassigned {

@@ -227,6 +227,7 @@ impl ProcessManager {
     /// Reaps up to `most` exited children, started and adopted ones alike, and fewer where they have left much to read.
     /// Returns whether there may be more.
     pub fn reap_children(&mut self, most: usize, events: &mut VecDeque<Event>) -> bool {
+        let mut waited = WaitResult::Running;
         let mut more = true;
         let mut groups = Vec::new();
         let mut read = 0;
@@ -234,7 +235,8 @@ impl ProcessManager {
             if read >= READ_BUDGET {
                 break;
             }
-            let WaitResult::Exited(pid, exit) = reap::peek() else {
+            waited = reap::peek();
+            let WaitResult::Exited(pid, exit) = waited else {
                 more = false;
                 break;
             };
@@ -271,7 +273,7 @@ impl ProcessManager {
         }
         // After all exited children are reaped: a group member that exited together with its main process is not left.
         let ended: Vec<_> = groups.iter().map(|(process, ..)| process.id).collect();
-        let may_be_left = self.assign_and_log_orphans(&ended);
+        let may_be_left = self.assign_and_log_orphans(&ended, waited);
         for (process, pid, exit, group) in groups {
             let Process { id, killed, tag, .. } = process;
             let group_left =

@@ -16,6 +16,7 @@ use crate::sys::process::detached::{ChildScan, Detached};
 use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::LeaderlessGroup;
 use crate::sys::process::permission::combine;
+use crate::sys::process::reap::WaitResult;
 use crate::sys::process::run_tag::RunTag;
 use crate::sys::process::session::{ProcessSnapshotCache, SessionMembers};
 use crate::sys::process::spawn::ExecPipe;
@@ -100,8 +101,11 @@ impl ProcessTable {
         }
     }
 
-    /// Attributes the processes that PID 1 has adopted since to their runs.
-    pub fn assign_orphans(&mut self) -> ChildScan {
+    /// Attributes the processes that PID 1 has adopted since to their runs; `waited`: what waiting has found last.
+    pub fn assign_orphans(&mut self, waited: WaitResult) -> ChildScan {
+        if waited == WaitResult::NoChild {
+            return self.detached.scan_none();
+        }
         let running = &self.running;
         self.detached.scan_children(|pid| running.contains_key(&pid))
     }

@@ -30,6 +30,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use nix::errno::Errno;
+use nix::libc::pid_t;
 use nix::sys::prctl;
 
 use crate::config::values::Signal;
@@ -120,7 +121,15 @@ impl Detached {
     /// Scans for new children; `running` are those that were started as services.
     pub fn scan_children(&mut self, running: impl Fn(Pid) -> bool) -> ChildScan {
         let open = self.stop.as_ref().and_then(|stop| stop.list.as_ref()).and_then(OpenList::read);
-        let listed = open.or_else(|| children::children_of(us()));
+        self.scan(open.or_else(|| children::children_of(us())), running)
+    }
+
+    /// The same where waiting has found that there is no child (ECHILD): the kernel's list, which would be empty, is not read.
+    pub fn scan_none(&mut self) -> ChildScan {
+        self.scan(Some(Vec::new()), |_| false)
+    }
+
+    fn scan(&mut self, listed: Option<Vec<pid_t>>, running: impl Fn(Pid) -> bool) -> ChildScan {
         let mut scan = ChildScan { unassigned: Vec::new(), may_be_left: listed.is_none() || !self.adopts() };
         for pid in listed.unwrap_or_default().into_iter().map(Pid).filter(|pid| !running(*pid)) {
             scan.may_be_left = true;
