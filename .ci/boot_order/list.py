@@ -1,7 +1,7 @@
 """list.py MAP TRACE…: prints the sections of functions that the traces run, as a linker script that puts them together.
 
 MAP is the linker's (lld), a TRACE has the offset of an instruction in each line, as step.c writes them. First comes what
-boots run (*.boot), then what the other traces run besides.
+forked children run until their exec (*.child), then what boots run besides (*.boot), then what the other traces do.
 """
 
 import bisect
@@ -10,9 +10,10 @@ import sys
 
 HEAD = """\
 /*
- * The functions that a boot runs before it executes the first program, next to each other, and then those that a restart and
- * a stop run besides: a page fault maps 64 KiB of a file, and in the order of the compiler they lay in nearly every such piece
- * of the 5 MB of code. Given to the linker besides its own script (`INSERT`), by .ci/static.
+ * The functions that a forked child runs before its exec (fork(2) copies no entries of the page tables for code, so that each
+ * child has its page faults anew), next to each other; then those that a boot runs besides before it executes the first
+ * program, and those of a restart and a stop. A page fault maps 64 KiB of a file, and in the order of the compiler they lay in
+ * nearly every such piece of the 5 MB of code. Given to the linker besides its own script (`INSERT`), by .ci/static.
  *
  * Written by .ci/boot-order, which runs each instruction by instruction, and looks the addresses up. Names are without their
  * hashes, so that other compilers match too. What is not found here, or is not in the program any more, costs a page fault or
@@ -77,10 +78,8 @@ def main(path, traces):
     starts, names = [entry[0] for entry in code], sorted({entry[3] for entry in code})
     done = set()
     print(HEAD, end="")
-    for title, chosen in (
-        ("boot", [trace for trace in traces if trace.endswith(".boot")]),
-        ("run", [trace for trace in traces if not trace.endswith(".boot")]),
-    ):
+    for title in ("child", "boot", "run"):
+        chosen = [trace for trace in traces if trace.endswith(f".{title}")]
         print(f"  .text.{title} :\n  {{")
         size = 0
         for _, length, file, name in (entry for trace in chosen for entry in run_by(trace, code, starts)):

@@ -1,7 +1,7 @@
 /*
  * step OUT PROGRAM ARGUMENT…: runs it, and writes the address of each instruction that /stepdown executes, once, as an offset
  * into its file and in the order of the first time. Of /stepdown's children the first is followed until it executes another
- * program. With `boot` as OUT's ending nothing is written after that, with any other until the end.
+ * program. The ending of OUT says what is written: `.child` that child alone, `.boot` both until then, any other all.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -48,7 +48,8 @@ int main(int count, char **words) {
 	if (!out)
 		return perror(words[1]), 1;
 	const char *ending = strrchr(words[1], '.');
-	bool to_the_end = !ending || strcmp(ending, ".boot");
+	bool child_alone = ending && !strcmp(ending, ".child");
+	bool to_the_end = !child_alone && !(ending && !strcmp(ending, ".boot"));
 	pid_t child = fork();
 	if (child == 0) {
 		ptrace(PTRACE_TRACEME, 0, 0, 0);
@@ -73,7 +74,7 @@ int main(int count, char **words) {
 		if (signal == SIGTRAP && event == PTRACE_EVENT_EXEC) {
 			stepped[pid] = !init && is_stepdown(pid);
 			if (stepped[pid])
-				init = pid, start = start_of(pid);
+				init = pid, start = start_of(pid), stepped[pid] = !child_alone;
 			else if (pid == first && !to_the_end)
 				stepped[init] = false;
 		} else if (signal == SIGTRAP && event != 0) {
