@@ -264,7 +264,7 @@ fn identity(launch: &Launch, pointers: &ExecPointers) -> Result<(), (SpawnStep, 
     if *uid == Uid::ROOT {
         return Ok(());
     }
-    let ambient = ambient.intersection(permitted());
+    let ambient = if ambient.is_empty() { CapSet::EMPTY } else { ambient.intersection(permitted()) };
     if launch.parent != Parent::App || !ambient.is_empty() {
         capset(CapSet::EMPTY, ambient, ambient).map_err(at_step(SpawnStep::Capabilities))?;
     }
