@@ -66,7 +66,7 @@ impl Sink {
         Self::with_state(fd, descriptors::stat_of(fd).as_ref())
     }
 
-    /// As [`Self::of`], with the state of the descriptor, if there is one.
+    /// Returns the sink for descriptor 1 or 2, which stay open for the life of this process, with its state, if there is one.
     pub fn with_state(fd: RawFd, stat: Option<&libc::stat>) -> Self {
         let fd = descriptors::standard(fd);
         Self { fd, method: write_method(fd, stat), waiting: Vec::new(), written: 0, dropped: 0, exclusive: false }

@@ -12,10 +12,10 @@
 //! - **Signals** are blocked from before the clone until the child has no handlers: none of ours runs in it. A signal that ends
 //!   it ends it alone; before Linux 5.16 one that dumps core ended all who shared the memory, so it is not used there.
 //! - **Who may trace it** may write to PID 1's memory. It is used only where the child has PID 1's own ids and no more than its
-//!   capabilities ([`has_own_ids`]), so that it is nobody who may not trace PID 1; and as no effective id changes, the kernel
+//!   capabilities (`has_own_ids`), so that it is nobody who may not trace PID 1; and as no effective id changes, the kernel
 //!   leaves it as it is whether the memory is dumpable (SECURITY fact 3).
 //! - **Translators** for other processors have state of their own in the same memory, which is not made for it: not used under
-//!   those that are known ([`is_translated`]).
+//!   those that are known (`is_translated`).
 //! - **The OOM killer** ends all processes that share a memory. The child has no memory of its own, and PID 1's score: it is
 //!   chosen when PID 1 would be.
 #![allow(unsafe_code)] // clone(2), mmap(2), and what the child reads through a pointer
