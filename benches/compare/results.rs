@@ -110,7 +110,7 @@ impl Case {
 
     /// Adds one that could not be measured.
     pub fn missing(&mut self, who: impl Into<String>, why: impl ToString) {
-        self.missing.push(Missing { who: who.into(), why: why.to_string() });
+        self.missing.push(Missing { who: who.into(), why: why.to_string().trim_end().to_owned() });
     }
 
     /// Divides the others by this row.
