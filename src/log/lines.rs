@@ -86,8 +86,13 @@ pub fn control_length(tail: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::clock::Timestamp;
+    use super::super::json::{ObjectHead, append_object};
+    use super::super::own_messages::Stream;
     use super::super::split::{MAX_LINE, Splitter};
+    use super::super::tail::Tail;
     use super::*;
+    use crate::sys::heap;
     use proptest::prelude::*;
 
     fn all_tagged(chunks: &[&[u8]]) -> String {
@@ -162,5 +167,28 @@ mod tests {
             prop_assert!(out.lines().all(|line| line.starts_with("web | ")));
             prop_assert!(!out.chars().any(|letter| letter.is_control() && letter != '\n' && letter != '\t'));
         }
+    }
+
+    #[test]
+    fn a_line_more_costs_no_allocation() {
+        let chunk = b"a line of a service\nanother one, \x1b[31mwith colour\nbegun".repeat(20);
+        let now = Timestamp::now();
+        let head = ObjectHead::new("web", "stdout");
+        let (mut splitter, mut tail, mut out) = (Splitter::new(MAX_LINE), Tail::default(), Vec::new());
+        let mut pass = |times: usize| {
+            let before = heap::allocations();
+            for _ in 0..times {
+                out.clear();
+                splitter.feed(&chunk, |piece| {
+                    tagged(b"web", piece, false, &mut out);
+                    append_object(&now.rfc3339(), &head, piece, false, &mut out);
+                    tail.push(now, Stream::Stdout, piece);
+                });
+            }
+            heap::allocations() - before
+        };
+        // What is kept of lines fills up, and buffers get their sizes.
+        assert_ne!(pass(1_000), 0, "allocations are counted");
+        assert_eq!(pass(1_000), 0);
     }
 }

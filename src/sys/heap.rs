@@ -19,6 +19,54 @@ pub fn in_use() -> usize {
     info.uordblks + info.hblkhd
 }
 
+/// Counts how often this thread allocates, in unit tests.
+#[cfg(test)]
+mod counting {
+    use std::alloc::{GlobalAlloc, Layout, System};
+    use std::cell::Cell;
+
+    thread_local! {
+        static COUNT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[global_allocator]
+    static ALLOCATOR: Counting = Counting;
+
+    struct Counting;
+
+    // SAFETY: each call is the system's, with the same arguments. The counter allocates nothing itself.
+    unsafe impl GlobalAlloc for Counting {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            count();
+            // SAFETY: the caller's promise.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+            count();
+            // SAFETY: the caller's promise.
+            unsafe { System.realloc(start, layout, size) }
+        }
+
+        unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+            // SAFETY: the caller's promise.
+            unsafe { System.dealloc(start, layout) }
+        }
+    }
+
+    fn count() {
+        // Also called where a thread's own values are gone already.
+        let _gone = COUNT.try_with(|count| count.set(count.get() + 1));
+    }
+
+    /// Returns how often this thread has allocated.
+    pub fn allocations() -> usize {
+        COUNT.get()
+    }
+}
+#[cfg(test)]
+pub use counting::allocations;
+
 #[cfg(test)]
 mod tests {
     #[cfg(target_env = "gnu")]
