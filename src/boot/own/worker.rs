@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use nix::dir::Type;
 use nix::libc;
 
 use super::apply::{apply_action, errno};
@@ -18,7 +19,7 @@ use super::walk::{Job, Walk};
 use crate::config::values::Uid;
 use crate::sys::files::beneath::MountPolicy;
 use crate::sys::files::change;
-use crate::sys::files::listing::{Listing, TypeHint};
+use crate::sys::files::listing::Listing;
 use crate::sys::files::stat::{FileKind, Stat};
 
 /// Entries between two readings of the clock.
@@ -103,13 +104,13 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
                 if !dir.excludes.is_empty() && self.walk.excluded(&dir, entry.name) {
                     continue;
                 }
-                match entry.hint {
-                    TypeHint::Directory => self.queue_directory(&dir, entry.name),
-                    TypeHint::Other => {
+                match entry.kind {
+                    Some(Type::Directory) => self.queue_directory(&dir, entry.name),
+                    Some(_) => {
                         self.count(1);
                         self.entry(handle, &dir, entry.name);
                     }
-                    TypeHint::Unknown => match Stat::of_entry(self.walk.beneath.syscalls, handle, entry.name) {
+                    None => match Stat::of_entry(self.walk.beneath.syscalls, handle, entry.name) {
                         Ok(stat) if stat.kind == FileKind::Directory => self.queue_directory(&dir, entry.name),
                         Ok(_) | Err(_) => {
                             self.count(1);

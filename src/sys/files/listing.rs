@@ -28,21 +28,8 @@ pub struct Listing {
 pub struct DirEntry<'a> {
     /// Its name; [`crate::sys::files::name::is_entry`] holds.
     pub name: &'a CStr,
-    /// Its type, as the directory says.
-    pub hint: TypeHint,
-    /// The same in detail; `None`: this file system does not report types.
+    /// Its type, as the directory says; `None`: this file system does not report types.
     pub kind: Option<Type>,
-}
-
-/// `d_type`, as far as the walk needs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TypeHint {
-    /// `DT_DIR`.
-    Directory,
-    /// Any other type.
-    Other,
-    /// `DT_UNKNOWN`: this file system does not report types.
-    Unknown,
 }
 
 impl Listing {
@@ -105,11 +92,6 @@ impl<'a> Iterator for Entries<'a> {
             let kind = *record.get(TYPE_AT)?;
             let name = CStr::from_bytes_until_nul(record.get(NAME_AT..)?).ok()?;
             if crate::sys::files::name::is_entry(name) {
-                let hint = match kind {
-                    libc::DT_DIR => TypeHint::Directory,
-                    libc::DT_UNKNOWN => TypeHint::Unknown,
-                    _ => TypeHint::Other,
-                };
                 let kind = match kind {
                     libc::DT_DIR => Some(Type::Directory),
                     libc::DT_REG => Some(Type::File),
@@ -120,7 +102,7 @@ impl<'a> Iterator for Entries<'a> {
                     libc::DT_BLK => Some(Type::BlockDevice),
                     _ => None,
                 };
-                return Some(DirEntry { name, hint, kind });
+                return Some(DirEntry { name, kind });
             }
         }
     }
