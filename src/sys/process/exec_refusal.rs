@@ -3,7 +3,7 @@
 //! the same descriptors, and writes what a forked child would have written.
 #![allow(unsafe_code)] // execve(2), fcntl(2) in the child
 
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -26,30 +26,16 @@ const NAME: &CStr = c"stepdown-exec-refusal";
 /// The program of unit tests is another.
 const THIS_PROGRAM: &CStr = if cfg!(test) { c"/nonexistent/stepdown" } else { c"/proc/self/exe" };
 
-/// What the child needs for it.
-pub struct Prepared {
-    exec_pipe: RawFd,
-    /// The same as text.
-    pipe_number: CString,
-}
-
-impl Prepared {
-    /// Prepares it for a child with this exec pipe.
-    pub fn new(exec_pipe: RawFd) -> Self {
-        Self { exec_pipe, pipe_number: CString::new(exec_pipe.to_string()).unwrap_or_default() }
-    }
-
-    /// Executes this program to report why `program` could not be executed. Returns if it cannot be executed either. Called by
-    /// a child that shares PID 1's memory.
-    pub fn explain(&self, errno: Errno, program: &CStr) {
-        let digits = digits(errno);
-        let argv = [NAME.as_ptr(), self.pipe_number.as_ptr(), digits.as_ptr().cast(), program.as_ptr(), ptr::null()];
-        let env = [ptr::null()];
-        // SAFETY: takes numbers only: the pipe stays open at the exec.
-        let _kept = unsafe { call!(fcntl, self.exec_pipe, libc::F_SETFD, 0) };
-        // SAFETY: strings that end with NUL, in arrays that end with a null pointer.
-        unsafe { raw::execute(THIS_PROGRAM.as_ptr(), argv.as_ptr(), env.as_ptr()) };
-    }
+/// Executes this program to report through the pipe why `program` could not be executed. Returns if it cannot be executed
+/// either. Called by a child that shares PID 1's memory.
+pub fn explain(exec_pipe: RawFd, errno: Errno, program: &CStr) {
+    let (pipe, errno) = (decimal(exec_pipe), decimal(errno as i32));
+    let argv = [NAME.as_ptr(), pipe.as_ptr().cast(), errno.as_ptr().cast(), program.as_ptr(), ptr::null()];
+    let env = [ptr::null()];
+    // SAFETY: takes numbers only: the pipe stays open at the exec.
+    let _kept = unsafe { call!(fcntl, exec_pipe, libc::F_SETFD, 0) };
+    // SAFETY: strings that end with NUL, in arrays that end with a null pointer.
+    unsafe { raw::execute(THIS_PROGRAM.as_ptr(), argv.as_ptr(), env.as_ptr()) };
 }
 
 /// Returns whether a child with the ids of this process can execute this program: there is a `/proc`, and this user may.
@@ -74,11 +60,15 @@ pub fn called(argv: &[OsString]) -> Option<u8> {
     Some(child::EXIT_REFUSED)
 }
 
-/// Returns an errno as text that ends with NUL. Allocates nothing.
-fn digits(errno: Errno) -> [u8; 5] {
-    let number = (errno as i32).unsigned_abs();
-    let digit = |unit: u32| b"0123456789".get((number / unit % 10) as usize).copied().unwrap_or(b'0');
-    [digit(1000), digit(100), digit(10), digit(1), 0]
+/// Returns a number, which is not negative, as text that ends with NUL. Allocates nothing.
+fn decimal(number: i32) -> [u8; 11] {
+    let mut text = [0; 11];
+    let mut rest = number.unsigned_abs();
+    for digit in text.iter_mut().rev().skip(1) {
+        *digit = b"0123456789".get((rest % 10) as usize).copied().unwrap_or(b'0');
+        rest /= 10;
+    }
+    text
 }
 
 #[cfg(test)]
@@ -86,11 +76,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_errno_is_written_and_read() {
+    fn an_errno_and_a_descriptor_are_written_and_read() {
+        let read = |number| {
+            let text = decimal(number);
+            CStr::from_bytes_with_nul(&text).unwrap().to_str().unwrap().parse::<i32>()
+        };
         for errno in [Errno::EPERM, Errno::ENOENT, Errno::E2BIG, Errno::ELIBBAD, Errno::EHWPOISON] {
-            let digits = digits(errno);
-            let text = CStr::from_bytes_with_nul(&digits).unwrap().to_str().unwrap();
-            assert_eq!(text.parse::<i32>().map(Errno::from_raw), Ok(errno), "{text}");
+            assert_eq!(read(errno as i32).map(Errno::from_raw), Ok(errno));
+        }
+        for descriptor in [3, 10, 1_048_575, i32::MAX] {
+            assert_eq!(read(descriptor), Ok(descriptor));
         }
     }
 

@@ -20,7 +20,7 @@
 //!   chosen when PID 1 would be.
 #![allow(unsafe_code)] // clone(2), mmap(2), and what the child reads through a pointer
 
-use std::ffi::{CStr, CString, c_void};
+use std::ffi::{CString, c_void};
 use std::mem;
 use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
@@ -73,10 +73,8 @@ struct Job {
     /// Zero when the child has left the memory: written by the kernel.
     is_here: AtomicI32,
     launch: Box<Launch>,
-    program: CString,
     pointers: ExecPointers,
     exec_pipe: RawFd,
-    refusal: exec_refusal::Prepared,
 }
 
 /// Memory for a stack, with a page before it that cannot be written.
@@ -90,17 +88,16 @@ impl SharedMemory {
     ///
     /// `exec_pipe` is open in this process until the return, and above all descriptors that the launch replaces.
     pub fn spawn(&mut self, launch: Box<Launch>, exec_pipe: RawFd) -> Result<Pid, Box<Launch>> {
-        let program = match &launch.program {
-            Program::Path(path) if is_plain(&launch) => path.clone(),
-            Program::Path(_) | Program::Search(_) => return Err(launch),
-        };
-        if !*self.is_usable.get_or_insert_with(|| is_kernel_safe() && !is_translated() && exec_refusal::is_possible()) {
+        if !is_plain(&launch)
+            || !*self
+                .is_usable
+                .get_or_insert_with(|| is_kernel_safe() && !is_translated() && exec_refusal::is_possible())
+        {
             return Err(launch);
         }
         let Some(slot) = self.free_slot() else { return Err(launch) };
         let pointers = ExecPointers::of(&launch);
-        let refusal = exec_refusal::Prepared::new(exec_pipe);
-        let job = Box::new(Job { is_here: AtomicI32::new(1), launch, program, pointers, exec_pipe, refusal });
+        let job = Box::new(Job { is_here: AtomicI32::new(1), launch, pointers, exec_pipe });
         let flags = libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD;
         let (data, word) = ((&raw const *job).cast_mut().cast::<c_void>(), job.is_here.as_ptr());
         let (parent_word, tls) = (std::ptr::null_mut::<i32>(), std::ptr::null_mut::<c_void>());
@@ -202,6 +199,7 @@ fn is_plain(launch: &Launch) -> bool {
     let is_of_memory = |limit: &Limit| matches!(limit.resource, Resource::As | Resource::Data | Resource::Stack);
     let size = |word: &CString| word.as_bytes_with_nul().len() + size_of::<usize>();
     has_own_ids(launch)
+        && matches!(launch.program, Program::Path(_))
         && launch.environment_file.is_none()
         && launch.shortcut.is_none()
         && !launch.limits.iter().any(is_of_memory)
@@ -233,11 +231,12 @@ extern "C" fn enter(job: *mut c_void) -> libc::c_int {
     // SAFETY: the pointer that `spawn` has passed; what it points to stays until this process leaves the memory, and PID 1
     // writes nothing in it.
     let job = unsafe { &*job.cast::<Job>() };
-    if child::set_up_or_report(&job.launch, &job.pointers, job.exec_pipe) {
-        let program: &CStr = &job.program;
+    if let Program::Path(program) = &job.launch.program
+        && child::set_up_or_report(&job.launch, &job.pointers, job.exec_pipe)
+    {
         let errno = child::execute_first(program, &job.launch, &job.pointers);
         child::write_report(job.exec_pipe, encode_unexplained(errno), b"");
-        job.refusal.explain(errno, program);
+        exec_refusal::explain(job.exec_pipe, errno, program);
     }
     raw::exit(child::EXIT_REFUSED)
 }
